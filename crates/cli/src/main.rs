@@ -1,1 +1,85 @@
-fn main() {}
+//! The program `parsimony`: words in, exit code out. Everything it does is in the crates below it.
+
+mod args;
+mod client;
+mod error;
+mod exit;
+mod fault;
+mod load;
+mod local;
+mod output;
+mod plan;
+mod progress;
+mod query;
+mod service;
+mod submit;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::args::{Arguments, Command};
+use crate::error::CliError;
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            // Standard output or error may be closed: there is then nobody to tell.
+            let _ = error.print();
+            return if wrong { Exit::Request } else { Exit::Done }.into();
+        }
+    };
+    init_tracing();
+    let exit = match dispatch(arguments) {
+        Ok(exit) => exit,
+        Err(error) => error.print(),
+    };
+    exit.into()
+}
+
+/// Events go to standard error, those of `RUST_LOG` or warnings alone.
+fn init_tracing() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output::colour())
+        .init();
+}
+
+fn dispatch(arguments: Arguments) -> Result<Exit, CliError> {
+    match arguments.command {
+        Command::Plan(plan) => plan::plan(&plan),
+        Command::Certs(options) => service::certs(&options),
+        Command::Query(query) => query::query(&query),
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "parsimony", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+        Command::Run(run) => runtime()?.block_on(local::run(&run)),
+        Command::Coordinator(options) => runtime()?.block_on(service::coordinator(&options)),
+        Command::Worker(options) => runtime()?.block_on(service::worker(&options)),
+        Command::Submit(options) => runtime()?.block_on(submit::submit(&options)),
+        Command::List(options) => runtime()?.block_on(client::list(&options)),
+        Command::Status(options) => runtime()?.block_on(client::status(&options)),
+        Command::Watch(options) => runtime()?.block_on(client::watch(&options)),
+        Command::Pause(options) => runtime()?.block_on(client::pause(&options)),
+        Command::Resume(options) => runtime()?.block_on(client::resume(&options)),
+        Command::Cancel(options) => runtime()?.block_on(client::cancel(&options)),
+        Command::Retry(options) => runtime()?.block_on(client::retry(&options)),
+        Command::Workers(options) => runtime()?.block_on(client::workers(&options)),
+        Command::Fetch(options) => runtime()?.block_on(client::fetch(&options)),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)
+}

@@ -1,1 +1,37 @@
+//! Deep linear (and ReLU) networks: data, initialization, engines, measurements.
+//!
+//! Everything here is a pure function of a [`Trial`]: no clock, no file, no socket, no entropy. Time comes
+//! in as a closure, matrices read from files come in as arrays, randomness is a counter-based stream keyed
+//! by the trial's [`Draw`].
+//!
+//! [`prepare`] makes the data of a trial, [`run()`] trains it and returns an [`Outcome`]; [`Run`] does the same
+//! in pieces that can be checkpointed. [`plan`] tells beforehand which engine would serve a trial.
+#![expect(non_snake_case, reason = "matrices keep the capitals of the papers")]
 
+mod checkpoint;
+pub mod config;
+mod data;
+pub mod diagnose;
+mod engine;
+mod error;
+pub mod flops;
+mod init;
+mod isa;
+mod kernel;
+mod law;
+mod measure;
+mod optimizer;
+pub mod outcome;
+mod reflectors;
+mod run;
+mod spectrum_draw;
+mod stream;
+
+pub use config::*;
+pub use data::{Data, prepare};
+pub use error::*;
+pub use isa::isa;
+pub use kernel::Threads;
+pub use law::{EnginePlan, plan};
+pub use outcome::*;
+pub use run::{Clock, Progress, Run, run};

@@ -1,1 +1,5 @@
+//! Summaries of runs for people. Reads tables through `table`, never writes them.
 
+mod summary;
+
+pub use summary::{ReportError, summary};

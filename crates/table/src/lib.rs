@@ -1,1 +1,38 @@
+//! What a run leaves on disk: the four tables as Parquet parts, the journal that says which parts count, and
+//! the ways in and out of them.
+//!
+//! Columns are built by [`BatchBuilder`], travel as [`Payload`] and are made durable by [`RunFolder`]. People
+//! read them by [`query()`] and the writers of [`text`]. Data files that a sweep names are read by
+//! [`load_arrays`]. Which trials are run, when and by whom is the business of others; nothing here trains.
 
+mod batch;
+mod builder;
+mod codec;
+mod data;
+mod error;
+mod folder;
+mod frames;
+mod ipc;
+mod journal;
+mod lane;
+mod part;
+mod query;
+mod row;
+mod schema;
+pub mod text;
+
+pub use batch::Batch;
+pub use builder::BatchBuilder;
+pub use data::{DataError, DataProblem, file_hash, load_arrays, read_array};
+pub use error::{PayloadFault, RowFault, TableError};
+pub use folder::{
+    CommitInfo, Compaction, Counts, FailedTrial, FolderError, GenerationRecord, Hook, Meta,
+    RunFolder, durable_files, fault_point,
+};
+pub use ipc::{Limits, Payload};
+pub use query::{QueryError, query};
+pub use row::{
+    HistoryValues, LayerValues, OutcomeRow, ScalarValues, SpectrumValues, TrialResult, TrialRow,
+};
+pub use schema::{SCHEMA_VERSION, TableName, run_columns, schema};
+pub use text::{to_text, write_csv, write_json_rows};

@@ -1,1 +1,19 @@
+//! The executor: leases in, trials trained on a rayon pool, columns out.
+//!
+//! Owns everything between a lease and its acknowledged reports. It decides nothing about who runs what:
+//! that is `scheduler`'s, behind the coordinator.
 
+mod cache;
+mod config;
+mod executor;
+mod files;
+mod lease;
+mod outcome;
+mod run;
+mod session;
+mod shelf;
+mod trial;
+mod wire;
+
+pub use config::{Config, FileSource, Stop, WorkerError};
+pub use run::run;

@@ -1,0 +1,447 @@
+//! What people ask of a coordinator: list, look, watch, change, fetch.
+
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use rpc::v1::SweepState;
+use rpc::v1::sweep_service_client::SweepServiceClient;
+use rpc::auth::{self, Bearer};
+use rpc::{certs, limits, v1};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::args::{CoordinatorUrl, Fetch, Listing, Named, Retry, Status};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::output;
+use crate::progress::Progress;
+
+/// A coordinator that does not answer within this time cannot be reached.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The people's service, with the person's token on every call.
+pub(crate) type Client = SweepServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// A client of the people's service over a channel.
+pub(crate) fn over(channel: Channel, bearer: Bearer) -> Client {
+    SweepServiceClient::with_interceptor(channel, bearer)
+        .max_decoding_message_size(limits::REQUEST_BYTES)
+        .max_encoding_message_size(limits::REQUEST_BYTES)
+}
+
+/// The token to show, if a file of one is named.
+///
+/// # Errors
+/// Where the file cannot be read or holds no token.
+pub(crate) fn bearer(coordinator: &CoordinatorUrl) -> Result<Bearer, CliError> {
+    let token = coordinator.token_file.as_deref().map(auth::read_token).transpose()?;
+    Bearer::new(token.as_deref())
+        .map_err(|error| CliError::Request(format!("the token file holds no token: {error}")))
+}
+
+/// Settings of a connection.
+///
+/// # Errors
+/// Where the address is no URL, or the authority's file cannot be read.
+pub(crate) fn endpoint(coordinator: &CoordinatorUrl) -> Result<Endpoint, CliError> {
+    let url = &coordinator.url;
+    let mut endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| {
+        CliError::Request(format!(
+            "`{url}` is no address of a coordinator ({error}); write http://HOST:PORT"
+        ))
+    })?;
+    if url.starts_with("https://") {
+        let tls = match &coordinator.ca {
+            Some(ca) => certs::client_tls(ca)?,
+            None => {
+                return Err(CliError::Request(
+                    "https needs the lab's authority: --ca FILE or PARSIMONY_CA".to_owned(),
+                ));
+            }
+        };
+        endpoint = endpoint
+            .tls_config(tls)
+            .map_err(|error| CliError::Request(format!("the authority does not fit: {error}")))?;
+    }
+    Ok(endpoint
+        .tcp_nodelay(true)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .initial_stream_window_size(rpc::memory::PIPE_WINDOW)
+        .initial_connection_window_size(rpc::memory::PIPE_WINDOW))
+}
+
+/// Connects.
+///
+/// # Errors
+/// [`CliError::Unreachable`].
+pub(crate) async fn connect(coordinator: &CoordinatorUrl) -> Result<Client, CliError> {
+    let url = &coordinator.url;
+    let channel = endpoint(coordinator)?.connect().await.map_err(|error| {
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        CliError::Unreachable {
+            url: url.clone(),
+            why: source.unwrap_or_else(|| error.to_string()),
+        }
+    })?;
+    Ok(over(channel, bearer(coordinator)?))
+}
+
+pub(crate) async fn list(options: &Listing) -> Result<Exit, CliError> {
+    let mut client = connect(&options.coordinator).await?;
+    let sweeps = client.list(v1::ListRequest {}).await?.into_inner().sweeps;
+    tell_sweeps(&sweeps, options.json)?;
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn status(options: &Status) -> Result<Exit, CliError> {
+    let mut client = connect(&options.coordinator).await?;
+    let Some(name) = options.sweep.clone() else {
+        let sweeps = client.list(v1::ListRequest {}).await?.into_inner().sweeps;
+        tell_sweeps(&sweeps, options.json)?;
+        return Ok(Exit::Done);
+    };
+    let status = client.status(v1::StatusRequest { name }).await?.into_inner();
+    let status = status.status.unwrap_or_default();
+    if options.json {
+        output::json(&as_json(&status))?;
+    } else {
+        tell_sweeps(std::slice::from_ref(&status), false)?;
+        for words in [&status.problem].into_iter().chain(&status.notes) {
+            if !words.is_empty() {
+                eprintln!("{words}");
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn watch(options: &Named) -> Result<Exit, CliError> {
+    let mut client = connect(&options.coordinator).await?;
+    let request = v1::WatchRequest {
+        name: options.sweep.clone(),
+    };
+    let mut statuses = client.watch(request).await?.into_inner();
+    let mut progress = Progress::new();
+    let mut last = v1::SweepStatus::default();
+    while let Some(response) = statuses.message().await? {
+        last = response.status.unwrap_or_default();
+        progress.show(&last);
+    }
+    progress.finish();
+    tell_end(&last, false)?;
+    Ok(exit_of(&last))
+}
+
+pub(crate) async fn pause(options: &Named) -> Result<Exit, CliError> {
+    let name = options.sweep.clone();
+    let mut client = connect(&options.coordinator).await?;
+    client.pause(v1::PauseRequest { name }).await?;
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn resume(options: &Named) -> Result<Exit, CliError> {
+    let name = options.sweep.clone();
+    let mut client = connect(&options.coordinator).await?;
+    client.resume(v1::ResumeRequest { name }).await?;
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn cancel(options: &Named) -> Result<Exit, CliError> {
+    let name = options.sweep.clone();
+    let mut client = connect(&options.coordinator).await?;
+    client.cancel(v1::CancelRequest { name }).await?;
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn retry(options: &Retry) -> Result<Exit, CliError> {
+    let name = options.sweep.clone();
+    let mut client = connect(&options.coordinator).await?;
+    let retried = client.retry(v1::RetryRequest { name }).await?.into_inner();
+    eprintln!("{} failed trials run again", retried.trials);
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn workers(options: &Listing) -> Result<Exit, CliError> {
+    let mut client = connect(&options.coordinator).await?;
+    let workers = client.workers(v1::WorkersRequest {}).await?.into_inner().workers;
+    if options.json {
+        let workers: Vec<Value> = workers
+            .iter()
+            .map(|worker| {
+                json!({
+                    "worker": worker.worker_id, "name": worker.name, "host": worker.host,
+                    "threads": worker.threads, "isa": worker.isa, "version": worker.program_version,
+                    "leases": worker.leases, "trials": worker.trials,
+                    "silent_seconds": worker.silent_ms as f64 / 1e3,
+                    "connected_seconds": worker.connected_ms as f64 / 1e3,
+                    "draining": worker.draining,
+                })
+            })
+            .collect();
+        output::json(&Value::from(workers))?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = workers
+        .iter()
+        .map(|worker| {
+            vec![
+                worker.name.clone(),
+                worker.host.clone(),
+                worker.threads.to_string(),
+                worker.leases.to_string(),
+                worker.trials.to_string(),
+                output::duration(worker.silent_ms as f64 / 1e3),
+                output::duration(worker.connected_ms as f64 / 1e3),
+                worker.isa.clone(),
+                if worker.draining { "draining" } else { "" }.to_owned(),
+            ]
+        })
+        .collect();
+    let header = [
+        "WORKER", "HOST", "THREADS", "LEASES", "TRIALS", "SILENT", "CONNECTED", "ISA", "",
+    ];
+    output::data(&output::columns(&header, &rows))?;
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn fetch(options: &Fetch) -> Result<Exit, CliError> {
+    let out = &options.out;
+    let failed = |source| CliError::Write {
+        path: out.clone(),
+        source,
+    };
+    refuse_foreign(out)?;
+    let mut client = connect(&options.coordinator).await?;
+    let request = v1::FetchRequest {
+        name: options.sweep.clone(),
+    };
+    let mut parts = client.fetch(request).await?.into_inner();
+    tokio::fs::create_dir_all(out).await.map_err(failed)?;
+    let mut open: Option<(PathBuf, PathBuf, tokio::fs::File)> = None;
+    let mut wanted = Vec::new();
+    while let Some(response) = parts.message().await? {
+        match response.part {
+            Some(v1::fetch_response::Part::File(file)) => {
+                finish_file(open.take()).await?;
+                let path = out.join(relative(&file.path)?);
+                if let Some(parent) = path.parent() {
+                    tokio::fs::create_dir_all(parent).await.map_err(failed)?;
+                }
+                let mut partial = path.clone().into_os_string();
+                partial.push(".partial");
+                let partial = PathBuf::from(partial);
+                let handle = tokio::fs::File::create(&partial).await.map_err(failed)?;
+                wanted.push(path.clone());
+                open = Some((partial, path, handle));
+            }
+            Some(v1::fetch_response::Part::Piece(piece)) => {
+                if let Some((_, _, handle)) = &mut open {
+                    handle.write_all(&piece).await.map_err(failed)?;
+                }
+            }
+            None => {}
+        }
+    }
+    finish_file(open.take()).await?;
+    remove_older_parts(out, &wanted).map_err(failed)?;
+    eprintln!("{}: {} files in {}", options.sweep, wanted.len(), out.display());
+    Ok(Exit::Done)
+}
+
+/// A folder that holds something else than an earlier fetch is left alone.
+fn refuse_foreign(out: &Path) -> Result<(), CliError> {
+    let entries = match std::fs::read_dir(out) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => {
+            return Err(CliError::Read {
+                path: out.to_owned(),
+                source,
+            });
+        }
+    };
+    if entries.count() > 0 && !out.join("sweep.toml").exists() {
+        return Err(CliError::Request(format!(
+            "{} is neither empty nor a fetched run; choose another folder",
+            out.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Parts of an earlier fetch that the sweep no longer has would count their rows twice.
+fn remove_older_parts(out: &Path, wanted: &[PathBuf]) -> std::io::Result<()> {
+    for table in ["trials", "history", "spectra", "layers"] {
+        let Ok(entries) = std::fs::read_dir(out.join(table)) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if !wanted.contains(&path) {
+                std::fs::remove_file(&path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn finish_file(open: Option<(PathBuf, PathBuf, tokio::fs::File)>) -> Result<(), CliError> {
+    let Some((partial, path, handle)) = open else {
+        return Ok(());
+    };
+    let failed = |source| CliError::Write {
+        path: path.clone(),
+        source,
+    };
+    handle.sync_all().await.map_err(failed)?;
+    tokio::fs::rename(&partial, &path).await.map_err(failed)
+}
+
+/// A path of the coordinator's, held below the folder asked for.
+fn relative(text: &str) -> Result<PathBuf, CliError> {
+    let path = PathBuf::from(text);
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+    if !plain || text.is_empty() {
+        return Err(CliError::Request(format!(
+            "the coordinator sent the path `{text}`, which leaves the folder"
+        )));
+    }
+    Ok(path)
+}
+
+/// Words before a sweep's progress.
+pub(crate) fn tell_start(status: &v1::SweepStatus, accepted: v1::Accepted) {
+    for note in &status.notes {
+        eprintln!("note: {note}");
+    }
+    let done = status.completed + status.diverged + status.failed;
+    match accepted {
+        v1::Accepted::Continued if done > 0 => {
+            eprintln!(
+                "continuing: {} of {} trials are done",
+                output::grouped(done),
+                output::grouped(status.trials)
+            );
+        }
+        v1::Accepted::Grown => eprintln!(
+            "grown: {} of {} trials are done",
+            output::grouped(done),
+            output::grouped(status.trials)
+        ),
+        _ => {}
+    }
+}
+
+/// Words after it.
+pub(crate) fn tell_end(status: &v1::SweepStatus, as_data: bool) -> Result<(), CliError> {
+    if as_data {
+        output::json(&as_json(status))?;
+    }
+    let seconds = status.elapsed_ms as f64 / 1e3;
+    let rate = if seconds > 0.0 {
+        status.reported as f64 / seconds
+    } else {
+        0.0
+    };
+    eprintln!(
+        "{} {}: {} completed, {} diverged, {} failed of {} trials; {} computed in {} ({} trials/s)",
+        status.name,
+        state_name(status.state()),
+        output::grouped(status.completed),
+        output::grouped(status.diverged),
+        output::grouped(status.failed),
+        output::grouped(status.trials),
+        output::grouped(status.reported),
+        output::duration(seconds),
+        output::scaled((rate * 10.0).round() / 10.0)
+    );
+    if !status.problem.is_empty() {
+        eprintln!("problem: {}", status.problem);
+    }
+    Ok(())
+}
+
+/// The exit code that a sweep's end calls for.
+pub(crate) fn exit_of(status: &v1::SweepStatus) -> Exit {
+    match status.state() {
+        SweepState::Finished if status.failed > 0 => Exit::TrialsFailed,
+        SweepState::Finished => Exit::Done,
+        SweepState::Cancelled => Exit::Interrupted,
+        _ => Exit::Unexpected,
+    }
+}
+
+fn state_name(state: SweepState) -> &'static str {
+    match state {
+        SweepState::Unspecified => "unknown",
+        SweepState::Running => "running",
+        SweepState::Paused => "paused",
+        SweepState::Cancelled => "cancelled",
+        SweepState::Finished => "finished",
+        SweepState::Stopped => "stopped",
+    }
+}
+
+fn tell_sweeps(sweeps: &[v1::SweepStatus], as_data: bool) -> Result<(), CliError> {
+    if as_data {
+        return output::json(&Value::from(sweeps.iter().map(as_json).collect::<Vec<_>>()));
+    }
+    let rows: Vec<Vec<String>> = sweeps
+        .iter()
+        .map(|sweep| {
+            vec![
+                sweep.name.clone(),
+                state_name(sweep.state()).to_owned(),
+                sweep.trials.to_string(),
+                (sweep.completed + sweep.diverged).to_string(),
+                sweep.failed.to_string(),
+                sweep.leased.to_string(),
+                if sweep.eta_seconds < 0.0 {
+                    "-".to_owned()
+                } else {
+                    output::duration(sweep.eta_seconds)
+                },
+            ]
+        })
+        .collect();
+    let header = ["SWEEP", "STATE", "TRIALS", "DONE", "FAILED", "LEASED", "ETA"];
+    output::data(&output::columns(&header, &rows))
+}
+
+fn as_json(status: &v1::SweepStatus) -> Value {
+    json!({
+        "name": status.name,
+        "state": state_name(status.state()),
+        "trials": status.trials,
+        "completed": status.completed,
+        "diverged": status.diverged,
+        "failed": status.failed,
+        "leased": status.leased,
+        "leases": status.leases,
+        "reported": status.reported,
+        "elapsed_seconds": status.elapsed_ms as f64 / 1e3,
+        "eta_seconds": if status.eta_seconds < 0.0 { Value::Null } else { json!(status.eta_seconds) },
+        "predicted_seconds": status.predicted_seconds,
+        "priority": status.priority,
+        "folder": status.folder,
+        "problem": if status.problem.is_empty() { Value::Null } else { json!(status.problem) },
+        "notes": status.notes,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::relative;
+
+    #[test]
+    fn a_fetched_path_stays_below_its_folder() {
+        assert!(relative("trials/part-1.parquet").is_ok());
+        for bad in ["", "/etc/passwd", "../x", "a/../../x"] {
+            assert!(relative(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+}

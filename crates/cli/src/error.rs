@@ -1,0 +1,192 @@
+//! Errors of the program: typed until here, then drawn by miette on standard error, each with its exit code.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use miette::{Diagnostic, LabeledSpan, MietteHandlerOpts, NamedSource, SourceCode};
+use sweep::SweepError;
+use tonic::Code;
+
+use crate::exit::Exit;
+use crate::output;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error(transparent)]
+    Sweep(Box<Drawn>),
+    #[error(transparent)]
+    Data(#[from] table::DataError),
+    #[error(transparent)]
+    Query(#[from] table::QueryError),
+    #[error(transparent)]
+    Folder(#[from] table::FolderError),
+    #[error("{path}: {source}")]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{path}: {source}")]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("standard output: {0}")]
+    Output(#[source] std::io::Error),
+    #[error("{0}")]
+    Request(String),
+    #[error("the coordinator at {url} cannot be reached: {why}")]
+    Unreachable { url: String, why: String },
+    #[error("{}", .0.message())]
+    Status(Box<tonic::Status>),
+    #[error(transparent)]
+    Worker(#[from] worker::WorkerError),
+    #[error(transparent)]
+    Coordinator(#[from] coordinator::CoordinatorError),
+    #[error(transparent)]
+    Certs(#[from] rpc::certs::CertsError),
+    #[error(transparent)]
+    Token(#[from] rpc::auth::TokenError),
+    #[error("the runtime could not start: {0}")]
+    Runtime(#[source] std::io::Error),
+    #[error("a part of the program ended by itself: {0}")]
+    Ended(String),
+}
+
+impl From<SweepError> for CliError {
+    fn from(error: SweepError) -> Self {
+        CliError::Sweep(Box::new(Drawn::from(error)))
+    }
+}
+
+impl From<tonic::Status> for CliError {
+    fn from(status: tonic::Status) -> Self {
+        CliError::Status(Box::new(status))
+    }
+}
+
+impl CliError {
+    /// Tells it on standard error.
+    pub(crate) fn print(&self) -> Exit {
+        let exit = self.exit();
+        if let CliError::Sweep(drawn) = self {
+            let mut text = String::new();
+            let handler = MietteHandlerOpts::new()
+                .color(output::colour())
+                .unicode(false)
+                .terminal_links(false)
+                .build();
+            let shown = fmt_with(&handler, drawn.as_ref(), &mut text);
+            if shown.is_ok() {
+                eprint!("{text}");
+                return exit;
+            }
+        }
+        eprintln!("error: {self}");
+        if let Some(help) = self.help() {
+            eprintln!("  help: {help}");
+        }
+        exit
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            CliError::Sweep(_)
+            | CliError::Data(_)
+            | CliError::Query(_)
+            | CliError::Request(_)
+            | CliError::Certs(_)
+            | CliError::Token(_)
+            | CliError::Read { .. } => Exit::Request,
+            CliError::Folder(error) if error.is_request_error() => Exit::Request,
+            CliError::Unreachable { .. } => Exit::Unreachable,
+            CliError::Worker(worker::WorkerError::Unreachable(_) | worker::WorkerError::Lost(_)) => {
+                Exit::Unreachable
+            }
+            CliError::Worker(worker::WorkerError::Refused(_)) => Exit::Request,
+            CliError::Coordinator(
+                coordinator::CoordinatorError::Locked(_) | coordinator::CoordinatorError::Io { .. },
+            ) => Exit::Request,
+            CliError::Status(status) => match status.code() {
+                Code::InvalidArgument
+                | Code::NotFound
+                | Code::FailedPrecondition
+                | Code::OutOfRange
+                | Code::AlreadyExists
+                | Code::Unauthenticated
+                | Code::PermissionDenied => Exit::Request,
+                Code::Unavailable => Exit::Unreachable,
+                _ => Exit::Unexpected,
+            },
+            _ => Exit::Unexpected,
+        }
+    }
+
+    fn help(&self) -> Option<&'static str> {
+        match self {
+            CliError::Unreachable { .. } => {
+                Some("is it running? give its address with --coordinator or PARSIMONY_COORDINATOR")
+            }
+            _ => None,
+        }
+    }
+}
+
+fn fmt_with(
+    handler: &miette::MietteHandler,
+    drawn: &Drawn,
+    text: &mut String,
+) -> fmt::Result {
+    use miette::ReportHandler as _;
+    struct Show<'a>(&'a miette::MietteHandler, &'a Drawn);
+    impl fmt::Display for Show<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.debug(self.1, f)
+        }
+    }
+    use fmt::Write as _;
+    write!(text, "{}", Show(handler, drawn))
+}
+
+/// A sweep's mistake as miette draws it.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    error: SweepError,
+    source: Option<NamedSource<String>>,
+}
+
+impl From<SweepError> for Drawn {
+    fn from(error: SweepError) -> Self {
+        let source = error.file_name().zip(error.source_text());
+        let source = source.map(|(name, text)| NamedSource::new(name, text.to_owned()));
+        Drawn { error, source }
+    }
+}
+
+impl fmt::Display for Drawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Drawn {}
+
+impl Diagnostic for Drawn {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let help = self.error.help_text()?;
+        Some(Box::new(help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        let source = self.source.as_ref()?;
+        Some(source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let span = self.error.span()?;
+        let label = self.error.label_text().unwrap_or("here").to_owned();
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(
+            Some(label),
+            span,
+        ))))
+    }
+}

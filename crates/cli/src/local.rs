@@ -1,0 +1,198 @@
+//! `parsimony run`: coordinator and worker in one process, over an in-memory channel, the same code as on a
+//! cluster.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use coordinator::Layout;
+use rpc::auth::{Bearer, Gate, Role};
+use rpc::v1;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tonic::transport::Server;
+use worker::{FileSource, Stop, WorkerError};
+
+use crate::args::Run;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::load::{self, Sweep};
+use crate::progress::Progress;
+use crate::{client, service};
+
+/// Both halves of a local run.
+struct House {
+    worker: JoinHandle<Result<(), WorkerError>>,
+    coordinator: JoinHandle<Result<(), coordinator::CoordinatorError>>,
+    stop_worker: watch::Sender<Stop>,
+    stop_coordinator: oneshot::Sender<()>,
+    client: client::Client,
+}
+
+/// Runs a sweep here.
+///
+/// # Errors
+/// [`CliError`]; what was computed before is in the run folder.
+pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
+    let sweep = load::sweep(&options.file, &options.sets.sets)?;
+    let name = sweep.grid.spec().name().to_owned();
+    let run = options
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("runs").join(&name));
+    let threads = service::threads(options.threads);
+    eprintln!(
+        "{name}: {} trials on {threads} thread{}",
+        crate::output::grouped(sweep.grid.count()),
+        if threads == 1 { "" } else { "s" }
+    );
+    let mut house = open(&sweep, run.clone(), threads)?;
+    let submitted = house
+        .client
+        .submit(v1::SubmitRequest {
+            toml: sweep.grid.spec().to_toml(),
+            files: sweep.files()?,
+            priority: 0,
+        })
+        .await;
+    let submitted = match submitted {
+        Ok(submitted) => submitted.into_inner(),
+        Err(status) => {
+            close(house).await?;
+            return Err(status.into());
+        }
+    };
+    let (status, interrupted) = follow(&mut house, &name, submitted.accepted()).await?;
+    close(house).await?;
+    if interrupted && status.state() != v1::SweepState::Finished {
+        eprintln!("interrupted: nothing is lost, the same command goes on where this stopped");
+        return Ok(Exit::Interrupted);
+    }
+    client::tell_end(&status, options.json)?;
+    if status.state() == v1::SweepState::Finished {
+        let summary = report::summary(&run, &sweep.grid);
+        match summary {
+            Ok(text) => eprint!("{text}"),
+            Err(error) => eprintln!("no summary: {error}"),
+        }
+        eprintln!("tables: {}", run.display());
+    }
+    Ok(client::exit_of(&status))
+}
+
+fn open(sweep: &Sweep, run: PathBuf, threads: usize) -> Result<House, CliError> {
+    let (connector, listener) = rpc::memory::pair();
+    let (stop_coordinator, coordinator_stops) = oneshot::channel::<()>();
+    let config = coordinator::Config {
+        layout: Layout::One {
+            run,
+            files: sweep.base.clone(),
+        },
+        // The worker is a part of this process: it cannot vanish alone, but a laptop may sleep.
+        heartbeat_timeout: Duration::from_secs(3600),
+        checkpoint_after: service::CHECKPOINT_EVERY,
+        revision: service::REVISION.to_owned(),
+        workers: Gate::open(Role::Worker),
+        users: Gate::open(Role::User),
+        fault_hook: service::fault_hook(),
+    };
+    let coordinator = tokio::spawn(coordinator::serve(
+        listener.into_stream(),
+        Server::builder(),
+        config,
+        async move {
+            // A dropped sender means that the program is ending, which is as good as a word.
+            let _ = coordinator_stops.await;
+        },
+    ));
+    let (stop_worker, worker_stops) = watch::channel(Stop::No);
+    let config = worker::Config {
+        name: "local".to_owned(),
+        host: service::host_name(),
+        threads,
+        files: FileSource::InPlace(sweep.base.clone()),
+        walltime: None,
+        reconnect: None,
+        idle_timeout: None,
+        checkpoint_every: service::CHECKPOINT_EVERY,
+        instance: service::instance()?,
+        bearer: Bearer::default(),
+        before_trial: service::trial_hook(),
+    };
+    let worker = tokio::spawn(worker::run(connector.channel(), config, worker_stops));
+    let client = client::over(connector.channel(), Bearer::default());
+    Ok(House {
+        worker,
+        coordinator,
+        stop_worker,
+        stop_coordinator,
+        client,
+    })
+}
+
+/// Shows progress until the sweep has ended or the person interrupts. A first Ctrl-C drains; a second one
+/// ends the process at once, which loses only what was not yet durable and runs it again next time.
+async fn follow(
+    house: &mut House,
+    name: &str,
+    accepted: v1::Accepted,
+) -> Result<(v1::SweepStatus, bool), CliError> {
+    let request = v1::WatchRequest {
+        name: name.to_owned(),
+    };
+    let mut statuses = house.client.watch(request).await?.into_inner();
+    let mut progress = Progress::new();
+    let mut last = v1::SweepStatus::default();
+    let mut interrupted = false;
+    let mut told = false;
+    let mut interrupts = service::Interrupts::new()?;
+    loop {
+        tokio::select! {
+            status = statuses.message() => {
+                let Some(status) = status?.and_then(|response| response.status) else {
+                    break;
+                };
+                if !told {
+                    client::tell_start(&status, accepted);
+                    told = true;
+                }
+                progress.show(&status);
+                last = status;
+            }
+            ended = &mut house.worker => {
+                progress.finish();
+                match ended {
+                    Ok(Ok(())) if interrupted => break,
+                    Ok(Ok(())) => return Err(CliError::Ended("the worker left".to_owned())),
+                    Ok(Err(error)) => return Err(error.into()),
+                    Err(error) => return Err(CliError::Ended(error.to_string())),
+                }
+            }
+            () = interrupts.next() => {
+                if interrupted {
+                    progress.finish();
+                    std::process::exit(Exit::Interrupted as i32);
+                }
+                interrupted = true;
+                progress.finish();
+                eprintln!("stopping: what has been computed is being written (Ctrl-C again to leave at once)");
+                house.stop_worker.send_replace(Stop::Drain);
+            }
+        }
+    }
+    progress.finish();
+    Ok((last, interrupted))
+}
+
+/// Stops both halves; everything reported is durable when this returns.
+async fn close(house: House) -> Result<(), CliError> {
+    house.stop_worker.send_replace(Stop::Drain);
+    // The coordinator may have ended already.
+    let _ = house.stop_coordinator.send(());
+    drop(house.client);
+    match house.coordinator.await {
+        Ok(served) => served?,
+        Err(error) => return Err(CliError::Ended(error.to_string())),
+    }
+    house.worker.abort();
+    Ok(())
+}

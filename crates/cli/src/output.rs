@@ -1,0 +1,121 @@
+//! Standard output is data, standard error is talk. Colour only where a terminal shows it and `NO_COLOR`
+//! does not forbid it.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use crate::error::CliError;
+
+/// Whether talk may be coloured. Meaning never rests on it.
+pub(crate) fn colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::io::stderr().is_terminal()
+}
+
+/// Whether talk may be redrawn in place.
+pub(crate) fn is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Writes data. A reader that has gone away (`| head`) is no error.
+///
+/// # Errors
+/// [`CliError::Output`].
+pub(crate) fn data(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(CliError::Output(error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Writes a value as JSON and a newline.
+///
+/// # Errors
+/// [`CliError::Output`].
+pub(crate) fn json(value: &serde_json::Value) -> Result<(), CliError> {
+    data(&format!("{value:#}\n"))
+}
+
+/// Rows under a header, columns aligned: numbers to the right, words to the left.
+pub(crate) fn columns(header: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
+        widest.max(header[column].chars().count())
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let is_number = |cell: &str| cell.parse::<f64>().is_ok() || cell == "-";
+    let line = |cells: &[String]| {
+        let padded = cells.iter().zip(&widths).map(|(cell, &width)| {
+            if is_number(cell) {
+                format!("{cell:>width$}")
+            } else {
+                format!("{cell:<width$}")
+            }
+        });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    let head: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
+    let body: String = rows.iter().map(|row| line(row)).collect();
+    line(&head) + &body
+}
+
+/// Seconds as people say them.
+pub(crate) fn duration(seconds: f64) -> String {
+    let whole = |seconds: f64| format!("{seconds:.0}");
+    match seconds {
+        s if !s.is_finite() || s < 0.0 => "?".to_owned(),
+        s if s < 1e-3 => format!("{} us", whole(s * 1e6)),
+        s if s < 1.0 => format!("{} ms", whole(s * 1e3)),
+        s if s < 100.0 => format!("{s:.1} s"),
+        s if s < 6000.0 => format!("{:.0} min {:02.0} s", (s / 60.0).floor(), s % 60.0),
+        s if s < 172_800.0 => format!("{:.0} h {:02.0} min", (s / 3600.0).floor(), s % 3600.0 / 60.0),
+        s => format!("{:.1} days", s / 86_400.0),
+    }
+}
+
+/// A number with a thousands' prefix: 12.3 G.
+pub(crate) fn scaled(number: f64) -> String {
+    let prefixes = ["", " k", " M", " G", " T", " P", " E"];
+    let mut scaled = number;
+    let mut at = 0;
+    while scaled >= 1000.0 && at + 1 < prefixes.len() {
+        scaled /= 1000.0;
+        at += 1;
+    }
+    if at == 0 && scaled.fract() == 0.0 {
+        return format!("{scaled}");
+    }
+    format!("{scaled:.3}{}", prefixes[at])
+}
+
+/// An integer with commas between thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(grouped(12), "12");
+        assert_eq!(scaled(22e9), "22.000 G");
+        assert_eq!(scaled(12.0), "12");
+        assert_eq!(duration(3.25), "3.2 s");
+        assert_eq!(duration(125.0), "2 min 05 s");
+        assert_eq!(duration(7_260.0), "2 h 01 min");
+    }
+}

@@ -1,0 +1,87 @@
+//! Progress for people: a bar on a terminal, a plain line now and then elsewhere.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rpc::v1::SweepStatus;
+
+use crate::output;
+
+/// Time between two plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Follows one sweep.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    last_line: Instant,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        let bar = output::is_terminal().then(|| {
+            let bar = ProgressBar::new(0);
+            let template = "{prefix} {wide_bar} {pos}/{len} {msg}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            bar
+        });
+        Progress {
+            bar,
+            last_line: Instant::now(),
+        }
+    }
+
+    /// Shows the status.
+    pub(crate) fn show(&mut self, status: &SweepStatus) {
+        let done = done(status);
+        if let Some(bar) = &self.bar {
+            bar.set_prefix(status.name.clone());
+            bar.set_length(status.trials);
+            bar.set_position(done);
+            bar.set_message(words(status));
+        } else if self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            eprintln!(
+                "{}: {}/{} trials, {}",
+                status.name,
+                done,
+                status.trials,
+                words(status)
+            );
+        }
+    }
+
+    /// Takes the bar away, so that what follows stands alone.
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Durable rows and those on their way to the disk.
+fn done(status: &SweepStatus) -> u64 {
+    let durable = status.completed + status.diverged + status.failed;
+    durable.max(status.reported.min(status.trials))
+}
+
+fn words(status: &SweepStatus) -> String {
+    let seconds = status.elapsed_ms as f64 / 1e3;
+    let mut words = String::new();
+    if seconds > 0.0 && status.reported > 0 {
+        let rate = status.reported as f64 / seconds;
+        words = if rate >= 10.0 {
+            format!("{} trials/s", output::scaled(rate.round()))
+        } else {
+            format!("{rate:.2} trials/s")
+        };
+    }
+    if status.eta_seconds >= 0.0 {
+        words += &format!(", {} left", output::duration(status.eta_seconds));
+    }
+    if status.failed > 0 {
+        words += &format!(", {} failed", status.failed);
+    }
+    words
+}

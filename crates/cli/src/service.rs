@@ -1,0 +1,209 @@
+//! `parsimony coordinator` and `parsimony worker`: the two services, from flags to their end.
+
+use std::time::Duration;
+
+use coordinator::Layout;
+use rpc::auth::{Gate, Role};
+use rpc::limits;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use worker::{FileSource, Stop};
+
+use crate::args::{Certs, Coordinator, Worker};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::{client, output};
+
+/// Time between two checkpoints of one trial: a trial longer than this leaves some.
+pub(crate) const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+
+/// Source revision, where the build was told it.
+pub(crate) const REVISION: &str = match option_env!("PARSIMONY_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
+/// HTTP/2 keep-alive: finds a peer that is gone without a word.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Answer time of a keep-alive.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requests of a person to stop: Ctrl-C, or SIGTERM from a batch system.
+pub(crate) struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    /// Takes over both signals.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub(crate) fn new() -> Result<Self, CliError> {
+        Ok(Interrupts {
+            interrupt: signal(SignalKind::interrupt()).map_err(CliError::Runtime)?,
+            terminate: signal(SignalKind::terminate()).map_err(CliError::Runtime)?,
+        })
+    }
+
+    /// Completes at the next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Serves until a signal; what was reported is then durable.
+///
+/// # Errors
+/// [`CliError`].
+pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError> {
+    if !options.listen.ip().is_loopback() && !options.insecure && options.certs.is_none() {
+        return Err(CliError::Request(format!(
+            "{} is not a loopback address: anybody who reaches it could run sweeps here; give --certs DIR (see `parsimony certs`), or --insecure if the network is trusted",
+            options.listen
+        )));
+    }
+    let (workers, users) = gates(options)?;
+    let mut interrupts = Interrupts::new()?;
+    let failed = |source| CliError::Write {
+        path: options.data.clone(),
+        source,
+    };
+    std::fs::create_dir_all(&options.data).map_err(failed)?;
+    let data = std::path::absolute(&options.data).map_err(failed)?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|error| CliError::Request(format!("cannot listen on {}: {error}", options.listen)))?;
+    let address = listener.local_addr().map_err(CliError::Runtime)?;
+    let scheme = if options.certs.is_some() { "https" } else { "http" };
+    output::data(&format!("listening on {scheme}://{address}\n"))?;
+    let config = coordinator::Config {
+        layout: Layout::Many(data),
+        heartbeat_timeout: limits::HEARTBEAT_TIMEOUT,
+        checkpoint_after: CHECKPOINT_EVERY,
+        revision: REVISION.to_owned(),
+        workers,
+        users,
+        fault_hook: fault_hook(),
+    };
+    let mut server = Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT));
+    if let Some(certs) = &options.certs {
+        server = server
+            .tls_config(rpc::certs::server_tls(certs)?)
+            .map_err(|error| CliError::Request(format!("the certificates do not fit: {error}")))?;
+    }
+    let incoming = tokio_stream::StreamExt::map(TcpListenerStream::new(listener), |connection| {
+        // A socket that refuses the option still works, only slower.
+        connection.inspect(|stream| drop(stream.set_nodelay(true)))
+    });
+    coordinator::serve(incoming, server, config, async move {
+        interrupts.next().await;
+        eprintln!("stopping: what has been reported is being written");
+    })
+    .await?;
+    Ok(Exit::Done)
+}
+
+/// Who may call: the bearers of the folder's tokens, or everybody.
+fn gates(options: &Coordinator) -> Result<(Gate, Gate), CliError> {
+    let Some(folder) = &options.certs else {
+        return Ok((Gate::open(Role::Worker), Gate::open(Role::User)));
+    };
+    Ok((
+        Gate::of_file(Role::Worker, &folder.join(rpc::certs::WORKER_TOKEN_FILE))?,
+        Gate::of_file(Role::User, &folder.join(rpc::certs::USER_TOKEN_FILE))?,
+    ))
+}
+
+/// Makes certificates and tokens.
+///
+/// # Errors
+/// [`CliError`].
+pub(crate) fn certs(options: &Certs) -> Result<Exit, CliError> {
+    for path in rpc::certs::make(&options.dir, &options.hosts, options.valid)? {
+        output::data(&format!("{}\n", path.display()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Works until the coordinator is done with it or a signal drains it.
+///
+/// # Errors
+/// [`CliError`].
+pub(crate) async fn worker(options: &Worker) -> Result<Exit, CliError> {
+    let mut interrupts = Interrupts::new()?;
+    let channel = client::endpoint(&options.coordinator)?.connect_lazy();
+    let host = host_name();
+    let name = options
+        .name
+        .clone()
+        .unwrap_or_else(|| format!("{host}-{}", std::process::id()));
+    let config = worker::Config {
+        name,
+        host,
+        threads: threads(options.threads),
+        files: FileSource::Fetched,
+        walltime: options.time,
+        reconnect: Some(options.reconnect),
+        idle_timeout: options.idle_timeout,
+        checkpoint_every: CHECKPOINT_EVERY,
+        instance: instance()?,
+        bearer: client::bearer(&options.coordinator)?,
+        before_trial: trial_hook(),
+    };
+    let (stop, stopped) = watch::channel(Stop::No);
+    tokio::spawn(async move {
+        interrupts.next().await;
+        eprintln!("draining: running trials end, the rest goes back (again to leave at once)");
+        stop.send_replace(Stop::Drain);
+        interrupts.next().await;
+        std::process::exit(Exit::Interrupted as i32);
+    });
+    worker::run(channel, config, stopped).await?;
+    Ok(Exit::Done)
+}
+
+/// Threads asked for, or all cores.
+pub(crate) fn threads(asked: Option<u32>) -> usize {
+    asked.map_or_else(
+        || std::thread::available_parallelism().map_or(1, usize::from),
+        |threads| threads as usize,
+    )
+}
+
+/// This machine's name, for the column `host`.
+pub(crate) fn host_name() -> String {
+    let read = |path| std::fs::read_to_string(path).ok();
+    let name = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname"));
+    let name = name.unwrap_or_default().trim().to_owned();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
+/// A random number for this process.
+///
+/// # Errors
+/// Where the operating system has no randomness.
+pub(crate) fn instance() -> Result<u64, CliError> {
+    getrandom::u64().map_err(|error| CliError::Ended(format!("no randomness: {error}")))
+}
+
+/// Ends the process at a named point of the durable order, for fault tests: `PARSIMONY_FAULT=POINT:N` kills
+/// it at the N-th passage.
+pub(crate) fn fault_hook() -> Option<fn(&str)> {
+    std::env::var_os("PARSIMONY_FAULT").map(|_| crate::fault::at_point as fn(&str))
+}
+
+/// Ends the process before a numbered trial, for fault tests: `PARSIMONY_FAULT_TRIAL=N`.
+pub(crate) fn trial_hook() -> Option<fn(u64)> {
+    std::env::var_os("PARSIMONY_FAULT_TRIAL").map(|_| crate::fault::before_trial as fn(u64))
+}

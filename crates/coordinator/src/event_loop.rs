@@ -1,0 +1,721 @@
+//! The one task that owns the scheduler and every sweep's state. It waits for events, never for a disk, a
+//! worker or a person.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rpc::v1;
+use scheduler::{Action, Ended, Held, LeaseId, Now, Running, Scheduler, SweepKey, WorkerId};
+use sweep::IntervalSet;
+use table::{Batch, BatchBuilder, CommitInfo, FolderError, TrialResult, TrialRow};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::checkpoints::Checkpoints;
+use crate::config::Config;
+use crate::events::{Checkpoint, Event, Hello, Outgoing, Report};
+use crate::files::FileIndex;
+use crate::open::Opened;
+use crate::proof::Key;
+use crate::sweeps::{Buffer, SweepState};
+use crate::work::FolderWork;
+use crate::writer::Writer;
+use crate::{status, wire};
+
+/// Statuses are sent to watchers at most this often while nothing else changes.
+const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+
+/// Results of a lost worker are welcome for so long: workers look for a lost coordinator for five minutes
+/// unless told otherwise, and a minute is for the way.
+const LATE_WINDOW: Duration = Duration::from_secs(360);
+
+/// Work in one lease: long enough that messages cost nothing, short enough that progress shows and a lost
+/// worker loses little.
+const LEASE_TARGET: Duration = Duration::from_secs(1);
+
+/// Workers that may die of one trial.
+const MAX_ATTEMPTS: u32 = 3;
+
+pub(crate) struct EventLoop {
+    pub(crate) config: Arc<Config>,
+    key: Key,
+    pub(crate) files: FileIndex,
+    checkpoints: Checkpoints,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) sweeps: BTreeMap<SweepKey, SweepState>,
+    pub(crate) names: BTreeMap<String, SweepKey>,
+    pub(crate) workers: BTreeMap<WorkerId, WorkerState>,
+    next_worker: u64,
+    next_sweep: u64,
+    next_connection: u64,
+    /// Workers by the random number of their process, also those that may come back.
+    instances: BTreeMap<u64, WorkerId>,
+    begun: Instant,
+    published: Instant,
+    /// Told when everything is written.
+    pub(crate) stopping: Option<oneshot::Sender<()>>,
+}
+
+pub(crate) struct WorkerState {
+    connection: u64,
+    pub(crate) hello: Hello,
+    pub(crate) outgoing: Outgoing,
+    /// Generations of each sweep that it has been told.
+    told: BTreeMap<SweepKey, usize>,
+    pub(crate) joined: Instant,
+    pub(crate) heard: Instant,
+    pub(crate) trials: u64,
+    pub(crate) draining: bool,
+}
+
+/// The parts of a grant that go to the worker.
+struct Grant {
+    lease: LeaseId,
+    generation: u32,
+    ranges: Vec<Range<u64>>,
+    deadline: Now,
+    attempt: u32,
+}
+
+impl EventLoop {
+    /// A loop without sweeps. `generation` is greater than at any earlier start over the same folder.
+    pub(crate) fn new(
+        config: Arc<Config>,
+        generation: u32,
+        key: Key,
+        files: FileIndex,
+        checkpoints: Checkpoints,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        let scheduler = Scheduler::new(scheduler::Config {
+            generation,
+            heartbeat_timeout: config.heartbeat_timeout,
+            late_window: LATE_WINDOW,
+            lease_target: LEASE_TARGET,
+            max_attempts: MAX_ATTEMPTS,
+            checkpoint_after: Some(config.checkpoint_after),
+        });
+        EventLoop {
+            config,
+            key,
+            files,
+            checkpoints,
+            events,
+            scheduler,
+            sweeps: BTreeMap::new(),
+            names: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            next_worker: 1,
+            next_sweep: 1,
+            next_connection: 1,
+            instances: BTreeMap::new(),
+            begun: Instant::now(),
+            published: Instant::now(),
+            stopping: None,
+        }
+    }
+
+    /// Handles events until a stop is complete or every sender is gone.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Event>) {
+        loop {
+            let wake = self.next_wake();
+            tokio::select! {
+                event = queue.recv() => match event {
+                    Some(event) => self.handle(event),
+                    None => return,
+                },
+                () = tokio::time::sleep_until(wake.into()) => self.tick(),
+            }
+            // What has come meanwhile is handled before the slower chores.
+            while let Ok(event) = queue.try_recv() {
+                self.handle(event);
+            }
+            self.flush_due();
+            self.publish_due();
+            if self.stopped() {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.begun.elapsed()
+    }
+
+    fn next_wake(&self) -> Instant {
+        let scheduler = self.scheduler.next_wakeup().map(|at| self.begun + at);
+        let flushes = self.sweeps.values().filter_map(SweepState::flush_at);
+        let publish = Some(self.published + PUBLISH_EVERY).filter(|_| self.anybody_runs());
+        let calm = Instant::now() + Duration::from_secs(1);
+        flushes.chain(scheduler).chain(publish).fold(calm, Instant::min)
+    }
+
+    fn anybody_runs(&self) -> bool {
+        self.sweeps
+            .values()
+            .any(|sweep| sweep.state == v1::SweepState::Running)
+    }
+
+    fn tick(&mut self) {
+        self.drive(scheduler::Event::Tick);
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Joined {
+                hello,
+                outgoing,
+                reply,
+            } => self.join(hello, outgoing, reply),
+            Event::Gone { worker, connection } => self.gone(worker, connection),
+            Event::Heartbeat { worker, leases } => {
+                self.hear(worker);
+                self.drive(scheduler::Event::Heartbeat { worker, leases });
+            }
+            Event::GiveBack {
+                worker,
+                lease,
+                numbers,
+            } => {
+                self.hear(worker);
+                self.drive(scheduler::Event::GiveBack {
+                    worker,
+                    lease,
+                    numbers,
+                });
+            }
+            Event::Drain { worker } => {
+                if let Some(state) = self.workers.get_mut(&worker) {
+                    state.draining = true;
+                    state.heard = Instant::now();
+                }
+                self.drive(scheduler::Event::Drain { worker });
+            }
+            Event::Report(report) => self.report(*report),
+            Event::Checkpoint(checkpoint) => self.checkpoint(*checkpoint),
+            Event::Written { sweep, result } => self.written(sweep, result),
+            Event::User(user) => self.user(user),
+        }
+    }
+
+    /// Puts an opened sweep under the scheduler.
+    pub(crate) fn add(&mut self, opened: Opened, priority: i32) {
+        let sweep = SweepKey(self.next_sweep);
+        let writer = match Writer::start(&opened.name, opened.run_folder) {
+            Ok(writer) => writer,
+            Err(error) => {
+                tracing::error!(sweep = %opened.name, %error, "no thread to write with");
+                return;
+            }
+        };
+        self.next_sweep += 1;
+        for file in opened.files.iter().flatten() {
+            if let Some(digits) = crate::files::digits(&file.hash) {
+                let path = opened.dir.join("files").join(digits);
+                if path.exists() {
+                    self.files.add(file.hash.clone(), path);
+                }
+            }
+        }
+        let done = opened.progress.done;
+        self.checkpoints
+            .take_up(&opened.name, &opened.dir, |trial| !done.contains(trial));
+        let folder = Arc::new(opened.folder);
+        let predicted_seconds = folder.newest().total_cost().seconds;
+        let share = done.len() as f64 / folder.count().max(1) as f64;
+        let state = match opened.state.as_deref() {
+            Some("paused") => v1::SweepState::Paused,
+            Some("cancelled") => v1::SweepState::Cancelled,
+            _ => v1::SweepState::Running,
+        };
+        let state = SweepState {
+            name: opened.name.clone(),
+            dir: opened.dir,
+            folder: Arc::clone(&folder),
+            files: opened.files,
+            writer,
+            buffer: Buffer::default(),
+            writing: None,
+            last_flush: Instant::now(),
+            begun: Instant::now(),
+            state,
+            complete: false,
+            counts: opened.progress.counts,
+            predicted_seconds,
+            done_seconds: predicted_seconds * share,
+            done_seconds_at_start: predicted_seconds * share,
+            reported: 0,
+            problem: String::new(),
+            priority,
+            notes: opened.notes,
+            watch: watch::channel(v1::SweepStatus::default()).0,
+            settling: Vec::new(),
+        };
+        let paused = state.state != v1::SweepState::Running;
+        self.names.insert(opened.name, sweep);
+        self.sweeps.insert(sweep, state);
+        let failed = opened.progress.failed.iter().map(|f| f.trial..f.trial + 1);
+        self.drive(scheduler::Event::AddSweep {
+            sweep,
+            work: Arc::new(FolderWork(folder)),
+            done,
+            failed: failed.collect(),
+            priority,
+            paused,
+        });
+        self.publish(sweep);
+    }
+
+    fn hear(&mut self, worker: WorkerId) {
+        if let Some(state) = self.workers.get_mut(&worker) {
+            state.heard = Instant::now();
+        }
+    }
+
+    /// A process that was here before keeps its number.
+    fn worker_of(&mut self, instance: u64) -> WorkerId {
+        let next = WorkerId(self.next_worker);
+        let worker = *self.instances.entry(instance).or_insert(next);
+        if worker == next {
+            self.next_worker += 1;
+        }
+        worker
+    }
+
+    fn join(
+        &mut self,
+        mut hello: Hello,
+        outgoing: Outgoing,
+        reply: oneshot::Sender<(WorkerId, u64)>,
+    ) {
+        let worker = self.worker_of(hello.instance);
+        let connection = self.next_connection;
+        self.next_connection += 1;
+        if reply.send((worker, connection)).is_err() {
+            return;
+        }
+        // The session may end at any moment; its end is an event of its own.
+        let _ = outgoing.send(Ok(wire::welcome(worker.0)));
+        if self.stopping.is_some() {
+            let _ = outgoing.send(Ok(wire::stopping(self.is_local())));
+        }
+        tracing::info!(worker = worker.0, name = %hello.name, threads = hello.threads, "worker joined");
+        let (threads, name) = (hello.threads, hello.name.clone());
+        let held = std::mem::take(&mut hello.held);
+        let held = held.into_iter().filter_map(|(sweep, lease, numbers)| {
+            let sweep = *self.names.get(&sweep)?;
+            Some(Held {
+                lease,
+                sweep,
+                numbers,
+            })
+        });
+        let held = held.collect();
+        let deadline = hello.walltime.map(|walltime| self.now() + walltime);
+        self.workers.insert(
+            worker,
+            WorkerState {
+                connection,
+                hello,
+                outgoing,
+                told: BTreeMap::new(),
+                joined: Instant::now(),
+                heard: Instant::now(),
+                trials: 0,
+                draining: false,
+            },
+        );
+        self.drive(scheduler::Event::Join {
+            worker,
+            threads,
+            name,
+            deadline,
+            held,
+        });
+    }
+
+    fn gone(&mut self, worker: WorkerId, connection: u64) {
+        let this = |state: &WorkerState| state.connection == connection;
+        if !self.workers.get(&worker).is_some_and(this) {
+            return;
+        }
+        let Some(state) = self.workers.remove(&worker) else {
+            return;
+        };
+        tracing::info!(worker = worker.0, name = %state.hello.name, "worker left");
+        if state.draining {
+            self.instances.remove(&state.hello.instance);
+            self.drive(scheduler::Event::Goodbye { worker });
+        } else {
+            self.drive(scheduler::Event::Leave { worker });
+        }
+    }
+
+    /// Gives a report to the scheduler and keeps what it accepts for the next part.
+    fn report(&mut self, report: Report) {
+        self.hear(report.worker);
+        let Some(&sweep) = self.names.get(&report.sweep) else {
+            self.acknowledge(&[(report.worker, report.report)]);
+            return;
+        };
+        let failed = report.failed.iter().map(|(trial, _)| *trial..*trial + 1);
+        let now = self.now();
+        let actions = self.scheduler.handle(
+            now,
+            scheduler::Event::Report {
+                worker: report.worker,
+                sweep,
+                lease: report.lease,
+                generation: report.generation,
+                numbers: report.numbers.clone(),
+                failed: failed.collect(),
+                work_seconds: report.work_seconds,
+            },
+        );
+        let mut accepted = IntervalSet::new();
+        let mut others = Vec::new();
+        for action in actions {
+            match action {
+                Action::Accept { numbers, .. } => accepted = numbers,
+                other => others.push(other),
+            }
+        }
+        self.keep(sweep, report, &accepted);
+        self.apply(others);
+    }
+
+    fn keep(&mut self, sweep: SweepKey, mut report: Report, accepted: &IntervalSet) {
+        let Some(state) = self.sweeps.get_mut(&sweep) else {
+            return;
+        };
+        if accepted.is_empty() {
+            self.acknowledge(&[(report.worker, report.report)]);
+            return;
+        }
+        let mut unwanted = report.numbers;
+        unwanted.subtract(accepted);
+        if !unwanted.is_empty()
+            && let Err(error) = report.batch.drop_trials(&unwanted)
+        {
+            tracing::error!(%error, "a batch could not be cut");
+            return;
+        }
+        if state.problem.is_empty()
+            && let Some((trial, error)) = report.failed.first()
+        {
+            state.problem = format!("trial {trial}: {error}");
+        }
+        if let Err(error) = state.take(report.worker, report.report, report.batch, accepted) {
+            tracing::error!(%error, "a batch could not be joined");
+        }
+        if let Some(worker) = self.workers.get_mut(&report.worker) {
+            worker.trials += accepted.len();
+        }
+    }
+
+    fn checkpoint(&mut self, checkpoint: Checkpoint) {
+        self.hear(checkpoint.worker);
+        let held = self
+            .scheduler
+            .holds(checkpoint.worker, checkpoint.lease, checkpoint.trial);
+        let sweep = self.names.get(&checkpoint.sweep);
+        let Some(state) = sweep.and_then(|key| self.sweeps.get(key)).filter(|_| held) else {
+            return;
+        };
+        let (checkpoints, dir) = (self.checkpoints.clone(), state.dir.clone());
+        tokio::task::spawn_blocking(move || {
+            let (sweep, trial) = (&checkpoint.sweep, checkpoint.trial);
+            let kept = checkpoints.put(sweep, &dir, trial, &checkpoint.state);
+            if let Err(error) = kept {
+                tracing::warn!(trial = checkpoint.trial, %error, "checkpoint not kept");
+            }
+        });
+    }
+
+    /// Starts writes that are due.
+    fn flush_due(&mut self) {
+        let now = Instant::now();
+        for (&sweep, state) in &mut self.sweeps {
+            if state.flush_at().is_none_or(|at| at > now) {
+                continue;
+            }
+            let Some(batch) = state.buffer.batch.take() else {
+                continue;
+            };
+            state.writing = Some(std::mem::take(&mut state.buffer.reports));
+            state.last_flush = now;
+            let events = self.events.clone();
+            state.writer.commit(batch, move |result| {
+                // A closed loop means that the coordinator is ending: nothing is acknowledged.
+                let _ = events.blocking_send(Event::Written { sweep, result });
+            });
+        }
+    }
+
+    fn written(&mut self, sweep: SweepKey, result: Result<CommitInfo, (FolderError, Batch)>) {
+        let Some(state) = self.sweeps.get_mut(&sweep) else {
+            return;
+        };
+        let reports = state.writing.take().unwrap_or_default();
+        match result {
+            Ok(info) => {
+                state.counts = info.counts;
+                for run in info.numbers.runs() {
+                    self.checkpoints.drop_range(&state.name, &run);
+                }
+                tracing::debug!(sweep = %state.name, seconds = info.seconds, bytes = info.bytes, "part written");
+                self.acknowledge(&reports);
+            }
+            Err((error, batch)) => {
+                tracing::error!(sweep = %state.name, %error, "the sweep stops: its tables cannot be written");
+                state.problem = error.to_string();
+                state.state = v1::SweepState::Stopped;
+                let later = state.buffer.batch.replace(batch);
+                let newer = std::mem::replace(&mut state.buffer.reports, reports);
+                state.buffer.reports.extend(newer);
+                if let Some(later) = later
+                    && let Err(error) = state.append(later)
+                {
+                    tracing::error!(%error, "a batch could not be joined");
+                }
+                self.drive(scheduler::Event::Pause { sweep });
+            }
+        }
+        if let Some(state) = self.sweeps.get_mut(&sweep) {
+            state.finish_if_done();
+            if state.settled() {
+                for settled in state.settling.drain(..) {
+                    // Whoever waited may have gone.
+                    let _ = settled.send(());
+                }
+            }
+        }
+        self.publish(sweep);
+    }
+
+    fn acknowledge(&self, reports: &[(WorkerId, u64)]) {
+        let mut by_worker: BTreeMap<WorkerId, Vec<u64>> = BTreeMap::new();
+        for &(worker, report) in reports {
+            by_worker.entry(worker).or_default().push(report);
+        }
+        for (worker, reports) in by_worker {
+            if let Some(state) = self.workers.get(&worker) {
+                // A session that has ended offers its reports again.
+                let _ = state.outgoing.send(Ok(wire::acknowledge(reports)));
+            }
+        }
+    }
+
+    /// Hands an event to the scheduler and does what it says.
+    pub(crate) fn drive(&mut self, event: scheduler::Event) {
+        let now = self.now();
+        let actions = self.scheduler.handle(now, event);
+        self.apply(actions);
+    }
+
+    fn apply(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Grant {
+                    worker,
+                    lease,
+                    generation,
+                    sweep,
+                    ranges,
+                    deadline,
+                    attempt,
+                    ..
+                } => {
+                    let granted = Grant {
+                        lease,
+                        generation,
+                        ranges,
+                        deadline,
+                        attempt,
+                    };
+                    self.grant(worker, sweep, &granted);
+                }
+                Action::Revoke {
+                    worker,
+                    lease,
+                    ranges,
+                    running,
+                } => {
+                    let stop = running == Running::Stop;
+                    self.tell(worker, wire::revoke(lease.0, &ranges, stop));
+                }
+                Action::Fail {
+                    sweep,
+                    number,
+                    attempts,
+                    name,
+                    ..
+                } => {
+                    let error = format!("{attempts} workers died while they ran this trial, the last one `{name}`");
+                    self.fail(sweep, number, attempts, &error);
+                }
+                Action::Finished { sweep, ended } => {
+                    if let Some(state) = self.sweeps.get_mut(&sweep)
+                        && ended == Ended::Complete
+                    {
+                        state.complete = true;
+                        state.finish_if_done();
+                    }
+                    self.publish(sweep);
+                }
+                Action::Lost { worker, trials } => {
+                    tracing::warn!(worker = worker.0, trials, "worker lost: its trials go to others");
+                }
+                Action::DropWorker { worker, reason } => {
+                    tracing::warn!(worker = worker.0, %reason, "worker dropped");
+                    self.tell(worker, wire::refused(&reason.to_string()));
+                    if let Some(state) = self.workers.remove(&worker) {
+                        self.instances.remove(&state.hello.instance);
+                    }
+                }
+                Action::Drained { .. } | Action::Accept { .. } | Action::Stale { .. } => {}
+            }
+        }
+    }
+
+    fn grant(&mut self, worker: WorkerId, sweep: SweepKey, grant: &Grant) {
+        let Some(state) = self.sweeps.get(&sweep) else {
+            return;
+        };
+        let generations = state.folder.generations().len();
+        let Some(to) = self.workers.get_mut(&worker) else {
+            return;
+        };
+        if to.told.insert(sweep, generations) != Some(generations) {
+            let spec = wire::spec(&state.name, &state.folder, &state.files);
+            // A session that has ended is an event of its own.
+            let _ = to.outgoing.send(Ok(spec));
+        }
+        let (lease, ranges) = (grant.lease.0, &grant.ranges);
+        tracing::info!(worker = worker.0, lease, sweep = %state.name, first = ranges.first().map(|r| r.start), "lease");
+        let checkpoints = ranges
+            .iter()
+            .flat_map(|range| self.checkpoints.in_range(&state.name, range))
+            .collect();
+        let left = grant.deadline.saturating_sub(self.begun.elapsed());
+        let granted = wire::Granted {
+            lease,
+            generation: grant.generation,
+            sweep: &state.name,
+            ranges,
+            deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+            proof: self.key.proof(&state.name, lease, grant.generation, ranges),
+            attempt: grant.attempt,
+            checkpoints,
+        };
+        let _ = to.outgoing.send(Ok(wire::lease(granted)));
+    }
+
+    fn tell(&self, worker: WorkerId, message: v1::SessionResponse) {
+        if let Some(state) = self.workers.get(&worker) {
+            // A session that has ended is an event of its own.
+            let _ = state.outgoing.send(Ok(message));
+        }
+    }
+
+    /// Writes the row of a trial that no worker could finish.
+    fn fail(&mut self, sweep: SweepKey, number: u64, attempts: u32, error: &str) {
+        let Some(state) = self.sweeps.get_mut(&sweep) else {
+            return;
+        };
+        let point = match state.folder.point(number) {
+            Ok(point) => point,
+            Err(error) => {
+                tracing::error!(number, %error, "a failed trial has no point");
+                return;
+            }
+        };
+        let mut builder = BatchBuilder::new();
+        builder.push(&TrialRow {
+            trial: number,
+            id: &point.id(),
+            params: point.values(),
+            result: TrialResult::Failed {
+                error,
+                seconds: 0.0,
+            },
+            worker: "",
+            host: "",
+            attempt: attempts,
+            started_at_us: now_us(),
+            run_isa: "",
+        });
+        if state.problem.is_empty() {
+            state.problem = format!("trial {number}: {error}");
+        }
+        match builder.finish() {
+            Ok(batch) => {
+                if let Err(error) = state.append(batch) {
+                    tracing::error!(%error, "a batch could not be joined");
+                }
+            }
+            Err(error) => tracing::error!(%error, "a failed trial's row could not be made"),
+        }
+    }
+
+    fn publish_due(&mut self) {
+        if self.published.elapsed() < PUBLISH_EVERY {
+            return;
+        }
+        self.published = Instant::now();
+        let running: Vec<_> = self
+            .sweeps
+            .iter()
+            .filter(|(_, sweep)| sweep.state == v1::SweepState::Running)
+            .map(|(&key, _)| key)
+            .collect();
+        for sweep in running {
+            self.publish(sweep);
+        }
+    }
+
+    /// Shows watchers the sweep as it is now.
+    pub(crate) fn publish(&self, sweep: SweepKey) {
+        if let Some(state) = self.sweeps.get(&sweep) {
+            state.watch.send_replace(self.status(sweep, state));
+        }
+    }
+
+    pub(crate) fn status(&self, sweep: SweepKey, state: &SweepState) -> v1::SweepStatus {
+        let seen = self.scheduler.sweep_status(sweep);
+        let (leased, leases) = seen.map_or((0, 0), |seen| (seen.leased, seen.leases));
+        status::of(state, leased, leases)
+    }
+
+    pub(crate) fn is_local(&self) -> bool {
+        self.config.layout.files_in_place().is_some()
+    }
+
+    /// Whether a stop has been asked for and nothing is left to write.
+    fn stopped(&mut self) -> bool {
+        let stopped_sweep = |sweep: &SweepState| {
+            sweep.settled() || sweep.state == v1::SweepState::Stopped && sweep.writing.is_none()
+        };
+        if self.stopping.is_none() || !self.sweeps.values().all(stopped_sweep) {
+            return false;
+        }
+        let finished = self.is_local();
+        for state in self.workers.values() {
+            // A session that has ended needs no goodbye.
+            let _ = state.outgoing.send(Ok(wire::stopping(finished)));
+        }
+        if let Some(reply) = self.stopping.take() {
+            // Whoever asked may have gone.
+            let _ = reply.send(());
+        }
+        true
+    }
+}
+
+fn now_us() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,144 @@
+//! Files that sweeps read: uploaded once by content hash, kept in the sweep's run folder, served to workers.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rpc::{limits, v1};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tonic::{Status, Streaming};
+
+/// Folder of uploads that no sweep has taken yet.
+const UPLOADS: &str = ".uploads";
+
+/// Where each known hash is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FileIndex(Arc<Mutex<BTreeMap<String, PathBuf>>>);
+
+impl FileIndex {
+    pub(crate) fn add(&self, hash: String, path: PathBuf) {
+        let mut index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        index.insert(hash, path);
+    }
+
+    pub(crate) fn find(&self, hash: &str) -> Option<PathBuf> {
+        let index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        index.get(hash).cloned()
+    }
+}
+
+/// Hexadecimal digits of a well-formed hash.
+pub(crate) fn digits(hash: &str) -> Option<&str> {
+    let digits = hash.strip_prefix("blake3:")?;
+    let hexadecimal = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    (digits.len() == 64 && digits.bytes().all(hexadecimal)).then_some(digits)
+}
+
+/// Takes one upload: checks size and hash, and leaves it in the uploads folder.
+///
+/// # Errors
+/// A status that says what did not fit.
+pub(crate) async fn receive(
+    data: &Path,
+    index: &FileIndex,
+    mut parts: Streaming<v1::UploadFileRequest>,
+) -> Result<(), Status> {
+    let first = parts.message().await?.and_then(|message| message.part);
+    let Some(v1::upload_file_request::Part::File(file)) = first else {
+        return Err(Status::invalid_argument("the first message must name the file"));
+    };
+    let digits = digits(&file.hash)
+        .ok_or_else(|| Status::invalid_argument("a hash is `blake3:` and 64 hexadecimal digits"))?;
+    if file.size_bytes > limits::FILE_BYTES {
+        return Err(Status::out_of_range(format!(
+            "a file of {} bytes; at most {} are taken",
+            file.size_bytes,
+            limits::FILE_BYTES
+        )));
+    }
+    let folder = data.join(UPLOADS);
+    let path = folder.join(digits);
+    let failed = |error: std::io::Error| Status::internal(format!("{}: {error}", path.display()));
+    tokio::fs::create_dir_all(&folder).await.map_err(failed)?;
+    let partial = folder.join(format!("{digits}.{:016x}.partial", getrandom::u64().unwrap_or(0)));
+    let written = write(&partial, &file, &mut parts).await;
+    match written {
+        Ok(()) => tokio::fs::rename(&partial, &path).await.map_err(failed)?,
+        Err(status) => {
+            // What is left of a refused upload; a failure to remove it is told by the next one.
+            let _ = tokio::fs::remove_file(&partial).await;
+            return Err(status);
+        }
+    }
+    index.add(file.hash.clone(), path);
+    Ok(())
+}
+
+async fn write(
+    path: &Path,
+    file: &v1::FileName,
+    parts: &mut Streaming<v1::UploadFileRequest>,
+) -> Result<(), Status> {
+    let failed = |error: std::io::Error| Status::internal(format!("{}: {error}", path.display()));
+    let mut out = tokio::fs::File::create(path).await.map_err(failed)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut size = 0_u64;
+    while let Some(message) = parts.message().await? {
+        let Some(v1::upload_file_request::Part::Piece(piece)) = message.part else {
+            return Err(Status::invalid_argument("only pieces follow the first message"));
+        };
+        size += piece.len() as u64;
+        if size > file.size_bytes {
+            return Err(Status::out_of_range("more bytes than announced"));
+        }
+        hasher.update(&piece);
+        out.write_all(&piece).await.map_err(failed)?;
+    }
+    out.sync_all().await.map_err(failed)?;
+    let found = format!("blake3:{}", hasher.finalize().to_hex());
+    if size != file.size_bytes || found != file.hash {
+        return Err(Status::data_loss(format!(
+            "announced {} with {} bytes, got {found} with {size}",
+            file.hash, file.size_bytes
+        )));
+    }
+    Ok(())
+}
+
+/// Sends a file in pieces. The receiver's going away ends it.
+pub(crate) async fn send<T>(
+    path: &Path,
+    sender: &tokio::sync::mpsc::Sender<Result<T, Status>>,
+    wrap: impl Fn(Vec<u8>) -> T,
+) -> std::io::Result<()> {
+    let mut file = tokio::fs::File::open(path).await?;
+    loop {
+        let mut piece = vec![0; limits::PIECE_BYTES];
+        let mut filled = 0;
+        while filled < piece.len() {
+            match file.read(&mut piece[filled..]).await? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        piece.truncate(filled);
+        if filled == 0 || sender.send(Ok(wrap(piece))).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digits;
+
+    #[test]
+    fn only_well_formed_hashes_become_file_names() {
+        let good = format!("blake3:{}", "0a".repeat(32));
+        assert_eq!(digits(&good), Some("0a".repeat(32).as_str()));
+        for bad in ["", "blake3:", "blake3:../../etc/passwd", "sha256:00", &good[1..]] {
+            assert_eq!(digits(bad), None, "{bad:?} was taken");
+        }
+        assert_eq!(digits(&good.to_uppercase()), None);
+    }
+}

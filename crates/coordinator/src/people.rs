@@ -1,0 +1,321 @@
+//! The event loop's answers to people's programs.
+
+use std::sync::Arc;
+
+use rpc::v1;
+use scheduler::SweepKey;
+use tonic::Status;
+
+use crate::event_loop::EventLoop;
+use crate::events::{Change, User};
+use crate::open;
+use crate::work::FolderWork;
+use crate::{status, users};
+
+impl EventLoop {
+    pub(crate) fn user(&mut self, user: User) {
+        // A reply that nobody waits for any more is dropped: the change itself stands.
+        match user {
+            User::Add {
+                opened,
+                priority,
+                reply,
+            } => {
+                let asked = if priority == 0 { opened.priority } else { priority };
+                let name = opened.name.clone();
+                self.add(*opened, asked);
+                self.remember(&name, open::PRIORITY, asked.to_string());
+                let _ = reply.send(());
+            }
+            User::Find { name, reply } => {
+                let folder = self.named(&name).map(|(_, sweep)| Arc::clone(&sweep.folder));
+                let _ = reply.send(folder);
+            }
+            User::Grow {
+                name,
+                folder,
+                files,
+                reply,
+            } => self.grow(&name, folder, files, reply),
+            User::Grown {
+                name,
+                folder,
+                files,
+                reply,
+            } => {
+                self.grown(&name, folder, files);
+                let _ = reply.send(Ok(()));
+            }
+            User::Retried {
+                sweep,
+                numbers,
+                counts,
+                reply,
+            } => {
+                let freed = numbers.len();
+                self.retried(sweep, numbers, counts);
+                let _ = reply.send(Ok(freed));
+            }
+            User::Statuses { reply } => {
+                let statuses = self.sweeps.iter().map(|(&key, sweep)| self.status(key, sweep));
+                let _ = reply.send(statuses.collect());
+            }
+            User::Subscribe { name, reply } => {
+                let found = self.names.get(&name).copied();
+                if let Some(key) = found {
+                    self.publish(key);
+                }
+                let watch = found.and_then(|key| self.sweeps.get(&key));
+                let _ = reply.send(watch.map(|sweep| sweep.watch.subscribe()));
+            }
+            User::Change {
+                name,
+                change,
+                reply,
+            } => self.change(&name, change, reply),
+            User::Workers { reply } => {
+                let _ = reply.send(self.worker_statuses());
+            }
+            User::Settle { name, reply } => {
+                let found = self.names.get(&name).copied();
+                match found.and_then(|key| self.sweeps.get_mut(&key)) {
+                    Some(sweep) if !sweep.settled() => sweep.settling.push(reply),
+                    _ => {
+                        let _ = reply.send(());
+                    }
+                }
+            }
+            User::Stop { reply } => {
+                let keys: Vec<_> = self.sweeps.keys().copied().collect();
+                for sweep in keys {
+                    self.drive(scheduler::Event::Pause { sweep });
+                    if let Some(state) = self.sweeps.get_mut(&sweep) {
+                        // Makes the waiting columns due at once.
+                        state.settling.push(tokio::sync::oneshot::channel().0);
+                    }
+                }
+                self.stopping = Some(reply);
+            }
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<(SweepKey, &crate::sweeps::SweepState)> {
+        let key = *self.names.get(name)?;
+        Some((key, self.sweeps.get(&key)?))
+    }
+
+    /// Keeps a word in the sweep's journal.
+    fn remember(&self, name: &str, key: &'static str, value: String) {
+        if let Some((_, sweep)) = self.named(name) {
+            let reply = sweep.writer.set_state(key, value);
+            let name = name.to_owned();
+            tokio::spawn(async move {
+                if let Ok(Err(error)) = reply.await {
+                    tracing::error!(sweep = %name, %error, "not remembered");
+                }
+            });
+        }
+    }
+
+    /// The new generation is made durable first; then workers and the scheduler hear of it.
+    fn grow(
+        &mut self,
+        name: &str,
+        folder: sweep::Folder,
+        files: Vec<v1::FileName>,
+        reply: tokio::sync::oneshot::Sender<Result<(), Status>>,
+    ) {
+        let Some(key) = self.names.get(name).copied() else {
+            let _ = reply.send(Err(users::no_sweep(name)));
+            return;
+        };
+        let Some(state) = self.sweeps.get_mut(&key) else {
+            let _ = reply.send(Err(users::no_sweep(name)));
+            return;
+        };
+        let record = open::record(&folder, &files);
+        let toml = record.toml.clone();
+        let durable = state.writer.add_generation(record, toml);
+        let folder = Arc::new(folder);
+        let events = self.events.clone();
+        let name = name.to_owned();
+        tokio::spawn(async move {
+            let answer = match durable.await {
+                Ok(Ok(())) => {
+                    let grown = User::Grown {
+                        name,
+                        folder,
+                        files,
+                        reply,
+                    };
+                    // A closed loop means that the coordinator is ending.
+                    let _ = events.send(crate::events::Event::User(grown)).await;
+                    return;
+                }
+                Ok(Err(error)) => Status::internal(error.to_string()),
+                Err(_) => Status::unavailable("the coordinator stops"),
+            };
+            let _ = reply.send(Err(answer));
+        });
+    }
+
+    /// The second half of [`EventLoop::grow`].
+    pub(crate) fn grown(
+        &mut self,
+        name: &str,
+        folder: Arc<sweep::Folder>,
+        files: Vec<v1::FileName>,
+    ) {
+        let Some(key) = self.names.get(name).copied() else {
+            return;
+        };
+        let Some(state) = self.sweeps.get_mut(&key) else {
+            return;
+        };
+        for file in &files {
+            if let (Some(digits), Some(uploaded)) =
+                (crate::files::digits(&file.hash), self.files.find(&file.hash))
+            {
+                let path = state.dir.join("files").join(digits);
+                if std::fs::create_dir_all(state.dir.join("files")).is_ok()
+                    && (path.exists() || std::fs::copy(&uploaded, &path).is_ok())
+                {
+                    self.files.add(file.hash.clone(), path);
+                }
+            }
+        }
+        state.files.push(files);
+        state.folder = Arc::clone(&folder);
+        state.predicted_seconds = folder.newest().total_cost().seconds;
+        state.complete = false;
+        if state.state == v1::SweepState::Finished {
+            state.state = v1::SweepState::Running;
+        }
+        self.drive(scheduler::Event::GrowSweep {
+            sweep: key,
+            work: Arc::new(FolderWork(folder)),
+        });
+        self.publish(key);
+    }
+
+    fn change(
+        &mut self,
+        name: &str,
+        change: Change,
+        reply: tokio::sync::oneshot::Sender<Result<u64, Status>>,
+    ) {
+        let Some((key, sweep)) = self.named(name) else {
+            let _ = reply.send(Err(users::no_sweep(name)));
+            return;
+        };
+        use v1::SweepState::{Cancelled, Finished, Paused, Running, Stopped};
+        let state = sweep.state;
+        let refused = match (change, state) {
+            (Change::RetryFailed, _) => {
+                self.retry(key, reply);
+                return;
+            }
+            (Change::Pause, Paused) | (Change::Resume, Running) | (Change::Cancel, Cancelled) => {
+                let _ = reply.send(Ok(0));
+                return;
+            }
+            (Change::Pause, Running) => None,
+            (Change::Resume, Paused | Cancelled | Stopped) => None,
+            (Change::Cancel, Running | Paused | Stopped) => None,
+            (_, Finished) => Some("it has finished"),
+            (_, Cancelled) => Some("it was cancelled; `parsimony resume` takes it up again"),
+            _ => Some("it is stopped; mend what its status names, then `parsimony resume`"),
+        };
+        if let Some(why) = refused {
+            let _ = reply.send(Err(Status::failed_precondition(format!("`{name}`: {why}"))));
+            return;
+        }
+        let (new, word, event) = match change {
+            Change::Resume => (Running, "running", scheduler::Event::Resume { sweep: key }),
+            Change::Cancel => (Cancelled, "cancelled", scheduler::Event::Cancel { sweep: key }),
+            _ => (Paused, "paused", scheduler::Event::Pause { sweep: key }),
+        };
+        if let Some(sweep) = self.sweeps.get_mut(&key) {
+            sweep.state = new;
+            if change == Change::Resume {
+                sweep.problem.clear();
+            }
+        }
+        self.drive(event);
+        self.remember(name, open::STATE, word.to_owned());
+        self.publish(key);
+        let _ = reply.send(Ok(0));
+    }
+
+    /// Failed rows leave the tables first; then their numbers are pending again.
+    fn retry(&mut self, key: SweepKey, reply: tokio::sync::oneshot::Sender<Result<u64, Status>>) {
+        let Some(sweep) = self.sweeps.get(&key) else {
+            return;
+        };
+        let forgotten = sweep.writer.forget_failed();
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let answer = match forgotten.await {
+                Ok(Ok((numbers, counts))) => {
+                    let user = User::Retried {
+                        sweep: key,
+                        numbers,
+                        counts,
+                        reply,
+                    };
+                    // A closed loop means that the coordinator is ending.
+                    let _ = events.send(crate::events::Event::User(user)).await;
+                    return;
+                }
+                Ok(Err(error)) => Status::internal(error.to_string()),
+                Err(_) => Status::unavailable("the coordinator stops"),
+            };
+            let _ = reply.send(Err(answer));
+        });
+    }
+
+    /// The second half of [`EventLoop::retry`].
+    pub(crate) fn retried(
+        &mut self,
+        key: SweepKey,
+        numbers: sweep::IntervalSet,
+        counts: table::Counts,
+    ) {
+        let Some(sweep) = self.sweeps.get_mut(&key) else {
+            return;
+        };
+        sweep.done_seconds -= sweep.predicted(&numbers);
+        sweep.counts = counts;
+        sweep.problem.clear();
+        if !numbers.is_empty() {
+            sweep.complete = false;
+            if sweep.state == v1::SweepState::Finished {
+                sweep.state = v1::SweepState::Running;
+            }
+        }
+        self.drive(scheduler::Event::Retry {
+            sweep: key,
+            numbers,
+        });
+        self.publish(key);
+    }
+
+    fn worker_statuses(&self) -> Vec<v1::WorkerStatus> {
+        self.workers
+            .iter()
+            .map(|(&worker, state)| v1::WorkerStatus {
+                worker_id: worker.0,
+                name: state.hello.name.clone(),
+                host: state.hello.host.clone(),
+                threads: state.hello.threads,
+                isa: state.hello.isa.clone(),
+                program_version: state.hello.program_version.clone(),
+                leases: self.scheduler.worker_status(worker).map_or(0, |seen| u32::try_from(seen.leases).unwrap_or(u32::MAX)),
+                trials: state.trials,
+                silent_ms: status::since_ms(state.heard),
+                connected_ms: status::since_ms(state.joined),
+                draining: state.draining,
+            })
+            .collect()
+    }
+}

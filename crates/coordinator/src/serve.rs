@@ -1,0 +1,186 @@
+//! The gRPC service: puts the parts together and runs until told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rpc::limits;
+use rpc::v1::sweep_service_server::SweepServiceServer;
+use rpc::v1::worker_service_server::WorkerServiceServer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Mutex, mpsc};
+use tokio_stream::Stream;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Server;
+use tonic::transport::server::Connected;
+
+use crate::checkpoints::Checkpoints;
+use crate::data_lock::DataLock;
+use crate::config::{Config, CoordinatorError, Layout};
+use crate::event_loop::EventLoop;
+use crate::events::{Event, User};
+use crate::files::FileIndex;
+use crate::open;
+use crate::proof::Key;
+use crate::session::Workers;
+use crate::users::Users;
+
+/// Events waiting for the loop: beyond it the sessions wait, and so do the workers' sends.
+const EVENTS: usize = 256;
+
+/// HTTP/2 streams of one connection: a worker has one and a few fetches, a person's program one.
+const STREAMS: u32 = 64;
+
+/// Connections may take so long to close after the last row is written.
+const GOODBYES: Duration = Duration::from_secs(2);
+
+/// A connection of either transport.
+pub trait Connection: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static> Connection for T {}
+
+/// Serves over `incoming` until `stop` completes; then grants nothing more, writes what was reported, and
+/// returns. `server` carries what depends on the transport (TLS, timeouts).
+///
+/// # Errors
+/// [`CoordinatorError`]; every acknowledged result is durable whatever happens.
+pub async fn serve<I, C, E>(
+    incoming: I,
+    server: Server,
+    config: Config,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), CoordinatorError>
+where
+    I: Stream<Item = Result<C, E>> + Send + 'static,
+    C: Connection,
+    C::ConnectInfo: Clone + Send + Sync + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+{
+    let config = Arc::new(config);
+    let (key, generation, _lock) = match &config.layout {
+        // No lease outlives a local run, so every one may be the first generation.
+        Layout::One { .. } => (Key::fresh()?, 1, None),
+        Layout::Many(data) => {
+            let lock = DataLock::take(data)?;
+            (Key::of_folder(data)?, lock.next_generation()?, Some(lock))
+        }
+    };
+    let files = FileIndex::default();
+    let checkpoints = Checkpoints::default();
+    let (events, queue) = mpsc::channel(EVENTS);
+    let mut event_loop = EventLoop::new(
+        Arc::clone(&config),
+        generation,
+        key.clone(),
+        files.clone(),
+        checkpoints.clone(),
+        events.clone(),
+    );
+    if let Layout::Many(data) = &config.layout {
+        reopen_all(&config, data, &mut event_loop).await?;
+    }
+    let running = tokio::spawn(event_loop.run(queue));
+    let workers = Workers {
+        events: events.clone(),
+        key,
+        files: files.clone(),
+        checkpoints,
+    };
+    let (worker_gate, user_gate) = (config.workers.clone(), config.users.clone());
+    let users = Users {
+        events: events.clone(),
+        config,
+        files,
+        submitting: Arc::new(Mutex::new(())),
+    };
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health
+        .set_serving::<WorkerServiceServer<Workers>>()
+        .await;
+    health.set_serving::<SweepServiceServer<Users>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(rpc::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1();
+    let shutdown = async move {
+        stop.await;
+        let (reply, stopped) = tokio::sync::oneshot::channel();
+        let asked = events.send(Event::User(User::Stop { reply })).await;
+        if asked.is_ok() {
+            // The loop drops the reply only when it has ended by itself.
+            let _ = stopped.await;
+        }
+    };
+    let mut router = server
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(rpc::memory::PIPE_WINDOW)
+        .initial_connection_window_size(rpc::memory::PIPE_WINDOW)
+        .add_service(health_service)
+        .add_service(InterceptedService::new(
+            WorkerServiceServer::new(workers)
+                .max_decoding_message_size(limits::MESSAGE_BYTES)
+                .max_encoding_message_size(limits::MESSAGE_BYTES),
+            worker_gate,
+        ))
+        .add_service(InterceptedService::new(
+            SweepServiceServer::new(users)
+                .max_decoding_message_size(limits::REQUEST_BYTES)
+                .max_encoding_message_size(limits::REQUEST_BYTES),
+            user_gate.clone(),
+        ));
+    match reflection {
+        Ok(reflection) => {
+            router = router.add_service(InterceptedService::new(reflection, user_gate));
+        }
+        Err(error) => tracing::error!(%error, "reflection is off"),
+    }
+    let (asked, stop_asked) = tokio::sync::oneshot::channel();
+    let shutdown = async move {
+        shutdown.await;
+        // Received unless the service has ended already.
+        let _ = asked.send(());
+    };
+    let patience = async move {
+        if stop_asked.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(GOODBYES).await;
+    };
+    tokio::select! {
+        served = router.serve_with_incoming_shutdown(incoming, shutdown) => served?,
+        () = patience => tracing::warn!("some connections did not close in time"),
+    }
+    running.abort();
+    Ok(())
+}
+
+/// Opens every run folder of the service's data folder. One that cannot be opened is told and left alone.
+async fn reopen_all(
+    config: &Arc<Config>,
+    data: &std::path::Path,
+    event_loop: &mut EventLoop,
+) -> Result<(), CoordinatorError> {
+    let failed = |source| CoordinatorError::Io {
+        path: data.to_owned(),
+        source,
+    };
+    for entry in std::fs::read_dir(data).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_run = entry.path().join("journal.sqlite").exists();
+        if !is_run || rpc::convert::sweep_name(&name).is_err() {
+            continue;
+        }
+        let config = Arc::clone(config);
+        let asked = name.clone();
+        let opened = tokio::task::spawn_blocking(move || open::reopen(&config, &asked)).await;
+        match opened {
+            Ok(Ok(opened)) => {
+                let priority = opened.priority;
+                event_loop.add(opened, priority);
+            }
+            Ok(Err(error)) => tracing::error!(sweep = %name, %error, "not opened"),
+            Err(panicked) => tracing::error!(sweep = %name, %panicked, "not opened"),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,319 @@
+//! A worker's connection: checks every message before the event loop sees it.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use rpc::convert::{self, WireError};
+use rpc::v1::session_request::Message;
+use rpc::v1::worker_service_server::WorkerService;
+use rpc::{limits, v1};
+use scheduler::{LeaseBeat, LeaseId, WorkerId};
+use sweep::IntervalSet;
+use table::{Batch, Payload};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::events::{Checkpoint, Event, Hello, Report};
+use crate::files::{self, FileIndex};
+use crate::proof::Key;
+use crate::wire;
+
+/// The service for workers.
+#[derive(Clone)]
+pub(crate) struct Workers {
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) key: Key,
+    pub(crate) files: FileIndex,
+    pub(crate) checkpoints: crate::checkpoints::Checkpoints,
+}
+
+/// A registered worker must say its first word within this time.
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pieces of a file queued towards a slow receiver.
+const PIECES: usize = 4;
+
+type Outgoing<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl WorkerService for Workers {
+    type SessionStream = Outgoing<v1::SessionResponse>;
+    type FetchFileStream = Outgoing<v1::FetchFileResponse>;
+    type FetchCheckpointStream = Outgoing<v1::FetchCheckpointResponse>;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::SessionRequest>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let mut incoming = request.into_inner();
+        let first = tokio::time::timeout(REGISTER_TIMEOUT, incoming.message())
+            .await
+            .map_err(|_| Status::deadline_exceeded("no Register message came"))??;
+        let Some(Message::Register(register)) = first.and_then(|request| request.message) else {
+            return Err(Status::invalid_argument("the first message must be Register"));
+        };
+        let hello = hello(register, &self.key)?;
+        let (outgoing, stream) = mpsc::unbounded_channel();
+        let (reply, joined) = oneshot::channel();
+        let event = Event::Joined {
+            hello,
+            outgoing: outgoing.clone(),
+            reply,
+        };
+        self.events.send(event).await.map_err(|_| stopping())?;
+        let (worker, connection) = joined.await.map_err(|_| stopping())?;
+        let service = self.clone();
+        tokio::spawn(async move {
+            if let Err(status) = service.listen(worker, incoming).await {
+                tracing::warn!(worker = worker.0, %status, "worker dropped");
+                // The stream may be gone already, which is what was wanted.
+                let _ = outgoing.send(Ok(wire::refused(status.message())));
+            }
+            // A closed loop means that the coordinator is ending.
+            let _ = service.events.send(Event::Gone { worker, connection }).await;
+        });
+        let stream = UnboundedReceiverStream::new(stream);
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn fetch_file(
+        &self,
+        request: Request<v1::FetchFileRequest>,
+    ) -> Result<Response<Self::FetchFileStream>, Status> {
+        let hash = request.into_inner().hash;
+        let path = self
+            .files
+            .find(&hash)
+            .ok_or_else(|| Status::not_found("no sweep names this hash"))?;
+        let (sender, receiver) = mpsc::channel(PIECES);
+        tokio::spawn(async move {
+            let wrap = |piece: Vec<u8>| v1::FetchFileResponse {
+                piece: piece.into(),
+            };
+            if let Err(error) = files::send(&path, &sender, wrap).await {
+                // The receiver may be gone already.
+                let _ = sender.send(Err(Status::internal(error.to_string()))).await;
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn fetch_checkpoint(
+        &self,
+        request: Request<v1::FetchCheckpointRequest>,
+    ) -> Result<Response<Self::FetchCheckpointStream>, Status> {
+        let request = request.into_inner();
+        let path = self
+            .checkpoints
+            .find(&request.sweep, request.trial)
+            .ok_or_else(|| Status::not_found("this trial has no checkpoint"))?;
+        let (sender, receiver) = mpsc::channel(PIECES);
+        tokio::spawn(async move {
+            let wrap = |piece: Vec<u8>| v1::FetchCheckpointResponse {
+                piece: piece.into(),
+            };
+            if let Err(error) = files::send(&path, &sender, wrap).await {
+                // The receiver may be gone already.
+                let _ = sender.send(Err(Status::internal(error.to_string()))).await;
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+impl Workers {
+    /// Reads the worker's messages until it ends; an error is a broken rule or a lost connection.
+    async fn listen(
+        &self,
+        worker: WorkerId,
+        mut incoming: Streaming<v1::SessionRequest>,
+    ) -> Result<(), Status> {
+        while let Some(request) = incoming.message().await? {
+            let event = match request.message {
+                None | Some(Message::Register(_)) => {
+                    return Err(Status::invalid_argument("Register comes once, first"));
+                }
+                Some(Message::Heartbeat(heartbeat)) => Event::Heartbeat {
+                    worker,
+                    leases: beats(heartbeat)?,
+                },
+                Some(Message::Drain(_)) => Event::Drain { worker },
+                Some(Message::GiveBack(give_back)) => Event::GiveBack {
+                    worker,
+                    lease: LeaseId(give_back.lease),
+                    numbers: convert::intervals(&give_back.ranges)
+                        .map_err(|error| wire::status(&error))?,
+                },
+                Some(Message::Checkpoint(checkpoint)) => {
+                    if checkpoint.state.len() > limits::CHECKPOINT_BYTES {
+                        return Err(Status::out_of_range("larger than a checkpoint may be"));
+                    }
+                    Event::Checkpoint(Box::new(Checkpoint {
+                        worker,
+                        sweep: checkpoint.sweep,
+                        lease: LeaseId(checkpoint.lease),
+                        trial: checkpoint.trial,
+                        state: checkpoint.state.into(),
+                    }))
+                }
+                Some(Message::Report(report)) => {
+                    let key = self.key.clone();
+                    let checked = tokio::task::spawn_blocking(move || check(worker, report, &key));
+                    let report = checked
+                        .await
+                        .map_err(|error| Status::internal(error.to_string()))??;
+                    Event::Report(Box::new(report))
+                }
+            };
+            self.events.send(event).await.map_err(|_| stopping())?;
+        }
+        Ok(())
+    }
+}
+
+fn stopping() -> Status {
+    Status::unavailable("the coordinator stops")
+}
+
+fn beats(heartbeat: v1::Heartbeat) -> Result<Vec<LeaseBeat>, Status> {
+    let running: usize = heartbeat.leases.iter().map(|lease| lease.running.len()).sum();
+    if heartbeat.leases.len() > scheduler::MAX_HELD_LEASES || running > limits::THREADS as usize {
+        return Err(Status::invalid_argument("more leases or running trials than one worker has"));
+    }
+    let beats = heartbeat.leases.into_iter().map(|beat| LeaseBeat {
+        lease: LeaseId(beat.lease),
+        running: beat.running,
+    });
+    Ok(beats.collect())
+}
+
+/// Leases that a worker brings along, each with its proof.
+fn held(
+    leases: Vec<v1::HeldLease>,
+    key: &Key,
+) -> Result<Vec<(String, LeaseId, IntervalSet)>, Status> {
+    if leases.len() > scheduler::MAX_HELD_LEASES {
+        return Err(Status::invalid_argument("more leases than one worker has"));
+    }
+    let mut held = Vec::new();
+    for lease in leases {
+        let granted = granted(
+            key,
+            &lease.sweep,
+            lease.lease,
+            lease.generation,
+            &lease.ranges,
+            &lease.proof,
+        )?;
+        let outstanding =
+            convert::intervals(&lease.outstanding).map_err(|error| wire::status(&error))?;
+        within(&outstanding, &granted)?;
+        held.push((lease.sweep, LeaseId(lease.lease), outstanding));
+    }
+    Ok(held)
+}
+
+/// The numbers of a lease that was truly granted.
+fn granted(
+    key: &Key,
+    sweep: &str,
+    lease: u64,
+    generation: u32,
+    ranges: &[v1::Range],
+    proof: &[u8],
+) -> Result<IntervalSet, Status> {
+    convert::sweep_name(sweep).map_err(|error| wire::status(&error))?;
+    let numbers = convert::intervals(ranges).map_err(|error| wire::status(&error))?;
+    let ranges: Vec<_> = ranges.iter().map(|range| range.start..range.end).collect();
+    if !key.verify(proof, sweep, lease, generation, &ranges) {
+        return Err(Status::permission_denied("a lease that was never granted"));
+    }
+    Ok(numbers)
+}
+
+fn within(numbers: &IntervalSet, granted: &IntervalSet) -> Result<(), Status> {
+    let mut outside = numbers.clone();
+    outside.subtract(granted);
+    if outside.is_empty() {
+        return Ok(());
+    }
+    Err(Status::permission_denied("trials outside the lease"))
+}
+
+fn hello(register: v1::Register, key: &Key) -> Result<Hello, Status> {
+    if register.protocol_version != rpc::PROTOCOL_VERSION {
+        return Err(Status::failed_precondition(format!(
+            "the worker speaks protocol {} and this coordinator speaks {}",
+            register.protocol_version,
+            rpc::PROTOCOL_VERSION
+        )));
+    }
+    let number = |field, found: u64, allowed| {
+        Err(wire::status(&WireError::Number {
+            field,
+            found,
+            allowed,
+        }))
+    };
+    if register.threads == 0 || register.threads > limits::THREADS {
+        return number("threads", register.threads.into(), "1 to 4096");
+    }
+    let checked = |field, text: &str| {
+        convert::name(field, text)
+            .map(str::to_owned)
+            .map_err(|error| wire::status(&error))
+    };
+    Ok(Hello {
+        name: checked("name", &register.name)?,
+        host: checked("host", &register.host)?,
+        threads: register.threads,
+        isa: checked("isa", &register.isa)?,
+        program_version: checked("program_version", &register.program_version)?,
+        instance: register.instance,
+        held: held(register.held, key)?,
+        walltime: (register.walltime_ms > 0).then(|| Duration::from_millis(register.walltime_ms)),
+    })
+}
+
+/// Decodes a report and holds it against its lease. A worker cannot write outside what it was granted.
+fn check(worker: WorkerId, report: v1::Report, key: &Key) -> Result<Report, Status> {
+    let granted = granted(
+        key,
+        &report.sweep,
+        report.lease,
+        report.generation,
+        &report.lease_ranges,
+        &report.proof,
+    )?;
+    let tables = [report.trials, report.history, report.spectra, report.layers];
+    let batch = if tables.iter().all(|table| table.is_empty()) {
+        Batch::empty()
+    } else {
+        let payload = Payload::from_tables(tables.map(Vec::from));
+        let decoded = Batch::from_ipc(&payload, &table::Limits::default());
+        decoded.map_err(|error| Status::invalid_argument(error.to_string()))?
+    };
+    batch
+        .check_consistent()
+        .map_err(|error| Status::invalid_argument(error.to_string()))?;
+    let numbers = batch.trial_numbers();
+    within(&numbers, &granted)?;
+    Ok(Report {
+        worker,
+        report: report.report,
+        sweep: report.sweep,
+        lease: LeaseId(report.lease),
+        generation: report.generation,
+        failed: batch.failed(),
+        batch,
+        numbers,
+        work_seconds: if report.work_seconds.is_finite() {
+            report.work_seconds.max(0.0)
+        } else {
+            0.0
+        },
+    })
+}
+

@@ -1,0 +1,149 @@
+//! One sweep as the event loop knows it: its numbering, its writer, the columns that wait to be written and
+//! the reports that wait to be acknowledged.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rpc::v1;
+use scheduler::WorkerId;
+use sweep::IntervalSet;
+use table::{Batch, Counts};
+use tokio::sync::{oneshot, watch};
+
+use crate::writer::Writer;
+
+/// Columns are written once they reach this size, whatever the clock says: half the credit of one worker,
+/// so that no worker stands still for want of acknowledgements.
+const FLUSH_BYTES: usize = 24 << 20;
+
+/// Shortest time between two parts while a sweep is young: results become durable and visible quickly.
+const FIRST_FLUSH: Duration = Duration::from_millis(300);
+
+/// Longest time between two parts: what a killed coordinator makes workers offer again.
+const LAST_FLUSH: Duration = Duration::from_secs(10);
+
+/// A part is written each time the sweep has grown older by a thirtieth, so a sweep of any length leaves a
+/// few hundred parts instead of one a second.
+const FLUSH_FRACTION: u32 = 30;
+
+/// Columns that have been accepted and are not durable yet.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    pub(crate) batch: Option<Batch>,
+    /// Worker and number of the reports in it.
+    pub(crate) reports: Vec<(WorkerId, u64)>,
+}
+
+pub(crate) struct SweepState {
+    pub(crate) name: String,
+    pub(crate) dir: PathBuf,
+    pub(crate) folder: Arc<sweep::Folder>,
+    pub(crate) files: Vec<Vec<v1::FileName>>,
+    pub(crate) writer: Writer,
+    pub(crate) buffer: Buffer,
+    /// Reports in the part being written; `None` while the writer is idle.
+    pub(crate) writing: Option<Vec<(WorkerId, u64)>>,
+    pub(crate) last_flush: Instant,
+    pub(crate) begun: Instant,
+    pub(crate) state: v1::SweepState,
+    /// Every number is accounted for; the last part may still be on its way.
+    pub(crate) complete: bool,
+    pub(crate) counts: Counts,
+    pub(crate) predicted_seconds: f64,
+    pub(crate) done_seconds: f64,
+    pub(crate) done_seconds_at_start: f64,
+    pub(crate) reported: u64,
+    pub(crate) problem: String,
+    pub(crate) priority: i32,
+    pub(crate) notes: Vec<String>,
+    pub(crate) watch: watch::Sender<v1::SweepStatus>,
+    /// Told when nothing waits to be written.
+    pub(crate) settling: Vec<oneshot::Sender<()>>,
+}
+
+impl SweepState {
+    /// Takes accepted columns in.
+    ///
+    /// # Errors
+    /// Where the columns cannot be joined, which the check of their schema rules out.
+    pub(crate) fn take(
+        &mut self,
+        worker: WorkerId,
+        report: u64,
+        batch: Batch,
+        accepted: &IntervalSet,
+    ) -> Result<(), table::TableError> {
+        self.reported += accepted.len();
+        self.done_seconds += self.predicted(accepted);
+        self.buffer.reports.push((worker, report));
+        self.append(batch)
+    }
+
+    /// Adds columns to those that wait.
+    ///
+    /// # Errors
+    /// As [`SweepState::take`].
+    pub(crate) fn append(&mut self, batch: Batch) -> Result<(), table::TableError> {
+        match &mut self.buffer.batch {
+            Some(waiting) => waiting.append(batch),
+            None => {
+                self.buffer.batch = Some(batch);
+                Ok(())
+            }
+        }
+    }
+
+    /// Predicted seconds of a set of numbers, by runs of constant cost.
+    pub(crate) fn predicted(&self, numbers: &IntervalSet) -> f64 {
+        predicted(&self.folder, numbers)
+    }
+
+    /// When the waiting columns are due to be written; `None` while there are none or a write is under way.
+    pub(crate) fn flush_at(&self) -> Option<Instant> {
+        let batch = self.buffer.batch.as_ref()?;
+        if self.writing.is_some() || self.state == v1::SweepState::Stopped {
+            return None;
+        }
+        let hurry = self.complete
+            || !self.settling.is_empty()
+            || self.state != v1::SweepState::Running
+            || batch.bytes() >= FLUSH_BYTES;
+        if hurry {
+            return Some(self.last_flush);
+        }
+        let age = self.begun.elapsed() / FLUSH_FRACTION;
+        Some(self.last_flush + age.clamp(FIRST_FLUSH, LAST_FLUSH))
+    }
+
+    /// Nothing waits and nothing is being written.
+    pub(crate) fn settled(&self) -> bool {
+        self.buffer.batch.is_none() && self.writing.is_none()
+    }
+
+    /// Finishes the sweep once its last row is durable.
+    pub(crate) fn finish_if_done(&mut self) {
+        let open = matches!(
+            self.state,
+            v1::SweepState::Running | v1::SweepState::Paused
+        );
+        if self.complete && open && self.settled() {
+            self.state = v1::SweepState::Finished;
+            tracing::info!(sweep = %self.name, trials = self.folder.count(), "finished");
+        }
+    }
+}
+
+/// Predicted seconds of a set of numbers of a folder.
+pub(crate) fn predicted(folder: &sweep::Folder, numbers: &IntervalSet) -> f64 {
+    let mut seconds = 0.0;
+    for run in numbers.runs() {
+        let mut at = run.start;
+        while at < run.end {
+            let end = folder.constant_run(at).clamp(at + 1, run.end);
+            seconds += folder.cost(at).seconds * (end - at) as f64;
+            at = end;
+        }
+    }
+    seconds
+}

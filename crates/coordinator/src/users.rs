@@ -1,0 +1,354 @@
+//! What people's programs ask: submit, look, change, fetch.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use rpc::convert;
+use rpc::v1::sweep_service_server::SweepService;
+use rpc::{limits, v1};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_stream::wrappers::{ReceiverStream, WatchStream};
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::config::{Config, Layout};
+use crate::events::{Change, Event, User};
+use crate::files::{self, FileIndex};
+use crate::open::{self, Text};
+use crate::wire;
+
+/// The service for people's programs.
+#[derive(Clone)]
+pub(crate) struct Users {
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) files: FileIndex,
+    /// One submit at a time: two of the same name must not open one folder twice.
+    pub(crate) submitting: Arc<Mutex<()>>,
+}
+
+/// Pieces queued towards a slow receiver.
+const PIECES: usize = 4;
+
+type Outgoing<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl SweepService for Users {
+    type WatchStream = Outgoing<v1::WatchResponse>;
+    type FetchStream = Outgoing<v1::FetchResponse>;
+
+    async fn submit(
+        &self,
+        request: Request<v1::SubmitRequest>,
+    ) -> Result<Response<v1::SubmitResponse>, Status> {
+        let request = request.into_inner();
+        let _one_at_a_time = self.submitting.lock().await;
+        let (name, missing) = self.understand(&request)?;
+        if !missing.is_empty() {
+            return Ok(Response::new(v1::SubmitResponse {
+                name,
+                missing,
+                accepted: v1::Accepted::Unspecified.into(),
+                trials: 0,
+            }));
+        }
+        let (accepted, trials) = match self.find(&name).await? {
+            Some(folder) => self.grow(&name, folder, request).await?,
+            None => self.add(&name, request).await?,
+        };
+        Ok(Response::new(v1::SubmitResponse {
+            name,
+            missing,
+            accepted: accepted.into(),
+            trials,
+        }))
+    }
+
+    async fn upload_file(
+        &self,
+        request: Request<Streaming<v1::UploadFileRequest>>,
+    ) -> Result<Response<v1::UploadFileResponse>, Status> {
+        let Layout::Many(data) = &self.config.layout else {
+            return Err(Status::failed_precondition("files are read in place here"));
+        };
+        files::receive(data, &self.files, request.into_inner()).await?;
+        Ok(Response::new(v1::UploadFileResponse {}))
+    }
+
+    async fn list(
+        &self,
+        _: Request<v1::ListRequest>,
+    ) -> Result<Response<v1::ListResponse>, Status> {
+        let sweeps = self.ask(|reply| User::Statuses { reply }).await?;
+        Ok(Response::new(v1::ListResponse { sweeps }))
+    }
+
+    async fn status(
+        &self,
+        request: Request<v1::StatusRequest>,
+    ) -> Result<Response<v1::StatusResponse>, Status> {
+        let watch = self.subscribe(request.into_inner().name).await?;
+        let status = watch.borrow().clone();
+        Ok(Response::new(v1::StatusResponse {
+            status: Some(status),
+        }))
+    }
+
+    async fn watch(
+        &self,
+        request: Request<v1::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let watch = self.subscribe(request.into_inner().name).await?;
+        let mut ended = false;
+        let statuses = WatchStream::new(watch)
+            .take_while(move |status| {
+                // The status that ends the sweep is the last one sent.
+                let more = !ended;
+                ended = crate::status::has_ended(status);
+                more
+            })
+            .map(|status| {
+                Ok(v1::WatchResponse {
+                    status: Some(status),
+                })
+            });
+        Ok(Response::new(Box::pin(statuses)))
+    }
+
+    async fn pause(
+        &self,
+        request: Request<v1::PauseRequest>,
+    ) -> Result<Response<v1::PauseResponse>, Status> {
+        self.change(request.into_inner().name, Change::Pause).await?;
+        Ok(Response::new(v1::PauseResponse {}))
+    }
+
+    async fn resume(
+        &self,
+        request: Request<v1::ResumeRequest>,
+    ) -> Result<Response<v1::ResumeResponse>, Status> {
+        self.change(request.into_inner().name, Change::Resume).await?;
+        Ok(Response::new(v1::ResumeResponse {}))
+    }
+
+    async fn cancel(
+        &self,
+        request: Request<v1::CancelRequest>,
+    ) -> Result<Response<v1::CancelResponse>, Status> {
+        self.change(request.into_inner().name, Change::Cancel).await?;
+        Ok(Response::new(v1::CancelResponse {}))
+    }
+
+    async fn retry(
+        &self,
+        request: Request<v1::RetryRequest>,
+    ) -> Result<Response<v1::RetryResponse>, Status> {
+        let name = request.into_inner().name;
+        let trials = self.change(name, Change::RetryFailed).await?;
+        Ok(Response::new(v1::RetryResponse { trials }))
+    }
+
+    async fn workers(
+        &self,
+        _: Request<v1::WorkersRequest>,
+    ) -> Result<Response<v1::WorkersResponse>, Status> {
+        let workers = self.ask(|reply| User::Workers { reply }).await?;
+        Ok(Response::new(v1::WorkersResponse { workers }))
+    }
+
+    async fn fetch(
+        &self,
+        request: Request<v1::FetchRequest>,
+    ) -> Result<Response<Self::FetchStream>, Status> {
+        let name = request.into_inner().name;
+        self.subscribe(name.clone()).await?;
+        self.ask(|reply| User::Settle {
+            name: name.clone(),
+            reply,
+        })
+        .await?;
+        let run = self.config.layout.run_folder(&name);
+        let paths = tokio::task::spawn_blocking({
+            let run = run.clone();
+            move || table::durable_files(&run)
+        })
+        .await
+        .map_err(|error| Status::internal(error.to_string()))?
+        .map_err(|error| Status::internal(error.to_string()))?;
+        let (sender, receiver) = mpsc::channel(PIECES);
+        tokio::spawn(async move {
+            if let Err(error) = send_files(&run, paths, &sender).await {
+                // The receiver may be gone already.
+                let _ = sender.send(Err(Status::internal(error.to_string()))).await;
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+impl Users {
+    async fn ask<T>(&self, user: impl FnOnce(oneshot::Sender<T>) -> User) -> Result<T, Status> {
+        let stopping = || Status::unavailable("the coordinator stops");
+        let (reply, answer) = oneshot::channel();
+        self.events
+            .send(Event::User(user(reply)))
+            .await
+            .map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<Arc<sweep::Folder>>, Status> {
+        let name = name.to_owned();
+        self.ask(|reply| User::Find { name, reply }).await
+    }
+
+    async fn subscribe(
+        &self,
+        name: String,
+    ) -> Result<tokio::sync::watch::Receiver<v1::SweepStatus>, Status> {
+        let asked = name.clone();
+        self.ask(|reply| User::Subscribe { name: asked, reply })
+            .await?
+            .ok_or_else(|| no_sweep(&name))
+    }
+
+    async fn change(&self, name: String, change: Change) -> Result<u64, Status> {
+        self.ask(|reply| User::Change {
+            name,
+            change,
+            reply,
+        })
+        .await?
+    }
+
+    /// Name of the submitted sweep, and the hashes that have to be uploaded first.
+    fn understand(&self, request: &v1::SubmitRequest) -> Result<(String, Vec<String>), Status> {
+        if request.toml.len() > limits::TOML_BYTES || request.files.len() > limits::FILES {
+            return Err(Status::out_of_range("a sweep file or list of files too large"));
+        }
+        let spec = sweep::Spec::parse(&request.toml, "sweep.toml", &[])
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let name = convert::sweep_name(spec.name()).map_err(|error| wire::status(&error))?;
+        let told: BTreeSet<_> = request.files.iter().map(|file| file.name.as_str()).collect();
+        if let Some(file) = spec.file_names().iter().find(|name| !told.contains(name.as_str())) {
+            return Err(Status::invalid_argument(format!("no hash of file `{file}`")));
+        }
+        let mut missing = Vec::new();
+        for file in &request.files {
+            if files::digits(&file.hash).is_none() {
+                return Err(Status::invalid_argument("a malformed hash"));
+            }
+            if matches!(self.config.layout, Layout::Many(_)) && self.files.find(&file.hash).is_none() {
+                missing.push(file.hash.clone());
+            }
+        }
+        missing.sort();
+        missing.dedup();
+        Ok((name.to_owned(), missing))
+    }
+
+    async fn add(
+        &self,
+        name: &str,
+        request: v1::SubmitRequest,
+    ) -> Result<(v1::Accepted, u64), Status> {
+        let (config, index, name) = (Arc::clone(&self.config), self.files.clone(), name.to_owned());
+        let priority = request.priority;
+        let opened = blocking(move || {
+            let text = Text {
+                toml: request.toml,
+                files: request.files,
+            };
+            open::submit(&config, &name, text, |hash| index.find(hash))
+        })
+        .await?;
+        let answer = (opened.accepted, opened.folder.count());
+        let opened = Box::new(opened);
+        self.ask(|reply| User::Add {
+            opened,
+            priority,
+            reply,
+        })
+        .await?;
+        Ok(answer)
+    }
+
+    async fn grow(
+        &self,
+        name: &str,
+        folder: Arc<sweep::Folder>,
+        request: v1::SubmitRequest,
+    ) -> Result<(v1::Accepted, u64), Status> {
+        let (config, index) = (Arc::clone(&self.config), self.files.clone());
+        let (owned, files) = (name.to_owned(), request.files.clone());
+        let (growth, folder) = blocking(move || {
+            let resolve = |file: &str| -> PathBuf {
+                let hash = request.files.iter().find(|f| f.name == file).map(|f| &f.hash);
+                match config.layout.files_in_place() {
+                    Some(base) => base.join(file),
+                    None => hash.and_then(|hash| index.find(hash)).unwrap_or_default(),
+                }
+            };
+            let grid = open::grid(&owned, &request.toml, resolve)?;
+            let mut folder = open::again(&folder)?;
+            let growth = folder.grow(Arc::new(grid)).map_err(Box::new)?;
+            Ok((growth, folder))
+        })
+        .await?;
+        let trials = folder.count();
+        if growth == sweep::Growth::Same {
+            return Ok((v1::Accepted::Continued, trials));
+        }
+        self.ask(|reply| User::Grow {
+            name: name.to_owned(),
+            folder,
+            files,
+            reply,
+        })
+        .await??;
+        Ok((v1::Accepted::Grown, trials))
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, open::OpenError> + Send + 'static,
+) -> Result<T, Status> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Status::internal(error.to_string()))?
+        .map_err(|error| wire::open_status(&error))
+}
+
+pub(crate) fn no_sweep(name: &str) -> Status {
+    Status::not_found(format!("no sweep is called `{name}`; `parsimony list` shows those there are"))
+}
+
+async fn send_files(
+    run: &std::path::Path,
+    paths: Vec<PathBuf>,
+    sender: &mpsc::Sender<Result<v1::FetchResponse, Status>>,
+) -> std::io::Result<()> {
+    use v1::fetch_response::Part;
+    for path in paths {
+        let full = run.join(&path);
+        let size_bytes = tokio::fs::metadata(&full).await?.len();
+        let path = path
+            .components()
+            .map(|part| part.as_os_str().to_string_lossy())
+            .collect::<Vec<_>>()
+            .join("/");
+        let start = v1::FetchResponse {
+            part: Some(Part::File(v1::FetchedFile { path, size_bytes })),
+        };
+        if sender.send(Ok(start)).await.is_err() {
+            return Ok(());
+        }
+        let wrap = |piece: Vec<u8>| v1::FetchResponse {
+            part: Some(Part::Piece(piece.into())),
+        };
+        files::send(&full, sender, wrap).await?;
+    }
+    Ok(())
+}

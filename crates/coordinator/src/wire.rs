@@ -1,0 +1,113 @@
+//! The only place where errors become status codes and decisions become messages.
+
+use std::ops::Range;
+
+use rpc::convert::{self, WireError};
+use rpc::v1;
+use rpc::v1::session_response::Message;
+use tonic::{Code, Status};
+
+use crate::open::OpenError;
+
+/// Status of a broken rule of the protocol.
+pub(crate) fn status(error: &WireError) -> Status {
+    Status::invalid_argument(error.to_string())
+}
+
+/// Status of a folder that could not be opened for a sweep.
+pub(crate) fn open_status(error: &OpenError) -> Status {
+    let code = match error {
+        OpenError::Sweep(_) | OpenError::Data(_) => Code::InvalidArgument,
+        OpenError::FileChanged { .. } | OpenError::NoGeneration { .. } => Code::FailedPrecondition,
+        OpenError::Folder(folder) if folder.is_request_error() => Code::FailedPrecondition,
+        OpenError::Folder(_) => Code::Internal,
+    };
+    Status::new(code, error.to_string())
+}
+
+fn response(message: Message) -> v1::SessionResponse {
+    v1::SessionResponse {
+        message: Some(message),
+    }
+}
+
+pub(crate) fn welcome(worker_id: u64) -> v1::SessionResponse {
+    let interval = rpc::limits::HEARTBEAT_INTERVAL.as_millis();
+    response(Message::Welcome(v1::Welcome {
+        worker_id,
+        heartbeat_interval_ms: u32::try_from(interval).unwrap_or(u32::MAX),
+        credit_bytes: rpc::limits::CREDIT_BYTES,
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+    }))
+}
+
+pub(crate) fn spec(
+    name: &str,
+    folder: &sweep::Folder,
+    files: &[Vec<v1::FileName>],
+) -> v1::SessionResponse {
+    let generations = folder
+        .generations()
+        .iter()
+        .zip(files)
+        .map(|(generation, files)| v1::Generation {
+            base: generation.base,
+            toml: generation.grid.spec().to_toml(),
+            files: files.clone(),
+        });
+    response(Message::Sweep(v1::SweepSpec {
+        name: name.to_owned(),
+        generations: generations.collect(),
+    }))
+}
+
+/// A granted lease.
+pub(crate) struct Granted<'a> {
+    pub(crate) lease: u64,
+    pub(crate) generation: u32,
+    pub(crate) sweep: &'a str,
+    pub(crate) ranges: &'a [Range<u64>],
+    pub(crate) deadline_ms: u64,
+    pub(crate) proof: blake3::Hash,
+    pub(crate) attempt: u32,
+    pub(crate) checkpoints: Vec<u64>,
+}
+
+pub(crate) fn lease(granted: Granted<'_>) -> v1::SessionResponse {
+    response(Message::Lease(v1::Lease {
+        lease: granted.lease,
+        generation: granted.generation,
+        sweep: granted.sweep.to_owned(),
+        ranges: convert::ranges(granted.ranges),
+        deadline_ms: granted.deadline_ms,
+        proof: granted.proof.as_bytes().to_vec().into(),
+        attempt: granted.attempt,
+        checkpoints: granted.checkpoints,
+    }))
+}
+
+pub(crate) fn revoke(lease: u64, ranges: &[Range<u64>], stop_running: bool) -> v1::SessionResponse {
+    response(Message::Revoke(v1::Revoke {
+        lease,
+        ranges: convert::ranges(ranges),
+        stop_running,
+    }))
+}
+
+pub(crate) fn acknowledge(reports: Vec<u64>) -> v1::SessionResponse {
+    response(Message::Acknowledge(v1::Acknowledge { reports }))
+}
+
+pub(crate) fn refused(what: &str) -> v1::SessionResponse {
+    response(Message::Goodbye(v1::Goodbye {
+        reason: Some(v1::goodbye::Reason::Refused(v1::Refused {
+            what: what.to_owned(),
+        })),
+    }))
+}
+
+pub(crate) fn stopping(finished: bool) -> v1::SessionResponse {
+    response(Message::Goodbye(v1::Goodbye {
+        reason: Some(v1::goodbye::Reason::Stopping(v1::Stopping { finished })),
+    }))
+}

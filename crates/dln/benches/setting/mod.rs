@@ -1,0 +1,59 @@
+//! The trials that the benchmarks train.
+
+use dln::{
+    Activation, Draw, EngineChoice, Init, InitKind, Loss, Mask, Measure, Metrics, Network,
+    Optimizer, OptimizerKind, Precision, Problem, SingularValues, Target, Task, Train, Trial,
+};
+
+/// Square completion of rank 5 with this share of entries observed, `depth` layers of this hidden width,
+/// orthogonal start of scale 1, gradient descent of rate 1, measured at both ends alone.
+pub(crate) fn completion(
+    dim: usize,
+    width: usize,
+    depth: usize,
+    observed: f64,
+    replicate: u64,
+) -> Trial {
+    Trial {
+        problem: Problem {
+            inputs_dim: dim,
+            outputs_dim: dim,
+            loss: Loss::Mean,
+            task: Task::Completion {
+                target: Target::Drawn {
+                    rank: 5,
+                    singular_values: SingularValues::Gaussian,
+                },
+                mask: Mask::Drawn { observed },
+            },
+        },
+        network: Network {
+            widths: vec![width; depth - 1],
+            activation: Activation::Linear,
+        },
+        init: Init {
+            kind: InitKind::Orthogonal,
+            scales: vec![1.0; depth],
+        },
+        train: Train {
+            engine: EngineChoice::Full,
+            precision: Precision::F64,
+            steps: u64::MAX,
+            stop_train_loss: None,
+            stop_gradient_norm: None,
+        },
+        optimizer: Optimizer {
+            kind: OptimizerKind::Gd,
+            rate: 1.0,
+            weight_decay: 0.0,
+            factor_rate: 0.0,
+            rank_estimate: 5,
+        },
+        measure: Measure {
+            every: 0,
+            metrics: Metrics::default(),
+            tolerance: None,
+        },
+        draw: Draw { seed: 1, replicate },
+    }
+}

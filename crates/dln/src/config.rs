@@ -1,0 +1,262 @@
+//! What one trial is: the resolved experiment, with no default left open.
+//!
+//! This file owns the plain types that describe a trial. How they are written in a sweep file is the
+//! business of the crate `sweep`; what they mean numerically is in `data`, `init` and `engine`.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+
+/// One point of a grid, ready to be trained once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    pub problem: Problem,
+    pub network: Network,
+    pub init: Init,
+    pub train: Train,
+    pub optimizer: Optimizer,
+    pub measure: Measure,
+    pub draw: Draw,
+}
+
+/// The key of every random stream of a trial: what is drawn depends on these two numbers, the purpose
+/// and the shape, never on the trial's index, the worker or the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Draw {
+    /// Seed of the sweep.
+    pub seed: u64,
+    /// Independent repeat under that seed.
+    pub replicate: u64,
+}
+
+/// A matrix handed in from outside, shared between trials. Equal when it is the same allocation.
+#[derive(Clone, Debug)]
+pub struct Given(pub Arc<Array2<f64>>);
+
+impl PartialEq for Given {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// `d_x`: rows of the inputs `X`.
+    pub inputs_dim: usize,
+    /// `d_y`: rows of the targets `Y`.
+    pub outputs_dim: usize,
+    pub loss: Loss,
+    pub task: Task,
+}
+
+/// Scale of the squared loss: `c/2 ||W_L...W_1 X - Y||_F^2`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// `c = 1 / (d_y n)`, over all entries whether observed or not.
+    Mean,
+    /// `c = 1`.
+    Sum,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Task {
+    /// `X = I` (`n = d_x`), `Y` the target matrix.
+    Factorization { target: Target },
+    /// `X = I`, `Y` the target, the residual masked.
+    Completion { target: Target, mask: Mask },
+    /// Targets are real; `accuracy` is null.
+    Regression { samples: Samples },
+    /// Targets are one-hot columns; `accuracy` is the share of samples whose largest output is the class.
+    Classification { samples: Samples },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// `U diag(s) V^T`, `U` (`d_y x rank`) and `V` (`d_x x rank`) Haar, `s` descending.
+    Drawn {
+        rank: usize,
+        singular_values: SingularValues,
+    },
+    /// `d_y x d_x`.
+    Given(Given),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum SingularValues {
+    /// The largest `rank` singular values of a `d_y x d_x` matrix of standard normals, drawn from the
+    /// bidiagonal of Dumitriu and Edelman.
+    Gaussian,
+    /// All one.
+    Flat,
+    /// `ratio^(i-1)`, `i = 1..rank`.
+    Geometric(f64),
+    /// `rank` numbers, any order; used in descending order.
+    List(Vec<f64>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mask {
+    /// Each entry is observed independently with this probability.
+    Drawn { observed: f64 },
+    /// `d_y x d_x`; an entry that is not zero is observed.
+    Given(Given),
+}
+
+/// Labelled or paired samples, and which of them train and test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples {
+    pub inputs: Inputs,
+    pub targets: Targets,
+    /// Half-open range of samples trained on.
+    pub train: (usize, usize),
+    /// Half-open range held out, if any.
+    pub test: Option<(usize, usize)>,
+    /// Replace X by `(X X^T)^(-1/2) X` (pseudo-inverse square root where rank-deficient), fitted on the
+    /// training samples and applied to the test samples too.
+    pub whiten: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inputs {
+    /// Haar semi-orthogonal `d_x x n` over all samples.
+    Orthonormal { count: usize, noise: f64 },
+    /// Standard normal entries; with `rank`, a product of two Gaussian factors of that rank scaled to unit
+    /// entry variance; with `condition`, singular vectors of that draw but singular values log-spaced
+    /// from `sqrt(n)` down to `sqrt(n) / condition`; then `noise` times standard normals added.
+    Gaussian {
+        count: usize,
+        noise: f64,
+        rank: Option<usize>,
+        condition: Option<f64>,
+    },
+    /// `d_x x n`.
+    Given(Given),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// Classes `0..classes`, `samples_per_class` samples each, in class order: `Y` is one-hot, `classes x n`.
+    Classes {
+        classes: usize,
+        samples_per_class: usize,
+    },
+    /// `Y = M X` with a drawn teacher `M`, `d_y x d_x` (regression on drawn data).
+    Teacher {
+        rank: usize,
+        singular_values: SingularValues,
+    },
+    /// `d_y x n`: targets, or one-hot labels.
+    Given(Given),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// The `depth - 1` hidden widths; empty at depth 1.
+    pub widths: Vec<usize>,
+    pub activation: Activation,
+}
+
+impl Network {
+    /// Number of layers `L`.
+    pub fn depth(&self) -> usize {
+        self.widths.len() + 1
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    Linear,
+    /// After every layer but the last.
+    Relu,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Init {
+    pub kind: InitKind,
+    /// One scale a layer, eps_1 .. eps_L.
+    pub scales: Vec<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum InitKind {
+    Orthogonal,
+    Gaussian,
+    Uniform,
+    Identity,
+    Balanced,
+    /// `W_1 .. W_L`, output x input, not scaled. For the factored engine `V^T, C_1 .. C_L, U`.
+    Given(Vec<Given>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Train {
+    pub engine: EngineChoice,
+    pub precision: Precision,
+    pub steps: u64,
+    pub stop_train_loss: Option<f64>,
+    pub stop_gradient_norm: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineChoice {
+    Auto,
+    Full,
+    Reduced,
+    Factored,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    F64,
+    F32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Optimizer {
+    pub kind: OptimizerKind,
+    /// eta
+    pub rate: f64,
+    /// lambda: `lambda W` is added to the gradient before momentum or Adam.
+    pub weight_decay: f64,
+    /// gamma of the factored engine: its two factors train at `gamma * rate`.
+    pub factor_rate: f64,
+    /// r_hat of the factored engine.
+    pub rank_estimate: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OptimizerKind {
+    Gd,
+    /// `m <- g + beta m; W <- W - eta m`.
+    Momentum {
+        beta: f64,
+    },
+    /// optax.adam at its defaults: b1 = 0.9, b2 = 0.999, eps = 1e-8.
+    Adam,
+    /// optax.rmsprop at its defaults: decay = 0.9, eps = 1e-8 inside the root.
+    Rmsprop,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measure {
+    /// Steps between measured rows; 0: start and end alone.
+    pub every: u64,
+    pub metrics: Metrics,
+    /// Train loss whose first crossing is reported as `tolerance_steps`.
+    pub tolerance: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Metrics {
+    pub train_loss: bool,
+    pub test_loss: bool,
+    pub effective_rank: bool,
+    pub stable_rank: bool,
+    pub nuclear_norm: bool,
+    pub balancedness: bool,
+    pub spectrum: bool,
+    pub angles: bool,
+    pub separation: bool,
+    pub sharpness: bool,
+    pub alignment: bool,
+}

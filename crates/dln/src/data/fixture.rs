@@ -1,0 +1,113 @@
+//! Small trials for the tests of this crate.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+
+use crate::config::*;
+
+/// A trial of `problem` with these hidden widths and plain choices for the rest.
+pub(crate) fn trial(problem: Problem, widths: &[usize]) -> Trial {
+    Trial {
+        problem,
+        network: Network {
+            widths: widths.to_vec(),
+            activation: Activation::Linear,
+        },
+        init: Init {
+            kind: InitKind::Orthogonal,
+            scales: vec![1.0; widths.len() + 1],
+        },
+        train: Train {
+            engine: EngineChoice::Full,
+            precision: Precision::F64,
+            steps: 10,
+            stop_train_loss: None,
+            stop_gradient_norm: None,
+        },
+        optimizer: Optimizer {
+            kind: OptimizerKind::Gd,
+            rate: 0.1,
+            weight_decay: 0.0,
+            factor_rate: 0.01,
+            rank_estimate: 1,
+        },
+        measure: Measure {
+            every: 0,
+            metrics: Metrics::default(),
+            tolerance: None,
+        },
+        draw: Draw {
+            seed: 11,
+            replicate: 0,
+        },
+    }
+}
+
+/// A drawn Gaussian target, mean loss.
+pub(crate) fn factorization(inputs_dim: usize, outputs_dim: usize, rank: usize) -> Problem {
+    Problem {
+        inputs_dim,
+        outputs_dim,
+        loss: Loss::Mean,
+        task: Task::Factorization {
+            target: drawn_target(rank),
+        },
+    }
+}
+
+/// As [`factorization`], with this share of entries observed.
+pub(crate) fn completion(
+    inputs_dim: usize,
+    outputs_dim: usize,
+    rank: usize,
+    observed: f64,
+) -> Problem {
+    Problem {
+        task: Task::Completion {
+            target: drawn_target(rank),
+            mask: Mask::Drawn { observed },
+        },
+        ..factorization(inputs_dim, outputs_dim, rank)
+    }
+}
+
+/// One-hot targets of `classes` classes over Gaussian inputs, the last sample of each class's worth held
+/// out: `classes * per_class` samples train and `classes` test.
+pub(crate) fn classification(inputs_dim: usize, classes: usize, per_class: usize) -> Problem {
+    let train = classes * per_class;
+    let count = train + classes;
+    Problem {
+        inputs_dim,
+        outputs_dim: classes,
+        loss: Loss::Mean,
+        task: Task::Classification {
+            samples: Samples {
+                inputs: Inputs::Gaussian {
+                    count,
+                    noise: 0.0,
+                    rank: None,
+                    condition: None,
+                },
+                targets: Targets::Given(given(Array2::from_shape_fn(
+                    (classes, count),
+                    |(class, sample)| f64::from(u8::from(sample % classes == class)),
+                ))),
+                train: (0, train),
+                test: Some((train, count)),
+                whiten: false,
+            },
+        },
+    }
+}
+
+pub(crate) fn given(A: Array2<f64>) -> Given {
+    Given(Arc::new(A))
+}
+
+fn drawn_target(rank: usize) -> Target {
+    Target::Drawn {
+        rank,
+        singular_values: SingularValues::Gaussian,
+    }
+}

@@ -1,0 +1,16 @@
+//! The data of a trial: drawn or given inputs, targets and masks, held-out samples, folded samples.
+
+mod check;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod fold;
+mod inputs;
+mod prepare;
+mod samples;
+mod target;
+mod types;
+
+pub(crate) use check::{check_finite, check_shape};
+pub use prepare::prepare;
+pub use types::Data;
+pub(crate) use types::{InputsMatrix, TargetMatrix, TestSet, scale_columns};

@@ -1,0 +1,278 @@
+//! From a trial's problem and draw to its data.
+
+use super::fold::Factor;
+use super::samples::{Cut, cut};
+use super::target::{mask, target};
+use super::types::{Data, InputsMatrix, TargetMatrix};
+use crate::config::{Inputs, Loss, Mask, Problem, Samples, Target, Targets, Task, Trial};
+use crate::error::{Dimension, TrialError};
+
+/// The data of a trial: everything that depends on its problem and draw alone, to be shared between the
+/// trials that [`Data::serves`] accepts.
+///
+/// # Errors
+/// A dimension of 0, and whatever of the problem does not fit: ranks, singular values, ranges, shapes,
+/// values that are not finite, targets that are not one-hot.
+pub fn prepare(trial: &Trial) -> Result<Data, TrialError> {
+    let problem = &trial.problem;
+    for (dimension, size) in [
+        (Dimension::Inputs, problem.inputs_dim),
+        (Dimension::Outputs, problem.outputs_dim),
+    ] {
+        if size == 0 {
+            return Err(TrialError::Empty { dimension });
+        }
+    }
+    let shape = (problem.outputs_dim, problem.inputs_dim);
+    match &problem.task {
+        Task::Factorization { target: wanted } => {
+            let Y = target(wanted, shape, trial.draw)?;
+            Ok(identity_data(trial, Y))
+        }
+        Task::Completion {
+            target: wanted,
+            mask: seen,
+        } => {
+            let Y = target(wanted, shape, trial.draw)?;
+            let mut data = identity_data(trial, Y);
+            data.mask = Some(mask(seen, shape, trial.draw)?);
+            Ok(data)
+        }
+        Task::Regression { samples } => sampled_data(trial, samples, false),
+        Task::Classification { samples } => sampled_data(trial, samples, true),
+    }
+}
+
+/// Data whose inputs are the identity.
+fn identity_data(trial: &Trial, Y: TargetMatrix) -> Data {
+    let n = trial.problem.inputs_dim;
+    Data {
+        c: scale(&trial.problem, n),
+        n,
+        X: InputsMatrix::Identity(n),
+        Y,
+        folded: None,
+        mask: None,
+        classes: None,
+        test: None,
+        problem: trial.problem.clone(),
+        draw: trial.draw,
+        drawn: drawn(&trial.problem.task),
+    }
+}
+
+fn sampled_data(trial: &Trial, samples: &Samples, classify: bool) -> Result<Data, TrialError> {
+    let problem = &trial.problem;
+    let Cut {
+        mut X,
+        Y,
+        classes,
+        mut test,
+    } = cut(problem, samples, trial.draw, classify)?;
+    let n = X.ncols();
+    let c = scale(problem, n);
+    let mut folded = None;
+    if samples.whiten || !independent(samples, problem.inputs_dim) {
+        let mut factor = Factor::new(X.view())?;
+        if samples.whiten {
+            if let Some(test) = &mut test {
+                test.X = factor.whiten(test.X.view());
+            }
+            factor = factor.whitened();
+            X = factor.product();
+        }
+        folded = factor.fold(Y.view(), c);
+    }
+    Ok(Data {
+        c,
+        n,
+        X: InputsMatrix::Dense(X),
+        Y: TargetMatrix::Dense(Y),
+        folded,
+        mask: None,
+        classes,
+        test,
+        problem: problem.clone(),
+        draw: trial.draw,
+        drawn: drawn(&problem.task),
+    })
+}
+
+/// `c`, for `n` samples.
+fn scale(problem: &Problem, n: usize) -> f64 {
+    match problem.loss {
+        Loss::Mean => 1.0 / (problem.outputs_dim as f64 * n as f64),
+        Loss::Sum => 1.0,
+    }
+}
+
+/// Whether the samples are independent by their construction, so that nothing can be folded.
+fn independent(samples: &Samples, inputs_dim: usize) -> bool {
+    matches!(samples.inputs, Inputs::Orthonormal { count, noise } if noise == 0.0 && count <= inputs_dim)
+}
+
+/// Whether anything comes from the draw.
+fn drawn(task: &Task) -> bool {
+    let target_drawn = |target: &Target| matches!(target, Target::Drawn { .. });
+    match task {
+        Task::Factorization { target } => target_drawn(target),
+        Task::Completion { target, mask } => {
+            target_drawn(target) || matches!(mask, Mask::Drawn { .. })
+        }
+        Task::Regression { samples } | Task::Classification { samples } => {
+            !matches!(samples.inputs, Inputs::Given(_))
+                || matches!(samples.targets, Targets::Teacher { .. })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Draw, Given};
+    use crate::data::fixture;
+    use crate::kernel::square_sum;
+    use ndarray::Array2;
+
+    fn data(problem: Problem) -> Data {
+        prepare(&fixture::trial(problem, &[4])).expect("fits")
+    }
+
+    fn dense(X: &InputsMatrix) -> &Array2<f64> {
+        match X {
+            InputsMatrix::Dense(X) => X,
+            InputsMatrix::Identity(_) => panic!("drawn inputs are dense"),
+        }
+    }
+
+    fn samples(problem: &mut Problem) -> &mut Samples {
+        match &mut problem.task {
+            Task::Classification { samples } | Task::Regression { samples } => samples,
+            _ => panic!("a problem with samples"),
+        }
+    }
+
+    #[test]
+    fn the_scale_of_the_loss_counts_all_entries_before_folding() {
+        let check = |problem: Problem, n: usize, c: f64| {
+            let data = data(problem);
+            assert_eq!((data.n, data.c), (n, c));
+        };
+        check(fixture::factorization(6, 4, 2), 6, 1.0 / 24.0);
+        check(fixture::completion(6, 4, 2, 0.5), 6, 1.0 / 24.0);
+        check(fixture::classification(5, 3, 10), 30, 1.0 / 90.0);
+        let sum = Problem {
+            loss: Loss::Sum,
+            ..fixture::factorization(6, 4, 2)
+        };
+        check(sum, 6, 1.0);
+    }
+
+    #[test]
+    fn completion_and_factorization_share_the_target() {
+        let whole = data(fixture::factorization(6, 4, 2));
+        let seen = data(fixture::completion(6, 4, 2, 0.5));
+        assert_eq!(whole.Y.dense(), seen.Y.dense());
+        assert!(whole.mask.is_none());
+        assert_eq!(seen.mask.expect("completion has a mask").dim(), (4, 6));
+    }
+
+    #[test]
+    fn many_samples_are_folded_and_few_are_not() {
+        let many = data(fixture::classification(5, 3, 10));
+        let folded = many.folded.as_ref().expect("30 samples of 5 inputs");
+        assert_eq!((folded.X.dim(), folded.Y.dim()), ((5, 5), (3, 5)));
+        // At W = 0 the loss is all in Y.
+        let whole = 0.5 * many.c * square_sum(many.Y.dense().view());
+        let thin = 0.5 * many.c * square_sum(folded.Y.view()) + folded.constant;
+        assert!((whole - thin).abs() < 1e-14);
+        assert!(data(fixture::classification(40, 3, 10)).folded.is_none());
+    }
+
+    #[test]
+    fn whitening_is_fitted_on_the_training_samples_and_serves_the_held_out() {
+        let raw = data(fixture::classification(5, 3, 10));
+        let mut problem = fixture::classification(5, 3, 10);
+        samples(&mut problem).whiten = true;
+        let white = data(problem);
+        let X = dense(&white.X);
+        let moment = X.dot(&X.t()) - Array2::<f64>::eye(5);
+        assert!(moment.iter().all(|x| x.abs() < 1e-13));
+        // One map takes both parts: recover it from the training samples, try it on the others.
+        let map = X.dot(&dense(&raw.X).t());
+        let second = dense(&raw.X).dot(&dense(&raw.X).t());
+        let (raw_test, white_test) = (raw.test.expect("held out"), white.test.expect("held out"));
+        // map = (X X^T)^(1/2), so map * map is the second moment and map * white is raw.
+        assert!((map.dot(&map) - second).iter().all(|x| x.abs() < 1e-11));
+        let back = map.dot(&white_test.X) - &raw_test.X;
+        assert!(back.iter().all(|x| x.abs() < 1e-12));
+    }
+
+    #[test]
+    fn whitened_orthonormal_samples_stay_as_they_are() {
+        let mut problem = fixture::classification(40, 3, 10);
+        let samples = samples(&mut problem);
+        samples.inputs = Inputs::Orthonormal {
+            count: 33,
+            noise: 0.0,
+        };
+        let plain = data(problem.clone());
+        assert!(plain.folded.is_none());
+        self::samples(&mut problem).whiten = true;
+        let white = data(problem);
+        assert!(white.folded.is_none());
+        let difference = dense(&white.X) - dense(&plain.X);
+        assert!(difference.iter().all(|x| x.abs() < 1e-14));
+    }
+
+    #[test]
+    fn the_same_draw_gives_the_same_bits_and_another_others() {
+        let mut trial = fixture::trial(fixture::classification(5, 3, 10), &[4]);
+        let one = prepare(&trial).expect("fits");
+        let again = prepare(&trial).expect("fits");
+        assert_eq!(dense(&one.X), dense(&again.X));
+        trial.draw.replicate += 1;
+        let other = prepare(&trial).expect("fits");
+        assert_ne!(dense(&one.X), dense(&other.X));
+    }
+
+    #[test]
+    fn data_serve_the_trials_of_the_same_problem_and_draw() {
+        let other_draw = Draw {
+            seed: 99,
+            replicate: 5,
+        };
+        let mut trial = fixture::trial(fixture::factorization(6, 4, 2), &[4]);
+        let drawn = prepare(&trial).expect("fits");
+        assert!(drawn.serves(&trial));
+        trial.network.widths = vec![9, 9];
+        assert!(drawn.serves(&trial), "the network does not matter");
+        trial.draw = other_draw;
+        assert!(!drawn.serves(&trial), "the target is drawn");
+
+        let target = fixture::given(Array2::ones((4, 6)));
+        let of = |target: &Given| {
+            let problem = Problem {
+                task: Task::Factorization {
+                    target: Target::Given(target.clone()),
+                },
+                ..fixture::factorization(6, 4, 2)
+            };
+            fixture::trial(problem, &[4])
+        };
+        let mut trial = of(&target);
+        let given = prepare(&trial).expect("fits");
+        trial.draw = other_draw;
+        assert!(given.serves(&trial), "nothing is drawn");
+        let copy = fixture::given(Array2::ones((4, 6)));
+        assert!(!given.serves(&of(&copy)), "another array");
+    }
+
+    #[test]
+    fn dimensions_of_zero_are_refused() {
+        let trial = fixture::trial(fixture::factorization(6, 0, 1), &[4]);
+        let error = prepare(&trial).expect_err("no outputs");
+        let dimension = Dimension::Outputs;
+        assert_eq!(error, TrialError::Empty { dimension });
+    }
+}

@@ -1,0 +1,132 @@
+//! What a trial trains on, once its problem is drawn or cut out of what was handed in.
+//!
+//! This file owns the types that engines and measures read; `prepare` makes them. Dense matrices here are
+//! row-major.
+
+use std::borrow::Cow;
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::config::{Draw, Problem, Trial};
+use crate::kernel::{Threads, multiply};
+
+/// Everything that depends on the problem and the draw alone, shared between trials.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// Scale of the loss, with the number of samples before folding.
+    pub(crate) c: f64,
+    /// Training samples before folding.
+    pub(crate) n: usize,
+    /// `d_x x n`.
+    pub(crate) X: InputsMatrix,
+    /// `d_y x n`.
+    pub(crate) Y: TargetMatrix,
+    /// The samples folded into the fewest columns that give the same loss up to a constant; `None` where
+    /// there are no fewer. For linear networks without a mask.
+    pub(crate) folded: Option<Folded>,
+    /// 0 or 1, `d_y x d_x`; completion only.
+    pub(crate) mask: Option<Array2<f64>>,
+    /// Class of each training sample; classification only.
+    pub(crate) classes: Option<Vec<u32>>,
+    /// Held-out samples; never for factorization and completion.
+    pub(crate) test: Option<TestSet>,
+    pub(super) problem: Problem,
+    pub(super) draw: Draw,
+    /// Whether any part came from the draw.
+    pub(super) drawn: bool,
+}
+
+impl Data {
+    /// Whether these data are those of `trial`: the same problem, and the same draw where anything is
+    /// drawn. Given matrices are the same when they are the same allocation.
+    pub fn serves(&self, trial: &Trial) -> bool {
+        (!self.drawn || self.draw == trial.draw) && self.problem == trial.problem
+    }
+
+    /// Bytes that these data hold.
+    pub fn bytes(&self) -> usize {
+        let inputs = match &self.X {
+            InputsMatrix::Identity(_) => 0,
+            InputsMatrix::Dense(X) => X.len(),
+        };
+        let targets = match &self.Y {
+            TargetMatrix::LowRank { U, s, V } => U.len() + s.len() + V.len(),
+            TargetMatrix::Dense(Y) => Y.len(),
+        };
+        let folded = self
+            .folded
+            .as_ref()
+            .map_or(0, |folded| folded.X.len() + folded.Y.len());
+        let mask = self.mask.as_ref().map_or(0, Array2::len);
+        let test = self
+            .test
+            .as_ref()
+            .map_or(0, |test| test.X.len() + test.Y.len());
+        (inputs + targets + folded + mask + test) * size_of::<f64>()
+    }
+}
+
+/// The training inputs, `d_x x n`.
+#[derive(Clone, Debug)]
+pub(crate) enum InputsMatrix {
+    /// The identity of this size: factorization and completion.
+    Identity(usize),
+    Dense(Array2<f64>),
+}
+
+/// The training targets, `d_y x n`.
+#[derive(Clone, Debug)]
+pub(crate) enum TargetMatrix {
+    /// `U diag(s) V^T`, with `U` `d_y x r`, `V` `d_x x r` orthonormal and `s` descending.
+    LowRank {
+        U: Array2<f64>,
+        s: Vec<f64>,
+        V: Array2<f64>,
+    },
+    Dense(Array2<f64>),
+}
+
+impl TargetMatrix {
+    /// The targets as one matrix, formed where they are factors.
+    pub(crate) fn dense(&self) -> Cow<'_, Array2<f64>> {
+        match self {
+            TargetMatrix::LowRank { U, s, V } => {
+                let scaled = scale_columns(U.view(), s);
+                Cow::Owned(multiply(Threads::Seq, scaled.view(), V.t()))
+            }
+            TargetMatrix::Dense(Y) => Cow::Borrowed(Y),
+        }
+    }
+}
+
+/// `A diag(s)`, row-major.
+pub(crate) fn scale_columns(A: ArrayView2<'_, f64>, s: &[f64]) -> Array2<f64> {
+    let mut scaled = A.as_standard_layout().into_owned();
+    for (mut column, &factor) in scaled.columns_mut().into_iter().zip(s) {
+        column *= factor;
+    }
+    scaled
+}
+
+/// Samples folded by the thin factor of the inputs: `c/2 ||W X - Y||^2` is
+/// `c/2 ||W X' - Y'||^2 + constant` for every linear map `W`.
+#[derive(Clone, Debug)]
+pub(crate) struct Folded {
+    /// `d_x x r`.
+    pub(crate) X: Array2<f64>,
+    /// `d_y x r`.
+    pub(crate) Y: Array2<f64>,
+    /// What the loss has beside that of the folded samples.
+    pub(crate) constant: f64,
+}
+
+/// Samples that are measured and never trained on.
+#[derive(Clone, Debug)]
+pub(crate) struct TestSet {
+    /// `d_x x n_test`.
+    pub(crate) X: Array2<f64>,
+    /// `d_y x n_test`.
+    pub(crate) Y: Array2<f64>,
+    /// Classification only.
+    pub(crate) classes: Option<Vec<u32>>,
+}

@@ -1,0 +1,14 @@
+//! How low-dimensional data are, the core that they would need, and what to do with them.
+//!
+//! A pure report of a matrix, with labels or targets where there are any. Reading files, printing and writing
+//! the plan as a sweep are left to others.
+
+mod look;
+mod report;
+mod spectrum;
+mod stages;
+
+pub use look::diagnose;
+pub use report::{
+    Advice, Curvature, Energy, EngineCost, Proposal, Report, Spectrum, Stage, Subject,
+};

@@ -1,0 +1,137 @@
+//! Sizes of the singular values of a matrix.
+
+use super::report::{Energy, Spectrum, Subject};
+use crate::config::Given;
+use crate::error::{Matrix, TrialError};
+use crate::kernel::{singular_values, triangle};
+
+/// Singular values at or below this share of the largest count as zero, as they do in the law.
+const RANK: f64 = 1e-12;
+
+/// Of the matrix or of the inputs.
+pub(super) fn spectrum(subject: &Subject) -> Result<Spectrum, TrialError> {
+    let (matrix, A) = match subject {
+        Subject::Matrix(Given(A)) => (Matrix::Target, A),
+        Subject::Labelled { inputs, .. } | Subject::Paired { inputs, .. } => {
+            (Matrix::Inputs, &inputs.0)
+        }
+    };
+    let (rows, columns) = A.dim();
+    // The triangle of a tall matrix has its singular values.
+    let values = if columns > 2 * rows {
+        singular_values(triangle(A.t()).view())
+    } else {
+        singular_values(A.view())
+    };
+    let values = values.ok_or(TrialError::NoConvergence { matrix })?;
+    Ok(sizes_of(values, (rows, columns)))
+}
+
+fn sizes_of(values: Vec<f64>, (rows, columns): (usize, usize)) -> Spectrum {
+    let largest = values.first().copied().unwrap_or(0.0);
+    let relative: Vec<f64> = if largest > 0.0 {
+        values.iter().map(|value| value / largest).collect()
+    } else {
+        Vec::new()
+    };
+    let sum: f64 = relative.iter().sum();
+    let squares: f64 = relative.iter().map(|q| q * q).sum();
+    let shares = relative.iter().filter(|&&q| q > 0.0).map(|q| q / sum);
+    let entropy: f64 = shares.map(|p| -p * p.ln()).sum();
+    let count = |share: f64| {
+        let mut carried = 0.0;
+        let needed = share * squares;
+        let reaches = |q: &f64| {
+            carried += q * q;
+            carried >= needed
+        };
+        relative.iter().position(reaches).map_or(0, |at| at + 1)
+    };
+    Spectrum {
+        rank: rank(&values),
+        effective_rank: if largest > 0.0 { entropy.exp() } else { 0.0 },
+        stable_rank: squares,
+        energy: [0.9, 0.95, 0.99, 0.999].map(|share| Energy {
+            share,
+            count: count(share),
+        }),
+        threshold_rank: threshold_rank(&values, rows, columns),
+        values,
+    }
+}
+
+pub(super) fn rank(values: &[f64]) -> usize {
+    let largest = values.first().copied().unwrap_or(0.0);
+    values
+        .iter()
+        .filter(|&&value| value > RANK * largest)
+        .count()
+}
+
+fn threshold_rank(values: &[f64], rows: usize, columns: usize) -> usize {
+    let (small, large) = (rows.min(columns), rows.max(columns));
+    if small == 0 {
+        return 0;
+    }
+    let beta = small as f64 / large as f64;
+    let omega = 0.56 * beta.powi(3) - 0.95 * beta.powi(2) + 1.82 * beta + 1.43;
+    let middle = small / 2;
+    let median = if small.is_multiple_of(2) {
+        0.5 * (values[middle - 1] + values[middle])
+    } else {
+        values[middle]
+    };
+    // Where half of the values are zero there is no noise to cut off.
+    let threshold = omega * median;
+    values
+        .iter()
+        .filter(|&&value| value > threshold)
+        .count()
+        .min(rank(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Draw;
+    use crate::data::fixture::given;
+    use crate::stream::{Purpose, normal_rows};
+    use ndarray::Array2;
+
+    fn normals(index: u64, rows: usize, columns: usize) -> Array2<f64> {
+        let draw = Draw {
+            seed: 91,
+            replicate: 0,
+        };
+        normal_rows(draw, Purpose::Inputs, index, rows, columns)
+    }
+
+    #[test]
+    fn spectra_by_hand() {
+        let found = sizes_of(vec![2.0, 2.0, 1.0, 0.0], (4, 4));
+        assert_eq!(found.rank, 3);
+        assert!((found.stable_rank - 2.25).abs() < 1e-15);
+        // p = 0.4, 0.4, 0.2.
+        let entropy = -2.0 * 0.4 * 0.4f64.ln() - 0.2 * 0.2f64.ln();
+        assert!((found.effective_rank - entropy.exp()).abs() < 1e-13);
+        // Squares 4, 4, 1 of 9: two carry 88.9 %.
+        assert_eq!(found.energy.map(|energy| energy.count), [3, 3, 3, 3]);
+        let zero = sizes_of(vec![0.0, 0.0], (2, 2));
+        assert_eq!((zero.rank, zero.threshold_rank), (0, 0));
+        assert_eq!((zero.effective_rank, zero.stable_rank), (0.0, 0.0));
+        assert_eq!(zero.energy.map(|energy| energy.count), [0; 4]);
+    }
+
+    #[test]
+    fn the_threshold_finds_a_signal_in_noise() {
+        let noise = normals(8, 60, 60);
+        let signal = normals(9, 60, 4).dot(&normals(10, 4, 60)) * 3.0;
+        let spectrum = |A: Array2<f64>| spectrum(&Subject::Matrix(given(A))).expect("converges");
+        assert_eq!(spectrum(&noise + &signal).threshold_rank, 4);
+        assert_eq!(spectrum(noise).threshold_rank, 0);
+        assert_eq!(spectrum(signal).threshold_rank, 4);
+        // omega(1) is 2.858, 4 / sqrt(3) over the root of the median of the quarter circle law.
+        assert_eq!(threshold_rank(&[2.87, 1.0, 0.5], 3, 3), 1);
+        assert_eq!(threshold_rank(&[2.85, 1.0, 0.5], 3, 3), 0);
+    }
+}

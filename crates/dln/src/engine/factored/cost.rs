@@ -1,0 +1,130 @@
+//! What the factored engine serves and what it costs, from a trial alone.
+
+use crate::config::{Activation, InitKind, Mask, Target, Task, Trial};
+use crate::error::NotFactorable;
+
+/// Share of entries observed above which dense products are cheaper. At width 10 an entry costs about 10
+/// cycles by itself, and about 4 as part of three dense products, observed or not.
+const DENSE_ABOVE: f64 = 0.4;
+
+/// Sizes and costs of a factored trial.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Cost {
+    /// Columns of the two factors; an upper bound where the start is not given.
+    pub(crate) width: usize,
+    pub(crate) flops_per_step: f64,
+    pub(crate) bytes: f64,
+}
+
+/// # Errors
+/// Why the engine cannot serve the trial.
+pub(crate) fn check(trial: &Trial) -> Result<(), NotFactorable> {
+    if !matches!(
+        trial.problem.task,
+        Task::Factorization { .. } | Task::Completion { .. }
+    ) {
+        return Err(NotFactorable::Task);
+    }
+    // At depth 1 there is no activation.
+    if trial.network.activation == Activation::Relu && trial.network.depth() > 1 {
+        return Err(NotFactorable::Activation);
+    }
+    match &trial.init.kind {
+        InitKind::Given(given) => {
+            let wanted = trial.network.depth() + 2;
+            if given.len() == wanted {
+                Ok(())
+            } else {
+                Err(NotFactorable::WeightCount {
+                    found: given.len(),
+                    wanted,
+                })
+            }
+        }
+        InitKind::Orthogonal | InitKind::Identity => {
+            let rank_estimate = trial.optimizer.rank_estimate;
+            let limit = rank_limit(trial);
+            if (1..=limit).contains(&rank_estimate) {
+                Ok(())
+            } else {
+                Err(NotFactorable::RankEstimate {
+                    rank_estimate,
+                    limit,
+                })
+            }
+        }
+        InitKind::Gaussian | InitKind::Uniform | InitKind::Balanced => Err(NotFactorable::Start),
+    }
+}
+
+/// The largest rank estimate whose two bases fit into every space.
+fn rank_limit(trial: &Trial) -> usize {
+    let widths = trial.network.widths.iter().copied();
+    let narrowest = widths.fold(
+        trial.problem.inputs_dim.min(trial.problem.outputs_dim),
+        usize::min,
+    );
+    narrowest.div_ceil(2)
+}
+
+/// Costs of a trial; bounds where only a draw can tell, the mask taken as full where it is given.
+pub(crate) fn cost(trial: &Trial) -> Cost {
+    let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
+    let depth = trial.network.depth();
+    let width = match &trial.init.kind {
+        InitKind::Given(given) => given.first().map_or(0, |first| first.0.nrows()),
+        _ => (2 * trial.optimizer.rank_estimate).min(d_x),
+    };
+    let widths = vec![width; depth + 1];
+    let all = (d_x * d_y) as f64;
+    let share = match &trial.problem.task {
+        Task::Completion {
+            mask: Mask::Drawn { observed },
+            ..
+        } => *observed,
+        _ => 1.0,
+    };
+    let trained = trial.optimizer.factor_rate != 0.0;
+    let dense = is_dense(share);
+    let entries = if dense { all } else { share * all };
+    let numbers = match (dense, &trial.problem.task) {
+        // Outputs, targets and mask.
+        (true, _) => 3.0 * all,
+        // A number and a place for each, beside the mask and targets that are measured with.
+        (
+            false,
+            Task::Completion {
+                target: Target::Given(_),
+                ..
+            },
+        ) => 2.0 * entries + 2.0 * all,
+        (false, _) => 2.0 * entries + all,
+    };
+    let factors = (width * (4 * d_x + 3 * d_y)) as f64;
+    Cost {
+        width,
+        flops_per_step: flops(entries, d_y, &widths, trained),
+        bytes: 8.0 * (numbers + factors),
+    }
+}
+
+/// Whether dense products are cheaper than products by entries, at this share of entries observed.
+pub(super) fn is_dense(share: f64) -> bool {
+    share > DENSE_ABOVE
+}
+
+/// Products of one step over so many entries in `rows` rows, with cores of widths `p_0 .. p_L`.
+pub(super) fn flops(entries: f64, rows: usize, widths: &[usize], trained: bool) -> f64 {
+    let first = widths[0] as f64;
+    let last = widths[widths.len() - 1] as f64;
+    // Outputs, and the residual times one factor or both.
+    let passes = if trained { 3.0 } else { 2.0 };
+    let over_entries = passes * 2.0 * entries * first;
+    // U C_L .. C_1, U^T T, and the gradient of U.
+    let over_rows = passes * 2.0 * rows as f64 * first * last;
+    let small: f64 = widths
+        .windows(2)
+        .map(|pair| 3.0 * 2.0 * last * (pair[0] * pair[1]) as f64)
+        .sum();
+    over_entries + over_rows + small
+}

@@ -1,0 +1,56 @@
+//! All entries, by dense products: where most are observed.
+
+use ndarray::{Array2, s};
+
+use crate::kernel::{Accum, Real, Threads, product, squared_residual};
+
+#[derive(Debug)]
+pub(super) struct Dense<T> {
+    Y: Array2<T>,
+    mask: Option<Array2<T>>,
+    /// The outputs, turned into the residual.
+    E: Array2<T>,
+    c: T,
+}
+
+impl<T: Real> Dense<T> {
+    /// `Y`: `d_y x d_x`; `mask`: 0 or 1, of the same shape.
+    pub(super) fn new(Y: Array2<T>, mask: Option<Array2<T>>, c: T) -> Dense<T> {
+        Dense {
+            E: Array2::zeros(Y.dim()),
+            Y,
+            mask,
+            c,
+        }
+    }
+
+    /// As [`super::observed::Observed::pass`].
+    pub(super) fn pass(
+        &mut self,
+        threads: Threads,
+        width: usize,
+        [left, right]: [&Array2<T>; 2],
+        out: &mut Array2<T>,
+        back: Option<&mut Array2<T>>,
+    ) -> f64 {
+        let held = s![.., ..width];
+        let (left, right) = (left.slice(held), right.slice(held));
+        let one = T::of(1.0);
+        let E = self.E.view_mut();
+        product(threads, E, Accum::Replace, one, left, right.t());
+        let squares = squared_residual(threads, &mut self.E, &self.Y, self.mask.as_ref(), self.c);
+        let E = self.E.view();
+        product(threads, out.slice_mut(held), Accum::Replace, one, E, right);
+        if let Some(back) = back {
+            product(
+                threads,
+                back.slice_mut(held),
+                Accum::Replace,
+                one,
+                E.t(),
+                left,
+            );
+        }
+        squares
+    }
+}

@@ -1,0 +1,44 @@
+//! A forward pass that is kept, and the gradients that follow from it.
+
+use ndarray::Array2;
+
+use super::observed::Observed;
+use super::outputs_side::OutputsSide;
+use super::samples_side::SamplesSide;
+use crate::kernel::{Real, Threads};
+use crate::optimizer::Gradient;
+
+/// The three ways to a gradient, by what they multiply; chosen once by cost.
+#[derive(Debug)]
+pub(super) enum Pass<T> {
+    Samples(SamplesSide<T>),
+    Outputs(OutputsSide<T>),
+    Observed(Observed<T>),
+}
+
+impl<T: Real> Pass<T> {
+    /// The train loss at these weights.
+    pub(super) fn loss(&mut self, threads: Threads, weights: &[Array2<T>]) -> f64 {
+        match self {
+            Pass::Samples(pass) => pass.loss(threads, weights),
+            Pass::Outputs(pass) => pass.loss(threads, weights),
+            Pass::Observed(pass) => pass.loss(threads, weights),
+        }
+    }
+
+    /// Visits every layer (its number from 0, its weights, its gradient at the weights of the last
+    /// [`Pass::loss`]) once the layers still to come do not need its weights any more, so that the visitor
+    /// may change them.
+    pub(super) fn gradients(
+        &mut self,
+        threads: Threads,
+        weights: &mut [Array2<T>],
+        visit: &mut impl FnMut(usize, &mut Array2<T>, &Gradient<'_, T>),
+    ) {
+        match self {
+            Pass::Samples(pass) => pass.gradients(threads, weights, visit),
+            Pass::Outputs(pass) => pass.gradients(threads, weights, visit),
+            Pass::Observed(pass) => pass.gradients(threads, weights, visit),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Gradients by the samples: activations forward, their gradients back, `d_l x n` each.
+//!
+//! Serves every activation, mask and input; the only way for ReLU.
+
+use ndarray::{Array2, ArrayView2};
+
+use super::fit::Fit;
+use crate::kernel::{Accum, Real, Threads, entries, entries_mut, in_chunks, product, vectorized};
+use crate::optimizer::Gradient;
+
+#[derive(Debug)]
+pub(super) struct SamplesSide<T> {
+    fit: Fit<T>,
+    relu: bool,
+    /// `A_1 .. A_L` after the activation, the last one turned into the residual. `A_1` is empty where it is
+    /// `W_1` itself.
+    forward: Vec<Array2<T>>,
+    /// `B_1 .. B_(L-1)`: gradient of the loss in each layer before its activation.
+    back: Vec<Array2<T>>,
+}
+
+impl<T: Real> SamplesSide<T> {
+    /// For layers of these shapes (rows, columns).
+    pub(super) fn new(fit: Fit<T>, relu: bool, shapes: &[(usize, usize)]) -> SamplesSide<T> {
+        let n = fit.samples();
+        let depth = shapes.len();
+        let bare = fit.X.is_none() && !relu && depth > 1;
+        let forward = shapes.iter().enumerate().map(|(l, &(rows, _))| {
+            let n = if l == 0 && bare { 0 } else { n };
+            Array2::zeros((rows, n))
+        });
+        let back = shapes[..depth - 1]
+            .iter()
+            .map(|&(rows, _)| Array2::zeros((rows, n)));
+        SamplesSide {
+            relu,
+            forward: forward.collect(),
+            back: back.collect(),
+            fit,
+        }
+    }
+
+    /// The hidden activations `A_1 .. A_(L-1)` of the last [`SamplesSide::loss`].
+    pub(super) fn hidden(&self) -> &[Array2<T>] {
+        &self.forward[..self.forward.len() - 1]
+    }
+
+    pub(super) fn loss(&mut self, threads: Threads, weights: &[Array2<T>]) -> f64 {
+        let depth = weights.len();
+        let bare = self.bare(depth);
+        for (l, W) in weights.iter().enumerate() {
+            let (below, above) = self.forward.split_at_mut(l);
+            let A = &mut above[0];
+            match (l, &self.fit.X) {
+                (0, _) if bare => {}
+                (0, None) => A.assign(W),
+                (0, Some(X)) => multiply_into(threads, A, W, X.view()),
+                (1, _) if bare => multiply_into(threads, A, W, weights[0].view()),
+                _ => multiply_into(threads, A, W, below[l - 1].view()),
+            }
+            if self.relu && l + 1 < depth {
+                rectify(threads, A);
+            }
+        }
+        self.fit
+            .loss_and_residual(threads, &mut self.forward[depth - 1])
+    }
+
+    pub(super) fn gradients(
+        &mut self,
+        threads: Threads,
+        weights: &mut [Array2<T>],
+        visit: &mut impl FnMut(usize, &mut Array2<T>, &Gradient<'_, T>),
+    ) {
+        let depth = weights.len();
+        let bare = self.bare(depth);
+        let SamplesSide {
+            fit,
+            relu,
+            forward,
+            back,
+        } = self;
+        for l in (0..depth).rev() {
+            let (below, above) = weights.split_at_mut(l);
+            let W = &mut above[0];
+            let (back_below, back_above) = back.split_at_mut(l);
+            let B = match back_above.first() {
+                Some(B) => B.view(),
+                None => forward[depth - 1].view(),
+            };
+            if l > 0 {
+                // Before W changes.
+                let next = &mut back_below[l - 1];
+                product(
+                    threads,
+                    next.view_mut(),
+                    Accum::Replace,
+                    T::of(1.0),
+                    W.t(),
+                    B,
+                );
+                if *relu {
+                    gate(threads, next, &forward[l - 1]);
+                }
+            }
+            let right: Option<ArrayView2<'_, T>> = match l {
+                0 => fit.X.as_ref().map(|X| X.t()),
+                1 if bare => Some(below[0].t()),
+                _ => Some(forward[l - 1].t()),
+            };
+            visit(l, W, &Gradient { left: B, right });
+        }
+    }
+
+    /// Whether `A_1` is `W_1`: identity inputs, no activation after the first layer and another one above.
+    fn bare(&self, depth: usize) -> bool {
+        self.fit.X.is_none() && !self.relu && depth > 1
+    }
+}
+
+fn multiply_into<T: Real>(
+    threads: Threads,
+    C: &mut Array2<T>,
+    A: &Array2<T>,
+    B: ArrayView2<'_, T>,
+) {
+    product(
+        threads,
+        C.view_mut(),
+        Accum::Replace,
+        T::of(1.0),
+        A.view(),
+        B,
+    );
+}
+
+/// `A <- max(A, 0)`, where NaN stays NaN so that a diverging run shows.
+fn rectify<T: Real>(threads: Threads, A: &mut Array2<T>) {
+    let zero = T::of(0.0);
+    in_chunks(threads, entries_mut(A), &|A: &mut [T]| {
+        vectorized(|| {
+            for a in A {
+                *a = if *a < zero { zero } else { *a };
+            }
+        });
+        0.0
+    });
+}
+
+/// Sets `B` to 0 where the activation `A` is not positive.
+fn gate<T: Real>(threads: Threads, B: &mut Array2<T>, A: &Array2<T>) {
+    let zero = T::of(0.0);
+    let parts = (entries_mut(B), entries(A));
+    in_chunks(threads, parts, &|(B, A): (&mut [T], &[T])| {
+        vectorized(|| {
+            for (b, &a) in B.iter_mut().zip(A) {
+                *b = if a > zero { *b } else { zero };
+            }
+        });
+        0.0
+    });
+}

@@ -1,0 +1,50 @@
+//! What a run asks of an engine.
+
+use crate::error::TrialError;
+use crate::measure::Rows;
+use crate::outcome;
+
+/// A network in training. A run calls, at every step, [`Engine::loss`], then [`Engine::gradient_norm`] where
+/// a stop rule needs it and [`Engine::measure`] where a row is due, then [`Engine::update`].
+pub(crate) trait Engine {
+    /// Train loss at the current weights, without the penalty. Keeps the forward pass for the calls that
+    /// follow.
+    fn loss(&mut self) -> f64;
+
+    /// Frobenius norm, over all layers, of the gradient of the train loss and the penalty at the current
+    /// weights. After [`Engine::loss`].
+    fn gradient_norm(&mut self) -> f64;
+
+    /// One optimizer step from the kept forward pass. Allocates nothing. After [`Engine::loss`].
+    fn update(&mut self);
+
+    /// Pushes the rows of `step` that the trial's metrics ask for: one of `history`, then `spectra` and
+    /// `layers`. After [`Engine::loss`]; leaves weights, optimizer and kept forward pass as they are.
+    fn measure(&mut self, step: u64, rows: &mut Rows);
+
+    /// Floating-point operations of one [`Engine::loss`] and one [`Engine::update`]: products alone,
+    /// `2 m n k` each.
+    fn flops_per_step(&self) -> f64;
+
+    /// Appends weights and optimizer state, bit for bit.
+    fn save(&self, out: &mut Vec<u8>);
+
+    /// Reads what [`Engine::save`] wrote and forgets any kept forward pass.
+    ///
+    /// # Errors
+    /// [`crate::CheckpointError`] where the bytes end early or belong to another trial.
+    fn load(&mut self, bytes: &mut &[u8]) -> Result<(), TrialError>;
+
+    /// What the `trials` table tells about the engine.
+    fn report(&self) -> EngineReport;
+}
+
+/// What the `trials` table tells about the engine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct EngineReport {
+    pub(crate) engine: outcome::Engine,
+    /// Widest hidden core of the reduced engine, inner width of the factored one.
+    pub(crate) core_width: Option<u64>,
+    /// Certificate of the reduction.
+    pub(crate) residual: Option<f64>,
+}

@@ -1,0 +1,13 @@
+//! The engines: what turns initial weights into measured rows.
+//!
+//! `full` trains every weight, `reduced` the exact core of the law, `factored` the papers' compressed
+//! network for completion. `choice` picks one for a trial.
+
+mod choice;
+pub(crate) mod factored;
+pub(crate) mod full;
+mod interface;
+pub(crate) mod reduced;
+
+pub(crate) use choice::build;
+pub(crate) use interface::{Engine, EngineReport};

@@ -1,0 +1,417 @@
+//! What the reduced engine measures: the wide network's rows, from the core and the scalars.
+
+use ndarray::{Array2, ArrayView2, Axis, s};
+
+use super::lanes::Lane;
+use super::network::Reduced;
+use super::off_core::Scalars as OffScalars;
+use super::views::Views;
+use crate::config::{Metrics, Trial};
+use crate::data::{Data, InputsMatrix};
+use crate::kernel::{Accum, Svd, Threads, multiply, product, singular_values, svd};
+use crate::law::{OffCore, Reduction, Run};
+use crate::measure::{
+    Alignment, Curvature, Entry, EntryKind, Rows, Spectrum, balancedness, correct, finite,
+    layer_rows_wanted, push_spectrum, spectrum_scalars,
+};
+use crate::outcome::{HistoryRow, LayerRow, Scalars};
+
+/// Samples evaluated together.
+const TOGETHER: usize = 1024;
+/// Directions of each run that stand for all of them in the Hessian. It commutes with every rotation of a
+/// run's directions, so its blocks are built from products of two directions, and two show them all: equal,
+/// symmetric and antisymmetric.
+const COPIES: usize = 2;
+/// Names of the blocks off the core.
+const MOVING: u32 = 0;
+const IDLE: u32 = 1;
+const ZERO: u32 = 2;
+
+/// Pushes the rows of `step`.
+pub(super) fn measure<T: Lane>(reduced: &Reduced<'_, T>, step: u64, rows: &mut Rows) {
+    let here = Here {
+        trial: reduced.trial,
+        data: reduced.data,
+        threads: reduced.threads,
+        reduction: &reduced.reduction,
+        views: &reduced.views,
+        off: &reduced.off,
+        C: reduced.cores(),
+    };
+    let metrics = here.metrics();
+    let mut scalars = Scalars {
+        train_loss: finite(reduced.loss),
+        ..Scalars::default()
+    };
+    let whole = here.end_to_end();
+    here.judge(&whole, &mut scalars);
+    if metrics.sharpness {
+        scalars.sharpness = here.sharpness();
+    }
+    let spectra = here.spectra(&whole);
+    if let Some(spectrum) = spectra.first().and_then(Option::as_ref) {
+        let found = spectrum_scalars(&spectrum.entries);
+        scalars.effective_rank = found.effective_rank.filter(|_| metrics.effective_rank);
+        scalars.stable_rank = found.stable_rank.filter(|_| metrics.stable_rank);
+        scalars.nuclear_norm = found
+            .nuclear_norm
+            .and_then(finite)
+            .filter(|_| metrics.nuclear_norm);
+        let alignment = here.views.alignment.as_ref();
+        scalars.alignment = alignment.and_then(|target| angle(target, spectrum));
+    }
+    rows.history.push(HistoryRow { step, scalars });
+    if layer_rows_wanted(metrics) {
+        here.push_layers(step, &spectra, rows);
+    }
+    if metrics.spectrum || metrics.angles {
+        for (layer, spectrum) in (0..).zip(spectra) {
+            if let Some(spectrum) = spectrum {
+                push_spectrum(rows, step, layer, spectrum, metrics.angles);
+            }
+        }
+    }
+}
+
+/// The network at the step that is measured.
+struct Here<'a> {
+    trial: &'a Trial,
+    data: &'a Data,
+    threads: Threads,
+    reduction: &'a Reduction,
+    views: &'a Views,
+    off: &'a OffScalars,
+    /// `C_1 .. C_L`.
+    C: Vec<Array2<f64>>,
+}
+
+impl Here<'_> {
+    fn metrics(&self) -> &Metrics {
+        &self.trial.measure.metrics
+    }
+
+    fn runs(&self) -> &[Run] {
+        match &self.reduction.off {
+            OffCore::Runs(runs) => runs,
+            OffCore::Rest { .. } => &[],
+        }
+    }
+
+    fn is_live(&self, run: &Run) -> bool {
+        run.first == 0 && run.last == self.C.len()
+    }
+
+    /// The size of the wide network's space `l`, from 0.
+    fn size(&self, l: usize) -> usize {
+        self.reduction.bases[l].rows()
+    }
+
+    /// `C_L .. C_1`, multiplied from its thinner end.
+    fn end_to_end(&self) -> Array2<f64> {
+        let depth = self.C.len();
+        if self.C[depth - 1].nrows() <= self.C[0].ncols() {
+            let mut M = self.C[depth - 1].clone();
+            for C in self.C[..depth - 1].iter().rev() {
+                M = multiply(self.threads, M.view(), C.view());
+            }
+            M
+        } else {
+            let mut M = self.C[0].clone();
+            for C in &self.C[1..] {
+                M = multiply(self.threads, C.view(), M.view());
+            }
+            M
+        }
+    }
+
+    /// Accuracy and test measures.
+    fn judge(&self, whole: &Array2<f64>, scalars: &mut Scalars) {
+        let metrics = self.metrics();
+        if let Some(test) = &self.views.test {
+            scalars.test_loss = finite(test.loss(whole, self.off, self.threads));
+        }
+        let trained = match (&self.data.classes, &self.data.X) {
+            (Some(classes), InputsMatrix::Dense(X)) if metrics.train_loss => Some((X, classes)),
+            _ => None,
+        };
+        let held_out = match &self.data.test {
+            Some(test) if metrics.test_loss => test.classes.as_ref().map(|all| (&test.X, all)),
+            _ => None,
+        };
+        if trained.is_none() && held_out.is_none() {
+            return;
+        }
+        let map = self.map(whole);
+        let share = |(X, classes): (&Array2<f64>, &Vec<u32>)| self.hits(&map, X, classes);
+        scalars.accuracy = trained.map(share);
+        scalars.test_accuracy = held_out.map(share);
+    }
+
+    /// The end-to-end map of the wide network, `d_y x d_x`; for classification, where `d_y` is small.
+    fn map(&self, whole: &Array2<f64>) -> Array2<f64> {
+        let bases = &self.reduction.bases;
+        let (first, last) = (&bases[0], &bases[self.C.len()]);
+        let outer = multiply(self.threads, last.view(), whole.view());
+        let mut map = match &self.views.off_map {
+            Some(off) => off * self.off.end_to_end_share(),
+            None => Array2::zeros((last.rows(), first.rows())),
+        };
+        product(
+            self.threads,
+            map.view_mut(),
+            Accum::Add,
+            1.0,
+            outer.view(),
+            first.view().t(),
+        );
+        map
+    }
+
+    /// Share of samples whose largest output is their class.
+    fn hits(&self, map: &Array2<f64>, X: &Array2<f64>, classes: &[u32]) -> f64 {
+        let mut hits = 0;
+        let mut start = 0;
+        for part in X.axis_chunks_iter(Axis(1), TOGETHER) {
+            let end = start + part.ncols();
+            let outputs = multiply(self.threads, map.view(), part);
+            hits += correct(outputs.view(), &classes[start..end]);
+            start = end;
+        }
+        hits as f64 / X.ncols() as f64
+    }
+
+    /// Spectra of the end-to-end map and of every layer, as far as they are asked for.
+    fn spectra(&self, whole: &Array2<f64>) -> Vec<Option<Spectrum>> {
+        let metrics = self.metrics();
+        let layers =
+            metrics.spectrum || metrics.angles || metrics.effective_rank || metrics.stable_rank;
+        if !(layers || metrics.nuclear_norm || metrics.alignment) {
+            return Vec::new();
+        }
+        let depth = self.C.len();
+        let shape = (self.size(depth), self.size(0));
+        let live = self.reduction.off.live(depth);
+        let through = [block(MOVING, self.off.through(), live)];
+        let vectors = metrics.angles || metrics.alignment;
+        let mut found = vec![spectrum(whole, shape, &through, vectors)];
+        if layers {
+            for (l, C) in self.C.iter().enumerate() {
+                let idle = self.runs().iter().filter(|run| run.passes(l + 1));
+                let idle: usize = idle.map(|run| run.count).sum::<usize>() - live;
+                let blocks = [
+                    block(MOVING, self.off.moving(l), live),
+                    block(IDLE, self.off.idle(l), idle),
+                ];
+                let shape = (self.size(l + 1), self.size(l));
+                found.push(spectrum(C, shape, &blocks, metrics.angles));
+            }
+        }
+        found
+    }
+
+    fn push_layers(&self, step: u64, spectra: &[Option<Spectrum>], rows: &mut Rows) {
+        let metrics = self.metrics();
+        let depth = self.C.len();
+        let separation = match &self.views.separation {
+            Some(classes) => classes.by_layer(&self.C, self.off, self.threads),
+            None => Vec::new(),
+        };
+        let first = if separation.is_empty() { 1 } else { 0 };
+        for layer in first..=depth {
+            let spectrum = spectra.get(layer).and_then(Option::as_ref);
+            let found = spectrum
+                .filter(|_| layer > 0)
+                .map(|spectrum| spectrum_scalars(&spectrum.entries))
+                .unwrap_or_default();
+            let unbalanced = metrics.balancedness && (1..depth).contains(&layer);
+            rows.layers.push(LayerRow {
+                step,
+                layer: layer as u32,
+                separation: separation.get(layer).copied().flatten(),
+                balancedness: unbalanced
+                    .then(|| self.balancedness(layer))
+                    .and_then(finite),
+                effective_rank: found.effective_rank.filter(|_| metrics.effective_rank),
+                stable_rank: found.stable_rank.filter(|_| metrics.stable_rank),
+            });
+        }
+    }
+
+    /// Of layers `layer` and `layer + 1`, from 1.
+    fn balancedness(&self, layer: usize) -> f64 {
+        let (above, below) = (&self.C[layer], &self.C[layer - 1]);
+        let core = balancedness(above.view(), below.view(), self.threads);
+        let runs = self.runs().iter().filter(|run| run.holds(layer));
+        let off: f64 = runs
+            .map(|run| {
+                let above = self.value(run, layer + 1).powi(2);
+                let below = self.value(run, layer).powi(2);
+                run.count as f64 * (above - below).powi(2)
+            })
+            .sum();
+        core.hypot(off.sqrt())
+    }
+
+    /// `rho` of a run at a layer, from 1; 0 where it does not pass.
+    fn value(&self, run: &Run, layer: usize) -> f64 {
+        if !run.passes(layer) {
+            0.0
+        } else if self.is_live(run) {
+            self.off.moving(layer - 1)
+        } else {
+            self.off.idle(layer - 1)
+        }
+    }
+
+    /// The largest eigenvalue of the wide network's Hessian: that of the core with a few directions of every
+    /// run beside it.
+    fn sharpness(&self) -> Option<f64> {
+        let depth = self.C.len();
+        let copies = |l: usize| -> usize {
+            let runs = self.runs().iter().filter(|run| run.holds(l));
+            runs.map(|run| run.count.min(COPIES)).sum()
+        };
+        let weights: Vec<Array2<f64>> = (1..=depth).map(|layer| self.extended(layer)).collect();
+        let problem = &self.reduction.problem;
+        let (k, m) = problem.targets.dim();
+        let (above, below) = (copies(depth), copies(0));
+        let mut Y = Array2::zeros((k + above, m + below));
+        Y.slice_mut(s![..k, ..m]).assign(&problem.targets);
+        let X = problem.inputs.as_ref().map(|inputs| {
+            let (k, m) = inputs.dim();
+            let mut X = Array2::zeros((k + below, m + below));
+            X.slice_mut(s![..k, ..m]).assign(inputs);
+            let sigma = self.reduction.sigma2.sqrt();
+            X.slice_mut(s![k.., m..]).diag_mut().fill(sigma);
+            X
+        });
+        let curvature = Curvature {
+            weights: weights.iter().map(|W| W.view()).collect(),
+            X: X.as_ref().map(|X| X.view()),
+            Y: Y.view(),
+            mask: None,
+            c: problem.c,
+            relu: false,
+            weight_decay: self.trial.optimizer.weight_decay,
+            threads: self.threads,
+        };
+        curvature.sharpness()
+    }
+
+    /// The core of a layer, from 1, with [`COPIES`] directions of every run beside it.
+    fn extended(&self, layer: usize) -> Array2<f64> {
+        let C = &self.C[layer - 1];
+        let mut entries = Vec::new();
+        let (mut row, mut column) = C.dim();
+        for run in self.runs() {
+            let count = run.count.min(COPIES);
+            if run.passes(layer) {
+                let value = self.value(run, layer);
+                entries.extend((0..count).map(|i| (row + i, column + i, value)));
+            }
+            row += if run.holds(layer) { count } else { 0 };
+            column += if run.holds(layer - 1) { count } else { 0 };
+        }
+        let mut W = Array2::zeros((row, column));
+        W.slice_mut(s![..C.nrows(), ..C.ncols()]).assign(C);
+        for (i, j, value) in entries {
+            W[[i, j]] = value;
+        }
+        W
+    }
+}
+
+/// The angle between target and map, whose core may have rows and columns of zeros more than the target's
+/// coordinates.
+fn angle(target: &Alignment, spectrum: &Spectrum) -> Option<f64> {
+    let (rows, columns) = (spectrum.U.nrows(), spectrum.V.nrows());
+    if (target.U.nrows(), target.V.nrows()) == (rows, columns) {
+        return target.angle(spectrum);
+    }
+    let among = |A: &Array2<f64>, rows: usize| {
+        let mut more = Array2::zeros((rows, A.ncols()));
+        more.slice_mut(s![..A.nrows(), ..]).assign(A);
+        more
+    };
+    let target = Alignment {
+        U: among(&target.U, rows),
+        V: among(&target.V, columns),
+    };
+    target.angle(spectrum)
+}
+
+fn block(id: u32, value: f64, count: usize) -> Entry {
+    Entry {
+        value: value.abs(),
+        kind: EntryKind::Block {
+            id,
+            multiplicity: count as u32,
+        },
+    }
+}
+
+/// The spectrum of a matrix of this shape that is `core` beside blocks, and zero elsewhere.
+fn spectrum(
+    core: &Array2<f64>,
+    shape: (usize, usize),
+    blocks: &[Entry],
+    vectors: bool,
+) -> Option<Spectrum> {
+    let (rows, columns) = core.dim();
+    let of_blocks: usize = blocks
+        .iter()
+        .map(|entry| entry.multiplicity() as usize)
+        .sum();
+    let held = rows.min(columns) + of_blocks;
+    let mut zeros = shape.0.min(shape.1).saturating_sub(held);
+    // The longer side of the core turns among zeros of the shorter one, so those belong to the pairs.
+    let taken = zeros.min(rows.abs_diff(columns));
+    zeros -= taken;
+    let core = if taken > 0 {
+        grown(core, taken)
+    } else {
+        core.clone()
+    };
+    let pairs = decompose(core.view(), vectors)?;
+    let blocks = blocks
+        .iter()
+        .copied()
+        .chain([block(ZERO, 0.0, zeros)])
+        .filter(|entry| entry.multiplicity() > 0)
+        .collect();
+    Some(Spectrum::new(pairs, blocks, shape))
+}
+
+/// `core` with so many zero rows or columns more on its shorter side.
+fn grown(core: &Array2<f64>, count: usize) -> Array2<f64> {
+    let (rows, columns) = core.dim();
+    let shape = if rows < columns {
+        (rows + count, columns)
+    } else {
+        (rows, columns + count)
+    };
+    let mut more = Array2::zeros(shape);
+    more.slice_mut(s![..rows, ..columns]).assign(core);
+    more
+}
+
+/// A thin decomposition, without vectors where they are not wanted; `None` where an entry is not finite.
+fn decompose(A: ArrayView2<'_, f64>, vectors: bool) -> Option<Svd> {
+    let (m, n) = A.dim();
+    if m == 0 || n == 0 {
+        return Some(Svd {
+            U: Array2::zeros((m, 0)),
+            s: Vec::new(),
+            V: Array2::zeros((n, 0)),
+        });
+    }
+    if vectors {
+        return svd(A);
+    }
+    let none = Array2::zeros((0, 0));
+    Some(Svd {
+        U: none.clone(),
+        s: singular_values(A)?,
+        V: none,
+    })
+}

@@ -1,0 +1,197 @@
+//! The reduced engine itself: the core, the scalars off it, the optimizer.
+
+use ndarray::Array2;
+use pulp::Arch;
+
+use super::lanes::Lane;
+use super::metrics;
+use super::net::Net;
+use super::off_core::Scalars;
+use super::steps::{Backward, Forward, Use};
+use super::views::Views;
+use crate::checkpoint::{put_matrix, take_matrix};
+use crate::config::{OptimizerKind, Precision, Trial};
+use crate::data::Data;
+use crate::engine::{Engine, EngineReport};
+use crate::error::TrialError;
+use crate::flops;
+use crate::kernel::Threads;
+use crate::law::{Reduction, reduce};
+use crate::measure::Rows;
+use crate::outcome;
+
+/// Cores wider than this are multiplied by the general kernel: a core of 96 x 96 doubles is 72 kB, and with
+/// larger ones the tiles wait for the second-level cache.
+const WIDEST_TILED: usize = 96;
+
+/// The reduced engine for a trial, ready at step 0.
+///
+/// # Errors
+/// [`crate::NotReducible`] where the law does not hold for the trial; what is wrong with the initial weights.
+pub(crate) fn build<'a>(
+    trial: &'a Trial,
+    data: &'a Data,
+    threads: Threads,
+) -> Result<Box<dyn Engine + 'a>, TrialError> {
+    let reduction = reduce(trial, data, &|_| true)?;
+    Ok(start(trial, data, threads, reduction))
+}
+
+/// The engine of a reduced trial, in the precision that it asks for.
+pub(crate) fn start<'a>(
+    trial: &'a Trial,
+    data: &'a Data,
+    threads: Threads,
+    reduction: Reduction,
+) -> Box<dyn Engine + 'a> {
+    match trial.train.precision {
+        Precision::F64 => Box::new(Reduced::<f64>::new(trial, data, threads, reduction)),
+        Precision::F32 => Box::new(Reduced::<f32>::new(trial, data, threads, reduction)),
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Reduced<'a, T> {
+    pub(super) trial: &'a Trial,
+    pub(super) data: &'a Data,
+    pub(super) threads: Threads,
+    pub(super) reduction: Reduction,
+    pub(super) views: Views,
+    pub(super) off: Scalars,
+    /// Train loss of the kept pass.
+    pub(super) loss: f64,
+    net: Net<T>,
+    arch: Arch,
+    large: Option<Threads>,
+    descend: Use<T>,
+    flops: f64,
+}
+
+impl<'a, T: Lane> Reduced<'a, T> {
+    fn new(
+        trial: &'a Trial,
+        data: &'a Data,
+        threads: Threads,
+        mut reduction: Reduction,
+    ) -> Reduced<'a, T> {
+        let optimizer = &trial.optimizer;
+        let (rate, decay) = (optimizer.rate, optimizer.weight_decay);
+        let (momentum, descend) = match optimizer.kind {
+            OptimizerKind::Momentum { beta } => {
+                let with = Use::Momentum {
+                    beta: T::of(beta),
+                    decay: T::of(decay),
+                    rate: T::of(rate),
+                };
+                (true, with)
+            }
+            // The law has refused the others.
+            OptimizerKind::Gd | OptimizerKind::Adam | OptimizerKind::Rmsprop => {
+                let with = Use::Descend {
+                    keep: T::of(1.0 - rate * decay),
+                    rate: T::of(rate),
+                };
+                (false, with)
+            }
+        };
+        let net = Net::new(&reduction.cores, &reduction.problem, momentum);
+        let widths = net.widths();
+        let samples = net.samples();
+        let flops = flops::outputs_side(&widths, samples.unwrap_or(0), samples.is_none());
+        let is_large = widths.iter().any(|&width| width > WIDEST_TILED);
+        let views = Views::new(trial, data, &reduction);
+        let off = Scalars::new(&reduction, optimizer);
+        reduction.release();
+        Reduced {
+            views,
+            off,
+            trial,
+            data,
+            threads,
+            reduction,
+            loss: f64::NAN,
+            net,
+            arch: Arch::new(),
+            large: is_large.then_some(threads),
+            descend,
+            flops,
+        }
+    }
+
+    /// `C_1 .. C_L` in double precision.
+    pub(super) fn cores(&self) -> Vec<Array2<f64>> {
+        let depth = self.reduction.depth();
+        (0..depth).map(|j| self.net.core(j)).collect()
+    }
+}
+
+impl<T: Lane> Engine for Reduced<'_, T> {
+    fn loss(&mut self) -> f64 {
+        let squares = self.arch.dispatch(Forward {
+            net: &mut self.net,
+            large: self.large,
+        });
+        let problem = &self.reduction.problem;
+        self.loss = 0.5 * problem.c * squares + (problem.constant + self.off.loss());
+        self.loss
+    }
+
+    fn gradient_norm(&mut self) -> f64 {
+        let decay = T::of(self.trial.optimizer.weight_decay);
+        let squares = self.arch.dispatch(Backward {
+            net: &mut self.net,
+            large: self.large,
+            with: Use::Measure { decay },
+        });
+        (squares + self.off.gradient_square()).sqrt()
+    }
+
+    fn update(&mut self) {
+        self.arch.dispatch(Backward {
+            net: &mut self.net,
+            large: self.large,
+            with: self.descend,
+        });
+        self.off.update();
+    }
+
+    fn measure(&mut self, step: u64, rows: &mut Rows) {
+        metrics::measure(self, step, rows);
+    }
+
+    fn flops_per_step(&self) -> f64 {
+        self.flops
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        for j in 0..self.reduction.depth() {
+            put_matrix(out, &self.net.core(j));
+            if self.net.has_velocity() {
+                put_matrix(out, &self.net.core_velocity(j));
+            }
+        }
+        self.off.save(out);
+    }
+
+    fn load(&mut self, bytes: &mut &[u8]) -> Result<(), TrialError> {
+        for j in 0..self.reduction.depth() {
+            let mut core = self.net.core(j);
+            take_matrix(bytes, &mut core)?;
+            self.net.set(j, &core);
+            if self.net.has_velocity() {
+                take_matrix(bytes, &mut core)?;
+                self.net.set_velocity(j, &core);
+            }
+        }
+        self.loss = f64::NAN;
+        self.off.load(bytes)
+    }
+
+    fn report(&self) -> EngineReport {
+        EngineReport {
+            engine: outcome::Engine::Reduced,
+            core_width: self.reduction.core_width(),
+            residual: Some(self.reduction.residual),
+        }
+    }
+}

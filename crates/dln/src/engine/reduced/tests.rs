@@ -1,0 +1,648 @@
+//! The reduced engine against the full one, on every row of the law's table, and what it refuses.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, array, s};
+
+use crate::config::*;
+use crate::data::fixture::{classification, completion, factorization, given, trial};
+use crate::error::{NotReducible, TrialError};
+use crate::kernel::Threads;
+use crate::law::plan;
+use crate::outcome::{Engine, LayerRow, Outcome, Scalars, SpectrumRow, Status};
+use crate::reflectors::Reflectors;
+use crate::stream::{Purpose, normal_rows};
+use crate::{Progress, Run, prepare, run};
+
+const ALL: Metrics = Metrics {
+    train_loss: true,
+    test_loss: true,
+    effective_rank: true,
+    stable_rank: true,
+    nuclear_norm: true,
+    balancedness: true,
+    spectrum: true,
+    angles: true,
+    separation: true,
+    sharpness: true,
+    alignment: true,
+};
+
+const LOSSES: Metrics = Metrics {
+    train_loss: true,
+    test_loss: true,
+    separation: true,
+    effective_rank: false,
+    stable_rank: false,
+    nuclear_norm: false,
+    balancedness: false,
+    spectrum: false,
+    angles: false,
+    sharpness: false,
+    alignment: false,
+};
+
+/// A trial of 40 steps, every metric measured at steps 0, 1, 20 and 40, starts of 0.7.
+fn prepared(problem: Problem, widths: &[usize], rate: f64) -> Trial {
+    let mut trial = trial(problem, widths);
+    trial.init.scales = vec![0.7; widths.len() + 1];
+    trial.train.steps = 40;
+    trial.optimizer.rate = rate;
+    trial.measure.every = 20;
+    trial.measure.metrics = ALL;
+    trial
+}
+
+fn outcome(trial: &Trial, engine: EngineChoice) -> Result<Outcome, TrialError> {
+    let mut trial = trial.clone();
+    trial.train.engine = engine;
+    let data = prepare(&trial)?;
+    run(&trial, &data, Threads::Seq, &|| 0.0)
+}
+
+/// Runs both engines under plain descent and under momentum with weight decay, on two draws, and compares
+/// all that they report.
+fn check(base: &Trial, core_width: Option<u64>) {
+    for replicate in 0..2 {
+        let mut trial = base.clone();
+        trial.draw.replicate = replicate;
+        compare(&trial, core_width);
+        trial.optimizer.kind = OptimizerKind::Momentum { beta: 0.8 };
+        trial.optimizer.rate *= 0.3;
+        trial.optimizer.weight_decay = 0.02;
+        for (l, scale) in trial.init.scales.iter_mut().enumerate() {
+            *scale *= 1.0 + 0.1 * l as f64;
+        }
+        compare(&trial, core_width);
+    }
+}
+
+fn compare(trial: &Trial, core_width: Option<u64>) {
+    let full = outcome(trial, EngineChoice::Full).expect("the full engine runs");
+    let reduced = outcome(trial, EngineChoice::Reduced).expect("the law holds");
+    assert_eq!(full.status, Status::Completed, "a stable rate");
+    assert_eq!(reduced.engine, Engine::Reduced);
+    assert_eq!(reduced.core_width, core_width);
+    assert!(
+        reduced
+            .reduction_residual
+            .is_some_and(|residual| residual <= 1e-10)
+    );
+    compare_histories(&full, &reduced, 1e-11);
+    compare_spectra(&full.spectra, &reduced.spectra);
+    compare_layers(&full.layers, &reduced.layers);
+}
+
+fn compare_histories(full: &Outcome, reduced: &Outcome, tolerance: f64) {
+    let first = full.history[0].scalars;
+    let scale = |value: Option<f64>| 1e-14 * value.unwrap_or(0.0);
+    assert_eq!(full.history.len(), reduced.history.len());
+    for (full, reduced) in full.history.iter().zip(&reduced.history) {
+        assert_eq!(full.step, reduced.step);
+        let what = |name: &str| format!("{name} at step {}", full.step);
+        let (a, b): (Scalars, Scalars) = (full.scalars, reduced.scalars);
+        let floor = scale(first.train_loss);
+        near(
+            a.train_loss,
+            b.train_loss,
+            tolerance,
+            floor,
+            &what("train loss"),
+        );
+        let floor = scale(first.test_loss);
+        near(
+            a.test_loss,
+            b.test_loss,
+            tolerance,
+            floor,
+            &what("test loss"),
+        );
+        assert_eq!(a.accuracy, b.accuracy, "{}", what("accuracy"));
+        assert_eq!(
+            a.test_accuracy,
+            b.test_accuracy,
+            "{}",
+            what("test accuracy")
+        );
+        near(
+            a.effective_rank,
+            b.effective_rank,
+            1e-9,
+            0.0,
+            &what("effective rank"),
+        );
+        near(
+            a.stable_rank,
+            b.stable_rank,
+            1e-10,
+            0.0,
+            &what("stable rank"),
+        );
+        near(
+            a.nuclear_norm,
+            b.nuclear_norm,
+            1e-10,
+            0.0,
+            &what("nuclear norm"),
+        );
+        near(a.sharpness, b.sharpness, 1e-7, 0.0, &what("sharpness"));
+        near(a.alignment, b.alignment, 0.0, 1e-6, &what("alignment"));
+    }
+}
+
+fn near(full: Option<f64>, reduced: Option<f64>, relative: f64, absolute: f64, what: &str) {
+    match (full, reduced) {
+        (Some(a), Some(b)) => assert!(
+            (a - b).abs() <= relative * a.abs() + absolute,
+            "{what}: {a:e} and {b:e}"
+        ),
+        (a, b) => assert_eq!(a, b, "{what}"),
+    }
+}
+
+/// One row a value.
+fn spread(rows: &[SpectrumRow]) -> Vec<SpectrumRow> {
+    let mut all = Vec::new();
+    for row in rows {
+        for i in 0..row.multiplicity {
+            let index = row.index + i;
+            all.push(SpectrumRow { index, ..*row });
+        }
+    }
+    all
+}
+
+fn compare_spectra(full: &[SpectrumRow], reduced: &[SpectrumRow]) {
+    let (full, reduced) = (spread(full), spread(reduced));
+    assert_eq!(full.len(), reduced.len());
+    let mut largest = 0.0;
+    for (a, b) in full.iter().zip(&reduced) {
+        let what = format!("step {} layer {} index {}", a.step, a.layer, a.index);
+        assert_eq!((a.step, a.layer, a.index), (b.step, b.layer, b.index));
+        if a.index == 1 {
+            largest = a.value;
+        }
+        let error = (a.value - b.value).abs();
+        assert!(
+            error <= 1e-11 * largest,
+            "{what}: {} and {}",
+            a.value,
+            b.value
+        );
+        near(
+            a.left_angle,
+            b.left_angle,
+            0.0,
+            1e-6,
+            &format!("left angle at {what}"),
+        );
+        near(
+            a.right_angle,
+            b.right_angle,
+            0.0,
+            1e-6,
+            &format!("right angle at {what}"),
+        );
+    }
+}
+
+fn compare_layers(full: &[LayerRow], reduced: &[LayerRow]) {
+    assert_eq!(full.len(), reduced.len());
+    for (a, b) in full.iter().zip(reduced) {
+        assert_eq!((a.step, a.layer), (b.step, b.layer));
+        let what = |name: &str| format!("{name} at step {} layer {}", a.step, a.layer);
+        near(a.separation, b.separation, 1e-9, 1e-12, &what("separation"));
+        near(
+            a.balancedness,
+            b.balancedness,
+            1e-10,
+            1e-12,
+            &what("balancedness"),
+        );
+        near(
+            a.effective_rank,
+            b.effective_rank,
+            1e-10,
+            0.0,
+            &what("effective rank"),
+        );
+        near(
+            a.stable_rank,
+            b.stable_rank,
+            1e-10,
+            0.0,
+            &what("stable rank"),
+        );
+    }
+}
+
+fn target(rank: usize) -> Target {
+    Target::Drawn {
+        rank,
+        singular_values: SingularValues::Geometric(0.6),
+    }
+}
+
+/// Sum loss, singular values 1, 0.6, ...
+fn matrix(inputs_dim: usize, outputs_dim: usize, rank: usize) -> Problem {
+    Problem {
+        loss: Loss::Sum,
+        task: Task::Factorization {
+            target: target(rank),
+        },
+        ..factorization(inputs_dim, outputs_dim, rank)
+    }
+}
+
+fn regression(inputs: Inputs, inputs_dim: usize, outputs_dim: usize, train: usize) -> Problem {
+    let count = match &inputs {
+        Inputs::Orthonormal { count, .. } | Inputs::Gaussian { count, .. } => *count,
+        Inputs::Given(Given(X)) => X.ncols(),
+    };
+    Problem {
+        inputs_dim,
+        outputs_dim,
+        loss: Loss::Mean,
+        task: Task::Regression {
+            samples: Samples {
+                inputs,
+                targets: Targets::Teacher {
+                    rank: 2.min(outputs_dim),
+                    singular_values: SingularValues::Flat,
+                },
+                train: (0, train),
+                test: (train < count).then_some((train, count)),
+                whiten: false,
+            },
+        },
+    }
+}
+
+fn gaussian_inputs(count: usize, rank: Option<usize>) -> Inputs {
+    Inputs::Gaussian {
+        count,
+        noise: 0.0,
+        rank,
+        condition: None,
+    }
+}
+
+/// Classes in order over the columns of an orthonormal matrix.
+fn orthonormal_classes(d: usize, classes: usize, per_class: usize) -> Problem {
+    Problem {
+        inputs_dim: d,
+        outputs_dim: classes,
+        loss: Loss::Mean,
+        task: Task::Classification {
+            samples: Samples {
+                inputs: Inputs::Orthonormal {
+                    count: classes * per_class,
+                    noise: 0.0,
+                },
+                targets: Targets::Classes {
+                    classes,
+                    samples_per_class: per_class,
+                },
+                train: (0, classes * per_class),
+                test: None,
+                whiten: false,
+            },
+        },
+    }
+}
+
+#[test]
+fn factorization_leaves_twice_the_rank() {
+    check(&prepared(matrix(12, 12, 2), &[12, 12], 0.1), Some(4));
+    check(&prepared(matrix(9, 9, 1), &[9, 9, 9], 0.1), Some(2));
+    // More than half of the dimension: the core is the network.
+    check(&prepared(matrix(5, 5, 3), &[5, 5], 0.1), Some(5));
+}
+
+#[test]
+fn whitened_classification_leaves_twice_the_classes() {
+    check(
+        &prepared(orthonormal_classes(12, 3, 4), &[12, 12], 2.0),
+        Some(6),
+    );
+}
+
+#[test]
+fn a_target_of_smaller_rank_than_classes_leaves_two_groups() {
+    // r = 1, K = 5: three directions in the core, on the rest of the rows live and idle ones.
+    let inputs = Inputs::Orthonormal {
+        count: 14,
+        noise: 0.0,
+    };
+    let mut problem = regression(inputs, 14, 5, 14);
+    if let Task::Regression { samples } = &mut problem.task {
+        samples.targets = Targets::Teacher {
+            rank: 1,
+            singular_values: SingularValues::Flat,
+        };
+    }
+    check(&prepared(problem, &[14, 14], 2.0), Some(3));
+    let narrow = prepared(matrix(13, 4, 1), &[13, 13], 0.1);
+    check(&narrow, Some(3));
+}
+
+#[test]
+fn any_data_leave_their_rank_and_the_classes() {
+    let few = prepared(classification(14, 3, 2), &[14, 14], 0.1);
+    check(&few, Some(9));
+    // 2 r_x + r where that is less.
+    let problem = regression(gaussian_inputs(3, Some(1)), 14, 5, 3);
+    check(&prepared(problem, &[14, 14], 0.1), Some(3));
+}
+
+#[test]
+fn a_tall_first_layer_fills_the_inputs() {
+    check(&prepared(classification(6, 3, 5), &[20, 20], 0.2), Some(9));
+    let problem = regression(gaussian_inputs(9, Some(2)), 7, 3, 6);
+    check(&prepared(problem, &[18, 18], 0.1), Some(8));
+}
+
+#[test]
+fn square_outputs_leave_the_ranks() {
+    let problem = regression(gaussian_inputs(6, None), 12, 12, 3);
+    check(&prepared(problem, &[12, 12], 0.2), Some(5));
+}
+
+#[test]
+fn a_part_beside_the_identity_joins_the_core() {
+    let d = 12;
+    let draw = Draw {
+        seed: 3,
+        replicate: 0,
+    };
+    let mut X = Array2::zeros((d, d + 1));
+    let Q = Reflectors::new(draw, Purpose::Inputs, 5, d, d).form();
+    X.slice_mut(s![.., ..d]).assign(&(Q * 1.5));
+    let extra = normal_rows(draw, Purpose::Inputs, 6, d, 1) * 0.5;
+    X.slice_mut(s![.., d..]).assign(&extra);
+    let problem = regression(Inputs::Given(given(X)), d, d, d + 1);
+    check(&prepared(problem, &[d, d], 2.0), Some(5));
+}
+
+#[test]
+fn depth_two_takes_any_start() {
+    for kind in [InitKind::Gaussian, InitKind::Uniform] {
+        let mut trial = prepared(classification(5, 3, 4), &[20], 0.2);
+        trial.init.kind = kind;
+        check(&trial, Some(8));
+        // Rank-deficient inputs: losses alone, and the rest of the first layer stays out.
+        let problem = regression(gaussian_inputs(8, Some(2)), 9, 3, 5);
+        trial = Trial {
+            init: trial.init,
+            ..prepared(problem, &[20], 0.1)
+        };
+        trial.measure.metrics = LOSSES;
+        check(&trial, Some(5));
+    }
+}
+
+#[test]
+fn chains_of_other_shapes_are_closed() {
+    // A bottleneck, with end-to-end values that are zero.
+    check(&prepared(matrix(12, 12, 1), &[7, 12], 0.1), Some(3));
+    // A bulge whose generic angles the core takes in.
+    check(&prepared(matrix(6, 5, 1), &[14], 0.1), Some(11));
+    // Rotations between unequal ends.
+    check(&prepared(matrix(8, 11, 2), &[8, 11], 0.1), Some(6));
+    // One layer, and no hidden core.
+    check(&prepared(matrix(10, 10, 2), &[], 0.1), None);
+    let problem = regression(gaussian_inputs(6, None), 9, 4, 4);
+    check(&prepared(problem, &[], 0.2), None);
+}
+
+#[test]
+fn identity_and_given_starts_are_served() {
+    let mut trial = prepared(matrix(10, 10, 2), &[10, 10], 0.1);
+    trial.init.kind = InitKind::Identity;
+    check(&trial, Some(4));
+    let draw = trial.draw;
+    let layers = (1..=3).map(|layer| {
+        let Q = Reflectors::new(draw, Purpose::Init, 40 + layer, 10, 10).form();
+        Given(Arc::new(Q * 0.6))
+    });
+    trial.init.kind = InitKind::Given(layers.collect());
+    check(&trial, Some(4));
+}
+
+#[test]
+fn a_balanced_start_has_the_rank_of_its_narrowest_space() {
+    let mut trial = prepared(matrix(5, 5, 2), &[16, 16], 0.1);
+    trial.init.kind = InitKind::Balanced;
+    trial.measure.metrics.angles = false;
+    check(&trial, Some(5));
+}
+
+#[test]
+fn a_saddle_is_left_at_the_same_step() {
+    let mut trial = prepared(matrix(10, 10, 2), &[10, 10], 0.3);
+    trial.init.scales = vec![0.01; 3];
+    trial.train.steps = 3000;
+    trial.measure.every = 250;
+    trial.measure.metrics = LOSSES;
+    let full = outcome(&trial, EngineChoice::Full).expect("runs");
+    let reduced = outcome(&trial, EngineChoice::Reduced).expect("the law holds");
+    let (first, last) = (&full.history[0], &full.history[12]);
+    let fallen = last.scalars.train_loss < first.scalars.train_loss.map(|loss| loss * 1e-3);
+    assert!(fallen, "{:?} {:?}", first.scalars, last.scalars);
+    compare_histories(&full, &reduced, 1e-10);
+}
+
+#[test]
+fn stop_rules_see_the_same_gradient() {
+    for (weight_decay, metrics) in [(0.0, ALL), (0.05, LOSSES)] {
+        let mut trial = prepared(matrix(11, 11, 1), &[11, 11], 0.1);
+        trial.optimizer.weight_decay = weight_decay;
+        trial.measure.metrics = metrics;
+        trial.train.steps = 400;
+        trial.train.stop_gradient_norm = Some(0.2);
+        let full = outcome(&trial, EngineChoice::Full).expect("runs");
+        let reduced = outcome(&trial, EngineChoice::Reduced).expect("the law holds");
+        assert!(full.steps > 0 && full.steps < 400, "{}", full.steps);
+        assert_eq!(full.steps, reduced.steps);
+    }
+}
+
+#[test]
+fn single_precision_follows_double() {
+    let mut trial = prepared(matrix(12, 12, 2), &[12, 12], 0.1);
+    trial.measure.metrics = LOSSES;
+    let double = outcome(&trial, EngineChoice::Reduced).expect("the law holds");
+    trial.train.precision = Precision::F32;
+    let single = outcome(&trial, EngineChoice::Reduced).expect("the law holds");
+    for (a, b) in double.history.iter().zip(&single.history) {
+        let (a, b) = (a.scalars.train_loss, b.scalars.train_loss);
+        near(a, b, 1e-4, 1e-6, "train loss");
+        assert_ne!(a, b);
+    }
+}
+
+#[test]
+fn a_diverging_core_is_no_failure() {
+    let mut trial = prepared(matrix(12, 12, 2), &[12, 12], 50.0);
+    trial.train.steps = 500;
+    trial.measure.metrics = LOSSES;
+    let reduced = outcome(&trial, EngineChoice::Reduced).expect("the law holds");
+    assert_eq!(reduced.status, Status::Diverged);
+    assert!(reduced.last.train_loss.is_some_and(f64::is_finite));
+}
+
+#[test]
+fn a_checkpoint_continues_to_the_same_bits() {
+    let mut trial = prepared(classification(14, 3, 2), &[14, 14], 0.05);
+    trial.train.engine = EngineChoice::Reduced;
+    trial.optimizer.kind = OptimizerKind::Momentum { beta: 0.9 };
+    trial.optimizer.weight_decay = 0.01;
+    let data = prepare(&trial).expect("drawn");
+    let clock = || 0.0;
+    let whole = run(&trial, &data, Threads::Pool, &clock).expect("the law holds");
+    let mut part = Run::new(&trial, &data, Threads::Seq, &clock).expect("the law holds");
+    assert_eq!(part.advance(17), Ok(Progress::Running));
+    let bytes = part.checkpoint();
+    let mut rest =
+        Run::restore(&trial, &data, Threads::Seq, &clock, &bytes).expect("its own checkpoint");
+    assert_eq!(rest.advance(u64::MAX), Ok(Progress::Done));
+    let rest = rest.finish();
+    assert_eq!(
+        format!("{:?}", whole.history),
+        format!("{:?}", rest.history)
+    );
+    assert_eq!(
+        format!("{:?}", whole.spectra),
+        format!("{:?}", rest.spectra)
+    );
+}
+
+fn refusal(trial: &Trial) -> NotReducible {
+    match outcome(trial, EngineChoice::Reduced) {
+        Err(TrialError::NotReducible(refused)) => refused,
+        other => panic!("not refused: {:?}", other.map(|outcome| outcome.core_width)),
+    }
+}
+
+#[test]
+fn what_is_outside_the_law_is_refused_by_name() {
+    let base = prepared(matrix(12, 12, 2), &[12, 12], 0.1);
+    let mut relu = base.clone();
+    relu.network.activation = Activation::Relu;
+    assert_eq!(refusal(&relu), NotReducible::Activation);
+    for kind in [OptimizerKind::Adam, OptimizerKind::Rmsprop] {
+        let mut entrywise = base.clone();
+        entrywise.optimizer.kind = kind;
+        assert_eq!(refusal(&entrywise), NotReducible::Optimizer { kind });
+    }
+    let masked = prepared(completion(12, 12, 2, 0.5), &[12, 12], 0.1);
+    assert_eq!(refusal(&masked), NotReducible::Mask);
+    let mut gaussian = base.clone();
+    gaussian.init.kind = InitKind::Gaussian;
+    assert_eq!(refusal(&gaussian), NotReducible::NoCore { width: 12 });
+    let layer = |seed| {
+        let draw = Draw { seed, replicate: 9 };
+        given(normal_rows(draw, Purpose::Init, 1, 12, 12) * 0.2)
+    };
+    let mut given_gaussian = base.clone();
+    given_gaussian.init.kind = InitKind::Given(vec![layer(1), layer(2), layer(3)]);
+    assert_eq!(refusal(&given_gaussian), NotReducible::NoCore { width: 12 });
+}
+
+#[test]
+fn a_rest_is_refused_where_it_would_show() {
+    let W = given(Array2::from_diag(&array![1.0, 2.0, 3.0, 4.0]));
+    let mut Y = Array2::zeros((4, 4));
+    Y[[0, 0]] = 1.5;
+    let mut problem = factorization(4, 4, 1);
+    problem.task = Task::Factorization {
+        target: Target::Given(given(Y)),
+    };
+    let mut live = prepared(problem, &[], 0.1);
+    live.init.kind = InitKind::Given(vec![W.clone()]);
+    assert_eq!(refusal(&live), NotReducible::OffCore { layer: 1 });
+    let corner = |value| {
+        let mut A = Array2::zeros((4, 3));
+        A[[0, 0]] = value;
+        given(A)
+    };
+    let mut problem = regression(Inputs::Given(corner(1.0)), 4, 4, 3);
+    if let Task::Regression { samples } = &mut problem.task {
+        samples.targets = Targets::Given(corner(1.5));
+    }
+    let mut idle = prepared(problem, &[], 0.1);
+    idle.init.kind = InitKind::Given(vec![W]);
+    assert_eq!(refusal(&idle), NotReducible::Metrics);
+    idle.measure.metrics = LOSSES;
+    compare(&idle, None);
+}
+
+#[test]
+fn auto_takes_the_core_where_it_is_cheaper_and_the_plan_says_so() {
+    let auto = |mut trial: Trial| {
+        trial.train.engine = EngineChoice::Auto;
+        let planned = plan(&trial);
+        let outcome = outcome(&trial, EngineChoice::Auto).expect("runs");
+        assert_eq!(planned.engine, outcome.engine, "{}", planned.reason);
+        if outcome.core_width.is_some() {
+            assert_eq!(planned.core_width, outcome.core_width);
+            assert_eq!(planned.flops_per_step, outcome.flops / outcome.steps as f64);
+        }
+        (outcome.engine, planned)
+    };
+    let wide = prepared(matrix(20, 20, 2), &[20, 20], 0.1);
+    let (engine, planned) = auto(wide.clone());
+    assert_eq!((engine, planned.core_width), (Engine::Reduced, Some(4)));
+    assert!(
+        planned.reason.contains("4 wide of a network 20 wide"),
+        "{}",
+        planned.reason
+    );
+    let mut gaussian = wide.clone();
+    gaussian.init.kind = InitKind::Gaussian;
+    let (engine, planned) = auto(gaussian);
+    assert_eq!(engine, Engine::Full);
+    assert!(
+        planned.reason.contains("nothing can be reduced"),
+        "{}",
+        planned.reason
+    );
+    let (engine, planned) = auto(prepared(matrix(6, 6, 3), &[6, 6], 0.1));
+    assert_eq!(engine, Engine::Full);
+    assert!(
+        planned.reason.contains("saves nothing"),
+        "{}",
+        planned.reason
+    );
+    let mut refused = wide;
+    refused.train.engine = EngineChoice::Reduced;
+    refused.optimizer.kind = OptimizerKind::Adam;
+    let planned = plan(&refused);
+    assert!(
+        planned.refused.is_some() && planned.reason.contains("adam"),
+        "{}",
+        planned.reason
+    );
+}
+
+#[test]
+fn near_rank_data_make_the_core_grow() {
+    // A second direction ten thousand million times weaker than the first is still a direction.
+    let values = |second: f64| {
+        let mut problem = matrix(12, 12, 2);
+        problem.task = Task::Factorization {
+            target: Target::Drawn {
+                rank: 2,
+                singular_values: SingularValues::List(vec![1.0, second]),
+            },
+        };
+        prepared(problem, &[12, 12], 0.1)
+    };
+    let width = |second| {
+        let outcome = outcome(&values(second), EngineChoice::Reduced).expect("the law holds");
+        outcome.core_width
+    };
+    assert_eq!(width(1e-10), Some(4));
+    assert_eq!(width(1e-14), Some(2));
+    compare(&values(1e-10), Some(4));
+}

@@ -1,0 +1,274 @@
+//! Floating-point operations and memory of the full engine, from shapes alone.
+//!
+//! Products count `2 m n k`; passes over the entries do not count. Nothing is drawn here, so that a plan of a
+//! billion trials stays cheap.
+
+use crate::config::{Activation, Inputs, Mask, Metrics, OptimizerKind, Precision, Task, Trial};
+use crate::init::layer_shapes;
+
+/// Operations of one step of the full engine, its samples folded where they can be. An upper bound where the
+/// inputs' rank is not known before they are drawn or read.
+pub fn full_step(trial: &Trial) -> f64 {
+    let dims = dims(trial);
+    let n = trained_samples(trial);
+    let identity = identity_inputs(trial);
+    let samples = samples_side(&dims, n, identity);
+    if trial.network.activation == Activation::Relu {
+        return samples;
+    }
+    if let Some(observed) = drawn_entries(trial).filter(|&count| observed_pays(&dims, count)) {
+        return observed_side(&dims, observed);
+    }
+    samples.min(outputs_side(&dims, n, identity))
+}
+
+/// Operations of one step on every sample as it is, forward, backward and gradient by layer.
+pub fn unfolded_step(trial: &Trial) -> f64 {
+    samples_side(&dims(trial), samples(trial), identity_inputs(trial))
+}
+
+/// Operations of one measured row of the full engine, with every metric that is asked for; decompositions
+/// count some 10 (values) or 30 (vectors too) times the cube of the smaller side.
+pub fn full_measure(trial: &Trial) -> f64 {
+    let metrics = &trial.measure.metrics;
+    let dims = dims(trial);
+    let linear = trial.network.activation == Activation::Linear;
+    let mut flops = 0.0;
+    let decomposition = if metrics.angles { 30.0 } else { 10.0 };
+    if layers_decomposed(metrics) {
+        for (m, n) in layer_shapes(trial) {
+            flops += decomposition * m.max(n) as f64 * (m.min(n) as f64).powi(2);
+        }
+    }
+    let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
+    if linear && (layers_decomposed(metrics) || metrics.nuclear_norm || metrics.alignment) {
+        flops += decomposition * d_x.max(d_y) as f64 * (d_x.min(d_y) as f64).powi(2);
+    }
+    if metrics.balancedness {
+        for pair in dims.windows(3) {
+            let (j, d, k) = (pair[0] as f64, pair[1] as f64, pair[2] as f64);
+            flops += 2.0 * d * d * (j + k);
+        }
+    }
+    let outputs = metrics.test_loss || metrics.train_loss || metrics.separation;
+    if outputs {
+        flops += forward(&dims, evaluated_samples(trial));
+    }
+    if metrics.sharpness {
+        // Some 40 Lanczos steps of twice a step's products.
+        let n = trained_samples(trial);
+        flops += 80.0 * samples_side(&dims, n, identity_inputs(trial));
+    }
+    flops
+}
+
+/// Bytes that the full engine holds while it trains: weights, optimizer state, the kept pass and the data.
+pub fn full_bytes(trial: &Trial) -> f64 {
+    let dims = dims(trial);
+    let n = trained_samples(trial) as f64;
+    let weights: f64 = layer_shapes(trial)
+        .iter()
+        .map(|&(m, k)| (m * k) as f64)
+        .sum();
+    let hidden: f64 = dims[1..].iter().map(|&d| d as f64).sum();
+    let states = match trial.optimizer.kind {
+        OptimizerKind::Gd => 0.0,
+        OptimizerKind::Momentum { .. } | OptimizerKind::Rmsprop => 1.0,
+        OptimizerKind::Adam => 2.0,
+    };
+    let size = match trial.train.precision {
+        Precision::F64 => 8.0,
+        Precision::F32 => 4.0,
+    };
+    let (d_x, d_y) = (dims[0] as f64, dims[dims.len() - 1] as f64);
+    let engine = size * (weights * (1.0 + states) + 2.0 * hidden * n + (d_x + d_y) * n);
+    let data = 8.0 * (d_x + d_y) * samples(trial) as f64;
+    // In double precision: the weights as they are drawn or measured, and the state that a diverging run
+    // goes back to.
+    engine + data + 8.0 * weights * (2.0 + states)
+}
+
+/// One step on the samples' side: activations `d_l x n` forward, their gradients back.
+///
+/// `dims` are `d_0 .. d_L`; with identity inputs the first layer's activation and gradient cost nothing.
+pub(crate) fn samples_side(dims: &[usize], n: usize, identity: bool) -> f64 {
+    let mut flops = 0.0;
+    for (l, pair) in dims.windows(2).enumerate() {
+        let layer = 2.0 * pair[0] as f64 * pair[1] as f64 * n as f64;
+        let products = match (l, identity) {
+            (0, true) => 0.0,
+            (0, false) => 2.0,
+            _ => 3.0,
+        };
+        flops += products * layer;
+    }
+    flops
+}
+
+/// One step on the outputs' side, linear networks only: `W_L..W_(l+1)` (`d_y x d_l`) down, the residual's
+/// products with the layers up.
+pub(crate) fn outputs_side(dims: &[usize], n: usize, identity: bool) -> f64 {
+    let depth = dims.len() - 1;
+    let d_y = dims[depth] as f64;
+    let mut flops = 0.0;
+    for (l, pair) in dims.windows(2).enumerate() {
+        // The last layer is its own chain and has its gradient ready.
+        if l + 1 < depth {
+            flops += 3.0 * 2.0 * d_y * pair[0] as f64 * pair[1] as f64;
+        }
+    }
+    if !identity {
+        flops += 2.0 * 2.0 * d_y * dims[0] as f64 * n as f64;
+    }
+    flops
+}
+
+/// One step by the observed entries, linear networks on identity inputs only.
+pub(crate) fn observed_side(dims: &[usize], observed: f64) -> f64 {
+    let depth = dims.len() - 1;
+    let mut flops = 3.0 * 2.0 * observed * dims[depth - 1] as f64;
+    for pair in dims[1..depth].windows(2) {
+        flops += 3.0 * 2.0 * pair[0] as f64 * pair[1] as f64 * dims[0] as f64;
+    }
+    flops
+}
+
+/// Widest last hidden layer for products by entries: beyond it a dense product is as fast.
+const WIDEST: usize = 128;
+/// Most numbers of a factor, 512 kB of doubles: what the second-level cache of one core holds.
+const LARGEST: usize = 65_536;
+/// Largest share of entries observed. An entry costs some 0.7 `width` + 10 cycles by itself, and the dense
+/// products 0.4 `width` for every entry, observed or not.
+const DENSEST: f64 = 0.4;
+
+/// Whether products by the observed entries are the cheaper ones.
+pub(crate) fn observed_pays(dims: &[usize], observed: f64) -> bool {
+    let depth = dims.len() - 1;
+    let (d_x, d_y) = (dims[0], dims[depth]);
+    let width = dims[depth - 1];
+    depth > 1
+        && width <= WIDEST
+        && d_x.max(d_y) * width <= LARGEST
+        && observed <= DENSEST * (d_x * d_y) as f64
+}
+
+/// Entries that a drawn mask is expected to show.
+fn drawn_entries(trial: &Trial) -> Option<f64> {
+    match &trial.problem.task {
+        Task::Completion {
+            mask: Mask::Drawn { observed },
+            ..
+        } => Some(observed * (trial.problem.inputs_dim * trial.problem.outputs_dim) as f64),
+        _ => None,
+    }
+}
+
+fn forward(dims: &[usize], n: usize) -> f64 {
+    let layers: f64 = dims.windows(2).map(|pair| (pair[0] * pair[1]) as f64).sum();
+    2.0 * layers * n as f64
+}
+
+fn layers_decomposed(metrics: &Metrics) -> bool {
+    metrics.spectrum || metrics.angles || metrics.effective_rank || metrics.stable_rank
+}
+
+/// `d_0 .. d_L`.
+fn dims(trial: &Trial) -> Vec<usize> {
+    let mut dims = vec![trial.problem.inputs_dim];
+    dims.extend(&trial.network.widths);
+    dims.push(trial.problem.outputs_dim);
+    dims
+}
+
+fn identity_inputs(trial: &Trial) -> bool {
+    matches!(
+        trial.problem.task,
+        Task::Factorization { .. } | Task::Completion { .. }
+    )
+}
+
+/// Training samples as they are; the inputs' dimension where they are the identity.
+fn samples(trial: &Trial) -> usize {
+    match &trial.problem.task {
+        Task::Factorization { .. } | Task::Completion { .. } => trial.problem.inputs_dim,
+        Task::Regression { samples } | Task::Classification { samples } => {
+            samples.train.1.saturating_sub(samples.train.0)
+        }
+    }
+}
+
+/// Samples that are evaluated at a measured step, test samples included.
+fn evaluated_samples(trial: &Trial) -> usize {
+    let test = match &trial.problem.task {
+        Task::Factorization { .. } | Task::Completion { .. } => 0,
+        Task::Regression { samples } | Task::Classification { samples } => samples
+            .test
+            .map_or(0, |(start, end)| end.saturating_sub(start)),
+    };
+    samples(trial) + test
+}
+
+/// Training samples that a step sees: as they are for ReLU, else folded to the inputs' rank at most.
+fn trained_samples(trial: &Trial) -> usize {
+    let n = samples(trial);
+    if identity_inputs(trial) || trial.network.activation == Activation::Relu {
+        return n;
+    }
+    n.min(trial.problem.inputs_dim).min(known_rank(trial))
+}
+
+/// An upper bound of the inputs' rank from how they are drawn.
+fn known_rank(trial: &Trial) -> usize {
+    let inputs = match &trial.problem.task {
+        Task::Factorization { .. } | Task::Completion { .. } => return usize::MAX,
+        Task::Regression { samples } | Task::Classification { samples } => &samples.inputs,
+    };
+    match inputs {
+        Inputs::Gaussian {
+            rank: Some(rank),
+            noise,
+            ..
+        } if *noise == 0.0 => *rank,
+        _ => usize::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_square_factorization_costs_six_cubes_on_either_side() {
+        let dims = [1000, 1000, 1000, 1000];
+        assert_eq!(samples_side(&dims, 1000, true), 12e9);
+        assert_eq!(outputs_side(&dims, 1000, true), 12e9);
+    }
+
+    #[test]
+    fn few_outputs_make_their_side_cheaper() {
+        // Digits at width 1000, depth 4, folded to 64 samples.
+        let dims = [64, 1000, 1000, 1000, 10];
+        assert!(outputs_side(&dims, 64, false) < samples_side(&dims, 64, false) / 5.0);
+        let unfolded = samples_side(&dims, 1797, false);
+        assert!((unfolded / 22e9 - 1.0).abs() < 0.02, "{unfolded:e}");
+    }
+
+    #[test]
+    fn entries_are_cheaper_where_few_are_seen_and_layers_are_thin() {
+        let dims = [100, 50, 50, 100];
+        assert!(observed_pays(&dims, 3000.0));
+        assert!(!observed_pays(&dims, 5000.0));
+        assert!(!observed_pays(&[1000, 1000, 1000], 1000.0));
+        assert!(!observed_pays(&[10, 10], 10.0));
+        // One hidden layer of 50 x 50 on 100 columns and 3000 entries by 50, three products each.
+        assert_eq!(observed_side(&dims, 3000.0), 3.0 * 500e3 + 3.0 * 300e3);
+        assert_eq!(observed_side(&[10, 4, 10], 30.0), 3.0 * 2.0 * 120.0);
+    }
+
+    #[test]
+    fn depth_one_counts_its_residual_alone() {
+        assert_eq!(samples_side(&[5, 3], 7, false), 2.0 * 2.0 * 105.0);
+        assert_eq!(outputs_side(&[5, 3], 7, false), 2.0 * 2.0 * 105.0);
+        assert_eq!(outputs_side(&[5, 3], 5, true), 0.0);
+    }
+}

@@ -1,0 +1,21 @@
+//! Dense kernels over ndarray views: products, decompositions, element-wise passes.
+
+mod elementwise;
+mod product;
+mod real;
+mod sampled;
+mod svd;
+mod triangle;
+mod view;
+
+pub(crate) use elementwise::{
+    dot, entries, entries_mut, in_chunks, scale, scaled_add, square_sum, squared_residual,
+    vectorized,
+};
+pub use product::Threads;
+pub(crate) use product::{Accum, multiply, product};
+pub(crate) use real::Real;
+pub(crate) use sampled::Sampled;
+pub(crate) use svd::{Svd, singular_values, svd};
+pub(crate) use triangle::triangle;
+pub(crate) use view::{view, view_mut};

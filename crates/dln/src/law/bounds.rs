@@ -1,0 +1,366 @@
+//! How wide a core can become, told from sizes and ranks alone.
+//!
+//! This file owns the table of THEORY.md, section 2, as bounds; nothing is drawn. The closure finds the
+//! widths themselves, which are smaller where the draw is special.
+
+use super::assumptions::see_rest;
+use crate::config::{InitKind, Inputs, Samples, Target, Targets, Task, Trial};
+
+/// Upper bounds of a reduction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// `k_0 .. k_L`.
+    pub(super) widths: Vec<usize>,
+    /// Columns of the core's samples; `None` where its inputs are the identity.
+    pub(super) samples: Option<usize>,
+    /// The width of the network, where an initialization without orthogonality fills every hidden layer of
+    /// a network of depth 3 or more: nothing is gained there, so it is not served.
+    pub(super) filled: Option<usize>,
+}
+
+/// What the closure starts from.
+struct Seeds {
+    /// Directions at the inputs.
+    input: usize,
+    /// Directions at the outputs.
+    output: usize,
+    /// `sigma^2 > 0`.
+    live: bool,
+    /// Rank of the inputs; `None` where they are the identity.
+    samples: Option<usize>,
+}
+
+/// `d_0 .. d_L`.
+pub(super) fn sizes(trial: &Trial) -> Vec<usize> {
+    let mut sizes = vec![trial.problem.inputs_dim];
+    sizes.extend(&trial.network.widths);
+    sizes.push(trial.problem.outputs_dim);
+    sizes
+}
+
+/// The largest hidden size or width, where there is a hidden layer.
+pub(super) fn widest_hidden(widths: &[usize]) -> Option<usize> {
+    let inner = widths.get(1..widths.len().saturating_sub(1))?;
+    inner.iter().copied().max()
+}
+
+/// Whether the second side of the first layer may stay open: at depth 2 or less, where `sigma^2 = 0`, what
+/// `W_1` does off the inputs is never seen by the loss.
+pub(super) fn is_one_sided(trial: &Trial, live: bool, first_is_rotation: bool) -> bool {
+    trial.network.depth() <= 2 && !live && !first_is_rotation && !see_rest(&trial.measure.metrics)
+}
+
+/// The bounds of a trial that keeps the law's assumptions.
+pub(super) fn bounds(trial: &Trial) -> Bounds {
+    let sizes = sizes(trial);
+    let seeds = seeds(trial);
+    let orthogonal = match trial.init.kind {
+        // Given weights may be orthogonal; the closure will tell.
+        InitKind::Orthogonal | InitKind::Identity | InitKind::Given(_) => true,
+        InitKind::Gaussian | InitKind::Uniform | InitKind::Balanced => false,
+    };
+    let rotation = orthogonal && sizes[0] == sizes[1];
+    let widths = if is_one_sided(trial, seeds.live, rotation) {
+        open(&sizes, seeds.input + held_out(trial), seeds.output)
+    } else if orthogonal {
+        isometric(&sizes, seeds.input, seeds.output)
+    } else if trial.init.kind == InitKind::Balanced {
+        balanced(&sizes, seeds.input, seeds.output)
+    } else {
+        generic(&sizes, seeds.input, seeds.output)
+    };
+    let hidden = 1..sizes.len() - 1;
+    let full = hidden.len() >= 2 && widths[hidden.clone()] == sizes[hidden];
+    let filled = if full && !orthogonal {
+        widest_hidden(&sizes)
+    } else {
+        None
+    };
+    let samples = seeds.samples.map(|rank| {
+        if seeds.live {
+            widths[0]
+        } else {
+            rank.min(widths[0])
+        }
+    });
+    Bounds {
+        widths,
+        samples,
+        filled,
+    }
+}
+
+/// Bytes of the inputs, targets and test samples.
+pub(super) fn data_bytes(trial: &Trial) -> f64 {
+    let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
+    let numbers = match &trial.problem.task {
+        Task::Factorization { target } | Task::Completion { target, .. } => match target {
+            Target::Drawn { rank, .. } => *rank as f64 * (d_x + d_y) as f64,
+            Target::Given(_) => d_x as f64 * d_y as f64,
+        },
+        Task::Regression { samples } | Task::Classification { samples } => {
+            let n = samples.train.1.saturating_sub(samples.train.0) + held_out(trial);
+            n as f64 * (d_x + d_y) as f64
+        }
+    };
+    8.0 * numbers
+}
+
+fn seeds(trial: &Trial) -> Seeds {
+    let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
+    match &trial.problem.task {
+        Task::Factorization { target } | Task::Completion { target, .. } => {
+            let rank = match target {
+                Target::Drawn { rank, .. } => (*rank).min(d_x).min(d_y),
+                Target::Given(_) => d_x.min(d_y),
+            };
+            Seeds {
+                input: rank,
+                output: rank,
+                live: true,
+                samples: None,
+            }
+        }
+        Task::Regression { samples } | Task::Classification { samples } => {
+            seeds_of_samples(samples, d_x, d_y)
+        }
+    }
+}
+
+fn seeds_of_samples(samples: &Samples, d_x: usize, d_y: usize) -> Seeds {
+    let n = samples.train.1.saturating_sub(samples.train.0);
+    let drawn = match &samples.inputs {
+        Inputs::Gaussian {
+            rank: Some(rank),
+            noise,
+            ..
+        } if *noise == 0.0 => *rank,
+        Inputs::Gaussian { .. } | Inputs::Orthonormal { .. } | Inputs::Given(_) => usize::MAX,
+    };
+    let rank = d_x.min(n).min(drawn);
+    let of_targets = match &samples.targets {
+        Targets::Classes { classes, .. } => *classes,
+        Targets::Teacher { rank, .. } => *rank,
+        Targets::Given(_) => usize::MAX,
+    };
+    let output = rank.min(d_y).min(of_targets);
+    // All eigenvalues that are not zero are equal.
+    let flat = samples.whiten
+        || match &samples.inputs {
+            Inputs::Orthonormal { count, noise } => *noise == 0.0 && (*count <= d_x || n == *count),
+            Inputs::Gaussian { .. } | Inputs::Given(_) => false,
+        };
+    let null = d_x - rank;
+    let live = flat && rank >= 2 && rank > null;
+    let input = if live { null + output } else { rank };
+    Seeds {
+        input,
+        output,
+        live,
+        samples: Some(rank),
+    }
+}
+
+/// Test samples, which the open side of the first layer must see too.
+fn held_out(trial: &Trial) -> usize {
+    match &trial.problem.task {
+        Task::Factorization { .. } | Task::Completion { .. } => 0,
+        Task::Regression { samples } | Task::Classification { samples } => samples
+            .test
+            .map_or(0, |(start, end)| end.saturating_sub(start)),
+    }
+}
+
+/// Depth 1 or 2, the first layer closed upwards alone.
+fn open(sizes: &[usize], input: usize, output: usize) -> Vec<usize> {
+    let input = input.min(sizes[0]);
+    match *sizes {
+        [_, d_1, d_y] => {
+            let above = d_y.min(output + d_1.min(input + d_y));
+            vec![input, d_1.min(input + above), above]
+        }
+        [_, d_y] => vec![input, d_y.min(input + output)],
+        // Deeper networks are closed on both sides.
+        _ => sizes.to_vec(),
+    }
+}
+
+/// Layers that are scaled isometries.
+///
+/// Spaces of one size in a row are rotations of one another and count once. Between two of different size
+/// the smaller one's directions all exist in the larger one, so what the larger one sends back is only what
+/// it has from elsewhere; the smaller one sends all it has, since a projection of a direction of the larger
+/// one is a new direction there.
+pub(super) fn isometric(sizes: &[usize], input: usize, output: usize) -> Vec<usize> {
+    let mut nodes: Vec<Node> = Vec::with_capacity(sizes.len());
+    let mut node_of = Vec::with_capacity(sizes.len());
+    for (l, &size) in sizes.iter().enumerate() {
+        if nodes.last().is_none_or(|node| node.size != size) {
+            nodes.push(Node::new(size));
+        }
+        let place = nodes.len() - 1;
+        if l == 0 {
+            nodes[place].own += input;
+        }
+        if l + 1 == sizes.len() {
+            nodes[place].own += output;
+        }
+        node_of.push(place);
+    }
+    while exchange(&mut nodes) {}
+    node_of.iter().map(|&place| nodes[place].width).collect()
+}
+
+/// Spaces of one size in a row.
+#[derive(Clone)]
+struct Node {
+    size: usize,
+    /// Seeds.
+    own: usize,
+    width: usize,
+    /// Directions sent to the next node and to the one before.
+    up: usize,
+    down: usize,
+}
+
+impl Node {
+    fn new(size: usize) -> Node {
+        Node {
+            size,
+            own: 0,
+            width: 0,
+            up: 0,
+            down: 0,
+        }
+    }
+}
+
+/// Lets every node take what its neighbours send; whether anything grew.
+fn exchange(nodes: &mut [Node]) -> bool {
+    let before = nodes.to_vec();
+    for (at, node) in nodes.iter_mut().enumerate() {
+        let below = at.checked_sub(1).map(|at| &before[at]);
+        let above = before.get(at + 1);
+        let from_below = below.map_or(0, |node| node.up);
+        let from_above = above.map_or(0, |node| node.down);
+        node.width = node.size.min(node.own + from_below + from_above);
+        let sends = |to: &Node, from_elsewhere: usize| {
+            let known = if node.size < to.size {
+                node.width
+            } else {
+                node.own + from_elsewhere
+            };
+            known.min(node.size).min(to.size)
+        };
+        let up = above.map_or(0, |to| sends(to, from_below));
+        let down = below.map_or(0, |to| sends(to, from_above));
+        (node.up, node.down) = (up, down);
+    }
+    let state = |node: &Node| (node.width, node.up, node.down);
+    nodes
+        .iter()
+        .zip(&before)
+        .any(|(now, then)| state(now) != state(then))
+}
+
+/// Layers `R_l D R_(l-1)^T` of the rank of the narrowest space: hidden directions are those of `R_l`.
+fn balanced(sizes: &[usize], input: usize, output: usize) -> Vec<usize> {
+    let rank = sizes.iter().copied().min().unwrap_or(0);
+    let last = sizes.len() - 1;
+    let held = |l: usize| match l {
+        0 => input + rank,
+        _ if l == last => output + rank,
+        _ => rank,
+    };
+    let spaces = sizes.iter().enumerate();
+    spaces.map(|(l, &d)| d.min(held(l))).collect()
+}
+
+/// Layers of any kind: each space takes all that its neighbours hold.
+fn generic(sizes: &[usize], input: usize, output: usize) -> Vec<usize> {
+    let last = sizes.len() - 1;
+    let mut widths = vec![0; sizes.len()];
+    widths[0] = input.min(sizes[0]);
+    widths[last] = output.min(sizes[last]);
+    loop {
+        let mut grown = widths.clone();
+        for l in 0..=last {
+            let own = match l {
+                0 => input,
+                _ if l == last => output,
+                _ => 0,
+            };
+            let below = if l > 0 { widths[l - 1] } else { 0 };
+            let above = if l < last { widths[l + 1] } else { 0 };
+            grown[l] = sizes[l].min(own + below + above);
+        }
+        if grown == widths {
+            return widths;
+        }
+        widths = grown;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(found: Vec<usize>, wanted: &[usize]) {
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn the_rows_of_the_table() {
+        // Factorization of rank r: 2 r.
+        check(isometric(&[100; 4], 3, 3), &[6; 4]);
+        // Classification, X X^T = I, r = K: 2 K; r < K: min(3 r, r + K).
+        check(isometric(&[100, 100, 100, 10], 10, 10), &[20, 20, 20, 10]);
+        check(isometric(&[100, 100, 100, 10], 2, 2), &[6, 6, 6, 4]);
+        check(isometric(&[100, 100, 100, 10], 8, 8), &[18, 18, 18, 10]);
+        // Any data, square first layer: r_x + K or 2 r_x + r.
+        check(isometric(&[64, 64, 64, 10], 20, 10), &[30, 30, 30, 10]);
+        check(isometric(&[64, 64, 64, 10], 2, 1), &[5, 5, 5, 3]);
+        // The same, tall first layer.
+        check(isometric(&[64, 300, 300, 10], 60, 10), &[64, 74, 74, 10]);
+        check(isometric(&[64, 300, 300, 10], 20, 10), &[30, 40, 40, 10]);
+        // Square output.
+        check(isometric(&[50; 4], 5, 2), &[7; 4]);
+        // Depth 2, any initialization.
+        check(open(&[64, 1000, 10], 20, 10), &[20, 30, 10]);
+        check(generic(&[64, 1000, 10], 20, 10), &[64, 74, 10]);
+    }
+
+    #[test]
+    fn generic_layers_fill_from_depth_three_on() {
+        check(generic(&[20, 100, 100, 5], 1, 1), &[20, 100, 100, 5]);
+        // Unless a bottleneck stops them.
+        check(generic(&[20, 100, 7, 5], 1, 1), &[20, 27, 7, 5]);
+        // A balanced start has the rank of its narrowest space everywhere.
+        check(balanced(&[20, 100, 100, 5], 1, 1), &[6, 5, 5, 5]);
+    }
+
+    #[test]
+    fn bounds_never_pass_the_sizes() {
+        check(isometric(&[4, 9, 2, 7], 4, 6), &[4, 6, 2, 7]);
+        check(isometric(&[5, 5], 4, 4), &[5, 5]);
+        check(isometric(&[5, 5], 0, 0), &[0, 0]);
+        check(open(&[6, 3], 9, 9), &[6, 3]);
+    }
+
+    #[test]
+    fn every_change_of_size_makes_projections() {
+        // u, its projection onto the 10 and that onto the 5.
+        check(isometric(&[5, 10, 20], 1, 1), &[2, 3, 4]);
+        check(isometric(&[20, 10, 5], 1, 1), &[4, 3, 2]);
+        check(isometric(&[100, 10, 100], 2, 3), &[7, 5, 8]);
+        // At a peak the end-to-end map's range fills.
+        check(isometric(&[30, 100, 30], 3, 3), &[30, 60, 30]);
+        check(isometric(&[12, 20, 9, 15, 12], 2, 1), &[11, 20, 9, 15, 10]);
+    }
+
+    #[test]
+    fn hidden_layers_alone_count_as_core_width() {
+        assert_eq!(widest_hidden(&[9, 3, 5, 8]), Some(5));
+        assert_eq!(widest_hidden(&[9, 8]), None);
+    }
+}

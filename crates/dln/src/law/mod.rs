@@ -1,0 +1,26 @@
+//! The law of parsimony: from a trial to the smallest exact core and what is left off it.
+//!
+//! Nothing here trains. `bounds` and `plan` speak of a trial before anything is drawn; `reduction` draws it,
+//! closes the subspaces (`closure`) from what the data ask for (`moments`), looks at what is off them
+//! (`off_core`) and certifies the result. The engine `reduced` trains it.
+
+mod assumptions;
+mod basis;
+mod bounds;
+mod closure;
+mod layers;
+mod moments;
+mod off_core;
+mod plan;
+mod reduction;
+
+pub(crate) use basis::{Coordinates, orthonormal};
+pub(crate) use off_core::{OffCore, Run};
+pub use plan::{EnginePlan, plan};
+pub(crate) use plan::{choose, core_bytes, core_step, widths_of_data};
+pub(crate) use reduction::{CoreProblem, Reduction, reduce};
+
+/// The larger of two residuals; NaN where one is.
+fn worse(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a > b { a } else { b }
+}

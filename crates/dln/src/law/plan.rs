@@ -1,0 +1,186 @@
+//! Which engine would serve a trial, and why, told without drawing anything.
+
+use super::assumptions::check;
+use super::basis::orthonormal;
+use super::bounds::{Bounds, bounds, data_bytes, isometric, sizes, widest_hidden};
+use super::moments::{Moments, Samples};
+use super::reduction::reduce;
+use crate::config::{EngineChoice, Trial};
+use crate::data::Data;
+use crate::engine::{Engine, factored, reduced};
+use crate::error::{NotReducible, TrialError};
+use crate::flops;
+use crate::kernel::Threads;
+use crate::outcome;
+
+/// The engine that would serve a trial, and what a step of it costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnginePlan {
+    pub engine: outcome::Engine,
+    /// Upper bound of the widest hidden core; the inner width of the factored engine; none for the full one.
+    pub core_width: Option<u64>,
+    /// Why this engine, for people.
+    pub reason: String,
+    /// Why the engine that the trial asks for will refuse it, where that is known already.
+    pub refused: Option<TrialError>,
+    /// Products of one step, `2 m n k` each.
+    pub flops_per_step: f64,
+    /// Memory while it trains, the data included.
+    pub bytes: f64,
+}
+
+/// Plans a trial from its sizes and ranks. Takes microseconds: nothing is drawn, and bounds stand for what
+/// only a draw can tell.
+pub fn plan(trial: &Trial) -> EnginePlan {
+    match trial.train.engine {
+        EngineChoice::Full => full(trial, "asked for".to_owned()),
+        EngineChoice::Factored => factored_plan(trial),
+        EngineChoice::Reduced => match reducible(trial) {
+            Ok(bounds) => {
+                let reason = explain(trial, &bounds);
+                small(trial, &bounds, format!("asked for: {reason}"))
+            }
+            Err(refused) => EnginePlan {
+                engine: outcome::Engine::Reduced,
+                refused: Some(refused.into()),
+                ..full(trial, format!("asked for, but {refused}"))
+            },
+        },
+        EngineChoice::Auto => match reducible(trial) {
+            Ok(bounds) => {
+                let reason = explain(trial, &bounds);
+                if is_cheaper(trial, &bounds.widths, bounds.samples) {
+                    small(trial, &bounds, reason)
+                } else {
+                    full(trial, format!("{reason}, which saves nothing"))
+                }
+            }
+            Err(refused) => full(trial, refused.to_string()),
+        },
+    }
+}
+
+/// The reduced engine where it is exact and cheaper; `None` leaves the trial to the full one.
+///
+/// # Errors
+/// What is wrong with the initial weights or the data.
+pub(crate) fn choose<'a>(
+    trial: &'a Trial,
+    data: &'a Data,
+    threads: Threads,
+) -> Result<Option<Box<dyn Engine + 'a>>, TrialError> {
+    if plan(trial).engine != outcome::Engine::Reduced {
+        return Ok(None);
+    }
+    let samples = bounds(trial).samples;
+    let worth = |widths: &[usize]| is_cheaper(trial, widths, samples);
+    match reduce(trial, data, &worth) {
+        Ok(reduction) => Ok(Some(reduced::start(trial, data, threads, reduction))),
+        Err(TrialError::NotReducible(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn reducible(trial: &Trial) -> Result<Bounds, NotReducible> {
+    check(trial)?;
+    let bounds = bounds(trial);
+    match bounds.filled {
+        Some(width) => Err(NotReducible::NoCore { width }),
+        None => Ok(bounds),
+    }
+}
+
+/// Whether a step on cores of these widths takes fewer operations than one of the full engine.
+fn is_cheaper(trial: &Trial, widths: &[usize], samples: Option<usize>) -> bool {
+    core_step(widths, samples) < flops::full_step(trial)
+}
+
+/// Operations of one step on cores of widths `k_0 .. k_L` and so many samples; none: identity inputs.
+pub(crate) fn core_step(widths: &[usize], samples: Option<usize>) -> f64 {
+    flops::outputs_side(widths, samples.unwrap_or(0), samples.is_none())
+}
+
+fn explain(trial: &Trial, bounds: &Bounds) -> String {
+    let Some(core) = widest_hidden(&bounds.widths) else {
+        let (inputs, outputs) = (bounds.widths[0], bounds.widths[1]);
+        return format!("the law leaves one layer of {outputs} x {inputs} at most");
+    };
+    let width = widest_hidden(&sizes(trial)).unwrap_or(core);
+    format!("the law leaves a core at most {core} wide of a network {width} wide")
+}
+
+fn full(trial: &Trial, reason: String) -> EnginePlan {
+    EnginePlan {
+        engine: outcome::Engine::Full,
+        core_width: None,
+        reason,
+        refused: None,
+        flops_per_step: flops::full_step(trial),
+        bytes: flops::full_bytes(trial),
+    }
+}
+
+fn small(trial: &Trial, bounds: &Bounds, reason: String) -> EnginePlan {
+    EnginePlan {
+        engine: outcome::Engine::Reduced,
+        core_width: widest_hidden(&bounds.widths).map(|core| core as u64),
+        reason,
+        refused: None,
+        flops_per_step: core_step(&bounds.widths, bounds.samples),
+        bytes: core_bytes(trial, &bounds.widths, bounds.samples),
+    }
+}
+
+/// Memory of a trial reduced to cores of these widths, the data included.
+pub(crate) fn core_bytes(trial: &Trial, widths: &[usize], samples: Option<usize>) -> f64 {
+    let bases: usize = sizes(trial).iter().zip(widths).map(|(d, k)| d * k).sum();
+    let cores: usize = widths.windows(2).map(|pair| pair[0] * pair[1]).sum();
+    let last = widths.last().copied().unwrap_or(0);
+    let chain: usize = widths.iter().map(|k| k * last).sum();
+    let samples = samples.unwrap_or(0) * (2 * widths[0] + 2 * last);
+    // Weights, velocity and measured copies, the chain of products, bases and samples.
+    let engine = 8 * (bases + 3 * cores + 2 * chain + samples);
+    engine as f64 + data_bytes(trial)
+}
+
+/// The widths `k_0 .. k_L` that an orthogonal start over these data leaves of a network of these sizes
+/// `d_0 .. d_L`, from the ranks of the data alone, and the core's samples (none: identity inputs). Reached by
+/// almost every draw, save at a bulge between two bottlenecks, where they are an upper bound.
+///
+/// # Errors
+/// [`TrialError::NoConvergence`].
+pub(crate) fn widths_of_data(
+    data: &Data,
+    sizes: &[usize],
+) -> Result<(Vec<usize>, Option<usize>), TrialError> {
+    let moments = Moments::of(data)?;
+    let seeds = moments.input_seeds();
+    let input = orthonormal(seeds.view()).ncols();
+    let widths = isometric(sizes, input, moments.output_seeds().ncols());
+    let samples = match Samples::of(data) {
+        Samples::Identity => None,
+        Samples::Dense { .. } if moments.sigma2 > 0.0 => Some(widths[0]),
+        Samples::Dense { X, .. } => Some(X.ncols().min(widths[0])),
+    };
+    Ok((widths, samples))
+}
+
+fn factored_plan(trial: &Trial) -> EnginePlan {
+    let cost = factored::cost(trial);
+    let refused = factored::check(trial).err();
+    let reason = match &refused {
+        Some(refused) => format!("asked for, but {refused}"),
+        None => format!(
+            "asked for: an approximation with {} columns, not the wide network",
+            cost.width
+        ),
+    };
+    EnginePlan {
+        engine: outcome::Engine::Factored,
+        core_width: Some(cost.width as u64),
+        reason,
+        refused: refused.map(TrialError::from),
+        flops_per_step: cost.flops_per_step,
+        bytes: cost.bytes,
+    }
+}

@@ -1,0 +1,352 @@
+//! A trial cut down to its core: drawn, closed and certified.
+//!
+//! This file owns the order of these steps, the core's data and the refusals. Training the core is the
+//! business of the reduced engine.
+
+use ndarray::{Array2, ArrayView2};
+
+use super::assumptions::{check, see_rest};
+use super::basis::{Basis, Coordinates};
+use super::bounds::{bounds, is_one_sided, sizes, widest_hidden};
+use super::closure::{Closure, Task, close};
+use super::layers::Layer;
+use super::moments::{Moments, Samples};
+use super::off_core::{OffCore, survey};
+use super::worse;
+use crate::config::{InitKind, Trial};
+use crate::data::{Data, scale_columns};
+use crate::error::{Matrix, NotReducible, TrialError};
+use crate::init::starts;
+use crate::kernel::{Threads, multiply, square_sum, svd, triangle};
+
+/// Shares of an image that count as a new direction, in the order tried. The root of the machine's precision
+/// is right for all draws; where it drops a direction that the certificate misses, the finer one lets the
+/// core grow.
+const DIRECTIONS: [f64; 2] = [1e-8, 1e-11];
+/// A reduction with a larger residual is not exact.
+const CERTIFIED: f64 = 1e-10;
+
+/// The core of a trial and all that the engine needs beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Reduction {
+    /// `U_0 .. U_L`.
+    pub(crate) bases: Vec<Basis>,
+    /// `C_1(0) .. C_L(0)`, `k_l x k_(l-1)`.
+    pub(crate) cores: Vec<Array2<f64>>,
+    pub(crate) problem: CoreProblem,
+    pub(crate) sigma2: f64,
+    pub(crate) off: OffCore,
+    /// The certificate.
+    pub(crate) residual: f64,
+    /// Empty after [`Reduction::release`].
+    layers: Vec<Layer>,
+}
+
+/// What the core is trained on.
+#[derive(Clone, Debug)]
+pub(crate) struct CoreProblem {
+    /// `k_0 x m`; `None` is the identity.
+    pub(crate) inputs: Option<Array2<f64>>,
+    /// `k_L x m`.
+    pub(crate) targets: Array2<f64>,
+    /// Scale of the loss.
+    pub(crate) c: f64,
+    /// What the loss has beside that of the core and of the live directions off it.
+    pub(crate) constant: f64,
+}
+
+impl Reduction {
+    /// Widest hidden core; `None` at depth 1.
+    pub(crate) fn core_width(&self) -> Option<u64> {
+        let widths: Vec<usize> = self.bases.iter().map(Basis::width).collect();
+        widest_hidden(&widths).map(|width| width as u64)
+    }
+
+    /// Number of layers.
+    pub(crate) fn depth(&self) -> usize {
+        self.cores.len()
+    }
+
+    /// Gives up the initial weights, once nothing more is asked of them: given and dense ones are as large
+    /// as the network.
+    pub(crate) fn release(&mut self) {
+        self.layers = Vec::new();
+    }
+
+    /// Scale of layer `layer`, from 1, off the core; 0 where it is no scaled isometry.
+    pub(crate) fn scale(&self, layer: usize) -> f64 {
+        self.layers[layer - 1].isometry().unwrap_or(0.0)
+    }
+
+    /// Squared Frobenius norm of layer `layer`, from 1, off the core at the start.
+    pub(crate) fn off_square(&self, layer: usize) -> f64 {
+        match &self.off {
+            OffCore::Runs(runs) => {
+                let passing = runs.iter().filter(|run| run.passes(layer));
+                let count: usize = passing.map(|run| run.count).sum();
+                self.scale(layer).powi(2) * count as f64
+            }
+            OffCore::Rest { .. } => {
+                let weights = &self.layers[layer - 1];
+                let (rows, columns) = weights.shape();
+                let all = weights.norm().powi(2) * rows.min(columns) as f64;
+                (all - square_sum(self.cores[layer - 1].view())).max(0.0)
+            }
+        }
+    }
+
+    /// What the initial weights make of the part of `X` off the core; `None` where that is nothing.
+    ///
+    /// # Shapes
+    /// `X`: `d_x x k`; returns `d_y x k`.
+    pub(crate) fn off_outputs(&self, X: ArrayView2<'_, f64>) -> Option<Array2<f64>> {
+        if !self.passes_through() {
+            return None;
+        }
+        let mut image = self.bases[0].coordinates(X).outside;
+        for layer in &self.layers {
+            image = layer.up(image.view());
+            image *= layer.norm();
+        }
+        Some(image)
+    }
+
+    /// The initial end-to-end map off the core, `d_y x d_x`, from its thinner end where that is the outputs;
+    /// `None` where it is zero.
+    pub(crate) fn off_map(&self) -> Option<Array2<f64>> {
+        if !self.passes_through() {
+            return None;
+        }
+        let last = &self.bases[self.layers.len()];
+        let mut rows = last.coordinates(Array2::eye(last.rows()).view()).outside;
+        for layer in self.layers.iter().rev() {
+            rows = layer.down(rows.view());
+            rows *= layer.norm();
+        }
+        let rows = self.bases[0].coordinates(rows.view()).outside;
+        Some(rows.reversed_axes())
+    }
+
+    /// Squared norms of the part of `X` off the core after the first `0, 1, .. count` layers, each layer
+    /// divided by its scale. Layers that keep norms are not applied where no other follows.
+    pub(crate) fn off_squares(&self, X: ArrayView2<'_, f64>, count: usize) -> Vec<f64> {
+        let mut image = self.bases[0].coordinates(X).outside;
+        let mut square = square_sum(image.view());
+        let mut squares = vec![square];
+        let layers = &self.layers[..count];
+        let narrowing = layers.iter().rposition(|layer| {
+            let (rows, columns) = layer.shape();
+            rows < columns
+        });
+        for (l, layer) in layers.iter().enumerate() {
+            if narrowing.is_some_and(|last| l <= last) {
+                image = layer.up(image.view());
+                square = square_sum(image.view());
+            }
+            squares.push(square);
+        }
+        squares
+    }
+
+    /// Whether anything off the core reaches the outputs.
+    fn passes_through(&self) -> bool {
+        let between = self.bases.iter().all(|basis| basis.width() < basis.rows());
+        let live = match self.off {
+            OffCore::Runs(_) => self.off.live(self.depth()) > 0,
+            OffCore::Rest { .. } => true,
+        };
+        between && live
+    }
+}
+
+/// Reduces a trial. `worth` says whether cores of some widths `k_0 .. k_L` are still of use.
+///
+/// # Errors
+/// [`NotReducible`] with the assumption that fails; what is wrong with the initial weights; a decomposition
+/// of the data that does not converge.
+pub(crate) fn reduce(
+    trial: &Trial,
+    data: &Data,
+    worth: &dyn Fn(&[usize]) -> bool,
+) -> Result<Reduction, TrialError> {
+    check(trial)?;
+    if let Some(width) = bounds(trial).filled {
+        return Err(NotReducible::NoCore { width }.into());
+    }
+    let layers: Vec<Layer> = starts(trial)?.into_iter().map(Layer::new).collect();
+    let moments = Moments::of(data)?;
+    let first_is_rotation = layers.first().is_some_and(Layer::is_rotation);
+    let one_sided = is_one_sided(trial, moments.sigma2 > 0.0, first_is_rotation);
+    let input = seeds(&moments, data, one_sided);
+    let mut refused = 0.0;
+    for tolerance in DIRECTIONS {
+        let task = Task {
+            layers: &layers,
+            input: input.view(),
+            output: moments.output_seeds(),
+            one_sided,
+            tolerance,
+            worth,
+        };
+        let closure = close(&task).ok_or(NotReducible::NoCore {
+            width: full_width(trial),
+        })?;
+        let (first, last) = ends(&closure.bases)?;
+        let residual = worse(closure.residual, moments.residual(first, last));
+        if residual <= CERTIFIED {
+            let off = survey(&layers, &closure.bases, one_sided);
+            refuse(trial, &closure, &layers, &moments, &off)?;
+            let problem = core_problem(data, &moments, first, last)?;
+            return Ok(Reduction {
+                bases: closure.bases,
+                cores: closure.cores,
+                problem,
+                sigma2: moments.sigma2,
+                off,
+                residual,
+                layers,
+            });
+        }
+        refused = residual;
+    }
+    Err(NotReducible::Residual {
+        residual: refused,
+        tolerance: CERTIFIED,
+    }
+    .into())
+}
+
+/// What `H_0` must contain. With an open side, the test inputs too: what `W_1` makes of them is not known
+/// otherwise.
+fn seeds(moments: &Moments, data: &Data, one_sided: bool) -> Array2<f64> {
+    let mut input = moments.input_seeds();
+    if let (true, Some(test)) = (one_sided, &data.test) {
+        let mut all = Basis::new(input.nrows());
+        all.extend(input.view(), DIRECTIONS[0]);
+        // The same range in no more columns than rows.
+        let mut unit = if test.X.ncols() > test.X.nrows() {
+            triangle(test.X.t()).reversed_axes()
+        } else {
+            test.X.clone()
+        };
+        for mut column in unit.columns_mut() {
+            let norm = column.dot(&column).sqrt();
+            if norm > 0.0 {
+                column /= norm;
+            }
+        }
+        all.extend(unit.view(), DIRECTIONS[1]);
+        input = all.view().to_owned();
+    }
+    input
+}
+
+/// The largest hidden width, or the inputs' dimension where there is no hidden layer.
+fn full_width(trial: &Trial) -> usize {
+    widest_hidden(&sizes(trial)).unwrap_or(trial.problem.inputs_dim)
+}
+
+/// `H_0` and `H_L`.
+fn ends(bases: &[Basis]) -> Result<(&Basis, &Basis), TrialError> {
+    match bases {
+        [first, .., last] => Ok((first, last)),
+        _ => Err(NotReducible::NoCore { width: 0 }.into()),
+    }
+}
+
+/// The assumptions that show only once the subspaces are closed.
+fn refuse(
+    trial: &Trial,
+    closure: &Closure,
+    layers: &[Layer],
+    moments: &Moments,
+    off: &OffCore,
+) -> Result<(), NotReducible> {
+    let hidden = closure.bases.get(1..layers.len()).unwrap_or(&[]);
+    let filled = hidden.iter().all(|basis| basis.width() == basis.rows());
+    let generic = layers.iter().any(|layer| layer.isometry().is_none());
+    let given = matches!(trial.init.kind, InitKind::Given(_));
+    if filled && generic && given && layers.len() >= 3 {
+        return Err(NotReducible::NoCore {
+            width: full_width(trial),
+        });
+    }
+    if let OffCore::Rest { layer } = *off {
+        if moments.sigma2 > 0.0 {
+            return Err(NotReducible::OffCore { layer });
+        }
+        if see_rest(&trial.measure.metrics) {
+            return Err(NotReducible::Metrics);
+        }
+    }
+    Ok(())
+}
+
+fn core_problem(
+    data: &Data,
+    moments: &Moments,
+    first: &Basis,
+    last: &Basis,
+) -> Result<CoreProblem, TrialError> {
+    let c = data.c;
+    match Samples::of(data) {
+        Samples::Identity => {
+            let (targets, left_out) = moments.correlation_within(first, last);
+            Ok(CoreProblem {
+                inputs: None,
+                targets,
+                c,
+                constant: 0.5 * c * left_out,
+            })
+        }
+        Samples::Dense { X, Y, constant } => {
+            let inputs = multiply(Threads::Seq, first.view().t(), X);
+            let Coordinates { within, outside } = last.coordinates(Y.view());
+            let problem = CoreProblem {
+                inputs: None,
+                targets: within,
+                c,
+                constant: constant + 0.5 * c * square_sum(outside.view()),
+            };
+            fold(inputs, problem)
+        }
+    }
+}
+
+/// Folds the core's samples where there are more of them than inputs: off the core, samples that the core
+/// does not see are left.
+fn fold(inputs: Array2<f64>, problem: CoreProblem) -> Result<CoreProblem, TrialError> {
+    let (k, n) = inputs.dim();
+    if n <= k {
+        return Ok(CoreProblem {
+            inputs: Some(inputs),
+            ..problem
+        });
+    }
+    let CoreProblem {
+        targets,
+        c,
+        constant,
+        ..
+    } = problem;
+    if k == 0 {
+        return Ok(CoreProblem {
+            inputs: Some(Array2::zeros((0, 0))),
+            targets: Array2::zeros((targets.nrows(), 0)),
+            c,
+            constant: constant + 0.5 * c * square_sum(targets.view()),
+        });
+    }
+    let factor = svd(inputs.view()).ok_or(TrialError::NoConvergence {
+        matrix: Matrix::Inputs,
+    })?;
+    let folded = multiply(Threads::Seq, targets.view(), factor.V.view());
+    let seen = multiply(Threads::Seq, folded.view(), factor.V.t());
+    let unseen = square_sum((&targets - &seen).view());
+    Ok(CoreProblem {
+        inputs: Some(scale_columns(factor.U.view(), &factor.s)),
+        targets: folded,
+        c,
+        constant: constant + 0.5 * c * unseen,
+    })
+}

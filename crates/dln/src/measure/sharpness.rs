@@ -1,0 +1,472 @@
+//! Sharpness: the largest eigenvalue of the Hessian of what is minimized.
+//!
+//! Hessian-vector products are exact (Pearlmutter's R-operator); the eigenvalue comes from Lanczos steps
+//! with three vectors, whatever the number of weights.
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use crate::kernel::{Accum, Threads, dot, multiply, product, scale, scaled_add};
+use crate::stream::fill_normal;
+
+/// Lanczos steps after which the estimate, always a lower bound, is taken as it is.
+const MOST_STEPS: usize = 1000;
+/// Residual of the Ritz pair, relative to the eigenvalue, at which it counts as found. The eigenvalue's own
+/// error goes with the square of the residual.
+const RESIDUAL: f64 = 1e-8;
+/// Residual relative to the norm of the operator below which nothing more can be resolved.
+const NOISE: f64 = 1e-14;
+/// Seed of the start vector, the same for every trial.
+const START: u64 = 0x5ba9_7e55;
+
+/// A network at fixed weights and the loss that it is trained on:
+/// `c/2 ||mask (f(X) - Y)||_F^2 + weight_decay/2 sum ||W_l||_F^2`.
+#[derive(Clone, Debug)]
+pub(crate) struct Curvature<'a> {
+    /// `W_1 .. W_L`.
+    pub(crate) weights: Vec<ArrayView2<'a, f64>>,
+    /// `d_x x n`; `None` is the identity.
+    pub(crate) X: Option<ArrayView2<'a, f64>>,
+    /// `d_y x n`.
+    pub(crate) Y: ArrayView2<'a, f64>,
+    /// 0 or 1, `d_y x n`.
+    pub(crate) mask: Option<ArrayView2<'a, f64>>,
+    pub(crate) c: f64,
+    pub(crate) relu: bool,
+    pub(crate) weight_decay: f64,
+    pub(crate) threads: Threads,
+}
+
+impl Curvature<'_> {
+    /// The largest eigenvalue of the Hessian; `None` where it is not finite. A ReLU counts as linear on the
+    /// side where it stands, as its derivative does.
+    ///
+    /// # Source
+    /// Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994).
+    pub(crate) fn sharpness(&self) -> Option<f64> {
+        let size = self.weights.iter().map(|W| W.len()).sum();
+        let pass = Pass::new(self);
+        largest_eigenvalue(size, |v, out| pass.hessian_times(self, v, out))
+    }
+
+    /// `A X`, where the inputs may be the identity.
+    fn times_inputs(&self, A: ArrayView2<'_, f64>) -> Array2<f64> {
+        match self.X {
+            Some(X) => multiply(self.threads, A, X),
+            None => A.as_standard_layout().into_owned(),
+        }
+    }
+
+    /// `c mask R`, entry by entry.
+    fn weighted(&self, mut R: Array2<f64>) -> Array2<f64> {
+        if let Some(mask) = self.mask {
+            R *= &mask;
+        }
+        R *= self.c;
+        R
+    }
+
+    /// Sets entries to 0 where the hidden layer `A` is not active.
+    fn gate(&self, mut values: ArrayViewMut2<'_, f64>, A: ArrayView2<'_, f64>) {
+        if self.relu {
+            Zip::from(&mut values).and(A).for_each(|value, &a| {
+                if a <= 0.0 {
+                    *value = 0.0;
+                }
+            });
+        }
+    }
+}
+
+/// Activations and gradients at the fixed weights.
+struct Pass {
+    /// `A_1 .. A_(L-1)`, after the activation.
+    hidden: Vec<Array2<f64>>,
+    /// `B_1 .. B_L`, the gradient of the loss before the activation of each layer.
+    gradients: Vec<Array2<f64>>,
+}
+
+impl Pass {
+    fn new(net: &Curvature<'_>) -> Pass {
+        let depth = net.weights.len();
+        let mut hidden: Vec<Array2<f64>> = Vec::with_capacity(depth);
+        for W in &net.weights {
+            let mut Z = match hidden.last() {
+                Some(A) => multiply(net.threads, *W, A.view()),
+                None => net.times_inputs(*W),
+            };
+            if net.relu && hidden.len() + 1 < depth {
+                Z.mapv_inplace(|z| if z < 0.0 { 0.0 } else { z });
+            }
+            hidden.push(Z);
+        }
+        // The last entry is the output; without a layer there would be no gradient to go through either.
+        let mut E = hidden.pop().unwrap_or_else(|| net.Y.to_owned());
+        E -= &net.Y;
+        let mut B = net.weighted(E);
+        let mut gradients = Vec::with_capacity(depth);
+        for (W, A) in net.weights.iter().skip(1).zip(&hidden).rev() {
+            let mut below = multiply(net.threads, W.t(), B.view());
+            net.gate(below.view_mut(), A.view());
+            gradients.push(std::mem::replace(&mut B, below));
+        }
+        gradients.push(B);
+        gradients.reverse();
+        Pass { hidden, gradients }
+    }
+
+    /// `out <- H v`.
+    fn hessian_times(&self, net: &Curvature<'_>, v: &[f64], out: &mut [f64]) {
+        let V = layers(&net.weights, v);
+        // R A_1 .. R A_(L-1), then R of the output.
+        let mut tangents: Vec<Array2<f64>> = Vec::with_capacity(V.len());
+        for (l, W) in net.weights.iter().enumerate() {
+            let mut RZ = match l {
+                0 => net.times_inputs(V[0]),
+                _ => multiply(net.threads, V[l], self.hidden[l - 1].view()),
+            };
+            if let Some(RA) = tangents.last() {
+                add(net, RZ.view_mut(), *W, RA.view());
+            }
+            if let Some(A) = self.hidden.get(l) {
+                net.gate(RZ.view_mut(), A.view());
+            }
+            tangents.push(RZ);
+        }
+        let mut RB = match tangents.pop() {
+            Some(RE) => net.weighted(RE),
+            None => return,
+        };
+        let mut rest = out;
+        for (l, W) in net.weights.iter().enumerate().rev() {
+            let border = rest.len() - W.len();
+            let (before, own) = std::mem::take(&mut rest).split_at_mut(border);
+            let mut HV = layer_mut(own, W.dim());
+            match (l, net.X) {
+                (0, Some(X)) => replace(net, HV.view_mut(), RB.view(), X.t()),
+                (0, None) => HV.assign(&RB),
+                _ => {
+                    replace(net, HV.view_mut(), RB.view(), self.hidden[l - 1].t());
+                    let B = self.gradients[l].view();
+                    add(net, HV.view_mut(), B, tangents[l - 1].t());
+                }
+            }
+            HV.scaled_add(net.weight_decay, &V[l]);
+            if l > 0 {
+                let mut below = multiply(net.threads, W.t(), RB.view());
+                let B = self.gradients[l].view();
+                add(net, below.view_mut(), V[l].t(), B);
+                net.gate(below.view_mut(), self.hidden[l - 1].view());
+                RB = below;
+            }
+            rest = before;
+        }
+    }
+}
+
+fn replace(
+    net: &Curvature<'_>,
+    C: ArrayViewMut2<'_, f64>,
+    A: ArrayView2<'_, f64>,
+    B: ArrayView2<'_, f64>,
+) {
+    product(net.threads, C, Accum::Replace, 1.0, A, B);
+}
+
+fn add(
+    net: &Curvature<'_>,
+    C: ArrayViewMut2<'_, f64>,
+    A: ArrayView2<'_, f64>,
+    B: ArrayView2<'_, f64>,
+) {
+    product(net.threads, C, Accum::Add, 1.0, A, B);
+}
+
+/// A vector of all weights, layer by layer, each row by row, as matrices.
+fn layers<'v>(weights: &[ArrayView2<'_, f64>], v: &'v [f64]) -> Vec<ArrayView2<'v, f64>> {
+    let mut rest = v;
+    let mut found = Vec::with_capacity(weights.len());
+    for W in weights {
+        let (own, after) = rest.split_at(W.len());
+        let layer = ArrayView2::from_shape(W.dim(), own);
+        found.push(layer.expect("as many numbers as the layer has weights"));
+        rest = after;
+    }
+    found
+}
+
+fn layer_mut(own: &mut [f64], shape: (usize, usize)) -> ArrayViewMut2<'_, f64> {
+    ArrayViewMut2::from_shape(shape, own).expect("as many numbers as the layer has weights")
+}
+
+/// The algebraically largest eigenvalue of the symmetric operator `apply(v, out)`: `out <- H v`, on vectors of
+/// this size; `None` where it is not finite.
+///
+/// # Source
+/// Lanczos without reorthogonalization, whose Ritz values stay correct (Paige, Linear Algebra and its
+/// Applications 34, 1980): orthogonality is lost to vectors already found, which only repeats their values.
+fn largest_eigenvalue(size: usize, mut apply: impl FnMut(&[f64], &mut [f64])) -> Option<f64> {
+    let mut v = vec![0.0; size];
+    fill_normal(&mut ChaCha8Rng::seed_from_u64(START), &mut v);
+    let norm = dot(&v, &v).sqrt();
+    scale(Threads::Seq, &mut v, 1.0 / norm);
+    let mut previous = vec![0.0; size];
+    let mut w = vec![0.0; size];
+    let mut T = Tridiagonal::default();
+    let mut beta = 0.0;
+    let mut found = None;
+    // Rounding can cost a small operator a few steps beyond its size.
+    for _ in 0..(2 * size + 8).min(MOST_STEPS) {
+        apply(&v, &mut w);
+        scaled_add(Threads::Seq, &mut w, -beta, &previous);
+        let alpha = dot(&w, &v);
+        scaled_add(Threads::Seq, &mut w, -alpha, &v);
+        beta = dot(&w, &w).sqrt();
+        if !alpha.is_finite() || !beta.is_finite() {
+            return None;
+        }
+        T.push(alpha, beta);
+        let (value, residual) = T.largest();
+        found = Some(value);
+        if residual <= RESIDUAL * value.abs() || residual <= NOISE * T.norm {
+            break;
+        }
+        std::mem::swap(&mut previous, &mut v);
+        v.copy_from_slice(&w);
+        scale(Threads::Seq, &mut v, 1.0 / beta);
+    }
+    found
+}
+
+/// The matrix of the Lanczos steps taken so far.
+#[derive(Default)]
+struct Tridiagonal {
+    diagonal: Vec<f64>,
+    /// Below each diagonal entry; the last one belongs to the step to come.
+    off: Vec<f64>,
+    /// Largest entry seen, an estimate of the operator's norm.
+    norm: f64,
+}
+
+impl Tridiagonal {
+    fn push(&mut self, alpha: f64, beta: f64) {
+        self.diagonal.push(alpha);
+        self.off.push(beta);
+        self.norm = self.norm.max(alpha.abs()).max(beta);
+    }
+
+    /// The largest eigenvalue, by bisection, and the residual of its Ritz vector.
+    fn largest(&self) -> (f64, f64) {
+        let last = self.diagonal.len() - 1;
+        let mut low = f64::NEG_INFINITY;
+        let mut high = f64::NEG_INFINITY;
+        for (i, &alpha) in self.diagonal.iter().enumerate() {
+            let before = if i > 0 { self.off[i - 1] } else { 0.0 };
+            let after = if i < last { self.off[i] } else { 0.0 };
+            low = low.max(alpha);
+            high = high.max(alpha + before + after);
+        }
+        let mut pivots = vec![0.0; self.diagonal.len()];
+        loop {
+            let middle = low + 0.5 * (high - low);
+            if middle <= low || middle >= high {
+                break;
+            }
+            if self.all_below(middle, &mut pivots) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        self.all_below(high, &mut pivots);
+        // The Ritz vector from its last component up: s_i = -off_i s_(i+1) / pivot_i.
+        let (mut component, mut squares) = (1.0f64, 1.0f64);
+        for i in (0..last).rev() {
+            component *= -self.off[i] / pivots[i];
+            squares += component * component;
+        }
+        (high, self.off[last] / squares.sqrt())
+    }
+
+    /// Whether every eigenvalue lies below `x`: the pivots of `T - x I` are all negative. Fills the pivots up
+    /// to the first that is not.
+    fn all_below(&self, x: f64, pivots: &mut [f64]) -> bool {
+        let mut carried = 0.0;
+        for ((pivot, &alpha), &off) in pivots.iter_mut().zip(&self.diagonal).zip(&self.off) {
+            *pivot = alpha - x - carried;
+            if *pivot >= 0.0 {
+                return false;
+            }
+            carried = off * off / *pivot;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::view;
+    use ndarray::Array1;
+
+    fn matrix(rows: usize, columns: usize, seed: usize) -> Array2<f64> {
+        Array2::from_shape_fn((rows, columns), |(i, j)| {
+            (((i * 131 + j * 17 + seed * 7919) % 101) as f64 / 61.7) - 0.8137
+        })
+    }
+
+    /// The gradient, laid out as the Hessian's vectors.
+    fn gradient(net: &Curvature<'_>) -> Vec<f64> {
+        let pass = Pass::new(net);
+        let mut found = Vec::new();
+        for (l, W) in net.weights.iter().enumerate() {
+            let B = &pass.gradients[l];
+            let G = match (l, net.X) {
+                (0, Some(X)) => B.dot(&X.t()),
+                (0, None) => B.clone(),
+                _ => B.dot(&pass.hidden[l - 1].t()),
+            };
+            found.extend(G + W * net.weight_decay);
+        }
+        found
+    }
+
+    fn net<'a>(weights: &'a [Array2<f64>], like: &'a Curvature<'_>) -> Curvature<'a> {
+        Curvature {
+            weights: weights.iter().map(|W| W.view()).collect(),
+            X: like.X.as_ref().map(|X| X.view()),
+            Y: like.Y.view(),
+            mask: like.mask.as_ref().map(|M| M.view()),
+            c: like.c,
+            relu: like.relu,
+            weight_decay: like.weight_decay,
+            threads: like.threads,
+        }
+    }
+
+    /// Every column of the Hessian against central differences of the gradient, then its largest
+    /// eigenvalue against faer's.
+    fn check(dims: &[usize], X: Option<&Array2<f64>>, mask: bool, relu: bool) {
+        let n = X.map_or(dims[0], |X| X.ncols());
+        let outputs = dims[dims.len() - 1];
+        let Y = matrix(outputs, n, 5);
+        let mask_values = matrix(outputs, n, 6).mapv(|x| f64::from(u8::from(x > 0.0)));
+        let weights: Vec<Array2<f64>> = dims
+            .windows(2)
+            .enumerate()
+            .map(|(l, pair)| matrix(pair[1], pair[0], 10 + l))
+            .collect();
+        let like = Curvature {
+            weights: Vec::new(),
+            X: X.map(|X| X.view()),
+            Y: Y.view(),
+            mask: mask.then(|| mask_values.view()),
+            c: 0.3,
+            relu,
+            weight_decay: 0.05,
+            threads: Threads::Seq,
+        };
+        let here = net(&weights, &like);
+        let size: usize = weights.iter().map(|W| W.len()).sum();
+        let mut H = Array2::<f64>::zeros((size, size));
+        let pass = Pass::new(&here);
+        let step = 1e-5;
+        for k in 0..size {
+            let mut e = vec![0.0; size];
+            e[k] = 1.0;
+            let mut column = vec![0.0; size];
+            pass.hessian_times(&here, &e, &mut column);
+            let moved = |by: f64| {
+                let mut weights = weights.clone();
+                let mut at = k;
+                for W in &mut weights {
+                    if at < W.len() {
+                        let columns = W.ncols();
+                        W[[at / columns, at % columns]] += by;
+                        break;
+                    }
+                    at -= W.len();
+                }
+                gradient(&net(&weights, &like))
+            };
+            for ((up, down), found) in moved(step).iter().zip(moved(-step)).zip(&column) {
+                let wanted = (up - down) / (2.0 * step);
+                assert!(
+                    (wanted - found).abs() < 1e-7,
+                    "{dims:?} {k}: {wanted} {found}"
+                );
+            }
+            H.column_mut(k).assign(&Array1::from(column));
+        }
+        let values = view(H.view())
+            .self_adjoint_eigenvalues(faer::Side::Lower)
+            .expect("converges");
+        let wanted = values[size - 1];
+        let found = here.sharpness().expect("finite");
+        assert!(
+            (found - wanted).abs() <= 1e-10 * wanted,
+            "{dims:?}: {found} {wanted}"
+        );
+    }
+
+    #[test]
+    fn the_hessian_is_exact_and_its_largest_eigenvalue_found() {
+        let X = matrix(4, 6, 3);
+        check(&[4, 3], Some(&X), false, false);
+        check(&[4, 5, 3], Some(&X), false, false);
+        check(&[4, 3, 5, 2], Some(&X), false, true);
+        check(&[4, 5, 4], None, true, false);
+        check(&[4, 3, 3, 4], None, true, true);
+    }
+
+    #[test]
+    fn a_balanced_minimum_has_the_sharpness_of_the_theory() {
+        // W_l = D^(1/L), target D: c L sigma_1^(2 - 2/L).
+        let values = [3.0f64, 1.0, 0.25];
+        for depth in [2usize, 3, 4] {
+            let root = 1.0 / depth as f64;
+            let W = Array2::from_diag(&Array1::from_iter(values.iter().map(|s| s.powf(root))));
+            let Y = Array2::from_diag(&Array1::from(values.to_vec()));
+            let net = Curvature {
+                weights: vec![W.view(); depth],
+                X: None,
+                Y: Y.view(),
+                mask: None,
+                c: 0.01,
+                relu: false,
+                weight_decay: 0.0,
+                threads: Threads::Seq,
+            };
+            let wanted = 0.01 * depth as f64 * 3f64.powf(2.0 - 2.0 * root);
+            let found = net.sharpness().expect("finite");
+            assert!(
+                (found - wanted).abs() <= 1e-9 * wanted,
+                "{depth}: {found} {wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn operators_with_known_eigenvalues() {
+        let size = 400;
+        let found = largest_eigenvalue(size, |v, out| {
+            for (i, (out, v)) in out.iter_mut().zip(v).enumerate() {
+                *out = (i as f64 - 350.0) * v;
+            }
+        });
+        assert!((found.expect("finite") - 49.0).abs() < 1e-7);
+        let zero = largest_eigenvalue(5, |_, out| out.fill(0.0));
+        assert_eq!(zero, Some(0.0));
+        assert_eq!(largest_eigenvalue(3, |_, out| out.fill(f64::NAN)), None);
+        let one = largest_eigenvalue(1, |v, out| out.copy_from_slice(&[-2.0 * v[0]]));
+        assert!((one.expect("finite") + 2.0).abs() < 1e-14);
+        // A tight pair at the top.
+        let top = largest_eigenvalue(30, |v, out| {
+            out.copy_from_slice(v);
+            out[3] = 5.0 * v[3];
+            out[4] = 5.000_001 * v[4];
+        });
+        assert!((top.expect("finite") - 5.000_001).abs() < 1e-6);
+    }
+}

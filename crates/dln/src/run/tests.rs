@@ -1,0 +1,350 @@
+//! Rows, stop rules, divergence, slices and checkpoints.
+
+use std::cell::Cell;
+
+use super::*;
+use crate::config::*;
+use crate::data::fixture::{classification, completion, factorization, trial};
+use crate::data::prepare;
+
+const STILL: Clock<'static> = &|| 0.0;
+
+fn every_metric() -> Metrics {
+    Metrics {
+        train_loss: true,
+        test_loss: true,
+        effective_rank: true,
+        stable_rank: true,
+        nuclear_norm: true,
+        balancedness: true,
+        spectrum: true,
+        angles: true,
+        separation: true,
+        sharpness: true,
+        alignment: true,
+    }
+}
+
+fn outcome(trial: &Trial) -> Outcome {
+    let data = prepare(trial).expect("data");
+    run(trial, &data, Threads::Seq, STILL).expect("runs")
+}
+
+fn steps_of(outcome: &Outcome) -> Vec<u64> {
+    outcome.history.iter().map(|row| row.step).collect()
+}
+
+/// Everything but the seconds.
+fn assert_same(one: &Outcome, other: &Outcome) {
+    assert_eq!(one.status, other.status);
+    assert_eq!(one.steps, other.steps);
+    assert_eq!(one.history, other.history);
+    assert_eq!(one.spectra, other.spectra);
+    assert_eq!(one.layers, other.layers);
+    assert_eq!(one.last, other.last);
+    assert_eq!(one.tolerance_steps, other.tolerance_steps);
+    assert_eq!(one.flops.to_bits(), other.flops.to_bits());
+}
+
+/// Small trials of every kind of problem, optimizer and stop rule, with every metric.
+fn assorted() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    let kinds = [
+        OptimizerKind::Gd,
+        OptimizerKind::Momentum { beta: 0.9 },
+        OptimizerKind::Adam,
+        OptimizerKind::Rmsprop,
+    ];
+    for kind in kinds {
+        for (problem, widths) in [
+            (factorization(7, 6, 2), vec![8, 5]),
+            (completion(7, 6, 2, 0.2), vec![4, 5]),
+            (completion(6, 6, 2, 0.8), vec![4]),
+            (classification(5, 3, 6), vec![6, 4]),
+        ] {
+            let mut one = trial(problem, &widths);
+            one.train.steps = 30;
+            one.optimizer.kind = kind;
+            one.optimizer.rate = 0.01;
+            one.optimizer.weight_decay = 0.01;
+            one.measure.every = 15;
+            one.measure.metrics = Metrics {
+                sharpness: false,
+                ..every_metric()
+            };
+            one.measure.tolerance = Some(0.05);
+            let mut relu = one.clone();
+            relu.network.activation = Activation::Relu;
+            relu.init.kind = InitKind::Gaussian;
+            relu.train.stop_gradient_norm = Some(1e-12);
+            let mut single = one.clone();
+            single.train.precision = Precision::F32;
+            trials.extend([one, relu, single]);
+        }
+    }
+    trials
+}
+
+#[test]
+fn rows_are_where_they_are_asked_for() {
+    let mut one = trial(factorization(5, 5, 2), &[5]);
+    one.measure.metrics.train_loss = true;
+    assert_eq!(steps_of(&outcome(&one)), [0, 10]);
+    one.measure.every = 4;
+    assert_eq!(steps_of(&outcome(&one)), [0, 4, 8, 10]);
+    one.measure.metrics.angles = true;
+    assert_eq!(steps_of(&outcome(&one)), [0, 1, 4, 8, 10]);
+    one.train.steps = 0;
+    let none = outcome(&one);
+    assert_eq!((steps_of(&none), none.steps), (vec![0], 0));
+    assert_eq!(none.status, Status::Completed);
+    assert_eq!(none.flops, 0.0);
+}
+
+#[test]
+fn every_metric_finds_its_table() {
+    let mut one = trial(classification(5, 3, 6), &[6, 4]);
+    one.measure.metrics = every_metric();
+    let done = outcome(&one);
+    let last = done.last;
+    let scalars = [
+        last.train_loss,
+        last.test_loss,
+        last.accuracy,
+        last.test_accuracy,
+        last.effective_rank,
+        last.stable_rank,
+        last.nuclear_norm,
+        last.sharpness,
+        last.alignment,
+    ];
+    assert!(scalars.iter().all(Option::is_some), "{last:?}");
+    let at = |step: u64, layer: u32| {
+        let rows = done.layers.iter();
+        rows.filter(move |row| row.step == step && row.layer == layer)
+            .map(|row| {
+                (
+                    row.separation.is_some(),
+                    row.balancedness.is_some(),
+                    row.effective_rank.is_some(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    for step in [0, 1, 10] {
+        assert_eq!(at(step, 0), [(true, false, false)]);
+        assert_eq!(at(step, 1), [(true, true, true)]);
+        assert_eq!(at(step, 2), [(true, true, true)]);
+        assert_eq!(at(step, 3), [(false, false, true)]);
+    }
+    let values = |layer: u32| {
+        let rows = done.spectra.iter();
+        rows.filter(move |row| row.step == 10 && row.layer == layer)
+            .count()
+    };
+    assert_eq!([0, 1, 2, 3].map(values), [3, 5, 4, 3]);
+    let angles = |step: u64| done.spectra.iter().filter(move |row| row.step == step);
+    assert!(angles(0).all(|row| row.left_angle.is_none() && row.right_angle.is_none()));
+    assert!(angles(1).all(|row| row.left_angle.is_none_or(|angle| angle < 1e-7)));
+    assert!(angles(10).any(|row| row.right_angle.is_some_and(|angle| angle > 0.0)));
+    // Nothing but the train loss where nothing else is asked for.
+    one.measure.metrics = Metrics::default();
+    let bare = outcome(&one);
+    assert!(bare.spectra.is_empty() && bare.layers.is_empty());
+    let only = Scalars {
+        train_loss: last.train_loss,
+        ..Scalars::default()
+    };
+    assert_eq!(bare.last, only);
+}
+
+#[test]
+fn stop_rules_end_at_the_first_step_that_meets_them() {
+    let mut one = trial(factorization(6, 6, 2), &[6]);
+    one.train.steps = 400;
+    one.optimizer.rate = 3.0;
+    one.measure.every = 1;
+    let full = outcome(&one);
+    let losses: Vec<f64> = full
+        .history
+        .iter()
+        .filter_map(|row| row.scalars.train_loss)
+        .collect();
+    let bound = losses[150];
+    let first = losses.iter().position(|&loss| loss <= bound).expect("met") as u64;
+    one.train.stop_train_loss = Some(bound);
+    one.measure.every = 0;
+    one.measure.tolerance = Some(losses[20]);
+    let stopped = outcome(&one);
+    assert_eq!((stopped.steps, stopped.status), (first, Status::Completed));
+    assert_eq!(steps_of(&stopped), [0, first]);
+    assert!(stopped.last.train_loss.is_some_and(|loss| loss <= bound));
+    let crossed = losses.iter().position(|&loss| loss <= losses[20]);
+    assert_eq!(stopped.tolerance_steps, crossed.map(|step| step as u64));
+    one.train.stop_train_loss = None;
+    one.train.stop_gradient_norm = Some(1e-3);
+    let flat = outcome(&one);
+    assert!(flat.steps > 0 && flat.steps < 400, "{}", flat.steps);
+    one.train.stop_gradient_norm = Some(f64::MAX);
+    assert_eq!(outcome(&one).steps, 0);
+}
+
+/// The last row of a diverged run is that of its last step with a finite loss.
+fn check_diverges(mut one: Trial) -> Outcome {
+    let diverged = outcome(&one);
+    assert_eq!(diverged.status, Status::Diverged);
+    assert!(diverged.steps < one.train.steps);
+    assert!(diverged.last.train_loss.is_some_and(f64::is_finite));
+    assert_eq!(steps_of(&diverged).last(), Some(&diverged.steps));
+    one.train.steps = diverged.steps;
+    let shorter = outcome(&one);
+    assert_eq!(shorter.status, Status::Completed);
+    assert_eq!(shorter.last, diverged.last);
+    one.train.steps += 1;
+    assert_eq!(outcome(&one).status, Status::Diverged);
+    diverged
+}
+
+#[test]
+fn divergence_keeps_the_last_finite_values() {
+    let problems = [
+        (factorization(6, 6, 2), Activation::Linear, vec![6, 6]),
+        (completion(6, 6, 2, 0.2), Activation::Linear, vec![6, 6]),
+        (classification(6, 3, 5), Activation::Linear, vec![6, 6]),
+        // Wide enough that some units stay active while the others die.
+        (factorization(6, 6, 2), Activation::Relu, vec![40]),
+    ];
+    for kind in [OptimizerKind::Gd, OptimizerKind::Momentum { beta: 0.9 }] {
+        for (problem, activation, widths) in &problems {
+            let mut one = trial(problem.clone(), widths);
+            one.network.activation = *activation;
+            one.optimizer.kind = kind;
+            one.optimizer.rate = 1e4;
+            one.train.steps = 1000;
+            one.measure.every = 3;
+            one.measure.metrics = every_metric();
+            check_diverges(one);
+        }
+    }
+}
+
+#[test]
+fn slow_divergence_goes_back_to_a_state_on_the_way() {
+    // Depth 1 is a linear recursion: the error grows by |1 - rate c| = 1.05 a step, 7000 steps to infinity.
+    let mut one = trial(factorization(3, 3, 1), &[]);
+    one.optimizer.rate = 2.05 * 9.0;
+    one.train.steps = 20_000;
+    one.measure.metrics.nuclear_norm = true;
+    let diverged = check_diverges(one);
+    assert!(diverged.steps > 3 * SAFE_EVERY, "{}", diverged.steps);
+}
+
+#[test]
+fn slices_do_not_matter() {
+    for one in assorted() {
+        let whole = outcome(&one);
+        let data = prepare(&one).expect("data");
+        for slice in [1, 4, 30] {
+            let mut run = Run::new(&one, &data, Threads::Seq, STILL).expect("starts");
+            let mut seen = 0;
+            while run.advance(slice).expect("advances") == Progress::Running {
+                assert!(run.steps() > seen || slice == 0);
+                seen = run.steps();
+            }
+            assert_same(&whole, &run.finish());
+        }
+    }
+}
+
+#[test]
+fn checkpoints_continue_to_the_same_bits() {
+    for one in assorted() {
+        let whole = outcome(&one);
+        let data = prepare(&one).expect("data");
+        for stop in [0, 1, 8, 29] {
+            let mut run = Run::new(&one, &data, Threads::Seq, STILL).expect("starts");
+            if stop > 0 {
+                run.advance(stop).expect("advances");
+            }
+            let bytes = run.checkpoint();
+            let mut run = Run::restore(&one, &data, Threads::Seq, STILL, &bytes).expect("restores");
+            assert_eq!(run.steps(), stop);
+            while run.advance(5).expect("advances") == Progress::Running {}
+            assert_same(&whole, &run.finish());
+        }
+    }
+}
+
+#[test]
+fn a_restored_run_can_still_diverge() {
+    let mut one = trial(factorization(5, 5, 2), &[5]);
+    one.optimizer.rate = 40.0;
+    one.train.steps = 1000;
+    let whole = outcome(&one);
+    assert_eq!(whole.status, Status::Diverged);
+    let data = prepare(&one).expect("data");
+    let mut run = Run::new(&one, &data, Threads::Seq, STILL).expect("starts");
+    run.advance(whole.steps - 1).expect("advances");
+    let bytes = run.checkpoint();
+    let mut run = Run::restore(&one, &data, Threads::Seq, STILL, &bytes).expect("restores");
+    assert_eq!(run.advance(u64::MAX).expect("advances"), Progress::Done);
+    assert_same(&whole, &run.finish());
+    // One that has ended stays ended.
+    let mut run = Run::new(&one, &data, Threads::Seq, STILL).expect("starts");
+    run.advance(u64::MAX).expect("advances");
+    let bytes = run.checkpoint();
+    let mut run = Run::restore(&one, &data, Threads::Seq, STILL, &bytes).expect("restores");
+    assert_eq!(run.advance(1).expect("advances"), Progress::Done);
+    assert_same(&whole, &run.finish());
+}
+
+#[test]
+fn damaged_and_foreign_checkpoints_are_refused() {
+    let one = &assorted()[0];
+    let data = prepare(one).expect("data");
+    let mut run = Run::new(one, &data, Threads::Seq, STILL).expect("starts");
+    run.advance(9).expect("advances");
+    let bytes = run.checkpoint();
+    let restore = |bytes: &[u8]| Run::restore(one, &data, Threads::Seq, STILL, bytes).err();
+    assert_eq!(restore(&bytes), None);
+    for end in (0..bytes.len()).step_by(7) {
+        assert!(restore(&bytes[..end]).is_some(), "{end}");
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    let too_long = CheckpointError::TooLong { extra: 1 };
+    assert_eq!(restore(&longer), Some(TrialError::Checkpoint(too_long)));
+    let mut newer = bytes.clone();
+    newer[0] += 1;
+    assert!(matches!(
+        restore(&newer),
+        Some(TrialError::Checkpoint(CheckpointError::Format { .. }))
+    ));
+    let mut other = one.clone();
+    other.network.widths[0] += 1;
+    let foreign = Run::restore(&other, &data, Threads::Seq, STILL, &bytes).err();
+    let wanted = TrialError::Checkpoint(CheckpointError::OtherTrial);
+    assert_eq!(foreign, Some(wanted));
+}
+
+#[test]
+fn seconds_add_up_to_what_the_clock_shows() {
+    let ticks = Cell::new(0.0);
+    let clock = || {
+        ticks.set(ticks.get() + 1.0);
+        ticks.get()
+    };
+    let mut one = trial(factorization(5, 5, 2), &[5]);
+    one.measure.every = 1;
+    one.measure.tolerance = Some(f64::MAX);
+    let data = prepare(&one).expect("data");
+    let done = run(&one, &data, Threads::Seq, &clock).expect("runs");
+    let total = done.setup_seconds + done.train_seconds + done.measure_seconds;
+    assert_eq!(done.setup_seconds, 1.0);
+    // Eleven rows, one tick each.
+    assert_eq!(done.measure_seconds, 11.0);
+    // All ticks but the first and the one between setup and training.
+    assert_eq!(total, ticks.get() - 2.0);
+    assert_eq!(done.tolerance_steps, Some(0));
+    assert!(done.tolerance_seconds.is_some_and(|seconds| seconds > 0.0));
+}

@@ -1,0 +1,50 @@
+//! Bounds on what crosses the wire. Each is checked before the thing it bounds is used.
+
+use std::time::Duration;
+
+/// Largest message either side accepts. A report holds at most [`REPORT_BYTES`] of columns by the worker's
+/// own rule, but one trial's rows are never split, and a trial at d = 1000, L = 8 measured at 1,000 steps
+/// writes 9 x 10^6 spectrum rows of about 50 bytes before Arrow's buffers are joined.
+pub const MESSAGE_BYTES: usize = 512 << 20;
+
+/// Messages of people's programs: a sweep file and its list of files.
+pub const REQUEST_BYTES: usize = 8 << 20;
+
+/// A worker sends a report once its columns reach this size: large enough that per-message costs vanish
+/// (100,000 small trials are about 30 MB), small enough that a coordinator can hold some of every worker.
+pub const REPORT_BYTES: usize = 8 << 20;
+
+/// Reports in flight for one worker: four full ones, so that it never waits for a flush to disk.
+pub const CREDIT_BYTES: u64 = 64 << 20;
+
+/// Pieces of files in a stream.
+pub const PIECE_BYTES: usize = 1 << 20;
+
+/// Largest file that a sweep may bring along.
+pub const FILE_BYTES: u64 = 4 << 30;
+
+/// Files that a sweep may name.
+pub const FILES: usize = 1024;
+
+/// Canonical text of a sweep file.
+pub const TOML_BYTES: usize = 4 << 20;
+
+/// Name of a sweep, worker, host.
+pub const NAME_BYTES: usize = 128;
+
+/// Ranges in a lease or report.
+pub const RANGES: usize = 100_000;
+
+/// Trials that one worker may train at a time.
+pub const THREADS: u32 = 4096;
+
+/// State of one trial between steps: three copies of the weights (Adam) at d = 4,000, L = 4 in f64 are
+/// 1.5 GB; one message carries less, so wider trials go without a checkpoint.
+pub const CHECKPOINT_BYTES: usize = 480 << 20;
+
+/// A worker says something at least this often.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(1000);
+
+/// A worker that has said nothing for this long has vanished: five heartbeats, so that one lost second on
+/// a busy node is no loss.
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);

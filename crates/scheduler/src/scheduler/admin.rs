@@ -1,0 +1,158 @@
+//! Sweeps that come, grow, pause, go on, are cancelled or removed, and failed trials that are run again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use sweep::IntervalSet;
+
+use super::Scheduler;
+use crate::pool::Pool;
+use crate::sweeps::Sweep;
+use crate::{Action, Ended, Event, Running, SweepKey, SweepState, Work};
+
+impl Scheduler {
+    /// Events that concern a sweep as a whole. They may cost as much as the sweep has leases; they are rare.
+    pub(super) fn administer(&mut self, event: Event, out: &mut Vec<Action>) {
+        match event {
+            Event::AddSweep {
+                sweep: key,
+                work,
+                done,
+                failed,
+                priority,
+                paused,
+            } => {
+                let pool = Pool::new(work.end(), &done, &failed, self.config.attempts());
+                self.remove(key, out);
+                let state = if paused {
+                    SweepState::Paused
+                } else {
+                    SweepState::Active
+                };
+                let sweep = Sweep {
+                    work,
+                    pool,
+                    state,
+                    priority,
+                    served: 0,
+                    ready: None,
+                    leases: BTreeSet::new(),
+                    seconds_done: 0.0,
+                };
+                self.sweeps.insert(key, sweep);
+                self.changed(key);
+            }
+            Event::GrowSweep { sweep, work } => self.grow(sweep, work),
+            Event::RemoveSweep { sweep } => self.remove(sweep, out),
+            Event::Pause { sweep } => self.pause(sweep, out),
+            Event::Resume { sweep } => {
+                self.set_state(sweep, SweepState::Active, |state| {
+                    matches!(state, SweepState::Paused | SweepState::Cancelled)
+                });
+            }
+            Event::Cancel { sweep } => self.cancel(sweep, out),
+            Event::Retry { sweep, numbers } => self.retry(sweep, &numbers),
+            Event::SetPriority { sweep, priority } => {
+                if let Some(entry) = self.sweeps.get_mut(&sweep) {
+                    entry.priority = priority;
+                    self.dirty.insert(sweep);
+                }
+            }
+            // The others concern workers and time.
+            _ => {}
+        }
+    }
+
+    /// A sweep may have work now that it did not have before.
+    fn changed(&mut self, key: SweepKey) {
+        self.dirty.insert(key);
+        self.grown = true;
+    }
+
+    /// Changes the state of a sweep if its present one is among `from`.
+    fn set_state(
+        &mut self,
+        key: SweepKey,
+        to: SweepState,
+        from: impl Fn(SweepState) -> bool,
+    ) -> bool {
+        match self.sweeps.get_mut(&key) {
+            Some(sweep) if from(sweep.state) => {
+                sweep.state = to;
+                self.changed(key);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn grow(&mut self, key: SweepKey, work: Arc<dyn Work + Send + Sync>) {
+        if let Some(sweep) = self.sweeps.get_mut(&key) {
+            sweep.pool.grow(work.end());
+            sweep.work = work;
+            self.set_state(key, SweepState::Active, |state| state != SweepState::Paused);
+            self.changed(key);
+        }
+    }
+
+    fn pause(&mut self, key: SweepKey, out: &mut Vec<Action>) {
+        if self.set_state(key, SweepState::Paused, |state| state == SweepState::Active) {
+            for lease in self.leases_of(key) {
+                self.take_unstarted(lease, out);
+            }
+        }
+    }
+
+    /// Takes every lease of a sweep away; none of its results is wanted any more.
+    fn revoke_all(&mut self, key: SweepKey, out: &mut Vec<Action>) {
+        for id in self.leases_of(key) {
+            if let Some(lease) = self.leases.get(&id) {
+                let remaining = lease.remaining.clone();
+                self.revoke(id, &remaining, Running::Stop, out);
+                self.take_back(id, &remaining);
+            }
+        }
+        self.forget_leases_of(key);
+    }
+
+    fn cancel(&mut self, key: SweepKey, out: &mut Vec<Action>) {
+        let ends = self.set_state(key, SweepState::Cancelled, |state| {
+            matches!(state, SweepState::Active | SweepState::Paused)
+        });
+        if ends {
+            self.revoke_all(key, out);
+            out.push(Action::Finished {
+                sweep: key,
+                ended: Ended::Cancelled,
+            });
+        }
+    }
+
+    fn remove(&mut self, key: SweepKey, out: &mut Vec<Action>) {
+        self.revoke_all(key, out);
+        if let Some(ready) = self.sweeps.remove(&key).and_then(|sweep| sweep.ready) {
+            self.ready.remove(&ready);
+        }
+    }
+
+    fn retry(&mut self, key: SweepKey, numbers: &IntervalSet) {
+        let Some(sweep) = self.sweeps.get_mut(&key) else {
+            return;
+        };
+        let again = sweep.pool.reopen(numbers);
+        if again.is_empty() {
+            return;
+        }
+        // A result of before the retry changes nothing.
+        for id in self.leases_of(key) {
+            if let Some(lease) = self.leases.get_mut(&id) {
+                let void = lease.granted.intersection(&again);
+                lease.void.union(&void);
+            }
+        }
+        self.set_state(key, SweepState::Active, |state| {
+            state == SweepState::Finished
+        });
+        self.changed(key);
+    }
+}

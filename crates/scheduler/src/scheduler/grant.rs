@@ -1,0 +1,449 @@
+//! Who gets a lease, of which sweep, and how large. Nothing waits for a timer: every event that frees a worker or
+//! brings work ends with the leases that follow from it.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::ops::Bound;
+
+use sweep::IntervalSet;
+
+use super::Scheduler;
+use crate::config::{
+    FIRST_LEASE_SHARE, ISOLATE_SHARE, LEAST_LEASE, QUEUE_BELOW, SPECULATE_AFTER, SPECULATE_FACTOR,
+    WALLTIME_MARGIN, WALLTIME_SHARE,
+};
+use crate::lease::Lease;
+use crate::pool::Pool;
+use crate::sizing::{self, Budget, Cost, Cut, Wall};
+use crate::speed::duration;
+use crate::sweeps::Ready;
+use crate::workers::{Hand, Worker};
+use crate::{Action, LeaseId, Now, SweepKey, Work, WorkerId, sets};
+
+/// A lease about to be granted.
+pub(super) struct Offer {
+    pub(super) worker: WorkerId,
+    pub(super) sweep: SweepKey,
+    pub(super) cut: Cut,
+    pub(super) suspect: bool,
+    pub(super) isolated: bool,
+    /// The lease that it copies.
+    pub(super) copy_of: Option<LeaseId>,
+}
+
+/// What asking a sweep for a lease led to.
+enum Asked {
+    Granted,
+    /// The worker is set aside until its hands are empty.
+    Reserved,
+    Nothing,
+}
+
+impl Scheduler {
+    /// Gives leases to hungry workers, one each in turn, until there is no work or no hunger.
+    pub(super) fn serve(&mut self, out: &mut Vec<Action>) {
+        let mut again = BTreeSet::new();
+        while !self.ready.is_empty() {
+            let Some(worker) = self.hungry.pop_first() else {
+                if again.is_empty() {
+                    break;
+                }
+                mem::swap(&mut self.hungry, &mut again);
+                continue;
+            };
+            if !self.wants(worker) {
+                continue;
+            }
+            if self.passed_over != Some(worker) && self.grant_one(worker, out) {
+                again.insert(worker);
+            } else {
+                self.barred.insert(worker);
+            }
+        }
+        self.hungry.append(&mut again);
+    }
+
+    /// Puts a worker among the hungry if it would take a lease.
+    pub(super) fn note_appetite(&mut self, id: WorkerId) {
+        self.barred.remove(&id);
+        if self.wants(id) {
+            self.hungry.insert(id);
+        } else {
+            self.hungry.remove(&id);
+        }
+    }
+
+    /// Takes a worker from the hungry that has had enough.
+    pub(super) fn settle_appetite(&mut self, id: WorkerId) {
+        if !self.wants(id) {
+            self.hungry.remove(&id);
+            self.barred.remove(&id);
+        }
+    }
+
+    /// Whether a worker would take a lease: a thread of it would idle, or its queue would run dry.
+    pub(super) fn wants(&self, id: WorkerId) -> bool {
+        let Some(worker) = self.workers.get(&id) else {
+            return false;
+        };
+        if !worker.available() {
+            return false;
+        }
+        if self.isolating.contains(&id) {
+            return worker.leases.is_empty();
+        }
+        let hand = self.hand(worker);
+        hand.trials < u64::from(worker.threads)
+            || (worker.leases.len() < 2 && hand.seconds < QUEUE_BELOW * self.lease_seconds(worker))
+    }
+
+    /// What a worker has in hand.
+    pub(super) fn hand(&self, worker: &Worker) -> Hand {
+        let mut hand = Hand::default();
+        for lease in worker.leases.iter().filter_map(|id| self.leases.get(id)) {
+            hand.trials += lease.remaining.len();
+            hand.seconds += lease.seconds();
+            hand.suspects |= lease.suspect;
+        }
+        hand
+    }
+
+    /// Threads of a worker that have nothing to do once it has what is on its way.
+    pub(super) fn free_threads(&self, worker: &Worker) -> u64 {
+        u64::from(worker.threads).saturating_sub(self.hand(worker).trials)
+    }
+
+    /// Predicted seconds that one thread of a worker does in a second.
+    pub(super) fn ratio(&self, worker: &Worker) -> f64 {
+        worker.speed.ratio().unwrap_or_else(|| self.fleet_ratio())
+    }
+
+    pub(super) fn fleet_ratio(&self) -> f64 {
+        self.fleet.ratio().unwrap_or(1.0)
+    }
+
+    /// Predicted seconds that a worker does in a second.
+    pub(super) fn power(&self, worker: &Worker) -> f64 {
+        f64::from(worker.threads) * self.ratio(worker)
+    }
+
+    /// Predicted seconds of a full lease.
+    pub(super) fn lease_seconds(&self, worker: &Worker) -> f64 {
+        let share = if worker.speed.ratio().is_some() {
+            1.0
+        } else {
+            FIRST_LEASE_SHARE
+        };
+        self.config.lease_target.as_secs_f64() * self.power(worker) * share
+    }
+
+    /// What the end of a worker's time leaves.
+    pub(super) fn wall(&self, worker: &Worker, hand: Hand) -> Option<Wall> {
+        let left = worker
+            .deadline?
+            .saturating_sub(self.now)
+            .saturating_sub(WALLTIME_MARGIN)
+            .as_secs_f64();
+        let ratio = self.ratio(worker);
+        let busy = hand.seconds / self.power(worker);
+        let each = (WALLTIME_SHARE * left - busy).max(0.0) * ratio;
+        let long = self
+            .config
+            .checkpoint_after
+            .map(|long| long.as_secs_f64())
+            .filter(|&long| left >= long)
+            .map(|long| long * ratio);
+        Some(Wall {
+            each,
+            total: each * f64::from(worker.threads),
+            long,
+        })
+    }
+
+    fn budget(&self, worker: &Worker, hand: Hand, pending: u64) -> Budget {
+        let tail = pending.div_ceil(2 * self.available.max(1)).max(1);
+        let free = u64::from(worker.threads).saturating_sub(hand.trials);
+        Budget {
+            seconds: self.lease_seconds(worker),
+            tail,
+            least_seconds: LEAST_LEASE.as_secs_f64() * self.power(worker),
+            floor: free.clamp(1, tail),
+            wall: self.wall(worker, hand),
+        }
+    }
+
+    /// Gives a worker one lease of the first sweep that has one for it.
+    fn grant_one(&mut self, worker: WorkerId, out: &mut Vec<Action>) -> bool {
+        let mut at: Option<Ready> = None;
+        loop {
+            let after = at.map_or(Bound::Unbounded, Bound::Excluded);
+            let Some(&ready) = self.ready.range((after, Bound::Unbounded)).next() else {
+                break;
+            };
+            match self.ask(worker, ready.sweep, out) {
+                Asked::Granted => return true,
+                Asked::Reserved => return false,
+                Asked::Nothing => at = Some(ready),
+            }
+            self.refresh(ready.sweep);
+        }
+        // It was set aside with empty hands, and nothing was left that asks for that.
+        if self.isolating.remove(&worker) {
+            return self.grant_one(worker, out);
+        }
+        false
+    }
+
+    /// Asks one sweep for a lease for one worker.
+    fn ask(&mut self, id: WorkerId, key: SweepKey, out: &mut Vec<Action>) -> Asked {
+        let (Some(worker), Some(sweep)) = (self.workers.get(&id), self.sweeps.get(&key)) else {
+            return Asked::Nothing;
+        };
+        let hand = self.hand(worker);
+        let wall = self.wall(worker, hand);
+        let budget = self.budget(worker, hand, sweep.pool.pending(&*sweep.work));
+        let free = self.free_threads(worker) > 0;
+        let empty_handed = worker.leases.is_empty();
+        let may_isolate = self.may_isolate(id, worker);
+        let room_to_isolate = self.room_to_isolate();
+        let offer = |cut, suspect, isolated| Offer {
+            worker: id,
+            sweep: key,
+            cut,
+            suspect,
+            isolated,
+            copy_of: None,
+        };
+        let Some(sweep) = self.sweeps.get_mut(&key) else {
+            return Asked::Nothing;
+        };
+        let (pool, work) = (&mut sweep.pool, &*sweep.work);
+        let chance = last_chance(pool, work, wall);
+        if may_isolate && let Some(cut) = &chance {
+            self.isolating.insert(id);
+            if !empty_handed {
+                return Asked::Reserved;
+            }
+            pool.last_chance.subtract(&cut.numbers);
+            self.issue(offer(cut.clone(), true, true), out);
+            return Asked::Granted;
+        }
+        if self.isolating.contains(&id) {
+            // Its hands stay empty while another sweep may need them so.
+            return Asked::Nothing;
+        }
+        // One suspected lease in a worker's hands at a time: if it dies too, few are left to suspect.
+        if !hand.suspects
+            && let Some(cut) = take_group(pool, work, wall)
+        {
+            self.issue(offer(cut, true, false), out);
+            return Asked::Granted;
+        }
+        if let Some(cut) = sizing::cut(pool, work, &budget) {
+            self.issue(offer(cut, false, false), out);
+            return Asked::Granted;
+        }
+        // Unless its threads would idle.
+        if free && let Some(cut) = take_group(pool, work, wall) {
+            self.issue(offer(cut, true, false), out);
+            return Asked::Granted;
+        }
+        // A worker that has not shown yet that it works, but there is nothing for it to show it with.
+        if empty_handed
+            && room_to_isolate
+            && let Some(cut) = chance
+        {
+            self.isolating.insert(id);
+            pool.last_chance.subtract(&cut.numbers);
+            self.issue(offer(cut, true, true), out);
+            return Asked::Granted;
+        }
+        Asked::Nothing
+    }
+
+    /// Whether a worker may be set aside to run a trial alone. Few are at a time, and none that has not shown that it can
+    /// do a trial, if there are others: or a machine that dies of everything would condemn trials.
+    pub(super) fn may_isolate(&self, id: WorkerId, worker: &Worker) -> bool {
+        self.isolating.contains(&id)
+            || (self.room_to_isolate() && (worker.proven() || self.proven == 0))
+    }
+
+    fn room_to_isolate(&self) -> bool {
+        (self.isolating.len() as u64) < (self.available / ISOLATE_SHARE).max(1)
+    }
+
+    /// Workers that were set aside, and are not needed so any more, go back to work.
+    pub(super) fn release_reserved(&mut self) {
+        if self.isolating.is_empty() {
+            return;
+        }
+        let needed = self
+            .ready
+            .iter()
+            .filter_map(|ready| self.sweeps.get(&ready.sweep))
+            .any(|sweep| !sweep.pool.last_chance.is_empty());
+        if needed {
+            return;
+        }
+        let idle: Vec<WorkerId> = self
+            .isolating
+            .iter()
+            .copied()
+            .filter(|id| !self.holds_isolated(*id))
+            .collect();
+        for id in idle {
+            self.isolating.remove(&id);
+            self.touched.insert(id);
+        }
+    }
+
+    pub(super) fn holds_isolated(&self, id: WorkerId) -> bool {
+        self.workers.get(&id).is_some_and(|worker| {
+            worker
+                .leases
+                .iter()
+                .filter_map(|lease| self.leases.get(lease))
+                .any(|lease| lease.isolated)
+        })
+    }
+
+    /// Makes the lease and tells of it.
+    pub(super) fn issue(&mut self, offer: Offer, out: &mut Vec<Action>) {
+        let id = LeaseId::new(self.config.generation, self.granted);
+        self.granted += 1;
+        let Offer {
+            worker, sweep, cut, ..
+        } = offer;
+        let first = sets::first_run(&cut.numbers).map_or(0, |run| run.start);
+        let mut lease = Lease::new(worker, sweep, cut.numbers.clone(), self.now);
+        lease.per_trial = sizing::per_trial(cut.cost, &cut.numbers);
+        lease.suspect = offer.suspect;
+        lease.isolated = offer.isolated;
+        lease.speculative = offer.copy_of.is_some();
+        lease.twin = offer.copy_of;
+        let ranges = sets::ranges(&cut.numbers);
+        let ratio = self
+            .workers
+            .get(&worker)
+            .map_or(1.0, |worker| self.ratio(worker));
+        let mut attempt = 1;
+        if let Some(entry) = self.sweeps.get_mut(&sweep) {
+            attempt += entry.pool.deaths(first);
+            let nanoseconds = sizing::whole(cut.cost.total / ratio * 1e9);
+            entry.served = entry.served.saturating_add(nanoseconds);
+            entry.leases.insert(id);
+        }
+        self.leases.insert(id, lease);
+        match offer.copy_of {
+            None => self.own(id, &cut.numbers),
+            Some(original) => {
+                self.set_ripe(original, None);
+                if let Some(original) = self.leases.get_mut(&original) {
+                    original.twin = Some(id);
+                }
+            }
+        }
+        self.make_live(id, cut.numbers, cut.cost);
+        self.refresh(sweep);
+        out.push(Action::Grant {
+            worker,
+            lease: id,
+            generation: self.config.generation,
+            sweep,
+            ranges,
+            deadline: self.now + self.config.heartbeat_timeout,
+            attempt,
+            isolated: offer.isolated,
+            speculative: offer.copy_of.is_some(),
+        });
+    }
+
+    /// Numbers that nobody owns are now a lease's.
+    pub(super) fn own(&mut self, id: LeaseId, numbers: &IntervalSet) {
+        let sweep = self.leases.get(&id).map(|lease| lease.sweep);
+        if let Some(sweep) = sweep.and_then(|key| self.sweeps.get_mut(&key)) {
+            for run in numbers.runs() {
+                sweep.pool.owners.insert(run, id);
+            }
+        }
+    }
+
+    /// A lease has `numbers` to bring from now on.
+    pub(super) fn make_live(&mut self, id: LeaseId, numbers: IntervalSet, cost: Cost) {
+        let Some(lease) = self.leases.get(&id) else {
+            return;
+        };
+        let worker = lease.worker;
+        let ripe = lease
+            .twin
+            .is_none()
+            .then(|| self.straggles_at(worker, cost));
+        self.set_ripe(id, ripe);
+        let Some(lease) = self.leases.get_mut(&id) else {
+            return;
+        };
+        lease.remaining.union(&numbers);
+        lease.deadline = self.now + self.config.heartbeat_timeout;
+        if let Some(at) = lease.forget_at.take() {
+            self.late.remove(&(at, id));
+        }
+        if let Some(entry) = self.workers.get_mut(&worker) {
+            entry.late.remove(&id);
+            entry.leases.insert(id);
+            entry.idle_since = None;
+        }
+        self.update_load(worker);
+    }
+
+    /// When a new lease of a worker will have taken too long, by what the fleet would need for it.
+    fn straggles_at(&self, worker: WorkerId, cost: Cost) -> Now {
+        let Some(worker) = self.workers.get(&worker) else {
+            return self.now;
+        };
+        let waits = self.hand(worker).seconds / self.power(worker);
+        let each_thread = cost.total / f64::from(worker.threads);
+        let takes = cost.longest.max(each_thread) / self.fleet_ratio();
+        self.now + duration(waits) + duration(SPECULATE_FACTOR * takes) + SPECULATE_AFTER
+    }
+
+    /// Computes anew when a worker that has trials to spare should have worked off what it holds.
+    pub(super) fn update_load(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get(&id) else {
+            return;
+        };
+        let finish = worker
+            .leases
+            .iter()
+            .any(|lease| self.spare(*lease))
+            .then(|| self.now + duration(self.hand(worker).seconds / self.power(worker)));
+        if let Some(worker) = self.workers.get_mut(&id) {
+            if let Some(old) = worker.finish.take() {
+                self.load.remove(&(old, id));
+            }
+            worker.finish = finish;
+        }
+        if let Some(at) = finish {
+            self.load.insert((at, id));
+        }
+    }
+}
+
+/// The next number with its last chance, if it fits into a worker's time. It is not taken yet.
+fn last_chance(pool: &Pool, work: &dyn Work, wall: Option<Wall>) -> Option<Cut> {
+    let run = sets::first_run(&pool.last_chance)?;
+    let numbers = sets::of(run.start..run.start + 1);
+    let cost = sizing::cost(work, &numbers);
+    wall.is_none_or(|wall| wall.fits(cost.longest))
+        .then_some(Cut { numbers, cost })
+}
+
+/// Takes doubtful numbers for a lease, if they fit into a worker's time.
+fn take_group(pool: &mut Pool, work: &dyn Work, wall: Option<Wall>) -> Option<Cut> {
+    let (numbers, size) = pool.take_group()?;
+    let cost = sizing::cost(work, &numbers);
+    if wall.is_none_or(|wall| wall.fits(cost.longest)) {
+        return Some(Cut { numbers, cost });
+    }
+    pool.untake_group(numbers, size);
+    None
+}

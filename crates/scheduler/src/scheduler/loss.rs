@@ -1,0 +1,118 @@
+//! Workers that vanish: which of their trials are to blame, and how they are run from then on.
+//!
+//! A worker that dies takes a lease of many trials with it, and any of those not reported may have killed it; the
+//! heartbeats tell which ran some moments before. So after a first death what was running, and apart from it the rest,
+//! is run in small leases, the square root of their number each, no two of them in one worker's hands if it can be
+//! helped. What was in such a lease when another worker died is run alone, one trial and nothing else in a worker's
+//! hands. A worker that dies then was killed by that trial. So a trial that kills every worker fails after three, and the
+//! trials beside it never do.
+
+use sweep::IntervalSet;
+
+use super::Scheduler;
+use crate::config::WALLTIME_MARGIN;
+use crate::{Action, LeaseId, Now, WorkerId, sets};
+
+impl Scheduler {
+    /// Gives a worker up that was not heard of in time.
+    pub(super) fn lose(&mut self, id: WorkerId, out: &mut Vec<Action>) {
+        let Some(worker) = self.workers.get_mut(&id) else {
+            return;
+        };
+        worker.lost = true;
+        let natural = worker.draining || self.time_was_up(id);
+        let mut trials = 0;
+        for lease in self.live_leases(id) {
+            let Some(entry) = self.leases.get(&lease) else {
+                continue;
+            };
+            let remaining = entry.remaining.clone();
+            trials += remaining.len();
+            if natural {
+                self.lose_unblamed(lease, &remaining);
+            } else {
+                self.lose_lease(lease, &remaining, id, out);
+            }
+        }
+        self.withdraw(id);
+        self.set_timer(id, Some(self.now + self.config.late_window));
+        out.push(Action::Lost { worker: id, trials });
+    }
+
+    /// Whether the end of a worker's time explains its loss.
+    fn time_was_up(&self, id: WorkerId) -> bool {
+        let ends = |deadline: Now, last_seen: Now| {
+            deadline <= last_seen + self.config.heartbeat_timeout + WALLTIME_MARGIN
+        };
+        self.workers.get(&id).is_some_and(|worker| {
+            worker
+                .deadline
+                .is_some_and(|deadline| ends(deadline, worker.last_seen))
+        })
+    }
+
+    /// The numbers of a lease go back with nothing held against them.
+    fn lose_unblamed(&mut self, id: LeaseId, remaining: &IntervalSet) {
+        let Some(lease) = self.leases.get(&id) else {
+            return;
+        };
+        let key = lease.sweep;
+        let freed = self.take_out(id, remaining);
+        if let Some(sweep) = self.sweeps.get_mut(&key) {
+            sweep.pool.put_back(&freed, freed.len());
+        }
+        self.grown = true;
+        self.retire(id);
+    }
+
+    /// A lease's worker died.
+    fn lose_lease(
+        &mut self,
+        id: LeaseId,
+        remaining: &IntervalSet,
+        worker: WorkerId,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(lease) = self.leases.get_mut(&id) else {
+            return;
+        };
+        let key = lease.sweep;
+        let running = lease.started();
+        let alone = lease.isolated && remaining.len() == 1;
+        lease.blamed = remaining.clone();
+        let attempts = self.config.attempts();
+        let Some(sweep) = self.sweeps.get_mut(&key) else {
+            return;
+        };
+        let number = sets::first_run(remaining).map_or(0, |run| run.start);
+        let deaths = sweep.pool.deaths(number) + 1;
+        if alone && deaths >= attempts {
+            let closing = sweep.pool.close(remaining);
+            sweep.pool.failed.union(&closing.fresh);
+            self.book(closing.held, Some(id), out);
+            self.dirty.insert(key);
+            out.push(Action::Fail {
+                sweep: key,
+                number,
+                attempts: deaths,
+                worker,
+                name: self
+                    .workers
+                    .get(&worker)
+                    .map(|worker| worker.name.clone())
+                    .unwrap_or_default(),
+            });
+            return;
+        }
+        sweep.pool.blame(remaining);
+        let freed = self.take_out(id, remaining);
+        let ran = freed.intersection(&running);
+        let rest = sets::minus(&freed, &running);
+        if let Some(sweep) = self.sweeps.get_mut(&key) {
+            sweep.pool.put_back(&ran, ran.len().isqrt());
+            sweep.pool.put_back(&rest, rest.len().isqrt());
+        }
+        self.grown = true;
+        self.retire(id);
+    }
+}

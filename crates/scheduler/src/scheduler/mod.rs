@@ -1,0 +1,18 @@
+//! The state machine. One file an activity; all of them work on the state in `state.rs`.
+
+mod admin;
+mod check;
+mod grant;
+mod hands;
+mod joining;
+mod loss;
+mod report;
+mod rescue;
+mod state;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub use check::{InvariantError, Place};
+pub use state::Scheduler;
+pub use status::{LeaseStatus, SweepState, SweepStatus, WorkerStatus};

@@ -1,0 +1,241 @@
+//! Workers that vanish, come back, or die of a trial.
+
+use std::time::Duration;
+
+use super::fixture::{Bench, S, TIMEOUT, set};
+use crate::{Action, Ended, Event, Running};
+
+/// Two workers with one trial each; the first is lost.
+fn one_lost() -> (Bench, super::fixture::Granted, super::fixture::Granted) {
+    let mut bench = Bench::new();
+    bench.add(S, 8, 1.0);
+    bench.join(1, 1);
+    let lost = bench.granted_of(1, 0..1);
+    bench.join(2, 1);
+    let other = bench.granted_of(2, 1..2);
+    bench.leave(1);
+    bench.none_left();
+    bench.wait(TIMEOUT, &[2]);
+    bench.lost(1, 1);
+    bench.none_left();
+    (bench, lost, other)
+}
+
+#[test]
+fn what_a_lost_worker_held_goes_to_others() {
+    let (mut bench, _, other) = one_lost();
+    assert_eq!(bench.deaths(0), 1);
+    bench.finish(&other);
+    // In a lease of its own, beside another that is not suspected.
+    let again = bench.granted_of(2, 0..1);
+    assert_eq!(again.attempt, 2);
+    assert_eq!(bench.granted_of(2, 2..3).attempt, 1);
+    bench.none_left();
+    bench.finish(&again);
+    assert_eq!(bench.deaths(0), 0);
+}
+
+#[test]
+fn a_late_result_is_welcome_if_nobody_was_faster() {
+    let (mut bench, lost, other) = one_lost();
+    bench.finish(&other);
+    let again = bench.granted_of(2, 0..1);
+    bench.granted_of(2, 2..3);
+    bench.report(&lost, &set(&[0..1]));
+    assert_eq!(bench.accepted(), set(&[0..1]));
+    assert_eq!(bench.revoked(&again, Running::Stop), set(&[0..1]));
+    bench.granted_of(2, 3..4);
+    bench.none_left();
+    bench.report(&again, &set(&[0..1]));
+    assert_eq!(bench.stale(), set(&[0..1]));
+    bench.none_left();
+}
+
+#[test]
+fn a_late_result_is_harmless_if_somebody_was_faster() {
+    let (mut bench, lost, other) = one_lost();
+    bench.finish(&other);
+    let again = bench.granted_of(2, 0..1);
+    bench.granted_of(2, 2..3);
+    bench.finish(&again);
+    bench.granted_of(2, 3..4);
+    bench.report(&lost, &set(&[0..1]));
+    assert_eq!(bench.stale(), set(&[0..1]));
+    bench.none_left();
+}
+
+#[test]
+fn a_worker_that_was_only_silent_keeps_its_trials() {
+    let mut bench = Bench::new();
+    bench.add(S, 8, 1.0);
+    bench.join(1, 1);
+    let grant = bench.granted_of(1, 0..1);
+    bench.wait(TIMEOUT, &[]);
+    bench.lost(1, 1);
+    assert_eq!(bench.deaths(0), 1);
+    bench.now += Duration::from_secs(2);
+    bench.beat(1, &[]);
+    bench.none_left();
+    let status = bench.scheduler.sweep_status(S).unwrap();
+    assert_eq!((status.leased, status.suspected), (1, 0));
+    assert_eq!(bench.deaths(0), 0);
+    bench.finish(&grant);
+    bench.granted_of(1, 1..2);
+    bench.granted_of(1, 2..3);
+    bench.none_left();
+}
+
+#[test]
+fn an_end_that_was_announced_blames_nobody() {
+    let mut bench = Bench::new();
+    bench.add(S, 8, 1.0);
+    // Killed by the end of its time.
+    bench.rejoin(1, 1, Some(TIMEOUT + 1.9), Vec::new());
+    bench.granted_of(1, 0..1);
+    bench.wait(TIMEOUT, &[]);
+    bench.lost(1, 1);
+    assert_eq!(bench.deaths(0), 0);
+    // Killed while draining.
+    bench.join(2, 1);
+    bench.granted_of(2, 0..1);
+    bench.beat(2, &[0]);
+    bench.send(Event::Drain {
+        worker: crate::WorkerId(2),
+    });
+    bench.none_left();
+    bench.wait(TIMEOUT, &[]);
+    bench.lost(2, 1);
+    assert_eq!(bench.deaths(0), 0);
+    bench.none_left();
+}
+
+#[test]
+fn a_coordinator_that_stood_still_gives_nobody_up() {
+    let mut bench = Bench::new();
+    bench.add(S, 8, 1.0);
+    bench.join(1, 1);
+    bench.granted_of(1, 0..1);
+    bench.now += Duration::from_secs(30);
+    bench.send(Event::Tick);
+    bench.none_left();
+    bench.beat(1, &[0]);
+    bench.wait(9.0, &[1]);
+    bench.none_left();
+    // But whoever stays silent is given up.
+    bench.wait(TIMEOUT, &[]);
+    bench.lost(1, 1);
+    bench.join(2, 1);
+    bench.granted_of(2, 0..1);
+    bench.now += Duration::from_secs(30);
+    bench.send(Event::Tick);
+    bench.none_left();
+    bench.wait(TIMEOUT / 2.0, &[]);
+    bench.lost(2, 1);
+}
+
+/// Runs a sweep with one worker at a time, each of which dies when it is to run one of `killers`, without a word, or just
+/// after a heartbeat that tells what it runs. Returns the deaths, and the failed trials with their attempts.
+fn kill(
+    (count, seconds): (u64, f64),
+    threads: u32,
+    killers: &[u64],
+    told: bool,
+) -> (u32, Vec<(u64, u32)>) {
+    let mut bench = Bench::new();
+    bench.add(S, count, seconds);
+    let mut worker = 1;
+    let mut deaths = 0;
+    let mut failed = Vec::new();
+    bench.join(worker, threads);
+    while let Some(action) = bench.actions.pop_front() {
+        match action {
+            Action::Grant { .. } => {
+                bench.actions.push_front(action);
+                let grant = bench.granted();
+                let killer = killers.iter().find(|n| grant.numbers.contains(**n));
+                let Some(&killer) = killer else {
+                    bench.report(&grant, &grant.numbers);
+                    continue;
+                };
+                if told {
+                    bench.beat(worker, &[killer]);
+                }
+                deaths += 1;
+                bench.leave(worker);
+                bench
+                    .actions
+                    .retain(|action| !matches!(action, Action::Grant { .. }));
+                bench.wait(TIMEOUT, &[]);
+                worker += 1;
+                bench.join(worker, threads);
+            }
+            Action::Fail {
+                number, attempts, ..
+            } => failed.push((number, attempts)),
+            Action::Finished { ended, .. } => {
+                assert_eq!(ended, Ended::Complete);
+                let status = bench.scheduler.sweep_status(S).unwrap();
+                assert_eq!((status.done, status.failed), (count, failed.len() as u64));
+                return (deaths, failed);
+            }
+            _ => {}
+        }
+    }
+    panic!("the sweep is stuck after {deaths} deaths");
+}
+
+#[test]
+fn a_trial_that_kills_three_workers_fails_alone() {
+    let many = (100, 0.01);
+    let long = (10, 60.0);
+    for told in [false, true] {
+        assert_eq!(kill(many, 1, &[37], told), (3, vec![(37, 3)]));
+        assert_eq!(kill(many, 8, &[0], told), (3, vec![(0, 3)]));
+        assert_eq!(kill(long, 4, &[3], told), (3, vec![(3, 3)]));
+        assert_eq!(kill((1, 1.0), 1, &[0], told), (3, vec![(0, 3)]));
+        assert_eq!(
+            kill((50_000, 1e-5), 2, &[31_415], told),
+            (3, vec![(31_415, 3)])
+        );
+        let (deaths, mut failed) = kill(many, 1, &[3, 37, 38], told);
+        failed.sort_unstable();
+        assert_eq!(failed, [(3, 3), (37, 3), (38, 3)]);
+        assert!((5..=9).contains(&deaths), "{deaths} deaths");
+    }
+}
+
+#[test]
+fn a_machine_that_dies_of_everything_condemns_nothing() {
+    let mut bench = Bench::new();
+    bench.add(S, 20, 1.0);
+    bench.join(1, 1);
+    let grant = bench.granted_of(1, 0..1);
+    bench.finish(&grant);
+    let first = bench.granted_of(1, 1..2);
+    let second = bench.granted_of(1, 2..3);
+    for (worker, attempt) in [(2, 1), (3, 2)] {
+        bench.join(worker, 1);
+        assert_eq!(bench.granted_of(worker, 3..4).attempt, attempt);
+        bench.leave(worker);
+        bench.wait(TIMEOUT, &[1]);
+        bench.lost(worker, 1);
+        bench.none_left();
+    }
+    assert_eq!(bench.deaths(3), 2);
+    // The next from that machine gets something else; the worker that has shown that it works is set aside for the trial.
+    bench.join(4, 1);
+    bench.granted_of(4, 4..5);
+    bench.none_left();
+    bench.finish(&first);
+    bench.none_left();
+    bench.finish(&second);
+    let alone = bench.granted();
+    assert_eq!((alone.worker, &alone.numbers), (1, &set(&[3..4])));
+    assert!(alone.isolated);
+    assert_eq!(alone.attempt, 3);
+    bench.none_left();
+    bench.finish(&alone);
+    bench.granted_of(1, 5..6);
+    bench.granted_of(1, 6..7);
+    bench.none_left();
+}

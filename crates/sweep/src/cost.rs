@@ -1,0 +1,209 @@
+//! Predicted cost of a trial, from its shapes alone.
+//!
+//! The operations of a step are `dln`'s business (`dln::plan`). This file turns them, the setup and the
+//! measurements into time on one nominal core. The predictions size leases and tell people how long to wait;
+//! nothing depends on them being right.
+
+use dln::{Engine, EnginePlan, InitKind, Inputs, Precision, Task, Trial};
+
+/// What one trial, or many, are predicted to take.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Floating-point operations of all steps, products alone, if no stop rule ends a trial early.
+    pub flops: f64,
+    /// Working memory of one trial, the data included; of several trials, that of the largest.
+    pub bytes: f64,
+    /// On one core at a nominal rate, setup and measurements included.
+    pub seconds: f64,
+}
+
+/// Products of double-precision matrices on one core, operations a second: between what faer does at n = 10
+/// and the peak of the machines at hand.
+const PRODUCT_RATE: f64 = 3e10;
+
+/// Decompositions, whose inner products are short.
+const DECOMPOSITION_RATE: f64 = 4e9;
+
+/// Normal numbers drawn a second.
+const DRAW_RATE: f64 = 2e8;
+
+/// Seconds that a layer adds to a step whatever its size.
+const LAYER_SECONDS: f64 = 2e-7;
+
+/// Seconds that a trial takes whatever it does: decoding, setting up, its rows.
+const TRIAL_SECONDS: f64 = 1e-5;
+
+impl Cost {
+    /// Cost of a trial under the engine that would serve it.
+    pub fn of(trial: &Trial) -> Cost {
+        Cost::of_plan(trial, &dln::plan(trial))
+    }
+
+    /// As [`Cost::of`], the plan being known.
+    pub fn of_plan(trial: &Trial, plan: &EnginePlan) -> Cost {
+        let rate = match trial.train.precision {
+            Precision::F64 => PRODUCT_RATE,
+            Precision::F32 => 2.0 * PRODUCT_RATE,
+        };
+        let steps = trial.train.steps as f64;
+        let layers = trial.network.depth() as f64;
+        let step = plan.flops_per_step / rate + layers * LAYER_SECONDS;
+        // The norm of the gradient is one more pass over what a step has made.
+        let checks = if trial.train.stop_gradient_norm.is_some() {
+            1.5
+        } else {
+            1.0
+        };
+        let seconds = TRIAL_SECONDS
+            + setup_seconds(trial, plan)
+            + steps * step * checks
+            + measured_rows(trial) * row_seconds(trial, plan);
+        Cost {
+            flops: steps * plan.flops_per_step,
+            bytes: plan.bytes,
+            seconds,
+        }
+    }
+
+    /// Cost of a trial that is refused before it starts.
+    pub(crate) fn refused() -> Cost {
+        Cost {
+            flops: 0.0,
+            bytes: 0.0,
+            seconds: TRIAL_SECONDS,
+        }
+    }
+
+    /// The cost of `trials` such trials.
+    pub(crate) fn times(self, trials: u64) -> Cost {
+        Cost {
+            flops: self.flops * trials as f64,
+            bytes: self.bytes,
+            seconds: self.seconds * trials as f64,
+        }
+    }
+
+    /// The cost of these trials and of the others.
+    pub(crate) fn and(self, other: Cost) -> Cost {
+        Cost {
+            flops: self.flops + other.flops,
+            bytes: self.bytes.max(other.bytes),
+            seconds: self.seconds + other.seconds,
+        }
+    }
+}
+
+/// `d_0 .. d_L`.
+fn sizes(trial: &Trial) -> Vec<f64> {
+    let ends = [trial.problem.inputs_dim, trial.problem.outputs_dim];
+    std::iter::once(ends[0])
+        .chain(trial.network.widths.iter().copied())
+        .chain([ends[1]])
+        .map(|size| size as f64)
+        .collect()
+}
+
+/// Drawing the weights, and the data of the problem.
+fn setup_seconds(trial: &Trial, plan: &EnginePlan) -> f64 {
+    let sizes = sizes(trial);
+    let core = plan.core_width.unwrap_or(1) as f64;
+    let mut seconds = data_seconds(trial);
+    for pair in sizes.windows(2) {
+        let (n, m) = (pair[0], pair[1]);
+        let entries = n * m;
+        let (drawn, products) = match (&trial.init.kind, plan.engine) {
+            (InitKind::Identity | InitKind::Given(_), _) => (0.0, 0.0),
+            (InitKind::Gaussian | InitKind::Uniform, _) => (entries, 0.0),
+            // Reflectors are formed into a matrix, or applied to the columns of the core alone.
+            (InitKind::Orthogonal | InitKind::Balanced, Engine::Full) => {
+                (entries / 2.0, 2.0 * entries * n.min(m))
+            }
+            (InitKind::Orthogonal | InitKind::Balanced, _) => (entries / 2.0, 8.0 * entries * core),
+        };
+        seconds += drawn / DRAW_RATE + products / PRODUCT_RATE;
+    }
+    seconds
+}
+
+fn data_seconds(trial: &Trial) -> f64 {
+    let (d_x, d_y) = (
+        trial.problem.inputs_dim as f64,
+        trial.problem.outputs_dim as f64,
+    );
+    let samples = match &trial.problem.task {
+        Task::Factorization { .. } => return 0.0,
+        Task::Completion { .. } => return d_x * d_y / DRAW_RATE,
+        Task::Regression { samples } | Task::Classification { samples } => samples,
+    };
+    let n = samples.train.1.saturating_sub(samples.train.0) as f64;
+    let drawn = match samples.inputs {
+        Inputs::Given(_) => 0.0,
+        Inputs::Orthonormal { .. } | Inputs::Gaussian { .. } => d_x * n,
+    };
+    // A factorization of the inputs, to fold or to whiten them.
+    drawn / DRAW_RATE + 4.0 * d_x * n * d_x.min(n) / DECOMPOSITION_RATE
+}
+
+/// Rows of history: the start, the first step where angles are measured, each `every` steps, the end.
+fn measured_rows(trial: &Trial) -> f64 {
+    let steps = trial.train.steps;
+    let between = steps.checked_div(trial.measure.every).unwrap_or(0);
+    let angles = u64::from(trial.measure.metrics.angles);
+    (between + angles + 2).min(steps.saturating_add(1)) as f64
+}
+
+fn row_seconds(trial: &Trial, plan: &EnginePlan) -> f64 {
+    let Some(core) = plan.core_width else {
+        return dln::flops::full_measure(trial) / DECOMPOSITION_RATE;
+    };
+    let metrics = &trial.measure.metrics;
+    let layers = trial.network.depth() as f64;
+    let decomposed = metrics.spectrum
+        || metrics.angles
+        || metrics.effective_rank
+        || metrics.stable_rank
+        || metrics.nuclear_norm
+        || metrics.alignment;
+    let core = core as f64;
+    let decompositions = if decomposed {
+        30.0 * (layers + 1.0) * core.powi(3)
+    } else {
+        0.0
+    };
+    // Lanczos takes some 40 steps of twice a step's products.
+    let curvature = if metrics.sharpness { 80.0 } else { 0.0 };
+    decompositions / DECOMPOSITION_RATE + (1.0 + curvature) * plan.flops_per_step / PRODUCT_RATE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Arrays, Grid, Spec};
+
+    fn cost(lines: &str) -> Cost {
+        let text = format!("name = \"x\"\n{lines}");
+        let spec = Spec::parse(&text, "x.toml", &[]).expect("a sweep");
+        let grid = Grid::new(spec, Arrays::new()).expect("a grid");
+        grid.cost(0)
+    }
+
+    #[test]
+    fn wide_long_and_measured_trials_cost_more() {
+        let base = "[problem]\ndim = 64\n[train]\nengine = \"full\"\nsteps = 100\n";
+        let seconds = |more: &str| cost(&format!("{base}{more}")).seconds;
+        let plain = seconds("");
+        assert!(seconds("[network]\nwidth = 256\n") > 2.0 * plain);
+        assert!(seconds("[measure]\nevery = 1\nmetrics = [\"spectrum\"]\n") > 2.0 * plain);
+        let long = cost("[problem]\ndim = 64\n[train]\nengine = \"full\"\nsteps = 200\n");
+        let short = cost(base);
+        assert!((long.flops / short.flops - 2.0).abs() < 1e-12);
+        assert!(short.bytes > 64.0 * 64.0 * 8.0);
+    }
+
+    #[test]
+    fn nothing_to_do_costs_a_floor() {
+        let idle = cost("[problem]\ndim = 2\n[train]\nsteps = 0\n");
+        assert_eq!(idle.flops, 0.0);
+        assert!(idle.seconds >= TRIAL_SECONDS && idle.seconds < 1e-3);
+    }
+}

@@ -1,0 +1,180 @@
+//! A condition on one point.
+//!
+//! Arithmetic on integers is exact; every float result is rounded to 15 digits, as the points of axes are, so
+//! that `init.scale + 0.1 == 0.3` means what it says.
+
+use super::expr::{Arithmetic, Comparison, Expr, Node};
+use crate::value::{Value, round_15};
+
+impl Expr {
+    /// Whether the condition holds where `get` gives the value of a key by name: `None` for a key that does not
+    /// apply or is null.
+    pub fn eval(&self, get: &dyn Fn(&str) -> Option<Value>) -> bool {
+        truth(&self.root, get)
+    }
+}
+
+fn truth(node: &Node, get: &dyn Fn(&str) -> Option<Value>) -> bool {
+    match node {
+        Node::Not(inner) => !truth(inner, get),
+        Node::And(parts) => parts.iter().all(|part| truth(part, get)),
+        Node::Or(parts) => parts.iter().any(|part| truth(part, get)),
+        Node::Compare { op, left, right } => {
+            compare(*op, value(left, get).as_ref(), value(right, get).as_ref())
+        }
+        Node::In {
+            item,
+            list,
+            negated,
+        } => contains(value(item, get).as_ref(), list, *negated, get),
+        Node::Literal(_) | Node::Key(_) | Node::Negate(_) | Node::Arithmetic { .. } => {
+            value(node, get) == Some(Value::Bool(true))
+        }
+    }
+}
+
+fn contains(
+    item: Option<&Value>,
+    list: &[Node],
+    negated: bool,
+    get: &dyn Fn(&str) -> Option<Value>,
+) -> bool {
+    let Some(item) = item else {
+        return false;
+    };
+    let found = list
+        .iter()
+        .any(|node| compare(Comparison::Equal, Some(item), value(node, get).as_ref()));
+    found != negated
+}
+
+fn value(node: &Node, get: &dyn Fn(&str) -> Option<Value>) -> Option<Value> {
+    match node {
+        Node::Literal(value) => Some(value.clone()),
+        Node::Key(key) => scalar(get(key.name)),
+        Node::Negate(inner) => negate(value(inner, get)?),
+        Node::Arithmetic { op, left, right } => {
+            arithmetic(*op, &value(left, get)?, &value(right, get)?)
+        }
+        Node::Not(_) | Node::And(_) | Node::Or(_) | Node::Compare { .. } | Node::In { .. } => {
+            Some(Value::Bool(truth(node, get)))
+        }
+    }
+}
+
+/// Lists and tables cannot be compared: they read as null.
+pub(super) fn scalar(value: Option<Value>) -> Option<Value> {
+    value.filter(|value| !matches!(value, Value::List(_) | Value::Table(_)))
+}
+
+/// False if either side is null.
+pub(super) fn compare(op: Comparison, left: Option<&Value>, right: Option<&Value>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => op.holds(left.cmp(right)),
+        _ => false,
+    }
+}
+
+pub(super) fn negate(value: Value) -> Option<Value> {
+    match value {
+        Value::Int(i) => Some(
+            i.checked_neg()
+                .map_or(Value::Float(-(i as f64)), Value::Int),
+        ),
+        other => float(-other.as_float()?),
+    }
+}
+
+/// `None` if a side is no number, the result is none (a division by zero), or it is too large for a float.
+pub(super) fn arithmetic(op: Arithmetic, left: &Value, right: &Value) -> Option<Value> {
+    if let (Value::Int(a), Value::Int(b)) = (left, right) {
+        let exact = match op {
+            Arithmetic::Add => a.checked_add(*b),
+            Arithmetic::Subtract => a.checked_sub(*b),
+            Arithmetic::Multiply => a.checked_mul(*b),
+            Arithmetic::Divide => None,
+            // Rounded down, so that the result has the sign of the divisor.
+            Arithmetic::Remainder => {
+                let rest = a.checked_rem(*b)?;
+                Some(if rest != 0 && (rest < 0) != (*b < 0) {
+                    rest + b
+                } else {
+                    rest
+                })
+            }
+        };
+        if let Some(exact) = exact {
+            return Some(Value::Int(exact));
+        }
+    }
+    let (a, b) = (left.as_float()?, right.as_float()?);
+    float(match op {
+        Arithmetic::Add => a + b,
+        Arithmetic::Subtract => a - b,
+        Arithmetic::Multiply => a * b,
+        Arithmetic::Divide => a / b,
+        Arithmetic::Remainder => a - b * (a / b).floor(),
+    })
+}
+
+fn float(x: f64) -> Option<Value> {
+    x.is_finite().then(|| Value::Float(round_15(x)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: bool) {
+        let get = |name: &str| match name {
+            "network.depth" => Some(Value::Int(4)),
+            "network.width" => Some(Value::Int(5)),
+            "problem.rank" => Some(Value::Int(7)),
+            "init.kind" => Some(Value::text("uniform")),
+            "init.scale" => Some(Value::Float(0.2)),
+            "problem.whiten" => Some(Value::Bool(true)),
+            "problem.singular_values" => Some(Value::List(vec![Value::Int(1)])),
+            _ => None,
+        };
+        let expr = Expr::parse(text).expect(text);
+        assert_eq!(expr.eval(&get), expected, "{text}");
+    }
+
+    #[test]
+    fn comparisons_and_arithmetic() {
+        check("problem.rank <= network.width / 2", false);
+        check("network.depth == 4 and init.kind == 'uniform'", true);
+        check("not (network.depth == 4 and init.kind == 'uniform')", false);
+        check("network.width / 2 == 2.5", true);
+        check("-problem.rank % 4 == 1", true);
+        check("problem.rank % -4 == -1", true);
+        check("7.5 % 2 == 1.5", true);
+        check("1 + 2 * 3 == 7 and (1 + 2) * 3 == 9", true);
+        check("10 - 3 - 2 == 5", true);
+        check("init.scale + 0.1 == 0.3", true);
+        check("init.scale * 10 == 2", true);
+        check("9007199254740993 + 0 == 9007199254740993", true);
+        check("1e-3 * 1000 == 1", true);
+        check("network.depth in [1, 2, 3 + 1]", true);
+        check("init.kind not in ['gaussian', \"uniform\"]", false);
+        check("problem.whiten", true);
+        check("not problem.whiten or network.depth > 3", true);
+        check("problem.whiten == (network.depth == 4)", true);
+        check("network.depth != 4", false);
+    }
+
+    #[test]
+    fn null_compares_false() {
+        check("optimizer.momentum == 0.9", false);
+        check("optimizer.momentum != 0.9", false);
+        check("not (optimizer.momentum == 0.9)", true);
+        check("optimizer.momentum in [0.9]", false);
+        check("optimizer.momentum not in [0.9]", false);
+        check("optimizer.momentum + 1 > 0", false);
+        check("-optimizer.momentum < 0", false);
+        check("1 / (network.depth - 4) > 0", false);
+        check("1 % (network.depth - 4) == 0", false);
+        check("problem.singular_values == 'flat'", false);
+        check("1e308 * 10 > 0", false);
+    }
+}

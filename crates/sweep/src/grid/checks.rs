@@ -1,0 +1,151 @@
+//! Whether every point of a grid makes a trial, without visiting the points.
+//!
+//! Each check of a point is put once to every combination of the axes that it depends on. A combination that
+//! fails is a mistake only if some point that is kept has it: what a filter leaves out may be as wrong as it
+//! likes.
+
+use super::cached::Cached;
+use super::layout::{Layout, Written};
+use super::region::{All, Pinned, Region, Test, Verdict, union};
+use super::search::first;
+use crate::error::SweepError;
+use crate::keys::{Id, keys};
+use crate::point::{CHECKS, Check, ENGINE, Fault};
+use crate::value::Value;
+
+/// Combinations that one check looks at: a fraction of a second. Beyond it only the corners are looked at,
+/// and the rest is found at the trials.
+const MAX_COMBINATIONS: u64 = 100_000;
+
+/// Axes whose ends make the corners: 2^10 of them.
+const MAX_CORNER_AXES: usize = 10;
+
+/// # Errors
+/// The first check that fails at a point that is kept, pointing at the value that it is about.
+pub(super) fn run(layout: &Layout, kept: &[Cached]) -> Result<(), SweepError> {
+    for check in CHECKS.iter().chain([&ENGINE]) {
+        if !is_possible(layout, check) {
+            continue;
+        }
+        let axes = union(check.reads.iter().map(|id| layout.reach(*id)));
+        run_one(layout, kept, check, &axes)?;
+    }
+    Ok(())
+}
+
+/// Whether some point can have one of the names that the check is for.
+fn is_possible(layout: &Layout, check: &Check) -> bool {
+    let Some((id, names)) = check.only else {
+        return true;
+    };
+    let is_one = |value: &Value| value.as_str().is_some_and(|name| names.contains(&name));
+    match layout.written(id) {
+        Written::Fixed(value) => is_one(value),
+        Written::Axis { axis, position } => {
+            let values = &layout.spec.axes[*axis].values[*position];
+            (0..values.len()).any(|j| is_one(&values.get(j)))
+        }
+        Written::Nothing => keys()[id as usize]
+            .fixed_default()
+            .is_some_and(|value| is_one(&value)),
+    }
+}
+
+fn run_one(
+    layout: &Layout,
+    kept: &[Cached],
+    check: &Check,
+    axes: &[usize],
+) -> Result<(), SweepError> {
+    let all = Region::full((0..layout.radix.axes()).map(|axis| layout.radix.len(axis)));
+    let mut slots = Vec::new();
+    let mut result = Ok(());
+    let mut visit = |digits: &[u64]| {
+        layout.slots_into(digits, &mut slots);
+        let lookup = crate::keys::Lookup::new(&slots);
+        if let Err(fault) = (check.test)(&lookup, &layout.arrays)
+            && let Some(digits) = kept_point(layout, kept, axes, digits)
+        {
+            result = Err(placed(layout, fault, &digits));
+        }
+        result.is_ok()
+    };
+    if all.points(axes) <= MAX_COMBINATIONS {
+        all.each(axes, &mut visit);
+    } else {
+        each_corner(layout, axes, &mut visit);
+    }
+    result
+}
+
+/// Visits the combinations of first and last digits.
+fn each_corner(layout: &Layout, axes: &[usize], visit: &mut dyn FnMut(&[u64]) -> bool) {
+    let long: Vec<usize> = axes
+        .iter()
+        .copied()
+        .filter(|&axis| layout.radix.len(axis) > 1)
+        .take(MAX_CORNER_AXES)
+        .collect();
+    let mut digits = vec![0; layout.radix.axes()];
+    for corner in 0..1_u32 << long.len() {
+        for (bit, &axis) in long.iter().enumerate() {
+            let at_end = (corner >> bit) & 1 == 1;
+            digits[axis] = if at_end {
+                layout.radix.len(axis) - 1
+            } else {
+                0
+            };
+        }
+        if !visit(&digits) {
+            return;
+        }
+    }
+}
+
+/// The digits of the first kept point with these digits of `axes`.
+fn kept_point(
+    layout: &Layout,
+    kept: &[Cached],
+    axes: &[usize],
+    digits: &[u64],
+) -> Option<Vec<u64>> {
+    let pinned = Pinned { axes, digits };
+    let mut parts: Vec<&dyn Test> = vec![&pinned];
+    parts.extend(kept.iter().map(|test| test as &dyn Test));
+    let all = All::new(parts);
+    let mut region = Region::full((0..layout.radix.axes()).map(|axis| layout.radix.len(axis)));
+    for &axis in axes {
+        region.pin(axis, digits[axis]);
+    }
+    if all.verdict(&region) == Verdict::Fails {
+        return None;
+    }
+    let index = first(&layout.radix, &all, 0, u64::MAX)?;
+    Some(layout.radix.digits(index))
+}
+
+/// The fault at the first of its keys that is written: at its value of the point, where it is swept.
+fn placed(layout: &Layout, fault: Fault, digits: &[u64]) -> SweepError {
+    let source = &layout.spec.source;
+    let found = fault.about.iter().find_map(|&id| {
+        let name = keys()[id as usize].name;
+        match layout.written(id) {
+            Written::Axis { axis, .. } => {
+                let place = source.value_place(name, digits[*axis])?;
+                Some((place, Some(format!("in axis `{name}`"))))
+            }
+            Written::Fixed(_) => Some((source.place(name)?, None)),
+            Written::Nothing => leaf_place(layout, id).map(|place| (place, None)),
+        }
+    });
+    let (place, label) = found.map_or((None, None), |(place, label)| (Some(place), label));
+    fault.placed(place, label)
+}
+
+/// Where a table is given a value through one of its leaves.
+fn leaf_place(layout: &Layout, id: Id) -> Option<crate::error::Place> {
+    let leaves = keys()[id as usize].leaves();
+    leaves
+        .iter()
+        .find_map(|leaf| layout.spec.source.place(leaf.name))
+}

@@ -1,0 +1,290 @@
+//! Predicted cost over a grid: of one point, of a run of points, of all.
+//!
+//! Cost depends on some axes alone. It is computed once for each combination of those and remembered where
+//! there are not too many.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use super::count::count;
+use super::layout::{Layout, Written};
+use super::model::Grid;
+use super::radix::Radix;
+use super::region::{All, Pinned, Region, Test, union};
+use super::search::first;
+use crate::cost::Cost;
+use crate::keys::keys;
+use crate::point::trial;
+
+/// Costs kept, of 32 bytes each.
+const MAX_KEPT: u64 = 1 << 16;
+
+/// Combinations that are gone through to add up a grid: a fraction of a second.
+const MAX_COMBINATIONS: u64 = 20_000;
+
+/// Points that stand for all where there are more combinations.
+const SAMPLES: u64 = 4096;
+
+/// Trials of one grid that one engine would serve for one reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EngineGroup {
+    /// `full`, `reduced` or `factored`.
+    pub engine: &'static str,
+    /// Upper bound of the widest hidden core; the inner width of the factored engine.
+    pub core_width: Option<u64>,
+    /// Why this engine, for people.
+    pub reason: String,
+    pub trials: u64,
+    pub cost: Cost,
+    /// The index of one of them.
+    pub example: u64,
+}
+
+/// All kept points of a grid, added up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Survey {
+    pub total: Cost,
+    /// The most trials first.
+    pub groups: Vec<EngineGroup>,
+    /// Every combination was looked at; else a sample of them stands for the rest.
+    pub exact: bool,
+}
+
+/// What a grid remembers about costs.
+#[derive(Debug)]
+pub(crate) struct Costs {
+    /// The axes that cost depends on, ascending.
+    axes: Vec<usize>,
+    /// Over those axes alone.
+    strides: Vec<u64>,
+    /// How many combinations they have.
+    combinations: u64,
+    /// One a combination; empty if there are too many.
+    kept: Vec<OnceLock<Cost>>,
+    survey: OnceLock<Survey>,
+}
+
+impl Costs {
+    pub(super) fn new(layout: &Layout) -> Costs {
+        let of_keys = keys()
+            .iter()
+            .filter(|key| key.costs)
+            .map(|key| layout.reach(key.id));
+        let axes = union(of_keys);
+        let own = Radix::new(axes.iter().map(|&axis| layout.radix.len(axis)).collect());
+        let combinations = own.as_ref().map_or(u64::MAX, Radix::size);
+        let kept = if combinations <= MAX_KEPT {
+            combinations
+        } else {
+            0
+        };
+        Costs {
+            strides: (0..axes.len())
+                .map(|at| own.as_ref().map_or(0, |own| own.stride(at)))
+                .collect(),
+            axes,
+            combinations,
+            kept: (0..kept).map(|_| OnceLock::new()).collect(),
+            survey: OnceLock::new(),
+        }
+    }
+
+    fn cell(&self, radix: &Radix, index: u64) -> Option<&OnceLock<Cost>> {
+        let pairs = self.axes.iter().zip(&self.strides);
+        let number: u64 = pairs
+            .map(|(&axis, stride)| radix.digit(index, axis) * stride)
+            .sum();
+        self.kept.get(usize::try_from(number).ok()?)
+    }
+}
+
+impl Grid {
+    /// Predicted cost of the trial at `index`, kept or not; next to nothing where it would be refused.
+    pub fn cost(&self, index: u64) -> Cost {
+        let layout = self.layout();
+        if index >= self.product_size() {
+            return self
+                .trial(index)
+                .map_or_else(|_| Cost::refused(), |trial| Cost::of(&trial));
+        }
+        let cell = self.costs().cell(&layout.radix, index);
+        if let Some(cost) = cell.and_then(OnceLock::get) {
+            return *cost;
+        }
+        match self.product_trial(index) {
+            Some(trial) => {
+                let cost = Cost::of(&trial);
+                if let Some(cell) = cell {
+                    // Another thread may have been first, with the same answer.
+                    let _ = cell.set(cost);
+                }
+                cost
+            }
+            // Not kept: another point with the same shapes may be sound.
+            None => Cost::refused(),
+        }
+    }
+
+    /// End of a run of indices from `index` on whose predicted costs are the same.
+    pub fn constant_run(&self, index: u64) -> u64 {
+        let product = self.product_size();
+        if index >= product {
+            return index + 1;
+        }
+        match self.costs().axes.last() {
+            Some(&axis) => {
+                let stride = self.layout().radix.stride(axis);
+                (index / stride + 1) * stride
+            }
+            None => product,
+        }
+    }
+
+    /// Predicted cost of all kept points. Its `bytes` are those of the largest trial.
+    pub fn total_cost(&self) -> Cost {
+        self.survey().total
+    }
+
+    /// All kept points added up, and which engines serve them.
+    pub fn survey(&self) -> &Survey {
+        self.costs().survey.get_or_init(|| {
+            let mut tally = Tally::default();
+            let exact = self.costs().combinations <= MAX_COMBINATIONS;
+            if exact {
+                self.add_combinations(&mut tally);
+            } else {
+                self.add_samples(&mut tally);
+            }
+            for index in self.product_size()..self.size() {
+                self.add(&mut tally, index, 1);
+            }
+            tally.survey(exact)
+        })
+    }
+
+    /// Adds the kept points of every combination of the axes that cost depends on, one of them standing for
+    /// all.
+    fn add_combinations(&self, tally: &mut Tally) {
+        let layout = self.layout();
+        let radix = &layout.radix;
+        let axes: &[usize] = &self.costs().axes;
+        let tests = self.tests();
+        let all = Region::full((0..radix.axes()).map(|axis| radix.len(axis)));
+        let mut region = all.clone();
+        all.each(axes, &mut |digits| {
+            for &axis in axes {
+                region.pin(axis, digits[axis]);
+            }
+            let trials = count(&region, radix.axes(), &tests);
+            let pinned = Pinned { axes, digits };
+            let mut parts: Vec<&dyn Test> = vec![&pinned];
+            parts.extend(&tests);
+            // The corner is the first point of the combination.
+            let corner = radix.index(digits);
+            if trials > 0
+                && let Some(index) = first(radix, &All::new(parts), corner, u64::MAX)
+            {
+                self.add(tally, index, trials);
+            }
+            true
+        });
+    }
+
+    /// Adds points spread evenly over the product, each standing for its share of the kept ones.
+    fn add_samples(&self, tally: &mut Tally) {
+        /// Steps of the golden ratio fall in no rhythm with the strides of axes.
+        const GOLDEN: f64 = 0.618_033_988_749_894_9;
+        let product = self.product_size();
+        let count = self.product_count();
+        if count == 0 {
+            return;
+        }
+        let samples = SAMPLES.min(count);
+        for sample in 0..samples {
+            let share = (sample as f64 + 0.5) * GOLDEN;
+            let from = (share.fract() * product as f64) as u64;
+            let index = self
+                .next_kept(from, product)
+                .or_else(|| self.next_kept(0, product));
+            // The shares add up to the count.
+            let upto = |k: u64| (u128::from(k) * u128::from(count) / u128::from(samples)) as u64;
+            if let Some(index) = index {
+                self.add(tally, index, upto(sample + 1) - upto(sample));
+            }
+        }
+    }
+
+    fn add(&self, tally: &mut Tally, index: u64, trials: u64) {
+        let Ok(trial) = self.trial(index) else {
+            tally.refused(index, trials);
+            return;
+        };
+        let plan = dln::plan(&trial);
+        let cost = Cost::of_plan(&trial, &plan).times(trials);
+        let key = (plan.engine.name(), plan.core_width, plan.reason);
+        tally.add(key, index, trials, cost);
+    }
+
+    /// The trial at an index of the product, if it makes one.
+    fn product_trial(&self, index: u64) -> Option<dln::Trial> {
+        let layout = self.layout();
+        let mut slots = Vec::new();
+        layout.slots_into(&layout.radix.digits(index), &mut slots);
+        trial(&slots, &layout.arrays).ok()
+    }
+
+    /// Names of the swept keys that predicted cost depends on.
+    pub fn cost_keys(&self) -> Vec<&'static str> {
+        let layout = self.layout();
+        keys()
+            .iter()
+            .filter(|key| match layout.written(key.id) {
+                Written::Axis { axis, .. } => self.costs().axes.contains(axis),
+                Written::Nothing | Written::Fixed(_) => false,
+            })
+            .map(|key| key.name)
+            .collect()
+    }
+}
+
+type GroupKey = (&'static str, Option<u64>, String);
+
+#[derive(Default)]
+struct Tally {
+    groups: BTreeMap<GroupKey, EngineGroup>,
+}
+
+impl Tally {
+    fn add(&mut self, key: GroupKey, example: u64, trials: u64, cost: Cost) {
+        let (engine, core_width, reason) = key.clone();
+        let group = self.groups.entry(key).or_insert_with(|| EngineGroup {
+            engine,
+            core_width,
+            reason,
+            trials: 0,
+            cost: Cost::default(),
+            example,
+        });
+        group.trials += trials;
+        group.cost = group.cost.and(cost);
+    }
+
+    fn refused(&mut self, example: u64, trials: u64) {
+        let reason = "the trial will be refused: its parameters contradict each other".to_owned();
+        let key = (dln::Engine::Full.name(), None, reason);
+        self.add(key, example, trials, Cost::refused().times(trials));
+    }
+
+    fn survey(self, exact: bool) -> Survey {
+        let mut groups: Vec<EngineGroup> = self.groups.into_values().collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.trials));
+        let total = groups
+            .iter()
+            .fold(Cost::default(), |total, group| total.and(group.cost));
+        Survey {
+            total,
+            groups,
+            exact,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The grid of a sweep: from an index to its point and back, which points are kept, how many, and at what
+//! cost.
+//!
+//! Nothing here walks over points: a grid of 10^9 costs what its axes and filters cost. What a single point
+//! means is in `crate::point`, how a folder's numbers grow in `crate::growth`.
+
+mod cached;
+mod canonical;
+mod checks;
+mod conditions;
+mod costs;
+mod count;
+mod find;
+mod includes;
+mod known;
+mod layout;
+mod model;
+mod radix;
+mod region;
+mod search;
+mod summary;
+mod templates;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use cached::Cached;
+pub(crate) use conditions::tests as filter_tests;
+pub use costs::{EngineGroup, Survey};
+pub(crate) use count::count_all;
+pub(crate) use find::find_plain;
+pub(crate) use known::is_plain;
+pub(crate) use layout::{Layout, Written, reads};
+pub use model::Grid;
+pub(crate) use region::{All, Not, Region, Test, Verdict};
+pub(crate) use search::first;
+pub use summary::AxisSummary;

@@ -1,0 +1,324 @@
+//! The numbers of a run folder: generations of a growing sweep, one after the other.
+//!
+//! A point's number is its generation's base plus its index in that generation's grid. Points that the
+//! generation before holds keep their old number; their new index is a gap. Every generation contains the
+//! ones before it, so one look back is enough.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::difference;
+use super::older::Older;
+use crate::cost::Cost;
+use crate::error::{Mistake, SweepError};
+use crate::grid::{All, Grid, Not, Test, first};
+use crate::point::{Point, TrialId};
+use crate::value::Value;
+
+/// Numbers looked at one by one before a search.
+const NEAR: u64 = 32;
+
+/// One accepted spec of a folder.
+#[derive(Clone, Debug)]
+pub struct Generation {
+    /// The number of its index 0.
+    pub base: u64,
+    pub grid: Arc<Grid>,
+}
+
+/// What growing a folder did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// The folder has every point already; nothing has changed.
+    Same,
+    /// A generation was added.
+    Grown,
+}
+
+/// The numbering of a run folder. Numbers are never reused; gaps cost nothing.
+pub struct Folder {
+    generations: Vec<Generation>,
+    /// One a generation; `None` for the first.
+    older: Vec<Option<Older>>,
+}
+
+impl fmt::Debug for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.generations).finish()
+    }
+}
+
+impl Folder {
+    pub fn new(first: Arc<Grid>) -> Folder {
+        Folder {
+            generations: vec![Generation {
+                base: 0,
+                grid: first,
+            }],
+            older: vec![None],
+        }
+    }
+
+    /// Adds a generation, if `grid` has points that the folder lacks.
+    ///
+    /// # Errors
+    /// A grid that lacks a point of the newest generation, naming the first key that differs; more than 2^64
+    /// numbers. The folder is unchanged then.
+    pub fn grow(&mut self, grid: Arc<Grid>) -> Result<Growth, SweepError> {
+        let newest = self.newest();
+        if grid.hash() == newest.hash() {
+            return Ok(Growth::Same);
+        }
+        let Some(older) = Older::between(newest, &grid) else {
+            return Err(difference::error(newest, &grid));
+        };
+        if grid.count() == newest.count() {
+            return Ok(Growth::Same);
+        }
+        let base = self.end();
+        if base.checked_add(grid.size()).is_none() {
+            return Err(Mistake::GridTooLarge.into());
+        }
+        self.generations.push(Generation { base, grid });
+        self.older.push(Some(older));
+        Ok(Growth::Grown)
+    }
+
+    /// One past the largest number.
+    pub fn end(&self) -> u64 {
+        let last = &self.generations[self.generations.len() - 1];
+        last.base + last.grid.size()
+    }
+
+    /// Number of points, each counted once: those of the newest grid, which contains all others.
+    pub fn count(&self) -> u64 {
+        self.newest().count()
+    }
+
+    /// Whether `number` is a trial of the folder.
+    pub fn kept(&self, number: u64) -> bool {
+        self.generation_of(number)
+            .is_some_and(|generation| self.part(generation).kept(number))
+    }
+
+    /// The first kept number in `from..end`.
+    pub fn next_kept(&self, from: u64, end: u64) -> Option<u64> {
+        let mut from = from;
+        while from < end {
+            let part = self.part(self.generation_of(from)?);
+            if let Some(number) = part.next(from, end) {
+                return Some(number);
+            }
+            from = part.end();
+        }
+        None
+    }
+
+    /// The first run of kept numbers in `from..end`, cut to `max_len` numbers (at least one). A run need not
+    /// be maximal: it ends where a generation ends.
+    pub fn kept_run(&self, from: u64, end: u64, max_len: u64) -> Option<Range<u64>> {
+        let start = self.next_kept(from, end)?;
+        let part = self.part(self.generation_of(start)?);
+        let cap = start
+            .saturating_add(max_len.max(1))
+            .min(end)
+            .min(part.end());
+        Some(start..part.run_end(start, cap))
+    }
+
+    /// The grid that a number belongs to, and its index there; `None` from [`Folder::end`] on.
+    pub fn grid_of(&self, number: u64) -> Option<(&Arc<Grid>, u64)> {
+        let generation = &self.generations[self.generation_of(number)?];
+        Some((&generation.grid, number - generation.base))
+    }
+
+    /// Position of a number's generation in [`Folder::generations`].
+    pub fn generation_of(&self, number: u64) -> Option<usize> {
+        if number >= self.end() {
+            return None;
+        }
+        let after = self
+            .generations
+            .partition_point(|generation| generation.base <= number);
+        after.checked_sub(1)
+    }
+
+    /// In order of their bases.
+    pub fn generations(&self) -> &[Generation] {
+        &self.generations
+    }
+
+    /// The newest grid, which holds every point of the folder.
+    pub fn newest(&self) -> &Arc<Grid> {
+        &self.generations[self.generations.len() - 1].grid
+    }
+
+    /// The point of a number.
+    ///
+    /// # Errors
+    /// A number that is not below [`Folder::end`].
+    pub fn point(&self, number: u64) -> Result<Point, SweepError> {
+        let (grid, index) = self.place(number)?;
+        grid.point(index)
+    }
+
+    /// As [`Grid::resolve_into`].
+    ///
+    /// # Errors
+    /// As [`Folder::point`].
+    pub fn resolve_into(
+        &self,
+        number: u64,
+        values: &mut Vec<Option<Value>>,
+    ) -> Result<(), SweepError> {
+        let (grid, index) = self.place(number)?;
+        grid.resolve_into(index, values)
+    }
+
+    /// The identity of a number's point.
+    ///
+    /// # Errors
+    /// As [`Folder::point`].
+    pub fn id_of(&self, number: u64) -> Result<TrialId, SweepError> {
+        let (grid, index) = self.place(number)?;
+        grid.id_of(index)
+    }
+
+    /// The experiment of a number, ready to run.
+    ///
+    /// # Errors
+    /// As [`Grid::trial`].
+    pub fn trial(&self, number: u64) -> Result<dln::Trial, SweepError> {
+        let (grid, index) = self.place(number)?;
+        grid.trial(index)
+    }
+
+    /// The number of a point; `None` if the folder does not hold it.
+    pub fn locate(&self, point: &Point) -> Option<u64> {
+        // The first generation that has it numbered it.
+        self.generations.iter().find_map(|generation| {
+            let index = generation.grid.locate(point)?;
+            Some(generation.base + index)
+        })
+    }
+
+    /// Predicted cost of a trial; nothing from [`Folder::end`] on.
+    pub fn cost(&self, number: u64) -> Cost {
+        self.grid_of(number)
+            .map_or_else(Cost::default, |(grid, index)| grid.cost(index))
+    }
+
+    /// End of a run of numbers from `number` on whose predicted costs are the same.
+    pub fn constant_run(&self, number: u64) -> u64 {
+        match self.grid_of(number) {
+            Some((grid, index)) => number - index + grid.constant_run(index),
+            None => number.saturating_add(1),
+        }
+    }
+
+    fn place(&self, number: u64) -> Result<(&Arc<Grid>, u64), SweepError> {
+        self.grid_of(number).ok_or_else(|| {
+            Mistake::IndexOutside {
+                index: number,
+                size: self.end(),
+            }
+            .into()
+        })
+    }
+
+    fn part(&self, generation: usize) -> Part<'_> {
+        Part {
+            base: self.generations[generation].base,
+            grid: &self.generations[generation].grid,
+            older: self.older[generation].as_ref(),
+        }
+    }
+}
+
+/// One generation's numbers.
+struct Part<'a> {
+    base: u64,
+    grid: &'a Grid,
+    older: Option<&'a Older>,
+}
+
+impl Part<'_> {
+    fn end(&self) -> u64 {
+        self.base + self.grid.size()
+    }
+
+    fn kept(&self, number: u64) -> bool {
+        let index = number - self.base;
+        self.grid.kept(index) && !self.is_held(index)
+    }
+
+    /// Whether the generation before holds the kept point at `index`.
+    fn is_held(&self, index: u64) -> bool {
+        let Some(older) = self.older else {
+            return false;
+        };
+        let radix = &self.grid.layout().radix;
+        if index >= radix.size() {
+            let included = usize::try_from(index - radix.size()).ok();
+            return included.is_some_and(|i| older.includes.get(i) == Some(&true));
+        }
+        older.extra.contains(&index) || older.tests.iter().all(|test| test.holds_at(radix, index))
+    }
+
+    /// The first kept number in `from..end`, all of this generation.
+    fn next(&self, from: u64, end: u64) -> Option<u64> {
+        let end = end.min(self.end());
+        let near = from.saturating_add(NEAR).min(end);
+        if let Some(number) = (from..near).find(|&number| self.kept(number)) {
+            return Some(number);
+        }
+        let product_end = self.base + self.grid.product_size();
+        let mut from = near;
+        while from < end.min(product_end) {
+            // Every point that an older generation includes is a gap that the tests do not see.
+            match self.search(true, from, end.min(product_end)) {
+                Some(number) if self.kept(number) => return Some(number),
+                Some(number) => from = number + 1,
+                None => break,
+            }
+        }
+        (near.max(product_end)..end).find(|&number| self.kept(number))
+    }
+
+    /// The end of the run of kept numbers that begins at `start`, at most `cap`, which is within this
+    /// generation.
+    fn run_end(&self, start: u64, cap: u64) -> u64 {
+        let near = start.saturating_add(NEAR).min(cap);
+        if let Some(gap) = (start..near).find(|&number| !self.kept(number)) {
+            return gap;
+        }
+        let product_end = (self.base + self.grid.product_size()).min(cap);
+        if near >= product_end {
+            return (near..cap)
+                .find(|&number| !self.kept(number))
+                .unwrap_or(cap);
+        }
+        let gap = self.search(false, near, product_end).unwrap_or(product_end);
+        let extra = self.older.and_then(|older| {
+            let index = older.extra.range(near - self.base..).next()?;
+            Some(self.base + index)
+        });
+        gap.min(extra.unwrap_or(gap))
+    }
+
+    /// The first number of the product in `from..end` at which the tests say `kept`.
+    fn search(&self, kept: bool, from: u64, end: u64) -> Option<u64> {
+        let held = self
+            .older
+            .map(|older| All::new(older.tests.iter().map(|test| test as &dyn Test).collect()));
+        let fresh = held.as_ref().map(|held| Not(held));
+        let mut parts = self.grid.tests();
+        parts.extend(fresh.as_ref().map(|fresh| fresh as &dyn Test));
+        let all = All::new(parts);
+        let gaps = Not(&all);
+        let test: &dyn Test = if kept { &all } else { &gaps };
+        let radix = &self.grid.layout().radix;
+        first(radix, test, from - self.base, end - self.base).map(|index| self.base + index)
+    }
+}

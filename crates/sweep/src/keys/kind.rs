@@ -1,0 +1,272 @@
+//! What the registry says about a key: its type, bounds, default and column.
+//!
+//! Plain data. The entries are in `registry`, the checks in `check`, the defaults in `defaults`.
+
+use super::{Id, Lookup};
+use crate::value::Value;
+
+/// One leaf of the experiment, or one leaf of a leaf that is a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    pub id: Id,
+    /// Dotted name, such as `network.depth`.
+    pub name: &'static str,
+    /// Column of the trials table: the name with `.` as `_`.
+    pub column: &'static str,
+    pub column_type: ColumnType,
+    /// The second column of a key that takes a number or a list: canonical JSON of the list, null for a number
+    /// (as the first column is null for a list).
+    pub list_column: Option<&'static str>,
+    /// One sentence for `plan --defaults`.
+    pub doc: &'static str,
+    pub default: Preset,
+    pub kind: KeyKind,
+    /// For a leaf of a table: the key of that table. What is set here is put into the parent's value, and a
+    /// point's value here is read from it.
+    pub parent: Option<Id>,
+    /// Every key that decides whether this one applies, the deciders of the deciders included. All of them stand
+    /// before this key in [`super::keys`].
+    pub controls: &'static [Id],
+    /// Whether the key applies, given the settled values of the keys before it.
+    pub applies: fn(&Lookup<'_>) -> bool,
+    /// The predicted cost of a trial depends on it.
+    pub costs: bool,
+    /// May stand in `[axes]`, `[[zip]]`, `include` and `exclude`.
+    pub sweepable: bool,
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Key {}
+
+impl Key {
+    /// Section of the file that holds the key ("problem"), empty at the top level.
+    pub fn section(&self) -> &'static str {
+        self.name.split_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// Name within its section ("inputs.noise").
+    pub fn name_in_section(&self) -> &'static str {
+        self.name
+            .split_once('.')
+            .map_or(self.name, |(_, rest)| rest)
+    }
+
+    /// Name within the parent's table ("noise"), for a leaf of a table.
+    pub fn field(&self) -> &'static str {
+        self.name.rsplit('.').next().unwrap_or(self.name)
+    }
+
+    /// The keys of the leaves of this key's table, where it has any.
+    pub fn leaves(&self) -> &'static [Key] {
+        let after = &super::keys()[self.id as usize + 1..];
+        let count = after
+            .iter()
+            .take_while(|key| key.parent == Some(self.id))
+            .count();
+        &after[..count]
+    }
+
+    /// The default if it is the same in every trial.
+    pub fn fixed_default(&self) -> Option<Value> {
+        match self.default {
+            Preset::None | Preset::Derived(_) => None,
+            Preset::Int(i) => Some(Value::Int(i)),
+            Preset::Float(x) => Some(Value::Float(x)),
+            Preset::Bool(b) => Some(Value::Bool(b)),
+            Preset::Name(name) => Some(Value::text(name)),
+            Preset::Names(names) => Some(Value::List(
+                names.iter().map(|name| Value::text(*name)).collect(),
+            )),
+        }
+    }
+}
+
+/// Type of a column; it never depends on the values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    /// i64
+    Int,
+    /// f64
+    Float,
+    Str,
+    Bool,
+}
+
+/// A key's default.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Preset {
+    /// Null unless set.
+    None,
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    Name(&'static str),
+    Names(&'static [&'static str]),
+    /// Depends on other keys or on files; the words say how.
+    Derived(&'static str),
+}
+
+/// Which values a key takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum KeyKind {
+    /// Both ends included.
+    Int {
+        min: i64,
+        max: i64,
+    },
+    Float(Bounds),
+    Bool,
+    Name(&'static [&'static str]),
+    /// A number, or a list of them.
+    IntOrList {
+        min: i64,
+        max: i64,
+    },
+    FloatOrList(Bounds),
+    /// A set of names, kept in the order given here.
+    NameList(&'static [&'static str]),
+    /// `problem.singular_values`: a name, `{ geometric = ratio }`, or a list of numbers.
+    Spectrum,
+    Table(Schema),
+}
+
+/// Bounds of a float; every float is finite besides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    pub min: f64,
+    pub max: f64,
+    /// `min` itself is not allowed.
+    pub above: bool,
+    /// `max` itself is not allowed.
+    pub below: bool,
+}
+
+impl Bounds {
+    pub const POSITIVE: Bounds = Bounds {
+        min: 0.0,
+        max: f64::INFINITY,
+        above: true,
+        below: false,
+    };
+    pub const NOT_NEGATIVE: Bounds = Bounds {
+        min: 0.0,
+        max: f64::INFINITY,
+        above: false,
+        below: false,
+    };
+    /// `(0, 1]`
+    pub const SHARE: Bounds = Bounds {
+        min: 0.0,
+        max: 1.0,
+        above: true,
+        below: false,
+    };
+    /// `[0, 1)`
+    pub const BELOW_ONE: Bounds = Bounds {
+        min: 0.0,
+        max: 1.0,
+        above: false,
+        below: true,
+    };
+    pub const AT_LEAST_ONE: Bounds = Bounds {
+        min: 1.0,
+        max: f64::INFINITY,
+        above: false,
+        below: false,
+    };
+    pub const ANY: Bounds = Bounds {
+        min: f64::NEG_INFINITY,
+        max: f64::INFINITY,
+        above: false,
+        below: false,
+    };
+
+    /// Whether `x` is finite and within.
+    pub fn hold(&self, x: f64) -> bool {
+        let low = if self.above {
+            x > self.min
+        } else {
+            x >= self.min
+        };
+        let high = if self.below {
+            x < self.max
+        } else {
+            x <= self.max
+        };
+        x.is_finite() && low && high
+    }
+
+    /// Words after "a number": " above 0 and at most 1".
+    pub fn words(&self) -> String {
+        let low = self.min.is_finite().then(|| {
+            let word = if self.above { "above" } else { "at least" };
+            format!("{word} {}", self.min)
+        });
+        let high = self.max.is_finite().then(|| {
+            let word = if self.below { "below" } else { "at most" };
+            format!("{word} {}", self.max)
+        });
+        match (low, high) {
+            (Some(low), Some(high)) => format!(" {low} and {high}"),
+            (Some(one), None) | (None, Some(one)) => format!(" {one}"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// The tables that a key can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// `problem.inputs`: drawn, or a file with a sample a row.
+    Inputs,
+    /// `problem.targets`: a file with a sample a row.
+    Samples,
+    /// `problem.labels`: the same without a scale.
+    Labels,
+    /// `problem.target`, `problem.mask`: a file with a matrix as stored.
+    Matrix,
+    /// `problem.samples`, `problem.test`: `{ range = [a, b] }`.
+    Span,
+    /// `init.weights`: a file with a matrix a layer.
+    Weights,
+    /// `train.stop`
+    Stop,
+}
+
+/// One field of a table.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Field {
+    pub name: &'static str,
+    pub kind: FieldKind,
+    /// Belongs to a file; every other field of the same table to a draw. The two exclude each other.
+    pub of_file: bool,
+    /// A table with a field of the same side must hold it.
+    pub required: bool,
+}
+
+/// Which values a field takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FieldKind {
+    Int {
+        min: i64,
+        max: i64,
+    },
+    Float(Bounds),
+    /// Left out of the canonical form when false.
+    Flag,
+    Name(&'static [&'static str]),
+    /// File or array name.
+    Text,
+    TextList,
+    /// `"a..b"`
+    Columns,
+    /// Left out of the canonical form when 1.
+    Scale,
+    /// `[a, b]`, half open, not empty.
+    Range,
+}

@@ -1,0 +1,335 @@
+//! The entries of `problem.*`: what is fitted, drawn or read from files.
+
+use super::apply;
+use super::kind::{Bounds, ColumnType, Key, KeyKind, Preset, Schema};
+use super::registry::{Id, MAX_COUNT, MAX_DIM, PLAIN};
+
+const PROBLEM_KINDS: &[&str] = &[
+    "factorization",
+    "regression",
+    "classification",
+    "completion",
+];
+
+pub(super) const INPUT_DRAWS: &[&str] = &["orthonormal", "gaussian"];
+
+pub(super) const ENTRIES: &[Key] = &[
+    Key {
+        id: Id::ProblemKind,
+        name: "problem.kind",
+        column: "problem_kind",
+        column_type: ColumnType::Str,
+        doc: "factorization | regression | classification | completion",
+        default: Preset::Name("factorization"),
+        kind: KeyKind::Name(PROBLEM_KINDS),
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemTarget,
+        name: "problem.target",
+        column: "problem_target",
+        column_type: ColumnType::Str,
+        doc: "factorization, completion: the matrix to fit, output x input, from a file instead of a draw: { file = \"m.npz\", array = \"target\" }",
+        kind: KeyKind::Table(Schema::Matrix),
+        controls: apply::TARGET,
+        applies: apply::target,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemMask,
+        name: "problem.mask",
+        column: "problem_mask",
+        column_type: ColumnType::Str,
+        doc: "completion: which entries are seen (those that are not zero), from a file instead of a draw",
+        kind: KeyKind::Table(Schema::Matrix),
+        controls: apply::MASK,
+        applies: apply::mask,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemLabels,
+        name: "problem.labels",
+        column: "problem_labels",
+        column_type: ColumnType::Str,
+        doc: "classification: labels from a file, integers or strings: { file = \"digits.csv.gz\", columns = \"64..65\" }",
+        kind: KeyKind::Table(Schema::Labels),
+        controls: apply::LABELS,
+        applies: apply::labels,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemTargets,
+        name: "problem.targets",
+        column: "problem_targets",
+        column_type: ColumnType::Str,
+        doc: "regression: targets from a file, a sample a row",
+        kind: KeyKind::Table(Schema::Samples),
+        controls: apply::TARGETS,
+        applies: apply::targets,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemClasses,
+        name: "problem.classes",
+        column: "problem_classes",
+        doc: "classification without labels from a file: the number of classes; regression: set it to fit one-hot classes instead of a drawn teacher",
+        default: Preset::Derived("5 for classification; unset for regression"),
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_DIM,
+        },
+        controls: apply::CLASSES,
+        applies: apply::classes,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemSamplesPerClass,
+        name: "problem.samples_per_class",
+        column: "problem_samples_per_class",
+        doc: "samples of each drawn class",
+        default: Preset::Int(10),
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_COUNT,
+        },
+        controls: apply::SAMPLES_PER_CLASS,
+        applies: apply::samples_per_class,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemInputs,
+        name: "problem.inputs",
+        column: "problem_inputs",
+        column_type: ColumnType::Str,
+        doc: "regression, classification: drawn, { draw = \"orthonormal\" } or \"gaussian\" with noise, rank, condition and (for a drawn teacher) count; or { file = \"x.npy\" } with array, columns, scale, transpose, header",
+        default: Preset::Derived("{ draw = \"orthonormal\" }"),
+        kind: KeyKind::Table(Schema::Inputs),
+        controls: apply::INPUTS,
+        applies: apply::inputs,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemInputsDraw,
+        name: "problem.inputs.draw",
+        column: "problem_inputs_draw",
+        column_type: ColumnType::Str,
+        doc: "orthonormal | gaussian",
+        default: Preset::Name("orthonormal"),
+        kind: KeyKind::Name(INPUT_DRAWS),
+        parent: Some(Id::ProblemInputs),
+        controls: apply::INPUTS_DRAWN,
+        applies: apply::inputs_drawn,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemInputsNoise,
+        name: "problem.inputs.noise",
+        column: "problem_inputs_noise",
+        column_type: ColumnType::Float,
+        doc: "standard deviation of normal noise added to drawn inputs",
+        default: Preset::Float(0.0),
+        kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        parent: Some(Id::ProblemInputs),
+        controls: apply::INPUTS_DRAWN,
+        applies: apply::inputs_drawn,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemInputsRank,
+        name: "problem.inputs.rank",
+        column: "problem_inputs_rank",
+        doc: "gaussian inputs: rank before noise; full unless set",
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_DIM,
+        },
+        parent: Some(Id::ProblemInputs),
+        controls: apply::INPUTS_GAUSSIAN,
+        applies: apply::inputs_gaussian,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemInputsCondition,
+        name: "problem.inputs.condition",
+        column: "problem_inputs_condition",
+        column_type: ColumnType::Float,
+        doc: "gaussian inputs: largest over smallest singular value, log-spaced between; as drawn unless set",
+        kind: KeyKind::Float(Bounds::AT_LEAST_ONE),
+        parent: Some(Id::ProblemInputs),
+        controls: apply::INPUTS_GAUSSIAN,
+        applies: apply::inputs_gaussian,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemInputsCount,
+        name: "problem.inputs.count",
+        column: "problem_inputs_count",
+        doc: "regression on a drawn teacher: number of drawn samples",
+        default: Preset::Int(100),
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_COUNT,
+        },
+        parent: Some(Id::ProblemInputs),
+        controls: apply::INPUTS_COUNT,
+        applies: apply::inputs_count,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemInputsDim,
+        name: "problem.inputs_dim",
+        column: "problem_inputs_dim",
+        doc: "d_x, where it differs from `problem.dim`",
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_DIM,
+        },
+        controls: apply::INPUTS_DIM,
+        applies: apply::inputs_dim,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemOutputsDim,
+        name: "problem.outputs_dim",
+        column: "problem_outputs_dim",
+        doc: "d_y, where it differs from `problem.dim`",
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_DIM,
+        },
+        controls: apply::OUTPUTS_DIM,
+        applies: apply::outputs_dim,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemDim,
+        name: "problem.dim",
+        column: "problem_dim",
+        doc: "d_x and d_y of drawn data; classes and files bring their own",
+        default: Preset::Int(100),
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_DIM,
+        },
+        controls: apply::DIM,
+        applies: apply::dim,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemSingularValues,
+        name: "problem.singular_values",
+        column: "problem_singular_values",
+        column_type: ColumnType::Str,
+        doc: "of the drawn target or teacher: \"gaussian\" (those of a Gaussian matrix, cut to the rank), \"flat\", { geometric = 0.5 }, or a list",
+        default: Preset::Name("gaussian"),
+        kind: KeyKind::Spectrum,
+        controls: apply::DRAWN_MAP,
+        applies: apply::drawn_map,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemSingularValuesGeometric,
+        name: "problem.singular_values.geometric",
+        column: "problem_singular_values_geometric",
+        column_type: ColumnType::Float,
+        doc: "ratio of one singular value to the one before, the first being 1",
+        kind: KeyKind::Float(Bounds::SHARE),
+        parent: Some(Id::ProblemSingularValues),
+        controls: apply::DRAWN_MAP,
+        applies: apply::drawn_map,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemRank,
+        name: "problem.rank",
+        column: "problem_rank",
+        doc: "rank of the drawn target or teacher",
+        default: Preset::Derived("1, or the length of a list `singular_values`"),
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_DIM,
+        },
+        controls: apply::DRAWN_MAP,
+        applies: apply::drawn_map,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemLoss,
+        name: "problem.loss",
+        column: "problem_loss",
+        column_type: ColumnType::Str,
+        doc: "mean (over all entries, seen or not) | sum",
+        default: Preset::Name("mean"),
+        kind: KeyKind::Name(&["mean", "sum"]),
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemObserved,
+        name: "problem.observed",
+        column: "problem_observed",
+        column_type: ColumnType::Float,
+        doc: "completion without a mask from a file: share of the entries seen",
+        default: Preset::Float(0.2),
+        kind: KeyKind::Float(Bounds::SHARE),
+        controls: apply::OBSERVED,
+        applies: apply::observed,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemTest,
+        name: "problem.test",
+        column: "problem_test",
+        column_type: ColumnType::Str,
+        doc: "regression, classification: samples held out, { range = [400, 1797] }, half open; no test_loss without it",
+        kind: KeyKind::Table(Schema::Span),
+        controls: apply::INPUTS,
+        applies: apply::inputs,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemSamples,
+        name: "problem.samples",
+        column: "problem_samples",
+        column_type: ColumnType::Str,
+        doc: "regression, classification: samples trained on, { range = [0, 400] }, half open",
+        default: Preset::Derived(
+            "all; with `test`, those before it, or after it where it begins at 0",
+        ),
+        kind: KeyKind::Table(Schema::Span),
+        controls: apply::INPUTS,
+        applies: apply::inputs,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemWhiten,
+        name: "problem.whiten",
+        column: "problem_whiten",
+        column_type: ColumnType::Bool,
+        doc: "regression, classification: make X X^T = I on the samples trained on",
+        default: Preset::Bool(false),
+        kind: KeyKind::Bool,
+        controls: apply::INPUTS,
+        applies: apply::inputs,
+        costs: true,
+        ..PLAIN
+    },
+];

@@ -1,0 +1,287 @@
+//! The entries of `train.*`, `init.*`, `network.*`, `optimizer.*` and `measure.*`: how it is fitted.
+
+use super::apply;
+use super::kind::{Bounds, ColumnType, Key, KeyKind, Preset, Schema};
+use super::registry::{Id, MAX_COUNT, MAX_DIM, PLAIN};
+
+/// Layers; one more is one more matrix in memory and in the spectra.
+const MAX_DEPTH: i64 = 10_000;
+
+const INIT_KINDS: &[&str] = &[
+    "orthogonal",
+    "gaussian",
+    "uniform",
+    "identity",
+    "balanced",
+    "file",
+];
+
+const METRICS: &[&str] = &[
+    "train_loss",
+    "test_loss",
+    "effective_rank",
+    "stable_rank",
+    "nuclear_norm",
+    "balancedness",
+    "spectrum",
+    "angles",
+    "separation",
+    "sharpness",
+    "alignment",
+];
+
+pub(super) const ENTRIES: &[Key] = &[
+    Key {
+        id: Id::TrainEngine,
+        name: "train.engine",
+        column: "train_engine",
+        column_type: ColumnType::Str,
+        doc: "auto (reduced where exact and cheaper, else full) | full | reduced | factored",
+        default: Preset::Name("auto"),
+        kind: KeyKind::Name(&["auto", "full", "reduced", "factored"]),
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::TrainPrecision,
+        name: "train.precision",
+        column: "train_precision",
+        column_type: ColumnType::Str,
+        doc: "f64 | f32",
+        default: Preset::Name("f64"),
+        kind: KeyKind::Name(&["f64", "f32"]),
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::TrainSteps,
+        name: "train.steps",
+        column: "train_steps",
+        doc: "updates, unless a stop rule ends the trial before",
+        default: Preset::Int(1000),
+        kind: KeyKind::Int {
+            min: 0,
+            max: MAX_COUNT,
+        },
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::TrainStop,
+        name: "train.stop",
+        column: "train_stop",
+        column_type: ColumnType::Str,
+        doc: "end early at or below { train_loss = 1e-10, gradient_norm = 1e-8 }, either or both; checked every step",
+        kind: KeyKind::Table(Schema::Stop),
+        ..PLAIN
+    },
+    Key {
+        id: Id::TrainStopTrainLoss,
+        name: "train.stop.train_loss",
+        column: "train_stop_train_loss",
+        column_type: ColumnType::Float,
+        doc: "end when the train loss is at or below this",
+        kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        parent: Some(Id::TrainStop),
+        ..PLAIN
+    },
+    Key {
+        id: Id::TrainStopGradientNorm,
+        name: "train.stop.gradient_norm",
+        column: "train_stop_gradient_norm",
+        column_type: ColumnType::Float,
+        doc: "end when the norm of the gradient over all layers is at or below this",
+        kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        parent: Some(Id::TrainStop),
+        ..PLAIN
+    },
+    Key {
+        id: Id::InitKind,
+        name: "init.kind",
+        column: "init_kind",
+        column_type: ColumnType::Str,
+        doc: "orthogonal | gaussian | uniform | identity | balanced | file",
+        default: Preset::Name("orthogonal"),
+        kind: KeyKind::Name(INIT_KINDS),
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::InitScale,
+        name: "init.scale",
+        column: "init_scale",
+        column_type: ColumnType::Float,
+        list_column: Some("init_scale_list"),
+        doc: "eps, or a list of one a layer",
+        default: Preset::Float(1.0),
+        kind: KeyKind::FloatOrList(Bounds::POSITIVE),
+        controls: apply::INIT_KIND,
+        applies: apply::init_scale,
+        ..PLAIN
+    },
+    Key {
+        id: Id::InitWeights,
+        name: "init.weights",
+        column: "init_weights",
+        column_type: ColumnType::Str,
+        doc: "kind = \"file\": W_1 ... W_L, output x input, not scaled: { file = \"m.npz\", arrays = [\"w1\", \"w2\"] }; engine = \"factored\": V^T, C_1 ... C_L, U, whose sizes rule",
+        kind: KeyKind::Table(Schema::Weights),
+        controls: apply::INIT_KIND,
+        applies: apply::init_weights,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::NetworkDepth,
+        name: "network.depth",
+        column: "network_depth",
+        doc: "number of layers L",
+        default: Preset::Derived("3, or the number of weights from a file"),
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_DEPTH,
+        },
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::NetworkWidth,
+        name: "network.width",
+        column: "network_width",
+        list_column: Some("network_width_list"),
+        doc: "hidden width, or a list of depth - 1 widths",
+        default: Preset::Derived(
+            "the dimension of the inputs, or the widths of weights from a file",
+        ),
+        kind: KeyKind::IntOrList {
+            min: 1,
+            max: MAX_DIM,
+        },
+        controls: apply::DEPTH,
+        applies: apply::hidden,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::NetworkActivation,
+        name: "network.activation",
+        column: "network_activation",
+        column_type: ColumnType::Str,
+        doc: "linear | relu (after every layer but the last)",
+        default: Preset::Name("linear"),
+        kind: KeyKind::Name(&["linear", "relu"]),
+        controls: apply::DEPTH,
+        applies: apply::hidden,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::OptimizerKind,
+        name: "optimizer.kind",
+        column: "optimizer_kind",
+        column_type: ColumnType::Str,
+        doc: "gd | momentum | adam | rmsprop",
+        default: Preset::Name("gd"),
+        kind: KeyKind::Name(&["gd", "momentum", "adam", "rmsprop"]),
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::OptimizerRate,
+        name: "optimizer.rate",
+        column: "optimizer_rate",
+        column_type: ColumnType::Float,
+        doc: "step size eta",
+        default: Preset::Derived("1 for gd and momentum on a mean loss, else 0.001"),
+        kind: KeyKind::Float(Bounds::POSITIVE),
+        ..PLAIN
+    },
+    Key {
+        id: Id::OptimizerMomentum,
+        name: "optimizer.momentum",
+        column: "optimizer_momentum",
+        column_type: ColumnType::Float,
+        doc: "kind = \"momentum\": beta",
+        default: Preset::Float(0.9),
+        kind: KeyKind::Float(Bounds::BELOW_ONE),
+        controls: apply::OPTIMIZER_KIND,
+        applies: apply::momentum,
+        ..PLAIN
+    },
+    Key {
+        id: Id::OptimizerWeightDecay,
+        name: "optimizer.weight_decay",
+        column: "optimizer_weight_decay",
+        column_type: ColumnType::Float,
+        doc: "lambda: lambda W is added to the gradient; train_loss leaves the penalty out",
+        default: Preset::Float(0.0),
+        kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        ..PLAIN
+    },
+    Key {
+        id: Id::OptimizerFactorRate,
+        name: "optimizer.factor_rate",
+        column: "optimizer_factor_rate",
+        column_type: ColumnType::Float,
+        doc: "engine = \"factored\": gamma, the rate of the two factors relative to `rate`; 0 freezes them",
+        default: Preset::Float(0.01),
+        kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        controls: apply::ENGINE,
+        applies: apply::factored,
+        ..PLAIN
+    },
+    Key {
+        id: Id::OptimizerRankEstimate,
+        name: "optimizer.rank_estimate",
+        column: "optimizer_rank_estimate",
+        doc: "engine = \"factored\": r_hat, half the width of the compressed network",
+        default: Preset::Derived("`problem.rank`, or 1 where the target is from a file"),
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_DIM,
+        },
+        controls: apply::RANK_ESTIMATE,
+        applies: apply::rank_estimate,
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::MeasureEvery,
+        name: "measure.every",
+        column: "measure_every",
+        doc: "steps between rows of history, spectra and layers; 0: start and end alone",
+        default: Preset::Int(0),
+        kind: KeyKind::Int {
+            min: 0,
+            max: MAX_COUNT,
+        },
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::MeasureMetrics,
+        name: "measure.metrics",
+        column: "measure_metrics",
+        column_type: ColumnType::Str,
+        doc: "also balancedness, spectrum, angles, separation, sharpness, alignment, which cost more",
+        default: Preset::Names(&[
+            "train_loss",
+            "test_loss",
+            "effective_rank",
+            "stable_rank",
+            "nuclear_norm",
+        ]),
+        kind: KeyKind::NameList(METRICS),
+        costs: true,
+        ..PLAIN
+    },
+    Key {
+        id: Id::MeasureTolerance,
+        name: "measure.tolerance",
+        column: "measure_tolerance",
+        column_type: ColumnType::Float,
+        doc: "report the first step and the seconds at which the train loss is at or below this",
+        kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        ..PLAIN
+    },
+];

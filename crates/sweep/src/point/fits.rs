@@ -1,0 +1,441 @@
+//! The conditions on a point: ranks, lists, ranges and shapes that must fit each other.
+//!
+//! When they are put to which points is in `checks` and in `grid`.
+
+use super::fault::Fault;
+use super::trial::assemble;
+use crate::error::Mistake;
+use crate::keys::{Id, Lookup, inputs_dim, keys, outputs_dim, sample_count};
+use crate::refs::{ArrayRef, Arrays, Role};
+use crate::value::Value;
+
+/// The keys that name files, and how each is read.
+const READERS: &[(Id, Role)] = &[
+    (Id::ProblemTarget, Role::Target),
+    (Id::ProblemMask, Role::Mask),
+    (Id::ProblemLabels, Role::Labels),
+    (Id::ProblemTargets, Role::Targets),
+    (Id::ProblemInputs, Role::Inputs),
+    (Id::InitWeights, Role::Weights),
+];
+
+pub(super) fn files_are_loaded(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
+    for &(id, role) in READERS {
+        let Some(table) = values.get(id) else {
+            continue;
+        };
+        for array in ArrayRef::all_of(role, table) {
+            if arrays.get(&array).is_none() {
+                return Err(not_loaded(&array));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn not_loaded(array: &ArrayRef) -> Fault {
+    let about = match array.role {
+        Role::Inputs => &[Id::ProblemInputs],
+        Role::Labels => &[Id::ProblemLabels],
+        Role::Targets => &[Id::ProblemTargets],
+        Role::Target => &[Id::ProblemTarget],
+        Role::Mask => &[Id::ProblemMask],
+        Role::Weights => &[Id::InitWeights],
+    };
+    Fault::new(
+        about,
+        Mistake::ArrayNotLoaded {
+            array: array.to_string(),
+        },
+    )
+}
+
+pub(super) fn weights_are_named(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
+    if values.name(Id::InitKind) != Some("file") || values.get(Id::InitWeights).is_some() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        &[Id::InitKind],
+        Mistake::KeyMissing {
+            key: "init.weights".to_owned(),
+            reason: "`init.kind` = \"file\"".to_owned(),
+        },
+    )
+    .help("write init.weights = { file = \"m.npz\", arrays = [\"w1\", \"w2\"] }, W_1 first"))
+}
+
+pub(super) fn rank_fits(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
+    let Some(rank) = count(values, Id::ProblemRank) else {
+        return Ok(());
+    };
+    let (d_x, d_y) = dims(values, arrays)?;
+    let limit = d_x.min(d_y);
+    if rank <= limit {
+        return Ok(());
+    }
+    let (limit_name, help) = if count(values, Id::ProblemDim) == Some(limit) {
+        ("dim", "lower it, or raise `problem.dim`")
+    } else if d_x <= d_y {
+        ("inputs_dim", "lower it, or raise `problem.inputs_dim`")
+    } else {
+        ("outputs_dim", "lower it, or raise `problem.outputs_dim`")
+    };
+    Err(Fault::new(
+        &[
+            Id::ProblemRank,
+            Id::ProblemSingularValues,
+            Id::ProblemDim,
+            Id::ProblemInputsDim,
+            Id::ProblemOutputsDim,
+        ],
+        Mistake::LargerThan {
+            what: "rank",
+            found: rank,
+            limit_name,
+            limit,
+        },
+    )
+    .help(help))
+}
+
+pub(super) fn singular_values_fit_rank(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
+    let listed = values
+        .get(Id::ProblemSingularValues)
+        .and_then(Value::as_list);
+    match (listed, count(values, Id::ProblemRank)) {
+        (Some(list), Some(rank)) if list.len() as u64 != rank => Err(contradiction(
+            &[Id::ProblemRank, Id::ProblemSingularValues],
+            "problem.rank",
+            rank.to_string(),
+            format!("`problem.singular_values` lists {}", list.len()),
+        )
+        .help("a list sets the rank: leave `problem.rank` out")),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn widths_fit_depth(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
+    fits_depth(
+        values,
+        Id::NetworkWidth,
+        &[Id::NetworkWidth, Id::NetworkDepth],
+        ("hidden layer", 1),
+    )
+}
+
+pub(super) fn scales_fit_depth(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
+    fits_depth(
+        values,
+        Id::InitScale,
+        &[Id::InitScale, Id::NetworkDepth],
+        ("layer", 0),
+    )
+}
+
+/// A list has one number for each of the `what`, of which there are so many fewer than the depth.
+fn fits_depth(
+    values: &Lookup<'_>,
+    id: Id,
+    about: &'static [Id],
+    (what, fewer): (&str, u64),
+) -> Result<(), Fault> {
+    let (Some(list), Some(depth)) = (
+        values.get(id).and_then(Value::as_list),
+        count(values, Id::NetworkDepth),
+    ) else {
+        return Ok(());
+    };
+    let wanted = depth.saturating_sub(fewer);
+    if list.len() as u64 == wanted {
+        return Ok(());
+    }
+    let plural = if wanted == 1 { "" } else { "s" };
+    Err(contradiction(
+        about,
+        keys()[id as usize].name,
+        format!("a list of {}", list.len()),
+        format!("depth {depth} has {wanted} {what}{plural}"),
+    )
+    .help("give one number for all, or sweep the list and `network.depth` together in [[zip]]"))
+}
+
+/// Files, classes and draws that stand beside each other have one number of samples.
+pub(super) fn samples_agree(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
+    let Some(wanted) = sample_count(values, arrays) else {
+        return Ok(());
+    };
+    for (id, role, about) in [
+        (
+            Id::ProblemLabels,
+            Role::Labels,
+            &[Id::ProblemLabels, Id::ProblemInputs],
+        ),
+        (
+            Id::ProblemTargets,
+            Role::Targets,
+            &[Id::ProblemTargets, Id::ProblemInputs],
+        ),
+    ] {
+        let Some(array) = values.get(id).and_then(|table| ArrayRef::of(role, table)) else {
+            continue;
+        };
+        let (_, found) = arrays.shape(&array).ok_or_else(|| not_loaded(&array))?;
+        if found != wanted {
+            return Err(contradiction(
+                about,
+                keys()[id as usize].name,
+                format!("{found} samples"),
+                format!("`problem.inputs` has {wanted}"),
+            ));
+        }
+    }
+    let drawn = count(values, Id::ProblemClasses).zip(count(values, Id::ProblemSamplesPerClass));
+    match drawn {
+        Some((classes, each)) if classes.saturating_mul(each) != wanted => Err(contradiction(
+            &[
+                Id::ProblemSamplesPerClass,
+                Id::ProblemClasses,
+                Id::ProblemInputs,
+            ],
+            "problem.samples_per_class",
+            format!("{each} for each of {classes} classes"),
+            format!("`problem.inputs` has {wanted} samples"),
+        )
+        .help("name the classes of a file in `problem.labels`")),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn ranges_fit(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
+    let Some(samples) = sample_count(values, arrays) else {
+        return Ok(());
+    };
+    for (id, about) in [
+        (Id::ProblemSamples, &[Id::ProblemSamples]),
+        (Id::ProblemTest, &[Id::ProblemTest]),
+    ] {
+        if let Some((start, end)) = span(values, id)
+            && (end > samples || start >= end)
+        {
+            return Err(contradiction(
+                about,
+                keys()[id as usize].name,
+                format!("[{start}, {end}]"),
+                format!("there are {samples} samples, 0 to {samples} (not included)"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn inputs_rank_fits(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
+    let rank = values
+        .field(Id::ProblemInputs, "rank")
+        .and_then(Value::as_int)
+        .and_then(|rank| u64::try_from(rank).ok());
+    let (Some(rank), Some(samples)) = (rank, sample_count(values, arrays)) else {
+        return Ok(());
+    };
+    let (d_x, _) = dims(values, arrays)?;
+    let (limit_name, limit) = if d_x <= samples {
+        ("inputs_dim", d_x)
+    } else {
+        ("the number of samples", samples)
+    };
+    if rank <= limit {
+        return Ok(());
+    }
+    Err(Fault::new(
+        &[
+            Id::ProblemInputsRank,
+            Id::ProblemInputs,
+            Id::ProblemDim,
+            Id::ProblemInputsDim,
+        ],
+        Mistake::LargerThan {
+            what: "rank of the inputs",
+            found: rank,
+            limit_name,
+            limit,
+        },
+    ))
+}
+
+pub(super) fn mask_fits(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
+    let Some(array) = values
+        .get(Id::ProblemMask)
+        .and_then(|table| ArrayRef::of(Role::Mask, table))
+    else {
+        return Ok(());
+    };
+    let (rows, columns) = arrays.shape(&array).ok_or_else(|| not_loaded(&array))?;
+    let (d_x, d_y) = dims(values, arrays)?;
+    if (rows, columns) == (d_y, d_x) {
+        return Ok(());
+    }
+    Err(contradiction(
+        &[Id::ProblemMask, Id::ProblemTarget],
+        "problem.mask",
+        format!("{rows} x {columns}"),
+        format!("the target is {d_y} x {d_x} (output x input)"),
+    ))
+}
+
+/// As many matrices as layers (two more for the factored engine), and each takes what the one before it
+/// gives.
+pub(super) fn weights_fit(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
+    const ABOUT: &[Id] = &[Id::InitWeights, Id::NetworkWidth, Id::NetworkDepth];
+    if values.name(Id::InitKind) != Some("file") {
+        return Ok(());
+    }
+    let Some(table) = values.get(Id::InitWeights) else {
+        return Ok(());
+    };
+    let given = ArrayRef::all_of(Role::Weights, table);
+    let shapes = given
+        .iter()
+        .map(|array| arrays.shape(array).ok_or_else(|| not_loaded(array)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let depth = count(values, Id::NetworkDepth).unwrap_or(0);
+    let factored = values.name(Id::TrainEngine) == Some("factored");
+    let wanted = if factored {
+        depth.saturating_add(2)
+    } else {
+        depth
+    };
+    if shapes.len() as u64 != wanted {
+        let outer = if factored {
+            " and the factors V^T and U"
+        } else {
+            ""
+        };
+        return Err(contradiction(
+            ABOUT,
+            "init.weights",
+            format!("{} matrices", shapes.len()),
+            format!("a network of depth {depth} needs {depth}{outer}"),
+        )
+        .help("leave `network.depth` out: the file tells it"));
+    }
+    let (d_x, d_y) = dims(values, arrays)?;
+    // The sizes between the layers: those of the network, except for a compressed one, whose own sizes rule.
+    let mut sizes = vec![Some(d_x)];
+    if factored {
+        sizes.resize(shapes.len(), None);
+    } else {
+        sizes.extend(widths(values).into_iter().map(Some));
+    }
+    sizes.push(Some(d_y));
+    let mut below = Some(d_x);
+    for (layer, &(rows, columns)) in shapes.iter().enumerate() {
+        let above = sizes.get(layer + 1).copied().flatten();
+        if below.is_some_and(|size| size != columns) || above.is_some_and(|size| size != rows) {
+            let side = |size: Option<u64>| size.map_or_else(|| "any".to_owned(), |d| d.to_string());
+            return Err(contradiction(
+                ABOUT,
+                "init.weights",
+                format!("{rows} x {columns} {}", given[layer]),
+                format!(
+                    "matrix {} must be {} x {} (output x input)",
+                    layer + 1,
+                    side(above),
+                    side(below)
+                ),
+            ));
+        }
+        below = Some(rows);
+    }
+    Ok(())
+}
+
+pub(super) fn engine_serves(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
+    let Some(engine @ ("reduced" | "factored")) = values.name(Id::TrainEngine) else {
+        return Ok(());
+    };
+    let Ok(trial) = assemble(values, arrays) else {
+        // Whatever is wrong has a check of its own.
+        return Ok(());
+    };
+    match dln::plan(&trial).refused {
+        Some(refused) => Err(contradiction(
+            &[
+                Id::TrainEngine,
+                Id::OptimizerKind,
+                Id::NetworkActivation,
+                Id::InitKind,
+                Id::ProblemKind,
+            ],
+            "train.engine",
+            format!("'{engine}'"),
+            refused.to_string(),
+        )
+        .help(match engine {
+            "reduced" => {
+                "`auto` takes the reduced engine where it is exact and cheaper, else the full one"
+            }
+            _ => "`full` trains the whole network",
+        })),
+        None => Ok(()),
+    }
+}
+
+fn contradiction(about: &'static [Id], key: &str, found: String, needs: String) -> Fault {
+    Fault::new(
+        about,
+        Mistake::Contradiction {
+            key: key.to_owned(),
+            found,
+            needs,
+        },
+    )
+}
+
+/// The value of a key that counts something.
+pub(super) fn count(values: &Lookup<'_>, id: Id) -> Option<u64> {
+    u64::try_from(values.int(id)?).ok()
+}
+
+/// `d_x` and `d_y`.
+pub(super) fn dims(values: &Lookup<'_>, arrays: &Arrays) -> Result<(u64, u64), Fault> {
+    match (inputs_dim(values, arrays), outputs_dim(values, arrays)) {
+        (Some(d_x), Some(d_y)) => Ok((d_x, d_y)),
+        // Every size has a default, so only a file that is not there leaves one open.
+        _ => Err(files_are_loaded(values, arrays)
+            .err()
+            .unwrap_or_else(|| missing("problem.dim"))),
+    }
+}
+
+pub(super) fn missing(key: &str) -> Fault {
+    Fault::new(
+        &[Id::ProblemKind],
+        Mistake::KeyMissing {
+            key: key.to_owned(),
+            reason: "the trial".to_owned(),
+        },
+    )
+}
+
+/// The hidden widths, one a layer.
+pub(super) fn widths(values: &Lookup<'_>) -> Vec<u64> {
+    let depth = count(values, Id::NetworkDepth).unwrap_or(1);
+    match values.get(Id::NetworkWidth) {
+        Some(Value::List(list)) => list
+            .iter()
+            .filter_map(|width| u64::try_from(width.as_int()?).ok())
+            .collect(),
+        Some(width) => {
+            let width = width.as_int().and_then(|width| u64::try_from(width).ok());
+            let layers = usize::try_from(depth.saturating_sub(1)).unwrap_or(0);
+            width.map_or_else(Vec::new, |width| vec![width; layers])
+        }
+        None => Vec::new(),
+    }
+}
+
+/// The half-open range of a key that holds `{ range = [a, b] }`.
+pub(super) fn span(values: &Lookup<'_>, id: Id) -> Option<(u64, u64)> {
+    let ends = values.field(id, "range")?.as_list()?;
+    let end = |i: usize| u64::try_from(ends.get(i)?.as_int()?).ok();
+    Some((end(0)?, end(1)?))
+}

@@ -1,0 +1,17 @@
+//! One point of a grid: its settled values, its identity, and the trial that they describe.
+//!
+//! Where a point stands in a grid is the business of `grid`; what a key means and defaults to that of `keys`.
+
+mod checks;
+mod fault;
+mod fits;
+mod identity;
+mod resolved;
+mod trial;
+
+pub(crate) use checks::{CHECKS, Check, ENGINE};
+pub(crate) use fault::Fault;
+pub use identity::TrialId;
+pub(crate) use identity::text;
+pub use resolved::Point;
+pub(crate) use trial::trial;

@@ -1,0 +1,299 @@
+//! From settled values to a `dln::Trial`.
+//!
+//! Sizes that do not fit each other are refused by `fits` before anything is put together here.
+
+use ndarray::Array2;
+use std::sync::Arc;
+
+use dln::{
+    Activation, Draw, EngineChoice, Given, Init, InitKind, Inputs, Loss, Mask, Measure, Metrics,
+    Network, Optimizer, OptimizerKind, Precision, Problem, Samples, SingularValues, Target,
+    Targets, Task, Train, Trial,
+};
+
+use super::checks::CHECKS;
+use super::fault::Fault;
+use super::fits::{count, dims, missing, not_loaded, span, widths};
+use crate::keys::{Id, Lookup, keys, sample_count};
+use crate::refs::{ArrayRef, Arrays, Role};
+use crate::value::Value;
+
+/// The trial that settled values describe, tables that name files being as written.
+pub(crate) fn trial(slots: &[Option<Value>], arrays: &Arrays) -> Result<Trial, Fault> {
+    let values = Lookup::new(slots);
+    for check in CHECKS {
+        (check.test)(&values, arrays)?;
+    }
+    assemble(&values, arrays)
+}
+
+/// The trial, nothing checked beyond what it takes to build one.
+pub(super) fn assemble(values: &Lookup<'_>, arrays: &Arrays) -> Result<Trial, Fault> {
+    Ok(Trial {
+        problem: problem(values, arrays)?,
+        network: Network {
+            widths: widths(values).into_iter().map(size).collect(),
+            // Of no meaning at depth 1, where the key does not apply.
+            activation: match values.name(Id::NetworkActivation) {
+                Some("relu") => Activation::Relu,
+                _ => Activation::Linear,
+            },
+        },
+        init: init(values, arrays)?,
+        train: train(values)?,
+        optimizer: optimizer(values)?,
+        measure: measure(values)?,
+        draw: Draw {
+            seed: whole(values, Id::Seed)?,
+            replicate: whole(values, Id::Replicate)?,
+        },
+    })
+}
+
+fn problem(values: &Lookup<'_>, arrays: &Arrays) -> Result<Problem, Fault> {
+    let (d_x, d_y) = dims(values, arrays)?;
+    let task = match name(values, Id::ProblemKind)? {
+        "factorization" => Task::Factorization {
+            target: target(values, arrays)?,
+        },
+        "completion" => Task::Completion {
+            target: target(values, arrays)?,
+            mask: match given(values, arrays, Id::ProblemMask, Role::Mask)? {
+                Some(mask) => Mask::Given(mask),
+                None => Mask::Drawn {
+                    observed: float(values, Id::ProblemObserved)?,
+                },
+            },
+        },
+        "regression" => Task::Regression {
+            samples: samples(values, arrays)?,
+        },
+        _ => Task::Classification {
+            samples: samples(values, arrays)?,
+        },
+    };
+    Ok(Problem {
+        inputs_dim: size(d_x),
+        outputs_dim: size(d_y),
+        loss: match name(values, Id::ProblemLoss)? {
+            "sum" => Loss::Sum,
+            _ => Loss::Mean,
+        },
+        task,
+    })
+}
+
+fn target(values: &Lookup<'_>, arrays: &Arrays) -> Result<Target, Fault> {
+    Ok(
+        match given(values, arrays, Id::ProblemTarget, Role::Target)? {
+            Some(target) => Target::Given(target),
+            None => Target::Drawn {
+                rank: size(whole(values, Id::ProblemRank)?),
+                singular_values: singular_values(values)?,
+            },
+        },
+    )
+}
+
+fn singular_values(values: &Lookup<'_>) -> Result<SingularValues, Fault> {
+    let id = Id::ProblemSingularValues;
+    Ok(match values.get(id) {
+        Some(Value::Str(name)) if name == "flat" => SingularValues::Flat,
+        Some(Value::Str(_)) => SingularValues::Gaussian,
+        Some(Value::List(list)) => {
+            SingularValues::List(list.iter().filter_map(Value::as_float).collect())
+        }
+        Some(table) => SingularValues::Geometric(
+            table
+                .field("geometric")
+                .and_then(Value::as_float)
+                .ok_or_else(|| missing("problem.singular_values.geometric"))?,
+        ),
+        None => return Err(missing(keys()[id as usize].name)),
+    })
+}
+
+fn samples(values: &Lookup<'_>, arrays: &Arrays) -> Result<Samples, Fault> {
+    let count_all = sample_count(values, arrays)
+        .map(size)
+        .ok_or_else(|| missing("problem.inputs.count"))?;
+    let inputs = match given(values, arrays, Id::ProblemInputs, Role::Inputs)? {
+        Some(inputs) => Inputs::Given(inputs),
+        None => drawn_inputs(values, count_all),
+    };
+    let labels = given(values, arrays, Id::ProblemLabels, Role::Labels)?;
+    let read = match labels {
+        Some(labels) => Some(labels),
+        None => given(values, arrays, Id::ProblemTargets, Role::Targets)?,
+    };
+    let targets = match (read, count(values, Id::ProblemClasses)) {
+        (Some(targets), _) => Targets::Given(targets),
+        (None, Some(classes)) => Targets::Classes {
+            classes: size(classes),
+            samples_per_class: size(whole(values, Id::ProblemSamplesPerClass)?),
+        },
+        (None, None) => Targets::Teacher {
+            rank: size(whole(values, Id::ProblemRank)?),
+            singular_values: singular_values(values)?,
+        },
+    };
+    let ends = |(start, end): (u64, u64)| (size(start), size(end));
+    Ok(Samples {
+        inputs,
+        targets,
+        train: span(values, Id::ProblemSamples)
+            .map(ends)
+            .ok_or_else(|| missing("problem.samples"))?,
+        test: span(values, Id::ProblemTest).map(ends),
+        whiten: values.bool(Id::ProblemWhiten).unwrap_or(false),
+    })
+}
+
+fn drawn_inputs(values: &Lookup<'_>, count: usize) -> Inputs {
+    let number = |field: &str| {
+        values
+            .field(Id::ProblemInputs, field)
+            .and_then(Value::as_float)
+    };
+    let noise = number("noise").unwrap_or(0.0);
+    let draw = values.field(Id::ProblemInputs, "draw");
+    if draw.and_then(Value::as_str) != Some("gaussian") {
+        return Inputs::Orthonormal { count, noise };
+    }
+    Inputs::Gaussian {
+        count,
+        noise,
+        rank: values
+            .field(Id::ProblemInputs, "rank")
+            .and_then(Value::as_int)
+            .and_then(|rank| usize::try_from(rank).ok()),
+        condition: number("condition"),
+    }
+}
+
+fn init(values: &Lookup<'_>, arrays: &Arrays) -> Result<Init, Fault> {
+    let layers = size(whole(values, Id::NetworkDepth)?);
+    let kind = match name(values, Id::InitKind)? {
+        "gaussian" => InitKind::Gaussian,
+        "uniform" => InitKind::Uniform,
+        "identity" => InitKind::Identity,
+        "balanced" => InitKind::Balanced,
+        "file" => {
+            let table = values
+                .get(Id::InitWeights)
+                .ok_or_else(|| missing("init.weights"))?;
+            InitKind::Given(
+                ArrayRef::all_of(Role::Weights, table)
+                    .iter()
+                    .map(|array| Ok(Given(load(arrays, array)?)))
+                    .collect::<Result<_, Fault>>()?,
+            )
+        }
+        _ => InitKind::Orthogonal,
+    };
+    let scales = match values.get(Id::InitScale) {
+        Some(Value::List(list)) => list.iter().filter_map(Value::as_float).collect(),
+        Some(scale) => vec![scale.as_float().unwrap_or(1.0); layers],
+        // Weights from a file are taken as they are.
+        None => vec![1.0; layers],
+    };
+    Ok(Init { kind, scales })
+}
+
+fn train(values: &Lookup<'_>) -> Result<Train, Fault> {
+    Ok(Train {
+        engine: match name(values, Id::TrainEngine)? {
+            "full" => EngineChoice::Full,
+            "reduced" => EngineChoice::Reduced,
+            "factored" => EngineChoice::Factored,
+            _ => EngineChoice::Auto,
+        },
+        precision: match name(values, Id::TrainPrecision)? {
+            "f32" => Precision::F32,
+            _ => Precision::F64,
+        },
+        steps: whole(values, Id::TrainSteps)?,
+        stop_train_loss: values.float(Id::TrainStopTrainLoss),
+        stop_gradient_norm: values.float(Id::TrainStopGradientNorm),
+    })
+}
+
+fn optimizer(values: &Lookup<'_>) -> Result<Optimizer, Fault> {
+    Ok(Optimizer {
+        kind: match name(values, Id::OptimizerKind)? {
+            "momentum" => OptimizerKind::Momentum {
+                beta: float(values, Id::OptimizerMomentum)?,
+            },
+            "adam" => OptimizerKind::Adam,
+            "rmsprop" => OptimizerKind::Rmsprop,
+            _ => OptimizerKind::Gd,
+        },
+        rate: float(values, Id::OptimizerRate)?,
+        weight_decay: float(values, Id::OptimizerWeightDecay)?,
+        // The last two are the factored engine's; no other looks at them.
+        factor_rate: values.float(Id::OptimizerFactorRate).unwrap_or(0.0),
+        rank_estimate: count(values, Id::OptimizerRankEstimate).map_or(1, size),
+    })
+}
+
+fn measure(values: &Lookup<'_>) -> Result<Measure, Fault> {
+    let mut metrics = Metrics::default();
+    let names = values.get(Id::MeasureMetrics).and_then(Value::as_list);
+    for name in names.unwrap_or_default().iter().filter_map(Value::as_str) {
+        let flag = match name {
+            "train_loss" => &mut metrics.train_loss,
+            "test_loss" => &mut metrics.test_loss,
+            "effective_rank" => &mut metrics.effective_rank,
+            "stable_rank" => &mut metrics.stable_rank,
+            "nuclear_norm" => &mut metrics.nuclear_norm,
+            "balancedness" => &mut metrics.balancedness,
+            "spectrum" => &mut metrics.spectrum,
+            "angles" => &mut metrics.angles,
+            "separation" => &mut metrics.separation,
+            "sharpness" => &mut metrics.sharpness,
+            "alignment" => &mut metrics.alignment,
+            _ => continue,
+        };
+        *flag = true;
+    }
+    Ok(Measure {
+        every: whole(values, Id::MeasureEvery)?,
+        metrics,
+        tolerance: values.float(Id::MeasureTolerance),
+    })
+}
+
+/// The array of the file that a key names, if it names one.
+fn given(values: &Lookup<'_>, arrays: &Arrays, id: Id, role: Role) -> Result<Option<Given>, Fault> {
+    values
+        .get(id)
+        .and_then(|table| ArrayRef::of(role, table))
+        .map(|array| Ok(Given(load(arrays, &array)?)))
+        .transpose()
+}
+
+fn load(arrays: &Arrays, array: &ArrayRef) -> Result<Arc<Array2<f64>>, Fault> {
+    let loaded = arrays.get(array).ok_or_else(|| not_loaded(array))?;
+    Ok(Arc::clone(&loaded.array))
+}
+
+fn name<'a>(values: &Lookup<'a>, id: Id) -> Result<&'a str, Fault> {
+    values
+        .name(id)
+        .ok_or_else(|| missing(keys()[id as usize].name))
+}
+
+fn float(values: &Lookup<'_>, id: Id) -> Result<f64, Fault> {
+    values
+        .float(id)
+        .ok_or_else(|| missing(keys()[id as usize].name))
+}
+
+fn whole(values: &Lookup<'_>, id: Id) -> Result<u64, Fault> {
+    count(values, id).ok_or_else(|| missing(keys()[id as usize].name))
+}
+
+/// A size in memory; what does not fit a machine word is refused when the memory is.
+fn size(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,236 @@
+//! From statements to a spec: every value checked, nothing said twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::axes;
+use super::collect::{self, Collected, Setting};
+use super::filters;
+use super::model::{Source, Spec};
+use super::tree::{self, Node, Tree};
+use super::warnings;
+use crate::error::{Mistake, Place, SourceText, SweepError};
+use crate::filter::Filter;
+use crate::keys::{Id, Key, check, keys};
+use crate::value::Value;
+use crate::values::Values;
+
+/// A sweep's name is the name of its folder, on every machine that takes part.
+const MAX_NAME_BYTES: usize = 100;
+
+pub(super) fn parse(text: &str, file_name: &str, sets: &[String]) -> Result<Spec, SweepError> {
+    let source = Arc::new(SourceText {
+        name: file_name.to_owned(),
+        text: text.to_owned(),
+    });
+    let mut collected = collect::collect(&tree::parse(&source)?)?;
+    refuse_doubles(&collected)?;
+    for set in sets {
+        collected.replace_by(collect::set(set)?);
+        refuse_doubles(&collected)?;
+    }
+
+    let name = name(collected.name.as_ref(), &source)?;
+    let verify = verify(collected.verify.as_ref())?;
+    let mut places = Places::default();
+    let mut fixed = BTreeMap::new();
+    for Setting { key, value, .. } in &collected.fixed {
+        places.keys.insert(key.name, value.place.clone());
+        fixed.insert(key.name, check::value(key, value)?);
+    }
+    let mut warnings = Vec::new();
+    let mut swept = Vec::new();
+    let single = collected.axes.iter().map(std::slice::from_ref);
+    for settings in single.chain(collected.zips.iter().map(Vec::as_slice)) {
+        let axis = axes::axis(settings, &mut warnings)?;
+        for (setting, listed) in settings.iter().zip(axis.places) {
+            places
+                .keys
+                .insert(setting.key.name, setting.value.place.clone());
+            places.values.insert(setting.key.name, listed);
+        }
+        swept.push(axis.axis);
+    }
+    let (filter, condition, excluded, included) = filter(&collected)?;
+    let seed = fixed
+        .get("seed")
+        .and_then(Value::as_int)
+        .and_then(|seed| u64::try_from(seed).ok())
+        .unwrap_or(0);
+    let mut spec = Spec {
+        name,
+        seed,
+        verify,
+        axes: swept,
+        fixed,
+        filter,
+        source: Source {
+            text: source,
+            keys: places.keys,
+            values: places.values,
+            condition,
+            excluded,
+            included,
+        },
+        warnings,
+    };
+    refuse_split_tables(&spec)?;
+    require_weights(&spec)?;
+    let more = warnings::of(&spec);
+    spec.warnings.extend(more);
+    Ok(spec)
+}
+
+#[derive(Default)]
+struct Places {
+    keys: BTreeMap<&'static str, Place>,
+    values: BTreeMap<&'static str, Vec<Place>>,
+}
+
+fn name(tree: Option<&Tree>, source: &Arc<SourceText>) -> Result<String, SweepError> {
+    let Some(tree) = tree else {
+        return Err(SweepError::new(Mistake::NameMissing)
+            .at(Some(Place {
+                source: Arc::clone(source),
+                span: 0..0,
+            }))
+            .help("begin the file with name = \"my-sweep\""));
+    };
+    let Node::Str(name) = &tree.node else {
+        return Err(tree.wrong("name", "a string"));
+    };
+    if is_usable_name(name) {
+        return Ok(name.clone());
+    }
+    Err(SweepError::new(Mistake::NameUnusable {
+        found: tree.found().trim_matches('\'').to_owned(),
+    })
+    .at(Some(tree.place.clone()))
+    .help("letters, digits, '-', '_' and '.', a letter or digit first, at most 100 of them"))
+}
+
+/// Whether a sweep may be called so: the name is safe as a folder of any file system.
+pub fn is_usable_name(name: &str) -> bool {
+    name.len() <= MAX_NAME_BYTES
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !name.ends_with('.')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+fn verify(tree: Option<&Tree>) -> Result<u64, SweepError> {
+    let Some(tree) = tree else { return Ok(0) };
+    tree.whole()
+        .and_then(|count| u64::try_from(count).ok())
+        .ok_or_else(|| tree.wrong("train.verify", "an integer of at least 0"))
+}
+
+type FilterParts = (Filter, Option<Place>, Vec<Place>, Vec<Place>);
+
+fn filter(collected: &Collected) -> Result<FilterParts, SweepError> {
+    let condition = collected
+        .condition
+        .as_ref()
+        .map(filters::condition)
+        .transpose()?;
+    let points = |tree: &Option<Tree>, what| match tree {
+        Some(tree) => filters::points(tree, what),
+        None => Ok((Vec::new(), Vec::new())),
+    };
+    let (exclude, excluded) = points(&collected.exclude, "filter.exclude")?;
+    let (include, included) = points(&collected.include, "filter.include")?;
+    let place = collected.condition.as_ref().map(|tree| tree.place.clone());
+    Ok((
+        Filter {
+            condition,
+            exclude,
+            include,
+        },
+        place,
+        excluded,
+        included,
+    ))
+}
+
+/// A key is fixed once, or swept once.
+fn refuse_doubles(collected: &Collected) -> Result<(), SweepError> {
+    let mut seen: BTreeMap<Id, &'static str> = BTreeMap::new();
+    let fixed = collected.fixed.iter().map(|setting| (setting, "fixed"));
+    let axes = collected.axes.iter().map(|setting| (setting, "in [axes]"));
+    let zips = collected
+        .zips
+        .iter()
+        .flatten()
+        .map(|setting| (setting, "in [[zip]]"));
+    for (setting, here) in fixed.chain(axes).chain(zips) {
+        if let Some(before) = seen.insert(setting.key.id, here) {
+            return Err(SweepError::new(Mistake::SetTwice {
+                key: setting.key.name.to_owned(),
+                first: before,
+                second: here,
+            })
+            .at(Some(setting.key_place.clone()))
+            .help("a key has one place: fixed in its section or swept in [axes] or a [[zip]]"));
+        }
+    }
+    Ok(())
+}
+
+/// A leaf that is set under its own name must not stand in a table as well, nor beside a value that is none.
+fn refuse_split_tables(spec: &Spec) -> Result<(), SweepError> {
+    for leaf in keys() {
+        let Some(parent) = leaf.parent else { continue };
+        if spec.written_values(leaf.name).is_empty() && !is_swept(spec, leaf) {
+            continue;
+        }
+        let parent = &keys()[parent as usize];
+        for value in spec.written_values(parent.name) {
+            let free = match &value {
+                Value::Table(table) => !table.contains_key(leaf.field()),
+                _ => false,
+            };
+            if !free {
+                return Err(spec
+                    .source
+                    .error(
+                        leaf.name,
+                        Mistake::SetTwice {
+                            key: leaf.name.to_owned(),
+                            first: "in its table",
+                            second: "under its own name",
+                        },
+                    )
+                    .help(format!("`{}` is {value} elsewhere", parent.name)));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_swept(spec: &Spec, key: &Key) -> bool {
+    spec.axes.iter().any(|axis| {
+        axis.keys
+            .iter()
+            .zip(&axis.values)
+            .any(|(swept, values)| swept.id == key.id && !matches!(values, Values::List(_)))
+    })
+}
+
+/// Weights from a file need the file.
+fn require_weights(spec: &Spec) -> Result<(), SweepError> {
+    let from_file = spec.names_of(Id::InitKind).contains("file");
+    if !from_file || !spec.written_values("init.weights").is_empty() {
+        return Ok(());
+    }
+    Err(spec
+        .source
+        .error(
+            "init.kind",
+            Mistake::KeyMissing {
+                key: "init.weights".to_owned(),
+                reason: "`init.kind` = 'file'".to_owned(),
+            },
+        )
+        .help("write weights = { file = \"m.npz\", arrays = [\"w1\", \"w2\"] } in [init]"))
+}

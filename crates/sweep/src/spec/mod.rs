@@ -1,0 +1,21 @@
+//! The sweep file: from TOML text to a validated [`Spec`], and back to canonical text.
+//!
+//! This module owns the grammar of the file and the places that errors point at. What a key allows is in
+//! `keys`, the condition language in `filter`; combinations of keys and shapes of files are checked by `grid`.
+
+mod axes;
+mod build;
+mod collect;
+mod filters;
+mod model;
+mod tree;
+mod warnings;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use build::is_usable_name;
+pub use model::{Source, Spec};
+pub(crate) use tree::{Entry, Node, Tree};
+pub use write::defaults_toml;

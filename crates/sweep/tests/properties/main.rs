@@ -1,0 +1,7 @@
+//! Properties of grids and of growing folders over random sweeps, against a model that walks over every
+//! point.
+
+mod grid;
+mod growth;
+mod large;
+mod sweeps;

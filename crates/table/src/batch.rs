@@ -1,0 +1,582 @@
+//! Trials in memory: the four tables of any number of reports, checked, cut and joined.
+//!
+//! The frames of a report stay together as they came, so joining is free and an id, which only `trials`
+//! carries, is looked up within its own report. Bytes and files are the business of `ipc` and `part`.
+
+use std::fmt;
+
+use polars::prelude::{AnyValue, BooleanChunked, DataFrame, IdxSize};
+use sweep::IntervalSet;
+
+use crate::error::{RowFault, TableError};
+use crate::folder::{Counts, FailedTrial};
+use crate::frames::{self, concat};
+use crate::schema::{TableName, schema};
+
+/// Digits of an id.
+const ID_DIGITS: usize = 32;
+
+/// Rows of the four tables.
+#[derive(Clone)]
+pub struct Batch {
+    bundles: Vec<Bundle>,
+}
+
+/// One report: `trials` complete, the other tables without ids.
+#[derive(Clone)]
+pub(crate) struct Bundle {
+    pub(crate) frames: [DataFrame; 4],
+    bytes: usize,
+}
+
+/// How many trials ended how, and which of them failed.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) counts: Counts,
+    pub(crate) failed: Vec<FailedTrial>,
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("trials", &self.trials())
+            .field("rows", &self.rows())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Batch {
+    /// No rows.
+    pub fn empty() -> Batch {
+        Batch {
+            bundles: Vec::new(),
+        }
+    }
+
+    /// Frames whose columns are those of [`crate::schema::carried`].
+    pub(crate) fn of(frames: [DataFrame; 4]) -> Batch {
+        let mut batch = Batch::empty();
+        if frames[0].height() > 0 {
+            batch.bundles.push(Bundle::new(frames));
+        }
+        batch
+    }
+
+    pub(crate) fn bundles(&self) -> &[Bundle] {
+        &self.bundles
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bundles.is_empty()
+    }
+
+    /// Rows of `trials`.
+    pub fn trials(&self) -> usize {
+        self.table_rows(TableName::Trials)
+    }
+
+    /// Rows of all tables.
+    pub fn rows(&self) -> usize {
+        TableName::ALL
+            .map(|table| self.table_rows(table))
+            .iter()
+            .sum()
+    }
+
+    /// Rows of one table.
+    pub fn table_rows(&self, table: TableName) -> usize {
+        self.bundles
+            .iter()
+            .map(|bundle| bundle.frame(table).height())
+            .sum()
+    }
+
+    /// Bytes in memory; columns that hold one value count for nothing.
+    pub fn bytes(&self) -> usize {
+        self.bundles.iter().map(|bundle| bundle.bytes).sum()
+    }
+
+    /// Numbers of the trials.
+    pub fn trial_numbers(&self) -> IntervalSet {
+        let mut numbers: Vec<u64> = self
+            .bundles
+            .iter()
+            .flat_map(|bundle| bundle.trial_numbers())
+            .collect();
+        numbers.sort_unstable();
+        intervals(&numbers)
+    }
+
+    /// Failed trials with their errors.
+    pub fn failed(&self) -> Vec<(u64, String)> {
+        // The columns exist in every bundle; one that cannot be read has no failed trials to tell.
+        let tally = self.tally().unwrap_or_default();
+        tally
+            .failed
+            .into_iter()
+            .map(|failed| (failed.trial, failed.error))
+            .collect()
+    }
+
+    pub(crate) fn tally(&self) -> Result<Tally, TableError> {
+        let mut tally = Tally::default();
+        for bundle in &self.bundles {
+            tally_frame(bundle.frame(TableName::Trials), &mut tally)?;
+        }
+        Ok(tally)
+    }
+
+    /// Takes trials out, with all their rows.
+    ///
+    /// # Errors
+    /// Where polars cannot filter, which the schema rules out.
+    pub fn drop_trials(&mut self, unwanted: &IntervalSet) -> Result<(), TableError> {
+        for bundle in &mut self.bundles {
+            for frame in &mut bundle.frames {
+                let mask: BooleanChunked = frames::numbers(frame, "trial")?
+                    .into_iter()
+                    .map(|trial| !unwanted.contains(trial))
+                    .collect();
+                *frame = frame.filter_seq(&mask)?;
+            }
+            bundle.bytes = bytes_of(&bundle.frames);
+        }
+        self.bundles
+            .retain(|bundle| bundle.frame(TableName::Trials).height() > 0);
+        Ok(())
+    }
+
+    /// Adds the rows of another batch. Nothing is copied.
+    ///
+    /// # Errors
+    /// None at present: schemas were checked when the batches were made.
+    pub fn append(&mut self, other: Batch) -> Result<(), TableError> {
+        self.bundles.extend(other.bundles);
+        Ok(())
+    }
+
+    /// Checks what the schema cannot: a trial has one row, a known status, an error exactly when it failed and
+    /// a well-formed id; every row of the other tables belongs to a trial of the same report that ran.
+    ///
+    /// # Errors
+    /// [`RowFault`] names the first row that does not fit.
+    pub fn check_consistent(&self) -> Result<(), TableError> {
+        let mut seen: Vec<u64> = Vec::new();
+        for bundle in &self.bundles {
+            bundle.check()?;
+            seen.extend(bundle.trial_numbers());
+        }
+        seen.sort_unstable();
+        match seen.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(RowFault::Twice { trial: pair[0] }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// One table as one frame, with ids.
+    ///
+    /// # Errors
+    /// [`RowFault::UnknownTrial`] where a row has no trial.
+    pub fn frame(&self, table: TableName) -> Result<DataFrame, TableError> {
+        let pieces: Vec<DataFrame> = self.pieces(table, usize::MAX).collect::<Result<_, _>>()?;
+        if pieces.is_empty() {
+            return Ok(DataFrame::empty_with_schema(&schema(table)));
+        }
+        Ok(concat(pieces)?)
+    }
+
+    /// One table in frames of at most `rows` rows, with ids, made one at a time.
+    pub(crate) fn pieces(
+        &self,
+        table: TableName,
+        rows: usize,
+    ) -> impl Iterator<Item = Result<DataFrame, TableError>> + '_ {
+        self.bundles.iter().flat_map(move |bundle| {
+            let height = bundle.frame(table).height();
+            (0..height)
+                .step_by(rows)
+                .map(move |from| bundle.piece(table, from, rows))
+        })
+    }
+}
+
+impl Bundle {
+    fn new(frames: [DataFrame; 4]) -> Bundle {
+        let bytes = bytes_of(&frames);
+        Bundle { frames, bytes }
+    }
+
+    pub(crate) fn frame(&self, table: TableName) -> &DataFrame {
+        &self.frames[table as usize]
+    }
+
+    fn trial_numbers(&self) -> Vec<u64> {
+        // The builder and the decoder both guarantee the column.
+        frames::numbers(self.frame(TableName::Trials), "trial").unwrap_or_default()
+    }
+
+    /// Number and row of each trial, in order of the number.
+    fn places(&self) -> Vec<(u64, IdxSize)> {
+        let mut places: Vec<_> = self.trial_numbers().into_iter().zip(0..).collect();
+        places.sort_unstable();
+        places
+    }
+
+    fn piece(&self, table: TableName, from: usize, rows: usize) -> Result<DataFrame, TableError> {
+        let frame = self.frame(table);
+        let rows = rows.min(frame.height() - from);
+        // Both fit: a frame has fewer than 2^32 rows.
+        let slice = frame.slice(from as i64, rows);
+        if table == TableName::Trials {
+            return Ok(slice);
+        }
+        let places = self.places();
+        let mut rows_of_ids: Vec<IdxSize> = Vec::with_capacity(rows);
+        for (trial, length) in frames::runs(&slice, "trial")? {
+            let place = places
+                .binary_search_by_key(&trial, |place| place.0)
+                .map_err(|_| unknown(table, trial))?;
+            rows_of_ids.resize(rows_of_ids.len() + length, places[place].1);
+        }
+        let ids = self
+            .frame(TableName::Trials)
+            .column("id")?
+            .take_slice(&rows_of_ids)?;
+        let mut columns = slice.into_columns();
+        columns.insert(1, ids);
+        Ok(DataFrame::new(rows, columns)?)
+    }
+
+    fn check(&self) -> Result<(), TableError> {
+        let failed = self.check_trials()?;
+        let places = self.places();
+        for table in [TableName::History, TableName::Spectra, TableName::Layers] {
+            for (trial, _) in frames::runs(self.frame(table), "trial")? {
+                if places
+                    .binary_search_by_key(&trial, |place| place.0)
+                    .is_err()
+                {
+                    return Err(unknown(table, trial).into());
+                }
+                if failed.binary_search(&trial).is_ok() {
+                    let table = table.name();
+                    return Err(RowFault::RowsOfFailed { table, trial }.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks `trials`; returns the failed ones in order.
+    fn check_trials(&self) -> Result<Vec<u64>, TableError> {
+        let frame = self.frame(TableName::Trials);
+        let numbers = self.trial_numbers();
+        let ids = frames::texts(frame, "id")?;
+        let statuses = frames::texts(frame, "status")?;
+        let errors = frames::texts(frame, "error")?;
+        let mut failed = Vec::new();
+        for (row, &trial) in numbers.iter().enumerate() {
+            let id = ids.get(row).unwrap_or_default();
+            if !is_id(id) {
+                let found = shortened(id);
+                return Err(RowFault::Id { trial, found }.into());
+            }
+            let status = statuses.get(row).unwrap_or_default();
+            let has_failed = match status {
+                "completed" | "diverged" => false,
+                "failed" => true,
+                other => {
+                    let found = shortened(other);
+                    return Err(RowFault::Status { trial, found }.into());
+                }
+            };
+            if has_failed != errors.get(row).is_some() {
+                return Err(RowFault::Error {
+                    trial,
+                    status: status.to_owned(),
+                    error: if has_failed { "missing" } else { "set" },
+                }
+                .into());
+            }
+            if has_failed {
+                failed.push(trial);
+            }
+        }
+        failed.sort_unstable();
+        Ok(failed)
+    }
+}
+
+fn unknown(table: TableName, trial: u64) -> RowFault {
+    RowFault::UnknownTrial {
+        table: table.name(),
+        trial,
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.len() == ID_DIGITS && text.bytes().all(digit)
+}
+
+/// Enough of a text from outside to recognise it by.
+fn shortened(text: &str) -> String {
+    text.chars().take(2 * ID_DIGITS).collect()
+}
+
+fn bytes_of(frames: &[DataFrame; 4]) -> usize {
+    frames
+        .iter()
+        .flat_map(|frame| frame.columns())
+        .filter_map(|column| column.as_series())
+        .map(|series| series.estimated_size())
+        .sum()
+}
+
+/// Counts the statuses of a frame of `trials` and lists its failures.
+pub(crate) fn tally_frame(frame: &DataFrame, tally: &mut Tally) -> Result<(), TableError> {
+    let statuses = frames::texts(frame, "status")?;
+    if let frames::Texts::One(Some("completed"), rows) = statuses {
+        tally.counts.completed += rows as u64;
+        return Ok(());
+    }
+    let numbers = frames::numbers(frame, "trial")?;
+    let errors = frames::texts(frame, "error")?;
+    let attempts = frame.column("attempt")?;
+    for (row, &trial) in numbers.iter().enumerate() {
+        match statuses.get(row) {
+            Some("completed") => tally.counts.completed += 1,
+            Some("diverged") => tally.counts.diverged += 1,
+            _ => {
+                let attempts = match attempts.get(row)? {
+                    AnyValue::UInt32(attempts) => attempts,
+                    _ => 1,
+                };
+                tally.counts.failed += 1;
+                tally.failed.push(FailedTrial {
+                    trial,
+                    attempts,
+                    error: errors.get(row).unwrap_or_default().to_owned(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The set of ascending numbers, repetitions allowed.
+pub(crate) fn intervals(ascending: &[u64]) -> IntervalSet {
+    let mut set = IntervalSet::new();
+    let mut numbers = ascending.iter().copied();
+    let Some(first) = numbers.next() else {
+        return set;
+    };
+    let (mut start, mut last) = (first, first);
+    for number in numbers {
+        if number > last.saturating_add(1) {
+            set.insert(start..last.saturating_add(1));
+            start = number;
+        }
+        last = number;
+    }
+    // A range of u64 cannot hold u64::MAX, and no grid is that large.
+    set.insert(start..last.saturating_add(1));
+    set
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::builder::BatchBuilder;
+    use crate::row::{
+        HistoryValues, LayerValues, OutcomeRow, ScalarValues, SpectrumValues, TrialResult, TrialRow,
+    };
+
+    /// What training would leave behind: `steps + 1` rows of each table.
+    pub(crate) fn outcome(status: &'static str, seed: u64, steps: u64) -> OutcomeRow {
+        let value = |step: u64| 1.0 / (1 + seed + step) as f64;
+        let scalars = |step| ScalarValues {
+            train_loss: Some(value(step)),
+            stable_rank: (step > 0).then_some(1.5),
+            ..ScalarValues::default()
+        };
+        OutcomeRow {
+            status,
+            steps,
+            last: scalars(steps),
+            history: (0..=steps)
+                .map(|step| HistoryValues {
+                    step,
+                    scalars: scalars(step),
+                })
+                .collect(),
+            spectra: (0..=steps)
+                .map(|step| SpectrumValues {
+                    step,
+                    layer: 0,
+                    index: 1,
+                    value: value(step),
+                    multiplicity: 1,
+                    left_angle: None,
+                    right_angle: (step > 0).then_some(0.25),
+                })
+                .collect(),
+            layers: (0..=steps)
+                .map(|step| LayerValues {
+                    step,
+                    layer: 1,
+                    separation: Some(value(step)),
+                    balancedness: None,
+                    effective_rank: None,
+                    stable_rank: None,
+                })
+                .collect(),
+            engine: "full",
+            core_width: None,
+            reduction_residual: None,
+            flops: 12.0,
+            tolerance_steps: None,
+            tolerance_seconds: None,
+            setup_seconds: 0.5,
+            train_seconds: 0.25 * seed as f64,
+            measure_seconds: 0.125,
+        }
+    }
+
+    pub(crate) fn id(trial: u64) -> String {
+        format!("{trial:032x}")
+    }
+
+    /// A batch of trials; a trial whose number is in `failing` fails.
+    pub(crate) fn batch(trials: impl IntoIterator<Item = u64>, failing: &[u64]) -> Batch {
+        let mut builder = BatchBuilder::new();
+        for trial in trials {
+            let ran = outcome(
+                if trial % 7 == 6 {
+                    "diverged"
+                } else {
+                    "completed"
+                },
+                trial,
+                2,
+            );
+            let id = id(trial);
+            builder.push(&TrialRow {
+                trial,
+                id: &id,
+                params: &[
+                    Some(sweep::Value::Int(5)),
+                    Some(sweep::Value::Int(trial as i64)),
+                ],
+                result: if failing.contains(&trial) {
+                    TrialResult::Failed {
+                        error: "it broke",
+                        seconds: 0.5,
+                    }
+                } else {
+                    TrialResult::Ran(&ran)
+                },
+                worker: "w1",
+                host: "",
+                attempt: 1,
+                started_at_us: 1_700_000_000_000_000 + trial as i64,
+                run_isa: "scalar",
+            });
+        }
+        builder.finish().unwrap()
+    }
+
+    #[test]
+    fn frames_have_exactly_the_schema() {
+        for trials in [0..0, 3..4, 3..9] {
+            let batch = batch(trials, &[4]);
+            for table in TableName::all() {
+                let frame = batch.frame(table).unwrap();
+                assert_eq!(frame.schema(), &schema(table), "{}", table.name());
+            }
+            batch.check_consistent().unwrap();
+        }
+    }
+
+    #[test]
+    fn rows_take_the_ids_of_their_trials() {
+        let mut all = batch([9, 2, 5], &[]);
+        all.append(batch([1], &[])).unwrap();
+        let history = all.frame(TableName::History).unwrap();
+        let ids: Vec<_> = history
+            .column("id")
+            .unwrap()
+            .str()
+            .unwrap()
+            .iter()
+            .collect();
+        let expected: Vec<_> = [9, 9, 9, 2, 2, 2, 5, 5, 5, 1, 1, 1].map(id).to_vec();
+        assert_eq!(ids.len(), 12);
+        for (found, expected) in ids.iter().zip(&expected) {
+            assert_eq!(*found, Some(expected.as_str()));
+        }
+        let cut: Vec<_> = all
+            .pieces(TableName::History, 2)
+            .map(|piece| piece.unwrap().height())
+            .collect();
+        assert_eq!(cut, [2, 2, 2, 2, 1, 2, 1]);
+    }
+
+    #[test]
+    fn dropped_trials_take_all_their_rows_along() {
+        let mut batch = batch(0..10, &[3, 4]);
+        assert_eq!(batch.failed().len(), 2);
+        let mut unwanted = IntervalSet::new();
+        unwanted.insert(0..4);
+        batch.drop_trials(&unwanted).unwrap();
+        assert_eq!(batch.trials(), 6);
+        assert_eq!(batch.table_rows(TableName::Spectra), 15);
+        assert_eq!(batch.rows(), 6 + 3 * 15);
+        assert_eq!(batch.failed(), [(4, "it broke".to_owned())]);
+        batch.check_consistent().unwrap();
+        unwanted.insert(4..10);
+        batch.drop_trials(&unwanted).unwrap();
+        assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn the_tally_counts_each_status() {
+        let tally = batch(0..14, &[2]).tally().unwrap();
+        assert_eq!(tally.counts.completed, 11);
+        assert_eq!(tally.counts.diverged, 2);
+        assert_eq!(tally.counts.failed, 1);
+        assert_eq!(tally.failed[0].trial, 2);
+        assert_eq!(batch(0..3, &[]).tally().unwrap().counts.completed, 3);
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        let check = |batch: &Batch, expected: RowFault| match batch.check_consistent() {
+            Err(TableError::Rows(found)) => assert_eq!(found, expected),
+            other => panic!("{other:?} instead of {expected:?}"),
+        };
+        let mut twice = batch([1, 2], &[]);
+        twice.append(batch([2], &[])).unwrap();
+        check(&twice, RowFault::Twice { trial: 2 });
+
+        let mut stray = batch([1, 2], &[]);
+        stray.bundles[0].frames[0] = stray.bundles[0].frames[0].slice(0, 1);
+        let table = "history";
+        check(&stray, RowFault::UnknownTrial { table, trial: 2 });
+
+        let (good, bad) = (batch([7], &[]), batch([7], &[7]));
+        let mut late = bad.clone();
+        late.bundles[0].frames[1] = good.bundles[0].frames[1].clone();
+        check(&late, RowFault::RowsOfFailed { table, trial: 7 });
+    }
+
+    #[test]
+    fn numbers_become_intervals() {
+        let check = |numbers: &[u64], expected: &[std::ops::Range<u64>]| {
+            assert_eq!(intervals(numbers).runs().collect::<Vec<_>>(), expected);
+        };
+        check(&[], &[]);
+        check(&[4], &[4..5]);
+        check(&[0, 1, 2, 5, 5, 6, 9], &[0..3, 5..7, 9..10]);
+    }
+}

@@ -1,0 +1,94 @@
+//! Why a run folder cannot be used, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::TableError;
+
+/// A run folder that does not do what was asked. What was durable before stays so.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FolderError {
+    #[error("{dir} is neither empty nor a run folder; choose another folder")]
+    NotARun { dir: PathBuf },
+    #[error("{dir} is not there")]
+    Missing { dir: PathBuf },
+    #[error("{dir} is in use by another process; wait until it ends, or stop it")]
+    Locked { dir: PathBuf },
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("the journal {path} does not do what was asked: {source}")]
+    Journal {
+        path: PathBuf,
+        source: rusqlite::Error,
+    },
+    #[error(
+        "the journal {path} cannot be read, and the parts do not say which sweep they belong to; the tables \
+         can still be read: put back a copy of journal.sqlite, or run into another folder"
+    )]
+    JournalLost { path: PathBuf },
+    #[error("{path} is a database of another program; choose another folder")]
+    JournalForeign { path: PathBuf },
+    #[error(
+        "{path} was written by a newer version of the program (layout {found}, this one knows {known}); use \
+         that version, or run into another folder"
+    )]
+    JournalNewer {
+        path: PathBuf,
+        found: i32,
+        known: i32,
+    },
+    #[error(
+        "the tables of {dir} have other columns than this version of the program writes (they were begun by \
+         version {version}); use that version, or run into another folder"
+    )]
+    OtherColumns { dir: PathBuf, version: String },
+    #[error("entry {what} of the journal {path} does not read")]
+    JournalEntry { path: PathBuf, what: &'static str },
+    #[error("trial {trial} has a durable row already")]
+    AlreadyDone { trial: u64 },
+    #[error("generation {found} was to be added where {expected} is due")]
+    GenerationOrder { expected: u32, found: u32 },
+    #[error("{path} has the content {found}, not {expected}")]
+    Content {
+        path: PathBuf,
+        expected: String,
+        found: String,
+    },
+    #[error("`{hash}` is not `blake3:` and 64 lower-case hexadecimal digits")]
+    Hash { hash: String },
+    #[error("an earlier write to {dir} may be half done; open the folder again")]
+    Unsure { dir: PathBuf },
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl FolderError {
+    /// Whether another folder, or another moment, would do: the request was wrong rather than the world.
+    pub fn is_request_error(&self) -> bool {
+        matches!(
+            self,
+            FolderError::NotARun { .. }
+                | FolderError::Missing { .. }
+                | FolderError::Locked { .. }
+                | FolderError::JournalLost { .. }
+                | FolderError::JournalForeign { .. }
+                | FolderError::JournalNewer { .. }
+                | FolderError::OtherColumns { .. }
+        )
+    }
+}
+
+/// Makes an I/O error say what was done to which path.
+pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+    let path = path.to_owned();
+    move |source| FolderError::Io {
+        action,
+        path,
+        source,
+    }
+}

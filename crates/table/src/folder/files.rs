@@ -1,0 +1,124 @@
+//! Files that a sweep reads, kept in the folder by content.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::disk;
+use super::error::{FolderError, io_error};
+use super::run_folder::RunFolder;
+
+/// Bytes copied at a time.
+const PIECE: usize = 1 << 16;
+
+impl RunFolder {
+    /// Where a file of that content is or would be kept. Of the hash only hexadecimal digits are used, so
+    /// the path never leaves the folder.
+    pub fn file_path(&self, hash: &str) -> PathBuf {
+        let digits = hash.strip_prefix("blake3:").unwrap_or(hash);
+        let safe: String = digits.chars().filter(char::is_ascii_hexdigit).collect();
+        self.layout.files().join(safe)
+    }
+
+    /// Whether a file of that content is kept.
+    pub fn has_file(&self, hash: &str) -> bool {
+        self.file_path(hash).is_file()
+    }
+
+    /// Copies a file in, durably, and returns where it is. One that is there already is left alone.
+    ///
+    /// # Errors
+    /// [`FolderError::Hash`] where the hash is not well formed, [`FolderError::Content`] where the file has
+    /// another content; where the disk refuses.
+    pub fn store_file(&mut self, hash: &str, from: &Path) -> Result<PathBuf, FolderError> {
+        if !is_hash(hash) {
+            return Err(FolderError::Hash {
+                hash: hash.to_owned(),
+            });
+        }
+        let path = self.file_path(hash);
+        if path.is_file() {
+            return Ok(path);
+        }
+        let folder = self.layout.files();
+        fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
+        let staged = disk::beside(&path);
+        let found = copy(from, &staged)?;
+        if found != hash {
+            disk::remove(&staged)?;
+            return Err(FolderError::Content {
+                path: from.to_owned(),
+                expected: hash.to_owned(),
+                found,
+            });
+        }
+        disk::publish(&path)?;
+        disk::sync_folder(&folder)?;
+        disk::sync_folder(self.layout.dir())?;
+        Ok(path)
+    }
+}
+
+fn is_hash(hash: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    hash.strip_prefix("blake3:")
+        .is_some_and(|digits| digits.len() == 64 && digits.bytes().all(digit))
+}
+
+/// Copies and syncs; returns the hash of what was copied.
+fn copy(from: &Path, to: &Path) -> Result<String, FolderError> {
+    let mut source = File::open(from).map_err(io_error("open", from))?;
+    let mut target = File::create(to).map_err(io_error("create", to))?;
+    let mut hasher = blake3::Hasher::new();
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = match source.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(io_error("read", from)(error)),
+        };
+        hasher.update(&piece[..read]);
+        target
+            .write_all(&piece[..read])
+            .map_err(io_error("write", to))?;
+    }
+    target.sync_all().map_err(io_error("sync", to))?;
+    Ok(format!("blake3:{}", hasher.finalize().to_hex()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests_support::run;
+    use super::*;
+
+    #[test]
+    fn files_are_kept_by_content() {
+        let home = tempfile::tempdir().unwrap();
+        let mut folder = run(&home);
+        let from = home.path().join("data.csv");
+        fs::write(&from, "1,2\n").unwrap();
+        let hash = format!("blake3:{}", blake3::hash(b"1,2\n").to_hex());
+        assert!(!folder.has_file(&hash));
+        let path = folder.store_file(&hash, &from).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"1,2\n");
+        assert!(folder.has_file(&hash));
+        assert_eq!(folder.store_file(&hash, Path::new("gone")).unwrap(), path);
+
+        let other = format!("blake3:{}", "0".repeat(64));
+        let refused = folder.store_file(&other, &from);
+        assert!(matches!(refused, Err(FolderError::Content { .. })));
+        assert!(!folder.has_file(&other));
+        for bad in ["", "blake3:..", "sha256:00"] {
+            assert!(matches!(
+                folder.store_file(bad, &from),
+                Err(FolderError::Hash { .. })
+            ));
+        }
+        let escaping = folder.file_path("blake3:../../etc/passwd");
+        assert_eq!(
+            escaping.parent(),
+            Some(folder.dir().join("files").as_path())
+        );
+    }
+}

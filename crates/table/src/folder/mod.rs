@@ -1,0 +1,58 @@
+//! A run folder: parts and journal, durable in that order, locked by one process.
+
+mod commit;
+mod disk;
+mod error;
+mod fault;
+mod files;
+mod layout;
+mod listing;
+mod open;
+mod rebuild;
+mod records;
+mod run_folder;
+mod upkeep;
+
+pub use error::FolderError;
+pub use fault::{Hook, fault_point};
+pub(crate) use layout::Layout;
+pub use listing::durable_files;
+pub(crate) use listing::readable_parts;
+pub use records::{CommitInfo, Compaction, Counts, FailedTrial, GenerationRecord, Meta};
+pub(crate) use records::{CommitRow, NewCommit, PartRow};
+pub use run_folder::RunFolder;
+
+#[cfg(test)]
+mod tests_support {
+    //! A run folder with one generation, for tests.
+
+    use super::{GenerationRecord, Meta, RunFolder};
+
+    pub(super) fn meta() -> Meta {
+        Meta {
+            name: "s".to_owned(),
+            program_version: "0.0.1".to_owned(),
+            revision: "abc".to_owned(),
+        }
+    }
+
+    pub(super) fn generation(number: u32) -> GenerationRecord {
+        GenerationRecord {
+            number,
+            base: u64::from(number) * 1000,
+            size: 1000,
+            toml: format!("name = \"s\" # {number}"),
+            hash: format!("hash-{number}"),
+            files: vec![("data.csv".to_owned(), format!("blake3:{}", "0a".repeat(32)))],
+        }
+    }
+
+    pub(super) fn run(home: &tempfile::TempDir) -> RunFolder {
+        let dir = home.path().join("folder");
+        let mut folder = RunFolder::create(&dir, &meta(), None).unwrap();
+        folder
+            .add_generation(&generation(0), "name = \"s\"")
+            .unwrap();
+        folder
+    }
+}

@@ -1,0 +1,232 @@
+//! The open folder: what it holds in memory and what can be asked of it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use sweep::IntervalSet;
+
+use crate::journal::{self, Journal};
+use crate::part::{self, Label};
+use crate::schema::{SCHEMA_VERSION, TableName, fingerprint};
+
+use super::disk;
+use super::error::FolderError;
+use super::fault::Hook;
+use super::layout::Layout;
+use super::records::{Counts, FailedTrial, GenerationRecord, Meta};
+
+/// Keys of a part's metadata.
+pub(super) mod label {
+    pub(in crate::folder) const SCHEMA_VERSION: &str = "parsimony.schema_version";
+    pub(in crate::folder) const SCHEMA: &str = "parsimony.schema";
+    pub(in crate::folder) const SWEEP: &str = "parsimony.sweep";
+    pub(in crate::folder) const SWEEP_HASH: &str = "parsimony.sweep_hash";
+    pub(in crate::folder) const VERSION: &str = "parsimony.version";
+    pub(in crate::folder) const REVISION: &str = "parsimony.revision";
+    /// Parts that this one stands for: numbers, comma between.
+    pub(in crate::folder) const REPLACES: &str = "parsimony.replaces";
+    /// In a part of `trials`: the other tables' parts of the same commit, `table=number`, comma between.
+    pub(in crate::folder) const SIBLINGS: &str = "parsimony.siblings";
+    /// In a generation's part.
+    pub(in crate::folder) const BASE: &str = "parsimony.generation.base";
+    pub(in crate::folder) const SIZE: &str = "parsimony.generation.size";
+    pub(in crate::folder) const TOML: &str = "parsimony.generation.toml";
+    pub(in crate::folder) const SWEEP_TOML: &str = "parsimony.generation.sweep_toml";
+    pub(in crate::folder) const FILES: &str = "parsimony.generation.files";
+}
+
+/// Settings of the journal that are the folder's own; others are the caller's.
+pub(super) mod setting {
+    pub(in crate::folder) const NAME: &str = "meta.name";
+    pub(in crate::folder) const VERSION: &str = "meta.version";
+    pub(in crate::folder) const REVISION: &str = "meta.revision";
+    pub(in crate::folder) const COLUMNS: &str = "meta.columns";
+    /// Before the keys of [`super::RunFolder::set_state`].
+    pub(in crate::folder) const STATE: &str = "state.";
+}
+
+/// One run folder, locked while this value lives. The lock dies with the process.
+pub struct RunFolder {
+    pub(super) layout: Layout,
+    pub(super) journal: Journal,
+    pub(super) meta: Meta,
+    /// Hash of the newest generation; empty before the first.
+    pub(super) sweep_hash: String,
+    pub(super) hook: Option<Hook>,
+    pub(super) done: IntervalSet,
+    pub(super) counts: Counts,
+    /// Number of the next part.
+    pub(super) next_file: u64,
+    pub(super) repairs: Vec<String>,
+    /// A write of the journal ended so that nobody knows whether it happened.
+    pub(super) unsure: bool,
+    pub(super) _lock: File,
+}
+
+impl std::fmt::Debug for RunFolder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunFolder")
+            .field("dir", &self.layout.dir())
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RunFolder {
+    /// Where the folder is.
+    pub fn dir(&self) -> &Path {
+        self.layout.dir()
+    }
+
+    /// What its new files say of their origin.
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// What was mended when the folder was opened, in sentences for people.
+    pub fn repairs(&self) -> &[String] {
+        &self.repairs
+    }
+
+    /// Generations in order.
+    ///
+    /// # Errors
+    /// Where the journal cannot be read.
+    pub fn generations(&self) -> Result<Vec<GenerationRecord>, FolderError> {
+        self.journal.generations()
+    }
+
+    /// Adds the next generation and writes `sweep.toml`, which says what the folder is being run as.
+    ///
+    /// # Errors
+    /// [`FolderError::GenerationOrder`] where the number is not the next one; otherwise where the disk or the
+    /// journal refuse. The folder is then as it was.
+    pub fn add_generation(
+        &mut self,
+        record: &GenerationRecord,
+        sweep_toml: &str,
+    ) -> Result<(), FolderError> {
+        self.check_sure()?;
+        let known = self.journal.generations()?.len();
+        let expected = u32::try_from(known).unwrap_or(u32::MAX);
+        if record.number != expected {
+            return Err(FolderError::GenerationOrder {
+                expected,
+                found: record.number,
+            });
+        }
+        self.write_generation_part(record, sweep_toml)?;
+        self.journal.add_generation(record, sweep_toml)?;
+        self.sweep_hash.clone_from(&record.hash);
+        disk::replace(&self.layout.sweep(), sweep_toml.as_bytes())
+    }
+
+    /// Writes the part without rows that carries a generation, so that the journal can be made again.
+    pub(super) fn write_generation_part(
+        &self,
+        record: &GenerationRecord,
+        sweep_toml: &str,
+    ) -> Result<(), FolderError> {
+        let mut labels = labels(&self.meta, &record.hash);
+        labels.extend([
+            (label::BASE, record.base.to_string()),
+            (label::SIZE, record.size.to_string()),
+            (label::TOML, record.toml.clone()),
+            (label::SWEEP_TOML, sweep_toml.to_owned()),
+            (label::FILES, journal::files_to_json(&record.files)),
+        ]);
+        let path = self.layout.generation_part(record.number);
+        let empty = part::encode(TableName::Trials, [], &labels)?;
+        disk::replace(&path, &empty.bytes)
+    }
+
+    /// Numbers with a durable row, failed ones included.
+    ///
+    /// # Errors
+    /// None at present; the set is kept in memory.
+    pub fn done(&self) -> Result<IntervalSet, FolderError> {
+        Ok(self.done.clone())
+    }
+
+    /// Trials whose durable row says failed, in order of their numbers.
+    ///
+    /// # Errors
+    /// Where the journal cannot be read.
+    pub fn failed(&self) -> Result<Vec<FailedTrial>, FolderError> {
+        self.journal.failed_trials()
+    }
+
+    /// Durable rows by status.
+    ///
+    /// # Errors
+    /// None at present; the counts are kept in memory.
+    pub fn counts(&self) -> Result<Counts, FolderError> {
+        Ok(self.counts)
+    }
+
+    /// A value that was kept under a key.
+    ///
+    /// # Errors
+    /// Where the journal cannot be read.
+    pub fn state(&self, key: &str) -> Result<Option<String>, FolderError> {
+        self.journal.setting(&format!("{}{key}", setting::STATE))
+    }
+
+    /// Keeps a value under a key, durably.
+    ///
+    /// # Errors
+    /// Where the journal cannot be written.
+    pub fn set_state(&mut self, key: &str, value: &str) -> Result<(), FolderError> {
+        let key = format!("{}{key}", setting::STATE);
+        self.journal.set_settings(&[(key.as_str(), value)])
+    }
+
+    /// Labels of this folder's parts.
+    pub(super) fn labels(&self) -> Vec<Label> {
+        labels(&self.meta, &self.sweep_hash)
+    }
+
+    pub(super) fn part(&self, table: TableName, file: u64) -> PathBuf {
+        self.layout.part(table, file)
+    }
+
+    pub(super) fn pass(&self, point: &str) {
+        if let Some(hook) = self.hook {
+            hook(point);
+        }
+    }
+
+    pub(super) fn check_sure(&self) -> Result<(), FolderError> {
+        if self.unsure {
+            return Err(FolderError::Unsure {
+                dir: self.layout.dir().to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads from the journal what is kept in memory.
+    pub(super) fn refresh(&mut self) -> Result<(), FolderError> {
+        let commits = self.journal.commits()?;
+        self.counts = Counts::default();
+        let mut runs = Vec::new();
+        for commit in commits {
+            self.counts.add(&commit.counts);
+            runs.extend(commit.runs);
+        }
+        self.done = crate::codec::union(runs);
+        Ok(())
+    }
+}
+
+/// Labels that every part carries.
+pub(super) fn labels(meta: &Meta, sweep_hash: &str) -> Vec<Label> {
+    vec![
+        (label::SCHEMA_VERSION, SCHEMA_VERSION.to_string()),
+        (label::SCHEMA, fingerprint().to_owned()),
+        (label::SWEEP, meta.name.clone()),
+        (label::SWEEP_HASH, sweep_hash.to_owned()),
+        (label::VERSION, meta.program_version.clone()),
+        (label::REVISION, meta.revision.clone()),
+    ]
+}

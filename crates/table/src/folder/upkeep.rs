@@ -1,0 +1,388 @@
+//! Rewriting what is durable: taking failed rows out so that their trials run again, and joining small parts.
+//!
+//! Both write new parts under new names, exchange the names in one entry of the journal and only then remove
+//! the old ones; whatever a kill leaves, the journal names one complete set, and opening removes the other.
+
+use polars::prelude::{BooleanChunked, DataFrame};
+use sweep::IntervalSet;
+
+use crate::batch::{Tally, intervals, tally_frame};
+use crate::codec;
+use crate::error::TableError;
+use crate::frames;
+use crate::part;
+use crate::schema::TableName;
+
+use super::commit::siblings;
+use super::disk;
+use super::error::FolderError;
+use super::fault::fault_point;
+use super::records::{CommitRow, Compaction, Counts, NewCommit, PartRow};
+use super::run_folder::{RunFolder, label};
+
+/// Commits smaller than this are joined: below it the footer of a part of seventy columns, about 20 KB, is
+/// what a reader mostly reads.
+const SMALL_BYTES: u64 = 1 << 20;
+
+/// So many small commits are joined at a time. With the bound on size a row is rewritten at most three times
+/// in the life of a folder, and a folder has at most this many small parts and one large one a megabyte.
+const JOINED: usize = if cfg!(test) { 6 } else { 64 };
+
+/// Rows of the largest table that are joined at a time, so that a join is done within seconds.
+const JOINED_ROWS: u64 = 4_000_000;
+
+impl RunFolder {
+    /// Takes the rows of failed trials out, so that they can run again; returns their numbers.
+    ///
+    /// # Errors
+    /// Where the disk or the journal refuse. Trials already taken out stay out; calling again goes on.
+    pub fn forget_failed(&mut self) -> Result<IntervalSet, FolderError> {
+        self.check_sure()?;
+        let commits = self.journal.commits()?;
+        let mut freed: Vec<u64> = Vec::new();
+        let mut outcome = Ok(());
+        for commit in commits.iter().filter(|commit| commit.counts.failed > 0) {
+            match self.without_failed(commit) {
+                Ok(numbers) => freed.extend(numbers),
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        self.refresh()?;
+        outcome?;
+        freed.sort_unstable();
+        Ok(intervals(&freed))
+    }
+
+    /// Rewrites the `trials` part of a commit without its failed rows. Failed trials have no others.
+    fn without_failed(&mut self, commit: &CommitRow) -> Result<Vec<u64>, FolderError> {
+        let Some(old) = commit.part(TableName::Trials).copied() else {
+            return Ok(Vec::new());
+        };
+        let old_path = self.part(old.table, old.file);
+        let frame = part::read(&old_path, None)?;
+        let mut before = Tally::default();
+        tally_frame(&frame, &mut before)?;
+        let mut freed: Vec<u64> = before.failed.iter().map(|failed| failed.trial).collect();
+        freed.sort_unstable();
+        let statuses = frames::texts(&frame, "status").map_err(TableError::from)?;
+        let mask: BooleanChunked = (0..frame.height())
+            .map(|row| statuses.get(row) != Some("failed"))
+            .collect();
+        let kept = frame.filter_seq(&mask).map_err(TableError::from)?;
+        if kept.height() == 0 {
+            self.journal.exchange(&[commit.number], &[])?;
+            self.pass(fault_point::BEFORE_REMOVAL);
+            disk::remove(&old_path)?;
+            return Ok(freed);
+        }
+
+        let mut numbers = codec::union(commit.runs.clone());
+        numbers.subtract(&intervals(&freed));
+        let mut labels = self.labels();
+        labels.push(siblings(&commit.parts));
+        labels.push((label::REPLACES, old.file.to_string()));
+        let file = self.next_file;
+        let encoded = part::encode(TableName::Trials, row_groups(&kept), &labels)?;
+        let new = self.stage_part(TableName::Trials, file, &encoded)?;
+        let mut parts: Vec<PartRow> = vec![new];
+        parts.extend(
+            commit
+                .parts
+                .iter()
+                .filter(|part| part.table != TableName::Trials),
+        );
+        let mut counts = before.counts;
+        counts.failed = 0;
+        self.enter_parts(&[new], |folder| {
+            folder.journal.exchange(
+                &[commit.number],
+                &[NewCommit {
+                    number: file,
+                    numbers: &numbers,
+                    counts,
+                    failed: &[],
+                    parts: &parts,
+                }],
+            )
+        })?;
+        self.pass(fault_point::BEFORE_REMOVAL);
+        disk::remove(&old_path)?;
+        Ok(freed)
+    }
+
+    /// Joins the oldest small commits into one, if there are many; otherwise does nothing, quickly. Call it
+    /// when a sweep has ended and now and then while it runs.
+    ///
+    /// # Errors
+    /// Where the disk or the journal refuse; the folder is then as it was.
+    pub fn compact(&mut self) -> Result<Option<Compaction>, FolderError> {
+        self.check_sure()?;
+        let commits = self.journal.commits()?;
+        let small: Vec<&CommitRow> = commits
+            .iter()
+            .filter(|commit| commit.bytes() < SMALL_BYTES)
+            .collect();
+        if small.len() < JOINED {
+            return Ok(None);
+        }
+        let mut rows = 0;
+        let joined: Vec<&CommitRow> = small
+            .into_iter()
+            .take(JOINED)
+            .take_while(|commit| {
+                rows += commit.rows();
+                rows <= JOINED_ROWS
+            })
+            .collect();
+        if joined.len() < 2 {
+            return Ok(None);
+        }
+        self.join(&joined).map(Some)
+    }
+
+    fn join(&mut self, commits: &[&CommitRow]) -> Result<Compaction, FolderError> {
+        let file = self.next_file;
+        let mut parts: Vec<PartRow> = Vec::new();
+        // `trials` last, for its label names the others.
+        for table in TableName::ALL.into_iter().rev() {
+            match self.stage_joined(table, file, commits, &parts) {
+                Ok(part) => parts.extend(part),
+                Err(error) => {
+                    self.discard(&parts);
+                    // The part that failed may be half there.
+                    let _ = disk::remove(&disk::beside(&self.part(table, file)));
+                    return Err(error);
+                }
+            }
+        }
+        self.pass(fault_point::BEFORE_RENAME);
+        let out: Vec<u64> = commits.iter().map(|commit| commit.number).collect();
+        let runs = commits
+            .iter()
+            .flat_map(|commit| commit.runs.iter().cloned());
+        let numbers = codec::union(runs.collect());
+        let mut counts = Counts::default();
+        for commit in commits {
+            counts.add(&commit.counts);
+        }
+        let all_failed = self.journal.failed_trials()?;
+        let failed: Vec<_> = all_failed
+            .into_iter()
+            .filter(|failed| numbers.contains(failed.trial))
+            .collect();
+        self.enter_parts(&parts, |folder| {
+            folder.journal.exchange(
+                &out,
+                &[NewCommit {
+                    number: file,
+                    numbers: &numbers,
+                    counts,
+                    failed: &failed,
+                    parts: &parts,
+                }],
+            )
+        })?;
+        self.pass(fault_point::BEFORE_REMOVAL);
+        for part in commits.iter().flat_map(|commit| &commit.parts) {
+            disk::remove(&self.part(part.table, part.file))?;
+        }
+        Ok(Compaction {
+            commits: commits.len(),
+            bytes: parts.iter().map(|part| part.bytes).sum(),
+        })
+    }
+
+    /// Writes one table of several commits beside its place, reading one part at a time.
+    fn stage_joined(
+        &self,
+        table: TableName,
+        file: u64,
+        commits: &[&CommitRow],
+        others: &[PartRow],
+    ) -> Result<Option<PartRow>, FolderError> {
+        let olds: Vec<u64> = commits
+            .iter()
+            .filter_map(|commit| commit.part(table))
+            .map(|part| part.file)
+            .collect();
+        if olds.is_empty() {
+            return Ok(None);
+        }
+        let mut labels = self.labels();
+        let numbers: Vec<String> = olds.iter().map(u64::to_string).collect();
+        labels.push((label::REPLACES, numbers.join(",")));
+        if table == TableName::Trials {
+            labels.push(siblings(others));
+        }
+        let pieces = olds
+            .iter()
+            .map(|old| part::read(&self.part(table, *old), None));
+        let encoded = part::encode(table, pieces, &labels)?;
+        self.stage_part(table, file, &encoded).map(Some)
+    }
+}
+
+/// Slices of at most a row group.
+fn row_groups(frame: &DataFrame) -> impl Iterator<Item = Result<DataFrame, TableError>> + '_ {
+    let rows = part::ROW_GROUP_ROWS;
+    (0..frame.height())
+        .step_by(rows)
+        // A frame has fewer than 2^32 rows.
+        .map(move |from| Ok(frame.slice(from as i64, rows)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::super::layout::{list, part_number};
+    use super::super::tests_support::run;
+    use super::*;
+    use crate::batch::tests::batch;
+    use crate::codec::union;
+
+    fn rows(folder: &RunFolder, table: TableName) -> Vec<u64> {
+        let mut trials = Vec::new();
+        for path in list(&folder.layout.table(table)).unwrap() {
+            let frame = part::read(&path, Some(&["trial"])).unwrap();
+            trials.extend(frames::numbers(&frame, "trial").unwrap());
+        }
+        trials.sort_unstable();
+        trials
+    }
+
+    fn parts(folder: &RunFolder, table: TableName) -> usize {
+        let paths = list(&folder.layout.table(table)).unwrap();
+        paths
+            .iter()
+            .filter(|path| part_number(path).is_some())
+            .count()
+    }
+
+    fn again(folder: RunFolder) -> RunFolder {
+        let dir = folder.dir().to_owned();
+        drop(folder);
+        let folder = RunFolder::open(&dir, None).unwrap();
+        assert!(folder.repairs().is_empty(), "{:?}", folder.repairs());
+        folder
+    }
+
+    #[test]
+    fn failed_trials_are_freed_and_all_else_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let mut folder = run(&home);
+        folder.commit(&batch(0..10, &[2, 3, 7])).unwrap();
+        folder.commit(&batch(10..20, &[])).unwrap();
+        folder.commit(&batch(20..22, &[20, 21])).unwrap();
+        let freed = folder.forget_failed().unwrap();
+        assert_eq!(freed, union(vec![2..4, 7..8, 20..22]));
+        let mut folder = again(folder);
+        assert_eq!(folder.done().unwrap(), union(vec![0..2, 4..7, 8..20]));
+        assert_eq!(folder.counts().unwrap().failed, 0);
+        assert!(folder.failed().unwrap().is_empty());
+        assert_eq!(parts(&folder, TableName::Trials), 2);
+        assert!(folder.forget_failed().unwrap().is_empty());
+        folder.commit(&batch([2, 3, 7, 20, 21], &[3])).unwrap();
+        let mut folder = again(folder);
+        assert_eq!(
+            rows(&folder, TableName::Trials),
+            (0..22).collect::<Vec<_>>()
+        );
+        assert_eq!(rows(&folder, TableName::History).len(), 3 * 21);
+        assert_eq!(folder.forget_failed().unwrap(), union(vec![3..4]));
+    }
+
+    /// A folder with so many small commits that the next call joins them.
+    fn littered(home: &tempfile::TempDir) -> RunFolder {
+        let mut folder = run(home);
+        for at in 0..JOINED as u64 {
+            folder.commit(&batch([2 * at, 2 * at + 1], &[5])).unwrap();
+        }
+        folder
+    }
+
+    fn check_joined(folder: &RunFolder) {
+        let trials = 2 * JOINED as u64;
+        assert_eq!(folder.done().unwrap(), union(vec![0..trials]));
+        assert_eq!(folder.counts().unwrap().total(), trials);
+        assert_eq!(folder.failed().unwrap().len(), 1);
+        assert_eq!(
+            rows(folder, TableName::Trials),
+            (0..trials).collect::<Vec<_>>()
+        );
+        assert_eq!(
+            rows(folder, TableName::Spectra).len() as u64,
+            3 * (trials - 1)
+        );
+    }
+
+    #[test]
+    fn small_parts_are_joined_and_stay_the_same_rows() {
+        let home = tempfile::tempdir().unwrap();
+        let mut folder = littered(&home);
+        let done = folder.compact().unwrap().expect("many small commits");
+        assert_eq!(done.commits, JOINED);
+        assert_eq!(folder.compact().unwrap(), None);
+        for table in TableName::ALL {
+            assert_eq!(parts(&folder, table), 1, "{}", table.name());
+        }
+        check_joined(&folder);
+        let mut folder = again(folder);
+        check_joined(&folder);
+        assert_eq!(folder.forget_failed().unwrap(), union(vec![5..6]));
+    }
+
+    fn check_death(hook: fn(&str)) {
+        let home = tempfile::tempdir().unwrap();
+        let mut folder = littered(&home);
+        folder.hook = Some(hook);
+        assert!(catch_unwind(AssertUnwindSafe(|| folder.compact())).is_err());
+        check_joined(&again(folder));
+    }
+
+    #[test]
+    fn death_while_joining_leaves_one_complete_set() {
+        fn die_at(wanted: &str, point: &str) {
+            assert_ne!(wanted, point, "killed");
+        }
+        check_death(|point| die_at(fault_point::BEFORE_RENAME, point));
+        check_death(|point| die_at(fault_point::BEFORE_JOURNAL, point));
+        check_death(|point| die_at(fault_point::AFTER_JOURNAL, point));
+        check_death(|point| die_at(fault_point::BEFORE_REMOVAL, point));
+    }
+
+    #[test]
+    fn death_while_freeing_leaves_one_complete_set() {
+        let home = tempfile::tempdir().unwrap();
+        let mut folder = run(&home);
+        folder.commit(&batch(0..10, &[2])).unwrap();
+        folder.hook = Some(|point| assert_ne!(point, fault_point::BEFORE_REMOVAL, "killed"));
+        assert!(catch_unwind(AssertUnwindSafe(|| folder.forget_failed())).is_err());
+        let folder = again(folder);
+        assert_eq!(folder.done().unwrap(), union(vec![0..2, 3..10]));
+        assert_eq!(rows(&folder, TableName::Trials).len(), 9);
+    }
+
+    #[test]
+    fn a_lost_journal_is_made_again_after_both() {
+        let home = tempfile::tempdir().unwrap();
+        let mut folder = littered(&home);
+        folder.compact().unwrap();
+        folder.forget_failed().unwrap();
+        let (dir, layout) = (folder.dir().to_owned(), folder.layout.clone());
+        drop(folder);
+        std::fs::remove_file(layout.journal()).unwrap();
+        let folder = RunFolder::open(&dir, None).unwrap();
+        assert_eq!(
+            folder.done().unwrap(),
+            union(vec![0..5, 6..2 * JOINED as u64])
+        );
+        assert_eq!(
+            rows(&folder, TableName::History).len() as u64,
+            3 * (2 * JOINED as u64 - 1)
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! A lease in the worker's hands and what comes out of it.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use sweep::IntervalSet;
+use tonic::codegen::Bytes;
+
+/// A lease as granted.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    pub(crate) lease: u64,
+    pub(crate) generation: u32,
+    /// The sweep's name.
+    pub(crate) sweep: Arc<str>,
+    pub(crate) ranges: Vec<Range<u64>>,
+    /// Returned with every report.
+    pub(crate) proof: Bytes,
+    pub(crate) attempt: u32,
+    /// Trials with a checkpoint to continue from.
+    pub(crate) checkpoints: Vec<u64>,
+}
+
+impl Lease {
+    /// Its numbers as a set.
+    pub(crate) fn numbers(&self) -> IntervalSet {
+        self.ranges.iter().cloned().collect()
+    }
+}
+
+/// Shared word that something should stop.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flag(Arc<AtomicBool>);
+
+impl Flag {
+    pub(crate) fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Numbers of a lease that the coordinator no longer wants. Looked at before each trial and between slices
+/// of a long one; the flag keeps the usual case, nothing revoked, free of locks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Revoked(Arc<RevokedSets>);
+
+#[derive(Debug, Default)]
+struct RevokedSets {
+    any: AtomicBool,
+    /// Not to be begun; and those of them that are to stop even while they run.
+    sets: Mutex<(IntervalSet, IntervalSet)>,
+}
+
+impl Revoked {
+    pub(crate) fn add(&self, numbers: &IntervalSet, stop_running: bool) {
+        let mut sets = self.0.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        for run in numbers.runs() {
+            if stop_running {
+                sets.1.insert(run.clone());
+            }
+            sets.0.insert(run);
+        }
+        self.0.any.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_unwanted(&self, number: u64) -> bool {
+        self.look(|sets| sets.0.contains(number))
+    }
+
+    pub(crate) fn must_stop(&self, number: u64) -> bool {
+        self.look(|sets| sets.1.contains(number))
+    }
+
+    fn look(&self, find: impl Fn(&(IntervalSet, IntervalSet)) -> bool) -> bool {
+        self.0.any.load(Ordering::Acquire)
+            && find(&self.0.sets.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Some trials of a lease, as columns.
+#[derive(Debug)]
+pub(crate) struct ReportBody {
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) numbers: IntervalSet,
+    /// Arrow IPC streams in the order trials, history, spectra, layers.
+    pub(crate) tables: [Bytes; 4],
+    pub(crate) work_seconds: f64,
+}
+
+/// What the executor hands to the session.
+#[derive(Debug)]
+pub(crate) enum Output {
+    Report(ReportBody),
+    Checkpoint {
+        lease: Arc<Lease>,
+        trial: u64,
+        step: u64,
+        state: Vec<u8>,
+    },
+    /// The lease is through: what has not been reported of it was not run.
+    Ended(Arc<Lease>),
+}

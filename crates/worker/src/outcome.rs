@@ -1,0 +1,72 @@
+//! A trial's outcome in the table's own terms: the two crates do not know each other.
+
+use dln::{Outcome, Scalars, Status};
+use table::{HistoryValues, LayerValues, OutcomeRow, ScalarValues, SpectrumValues};
+
+/// The outcome as rows.
+pub(crate) fn row(outcome: &Outcome) -> OutcomeRow {
+    OutcomeRow {
+        status: match outcome.status {
+            Status::Completed => "completed",
+            Status::Diverged => "diverged",
+        },
+        steps: outcome.steps,
+        last: scalars(&outcome.last),
+        history: outcome
+            .history
+            .iter()
+            .map(|row| HistoryValues {
+                step: row.step,
+                scalars: scalars(&row.scalars),
+            })
+            .collect(),
+        spectra: outcome
+            .spectra
+            .iter()
+            .map(|row| SpectrumValues {
+                step: row.step,
+                layer: row.layer,
+                index: row.index,
+                value: row.value,
+                multiplicity: row.multiplicity,
+                left_angle: row.left_angle,
+                right_angle: row.right_angle,
+            })
+            .collect(),
+        layers: outcome
+            .layers
+            .iter()
+            .map(|row| LayerValues {
+                step: row.step,
+                layer: row.layer,
+                separation: row.separation,
+                balancedness: row.balancedness,
+                effective_rank: row.effective_rank,
+                stable_rank: row.stable_rank,
+            })
+            .collect(),
+        engine: outcome.engine.name(),
+        core_width: outcome.core_width,
+        reduction_residual: outcome.reduction_residual,
+        flops: outcome.flops,
+        tolerance_steps: outcome.tolerance_steps,
+        tolerance_seconds: outcome.tolerance_seconds,
+        setup_seconds: outcome.setup_seconds,
+        train_seconds: outcome.train_seconds,
+        measure_seconds: outcome.measure_seconds,
+    }
+}
+
+fn scalars(values: &Scalars) -> ScalarValues {
+    ScalarValues {
+        train_loss: values.train_loss,
+        test_loss: values.test_loss,
+        accuracy: values.accuracy,
+        test_accuracy: values.test_accuracy,
+        effective_rank: values.effective_rank,
+        stable_rank: values.stable_rank,
+        nuclear_norm: values.nuclear_norm,
+        sharpness: values.sharpness,
+        alignment: values.alignment,
+    }
+}

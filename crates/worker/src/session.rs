@@ -1,0 +1,477 @@
+//! One connection to the coordinator after another: register, take leases, send reports, keep the heart
+//! beating. The executor and the unacknowledged reports outlive each connection.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rpc::auth::Bearer;
+use rpc::limits;
+use rpc::v1;
+use rpc::v1::worker_service_client::WorkerServiceClient;
+use sweep::IntervalSet;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+
+use crate::config::{Config, Stop, WorkerError};
+use crate::executor::{Executor, Job};
+use crate::files::{Files, Sweep};
+use crate::lease::{Lease, Output, Revoked};
+use crate::shelf::Shelf;
+use crate::wire::{self, Incoming, Spec};
+
+/// Messages queued towards the connection: one being written and one ready.
+const OUTGOING: usize = 2;
+
+/// How a session ended.
+pub(crate) enum Ended {
+    /// The coordinator has nothing more.
+    Finished,
+    /// This worker was asked to leave and everything is acknowledged.
+    Drained,
+    Idle,
+    Lost {
+        /// Whether the coordinator had answered at all.
+        welcomed: bool,
+        why: String,
+    },
+}
+
+/// The coordinator's side, with this worker's token on every call.
+pub(crate) type Client = WorkerServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// A spec that has been built, or why not.
+type Built = (Arc<str>, Result<Sweep, String>);
+
+pub(crate) struct Session {
+    client: Client,
+    config: Config,
+    executor: Executor,
+    outputs: mpsc::Receiver<Output>,
+    stop: watch::Receiver<Stop>,
+    files: Arc<Mutex<Files>>,
+    shelf: Shelf,
+    begun: Instant,
+    draining: bool,
+    hand: BTreeMap<u64, InHand>,
+    last_lease: Instant,
+}
+
+/// A lease from its grant until the last of its reports is acknowledged.
+struct InHand {
+    lease: Arc<Lease>,
+    revoked: Revoked,
+    /// Numbers that no report holds yet.
+    unreported: IntervalSet,
+    /// Numbers that no acknowledgement covers yet.
+    outstanding: IntervalSet,
+    /// The executor has it; before that it waits for its sweep or its checkpoints.
+    started: bool,
+    ended: bool,
+}
+
+/// What lives as long as one connection.
+struct Link {
+    outgoing: mpsc::Sender<v1::SessionRequest>,
+    built_sender: mpsc::Sender<Built>,
+    ready_sender: mpsc::Sender<Job>,
+    credit_bytes: u64,
+    heartbeat: Duration,
+    sweeps: BTreeMap<Arc<str>, Arc<Sweep>>,
+    /// Leases whose sweep is still being built.
+    waiting: Vec<Arc<Lease>>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        channel: Channel,
+        config: Config,
+        executor: Executor,
+        outputs: mpsc::Receiver<Output>,
+        stop: watch::Receiver<Stop>,
+    ) -> Self {
+        let client = WorkerServiceClient::with_interceptor(channel, config.bearer.clone())
+            .max_decoding_message_size(limits::MESSAGE_BYTES)
+            .max_encoding_message_size(limits::MESSAGE_BYTES);
+        let files = Arc::new(Mutex::new(Files::new(config.files.clone())));
+        Session {
+            client,
+            config,
+            executor,
+            outputs,
+            stop,
+            files,
+            shelf: Shelf::default(),
+            begun: Instant::now(),
+            draining: false,
+            hand: BTreeMap::new(),
+            last_lease: Instant::now(),
+        }
+    }
+
+    /// Waits between two connections; true where the worker is to end instead.
+    pub(crate) async fn wait_or_stop(&mut self, wait: Duration) -> bool {
+        if self.draining {
+            return true;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => false,
+            () = told_to_drain(&mut self.stop) => true,
+        }
+    }
+
+    /// One connection, from its first message to its end.
+    ///
+    /// # Errors
+    /// [`WorkerError`] where a new connection would not help.
+    pub(crate) async fn run(&mut self) -> Result<Ended, WorkerError> {
+        let lost = |welcomed, why: &dyn std::fmt::Display| Ended::Lost {
+            welcomed,
+            why: why.to_string(),
+        };
+        let (outgoing, outgoing_end) = mpsc::channel(OUTGOING);
+        let walltime_ms = self.walltime_ms();
+        // What waited for a lost connection's spec or checkpoints would wait for ever: not named as held, it
+        // goes back.
+        self.hand.retain(|_, hand| hand.started);
+        // The channel is new and empty: it cannot refuse.
+        let held = self.hand.values().map(|hand| wire::held(&hand.lease, &hand.outstanding));
+        let _ = outgoing.try_send(wire::register(&self.config, walltime_ms, held));
+        let requests = ReceiverStream::new(outgoing_end);
+        let mut inbound = match self.client.session(requests).await {
+            Ok(response) => response.into_inner(),
+            Err(status) if refused_for_good(&status) => {
+                return Err(WorkerError::Refused(status.message().to_owned()));
+            }
+            Err(status) => return Ok(lost(false, &status)),
+        };
+        let (built_sender, mut built) = mpsc::channel(1);
+        let (ready_sender, mut ready) = mpsc::channel(1);
+        let mut link = Link {
+            outgoing,
+            built_sender,
+            ready_sender,
+            credit_bytes: 0,
+            heartbeat: limits::HEARTBEAT_INTERVAL,
+            sweeps: BTreeMap::new(),
+            waiting: Vec::new(),
+        };
+        self.shelf.reconnect();
+        let mut welcomed = false;
+        let mut stop = self.stop.clone();
+        let mut heartbeat = tokio::time::interval(link.heartbeat);
+        heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            if welcomed && let Err(why) = self.send_reports(&link).await {
+                return Ok(lost(welcomed, &why));
+            }
+            if self.draining && self.hand.is_empty() && self.shelf.is_empty() {
+                return Ok(Ended::Drained);
+            }
+            tokio::select! {
+                message = inbound.message() => match message {
+                    Ok(Some(message)) => {
+                        if let Some(ended) = self.handle(&mut link, message, &mut welcomed)? {
+                            return Ok(ended);
+                        }
+                        if heartbeat.period() != link.heartbeat {
+                            heartbeat = tokio::time::interval(link.heartbeat);
+                        }
+                    }
+                    Ok(None) => return Ok(lost(welcomed, &"the stream ended")),
+                    Err(status) if refused_for_good(&status) => {
+                        return Err(WorkerError::Refused(status.message().to_owned()));
+                    }
+                    Err(status) => return Ok(lost(welcomed, &status)),
+                },
+                Some(output) = self.outputs.recv() => self.take(&link, output).await,
+                Some(built) = built.recv() => self.built(&mut link, built)?,
+                Some(job) = ready.recv() => self.execute(job),
+                _ = heartbeat.tick(), if welcomed => {
+                    if link.outgoing.send(self.heartbeat()).await.is_err() {
+                        return Ok(lost(welcomed, &"the stream ended"));
+                    }
+                    if self.idle() {
+                        return Ok(Ended::Idle);
+                    }
+                }
+                () = told_to_drain(&mut stop), if !self.draining => {
+                    self.draining = true;
+                    self.executor.drain();
+                    // A closed stream shows at the next message.
+                    let _ = link.outgoing.send(wire::drain()).await;
+                }
+            }
+        }
+    }
+
+    fn walltime_ms(&self) -> u64 {
+        self.config.walltime.map_or(0, |walltime| {
+            let left = walltime.saturating_sub(self.begun.elapsed());
+            // Zero means "not known" on the wire.
+            u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1)
+        })
+    }
+
+    fn idle(&self) -> bool {
+        let Some(timeout) = self.config.idle_timeout else {
+            return false;
+        };
+        self.hand.is_empty() && self.shelf.is_empty() && self.last_lease.elapsed() >= timeout
+    }
+
+    /// Every lease in hand, with what runs of it.
+    fn heartbeat(&self) -> v1::SessionRequest {
+        let running = self.executor.running();
+        let leases = self.hand.keys().map(|&lease| {
+            let of_lease = running.iter().filter(|(of, _)| *of == lease);
+            (lease, of_lease.map(|&(_, trial)| trial).collect())
+        });
+        wire::heartbeat(leases)
+    }
+
+    async fn send_reports(&mut self, link: &Link) -> Result<(), String> {
+        while let Some((number, body)) = self.shelf.next_to_send(link.credit_bytes) {
+            let message = wire::report(number, body);
+            link.outgoing
+                .send(message)
+                .await
+                .map_err(|_| "the stream ended".to_owned())?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, link: &Link, output: Output) {
+        match output {
+            Output::Report(body) => {
+                if let Some(hand) = self.hand.get_mut(&body.lease.lease) {
+                    hand.unreported.subtract(&body.numbers);
+                }
+                self.shelf.put(body);
+            }
+            Output::Checkpoint {
+                lease,
+                trial,
+                step,
+                state,
+            } => {
+                // A checkpoint that is lost with the connection only costs the steps since the last one.
+                let message = wire::checkpoint(&lease, trial, step, state);
+                let _ = link.outgoing.send(message).await;
+            }
+            Output::Ended(lease) => {
+                self.last_lease = Instant::now();
+                let Some(hand) = self.hand.get_mut(&lease.lease) else {
+                    return;
+                };
+                hand.ended = true;
+                let left = std::mem::take(&mut hand.unreported);
+                if !left.is_empty() {
+                    hand.outstanding.subtract(&left);
+                    // Without a connection the next one's Register says as much.
+                    let _ = link.outgoing.send(wire::give_back(lease.lease, &left)).await;
+                }
+                self.forget_if_through(lease.lease);
+            }
+        }
+    }
+
+    fn forget_if_through(&mut self, lease: u64) {
+        let through = |hand: &InHand| hand.ended && hand.outstanding.is_empty();
+        if self.hand.get(&lease).is_some_and(through) {
+            self.hand.remove(&lease);
+        }
+    }
+
+    /// Handles one message; `Some` where it ends the session.
+    fn handle(
+        &mut self,
+        link: &mut Link,
+        message: v1::SessionResponse,
+        welcomed: &mut bool,
+    ) -> Result<Option<Ended>, WorkerError> {
+        match wire::incoming(message)? {
+            Incoming::Welcome {
+                worker_id,
+                heartbeat,
+                credit_bytes,
+            } => {
+                tracing::info!(worker_id, "joined the coordinator");
+                *welcomed = true;
+                link.credit_bytes = credit_bytes;
+                link.heartbeat = heartbeat;
+                self.last_lease = Instant::now();
+            }
+            Incoming::Sweep(spec) => self.build(link, spec),
+            Incoming::Lease(lease) => self.lease(link, lease),
+            Incoming::Revoke(revoke) => {
+                if let Some(hand) = self.hand.get(&revoke.lease) {
+                    hand.revoked.add(&revoke.numbers, revoke.stop_running);
+                }
+            }
+            Incoming::Acknowledge(numbers) => {
+                for body in self.shelf.acknowledge(&numbers) {
+                    let lease = body.lease.lease;
+                    if let Some(hand) = self.hand.get_mut(&lease) {
+                        hand.outstanding.subtract(&body.numbers);
+                    }
+                    self.forget_if_through(lease);
+                }
+            }
+            Incoming::Stopping { finished: true } => return Ok(Some(Ended::Finished)),
+            Incoming::Stopping { finished: false } => {
+                return Ok(Some(Ended::Lost {
+                    welcomed: *welcomed,
+                    why: "the coordinator stops".to_owned(),
+                }));
+            }
+            Incoming::Refused(what) => return Err(WorkerError::Refused(what)),
+        }
+        Ok(None)
+    }
+
+    fn build(&self, link: &mut Link, spec: Spec) {
+        let name: Arc<str> = spec.name.as_str().into();
+        link.sweeps.remove(&name);
+        let files = Arc::clone(&self.files);
+        let mut client = self.client.clone();
+        let built = link.built_sender.clone();
+        tokio::spawn(async move {
+            let result = files.lock().await.build(&mut client, spec).await;
+            // A closed channel means that the connection ended meanwhile.
+            let _ = built
+                .send((name, result.map_err(|error| error.to_string())))
+                .await;
+        });
+    }
+
+    fn built(&mut self, link: &mut Link, built: Built) -> Result<(), WorkerError> {
+        let (name, result) = built;
+        let sweep = result.map_err(|why| WorkerError::Spec {
+            sweep: name.to_string(),
+            why,
+        })?;
+        let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut link.waiting)
+            .into_iter()
+            .partition(|lease| lease.sweep == name);
+        link.waiting = waiting;
+        link.sweeps.insert(name, Arc::new(sweep));
+        for lease in ready {
+            self.start(link, lease);
+        }
+        Ok(())
+    }
+
+    /// Takes a lease in hand.
+    fn lease(&mut self, link: &mut Link, lease: Lease) {
+        self.last_lease = Instant::now();
+        tracing::info!(
+            lease = lease.lease,
+            sweep = %lease.sweep,
+            first = lease.ranges.first().map(|range| range.start),
+            trials = lease.numbers().len(),
+            "lease"
+        );
+        let lease = Arc::new(lease);
+        let hand = InHand {
+            lease: Arc::clone(&lease),
+            revoked: Revoked::default(),
+            unreported: lease.numbers(),
+            outstanding: lease.numbers(),
+            started: false,
+            ended: false,
+        };
+        self.hand.insert(lease.lease, hand);
+        self.start(link, lease);
+    }
+
+    fn execute(&mut self, job: Job) {
+        if let Some(hand) = self.hand.get_mut(&job.lease.lease) {
+            hand.started = true;
+            self.executor.start(job);
+        }
+    }
+
+    /// Hands a lease to the executor once its sweep is built and its checkpoints are here.
+    fn start(&mut self, link: &mut Link, lease: Arc<Lease>) {
+        let Some(sweep) = link.sweeps.get(&lease.sweep).map(Arc::clone) else {
+            link.waiting.push(lease);
+            return;
+        };
+        let Some(hand) = self.hand.get(&lease.lease) else {
+            return;
+        };
+        let job = Job {
+            lease,
+            sweep,
+            revoked: hand.revoked.clone(),
+            checkpoints: Vec::new(),
+        };
+        if job.lease.checkpoints.is_empty() {
+            self.execute(job);
+        } else {
+            tokio::spawn(with_checkpoints(
+                self.client.clone(),
+                job,
+                link.ready_sender.clone(),
+            ));
+        }
+    }
+}
+
+/// Completes when the worker is asked to leave; never where nobody can ask any more.
+async fn told_to_drain(stop: &mut watch::Receiver<Stop>) {
+    let told = stop.wait_for(|stop| *stop == Stop::Drain).await.is_ok();
+    if !told {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Fetches the states that a lease's trials continue from, then hands the job on. A state that cannot be
+/// had only means that its trial begins anew.
+async fn with_checkpoints(
+    mut client: Client,
+    mut job: Job,
+    ready: mpsc::Sender<Job>,
+) {
+    for &trial in &job.lease.checkpoints {
+        let request = v1::FetchCheckpointRequest {
+            sweep: job.lease.sweep.to_string(),
+            trial,
+        };
+        match fetch_checkpoint(&mut client, request).await {
+            Ok(state) => job.checkpoints.push((trial, state)),
+            Err(status) => tracing::warn!(trial, %status, "no checkpoint: the trial begins anew"),
+        }
+    }
+    // A closed channel means that the connection ended: the lease is others' now.
+    let _ = ready.send(job).await;
+}
+
+async fn fetch_checkpoint(
+    client: &mut Client,
+    request: v1::FetchCheckpointRequest,
+) -> Result<Vec<u8>, tonic::Status> {
+    let mut pieces = client.fetch_checkpoint(request).await?.into_inner();
+    let mut state = Vec::new();
+    while let Some(piece) = pieces.message().await? {
+        state.extend_from_slice(&piece.piece);
+        if state.len() > limits::CHECKPOINT_BYTES {
+            return Err(tonic::Status::out_of_range("larger than a checkpoint may be"));
+        }
+    }
+    Ok(state)
+}
+
+/// Errors that a later try would meet again.
+fn refused_for_good(status: &tonic::Status) -> bool {
+    matches!(
+        status.code(),
+        tonic::Code::FailedPrecondition
+            | tonic::Code::Unauthenticated
+            | tonic::Code::PermissionDenied
+            | tonic::Code::InvalidArgument
+    )
+}

@@ -1,0 +1,120 @@
+//! Reports that the coordinator has not acknowledged. They outlive a lost connection and are offered again.
+
+use std::collections::BTreeMap;
+
+use crate::lease::ReportBody;
+use crate::wire;
+
+/// Unacknowledged reports in order of their numbers, and which of them the present connection has seen.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    reports: BTreeMap<u64, ReportBody>,
+    next: u64,
+    /// Reports from this number on wait to be sent on this connection.
+    unsent: u64,
+    in_flight_bytes: u64,
+}
+
+impl Shelf {
+    /// Keeps a report until it is acknowledged.
+    pub(crate) fn put(&mut self, body: ReportBody) {
+        self.next += 1;
+        self.reports.insert(self.next, body);
+        if self.unsent == 0 {
+            self.unsent = 1;
+        }
+    }
+
+    /// The next report to send, if the credit allows one. At least one report is always allowed in flight.
+    pub(crate) fn next_to_send(&mut self, credit_bytes: u64) -> Option<(u64, &ReportBody)> {
+        if self.in_flight_bytes > 0 && self.in_flight_bytes >= credit_bytes {
+            return None;
+        }
+        let (&number, body) = self.reports.range(self.unsent..).next()?;
+        self.unsent = number + 1;
+        self.in_flight_bytes += wire::report_bytes(body);
+        Some((number, body))
+    }
+
+    /// Forgets acknowledged reports and returns them.
+    pub(crate) fn acknowledge(&mut self, numbers: &[u64]) -> Vec<ReportBody> {
+        let mut gone = Vec::new();
+        for number in numbers {
+            if let Some(body) = self.reports.remove(number) {
+                let bytes = wire::report_bytes(&body);
+                self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
+                gone.push(body);
+            }
+        }
+        gone
+    }
+
+    /// A new connection has seen nothing yet.
+    pub(crate) fn reconnect(&mut self) {
+        self.unsent = self.reports.keys().next().copied().unwrap_or(self.next + 1);
+        self.in_flight_bytes = 0;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.reports.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::lease::Lease;
+
+    fn body(bytes: usize) -> ReportBody {
+        ReportBody {
+            lease: Arc::new(Lease {
+                lease: 1,
+                generation: 1,
+                sweep: "s".into(),
+                ranges: vec![0..1],
+                proof: Default::default(),
+                attempt: 1,
+                checkpoints: Vec::new(),
+            }),
+            numbers: sweep::IntervalSet::new(),
+            tables: [
+                vec![0; bytes].into(),
+                Default::default(),
+                Default::default(),
+                Default::default(),
+            ],
+            work_seconds: 0.0,
+        }
+    }
+
+    #[test]
+    fn credit_holds_reports_back_until_an_acknowledgement() {
+        let mut shelf = Shelf::default();
+        shelf.put(body(1000));
+        shelf.put(body(1000));
+        assert_eq!(shelf.next_to_send(500).map(|r| r.0), Some(1));
+        assert_eq!(shelf.next_to_send(500).map(|r| r.0), None);
+        shelf.acknowledge(&[1]);
+        assert_eq!(shelf.next_to_send(500).map(|r| r.0), Some(2));
+        assert!(!shelf.is_empty());
+        shelf.acknowledge(&[2]);
+        assert!(shelf.is_empty());
+    }
+
+    #[test]
+    fn a_new_connection_is_offered_everything_again() {
+        let mut shelf = Shelf::default();
+        shelf.put(body(10));
+        shelf.put(body(10));
+        shelf.next_to_send(u64::MAX);
+        shelf.next_to_send(u64::MAX);
+        shelf.acknowledge(&[1]);
+        shelf.reconnect();
+        assert_eq!(shelf.next_to_send(u64::MAX).map(|r| r.0), Some(2));
+        assert_eq!(shelf.next_to_send(u64::MAX).map(|r| r.0), None);
+        shelf.put(body(10));
+        assert_eq!(shelf.next_to_send(u64::MAX).map(|r| r.0), Some(3));
+    }
+}

@@ -1,0 +1,105 @@
+//! One trial, from its number to its row: decode, prepare, train in slices, and turn any mishap into words.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use dln::{Progress, Run, Threads, Trial, TrialError};
+
+use crate::cache::Cache;
+use crate::lease::Flag;
+
+/// Seconds of predicted work between two looks at the flag and the checkpoint clock.
+const SLICE_SECONDS: f64 = 0.25;
+
+/// How a trial left the hands of this worker.
+pub(crate) enum Trained {
+    Ran(Box<dln::Outcome>),
+    Failed { error: String, seconds: f64 },
+    /// Not wanted any more, or to be continued elsewhere from `checkpoint`.
+    GivenBack,
+}
+
+/// What training needs besides the trial.
+pub(crate) struct Bench<'a> {
+    pub(crate) cache: &'a Cache,
+    /// True once the trial's result would be of no use.
+    pub(crate) unwanted: &'a (dyn Fn() -> bool + Sync),
+    /// Raised: checkpoint and give back trials that would take long.
+    pub(crate) draining: &'a Flag,
+    pub(crate) checkpoint_every: Duration,
+    /// State to continue from.
+    pub(crate) resume: Option<Vec<u8>>,
+    /// Takes (steps, state).
+    pub(crate) save: &'a (dyn Fn(u64, Vec<u8>) + Sync),
+}
+
+/// Trains one trial. A panic is a failed trial with the panic's message.
+pub(crate) fn train(trial: &Trial, predicted_seconds: f64, bench: &Bench<'_>) -> Trained {
+    let begun = Instant::now();
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        advance(trial, predicted_seconds, bench, begun)
+    }));
+    let error = match caught {
+        Ok(Ok(trained)) => return trained,
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => format!("panicked: {}", panic_message(panic.as_ref())),
+    };
+    Trained::Failed {
+        error,
+        seconds: begun.elapsed().as_secs_f64(),
+    }
+}
+
+fn advance(
+    trial: &Trial,
+    predicted_seconds: f64,
+    bench: &Bench<'_>,
+    begun: Instant,
+) -> Result<Trained, TrialError> {
+    let clock = move || begun.elapsed().as_secs_f64();
+    let data = bench.cache.get(trial)?;
+    let mut run = match &bench.resume {
+        Some(state) => Run::restore(trial, &data, Threads::Pool, &clock, state)?,
+        None => Run::new(trial, &data, Threads::Pool, &clock)?,
+    };
+    let slice = slice_steps(trial, predicted_seconds);
+    let mut saved = Instant::now();
+    loop {
+        if run.advance(slice)? == Progress::Done {
+            return Ok(Trained::Ran(Box::new(run.finish())));
+        }
+        if (bench.unwanted)() {
+            return Ok(Trained::GivenBack);
+        }
+        let leaving = bench.draining.is_raised();
+        if leaving || saved.elapsed() >= bench.checkpoint_every {
+            let state = run.checkpoint();
+            if state.len() <= rpc::limits::CHECKPOINT_BYTES {
+                (bench.save)(run.steps(), state);
+            }
+            saved = Instant::now();
+        }
+        if leaving {
+            return Ok(Trained::GivenBack);
+        }
+    }
+}
+
+/// Steps in a slice; a prediction wrong by a factor only moves how often the flag is seen.
+fn slice_steps(trial: &Trial, predicted_seconds: f64) -> u64 {
+    let steps = trial.train.steps.max(1);
+    if predicted_seconds <= SLICE_SECONDS {
+        return steps + 1;
+    }
+    let slices = (predicted_seconds / SLICE_SECONDS).ceil();
+    // Saturating: a slice is at least one step and at most all of them.
+    ((steps as f64 / slices) as u64).clamp(1, steps)
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

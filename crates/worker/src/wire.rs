@@ -1,0 +1,201 @@
+//! The only place where this crate meets generated types: messages in, messages out.
+
+use std::ops::Range;
+
+use rpc::convert::{self, WireError};
+use rpc::v1;
+use rpc::v1::session_request::Message as Request;
+use rpc::v1::session_response::Message as Response;
+use sweep::IntervalSet;
+
+use crate::config::Config;
+use crate::lease::{Lease, ReportBody};
+
+/// A message of the coordinator, checked.
+pub(crate) enum Incoming {
+    Welcome {
+        worker_id: u64,
+        heartbeat: std::time::Duration,
+        credit_bytes: u64,
+    },
+    Sweep(Spec),
+    Lease(Lease),
+    Revoke(Revoke),
+    Acknowledge(Vec<u64>),
+    /// The coordinator ends the session; `finished` means for good.
+    Stopping {
+        finished: bool,
+    },
+    Refused(String),
+}
+
+/// Trials of a lease that are no longer wanted.
+pub(crate) struct Revoke {
+    pub(crate) lease: u64,
+    pub(crate) numbers: IntervalSet,
+    pub(crate) stop_running: bool,
+}
+
+/// A sweep's generations as text.
+pub(crate) struct Spec {
+    pub(crate) name: String,
+    pub(crate) generations: Vec<SpecGeneration>,
+}
+
+/// One generation of a [`Spec`].
+pub(crate) struct SpecGeneration {
+    pub(crate) base: u64,
+    pub(crate) toml: String,
+    /// Name in the sweep file, and content hash.
+    pub(crate) files: Vec<(String, String)>,
+}
+
+/// Reads one message.
+///
+/// # Errors
+/// [`WireError`] where a field is missing or out of bounds.
+pub(crate) fn incoming(message: v1::SessionResponse) -> Result<Incoming, WireError> {
+    let message = message.message.ok_or(WireError::Missing { field: "message" })?;
+    Ok(match message {
+        Response::Welcome(welcome) => Incoming::Welcome {
+            worker_id: welcome.worker_id,
+            heartbeat: std::time::Duration::from_millis(u64::from(
+                welcome.heartbeat_interval_ms.max(10),
+            )),
+            credit_bytes: welcome.credit_bytes,
+        },
+        Response::Sweep(spec) => Incoming::Sweep(Spec {
+            name: convert::sweep_name(&spec.name)?.to_owned(),
+            generations: spec
+                .generations
+                .into_iter()
+                .map(|generation| SpecGeneration {
+                    base: generation.base,
+                    toml: generation.toml,
+                    files: generation
+                        .files
+                        .into_iter()
+                        .map(|file| (file.name, file.hash))
+                        .collect(),
+                })
+                .collect(),
+        }),
+        Response::Lease(lease) => {
+            convert::intervals(&lease.ranges)?;
+            Incoming::Lease(Lease {
+                lease: lease.lease,
+                generation: lease.generation,
+                sweep: convert::sweep_name(&lease.sweep)?.into(),
+                ranges: lease.ranges.iter().map(|r| r.start..r.end).collect(),
+                proof: lease.proof,
+                attempt: lease.attempt,
+                checkpoints: lease.checkpoints,
+            })
+        }
+        Response::Revoke(revoke) => Incoming::Revoke(Revoke {
+            lease: revoke.lease,
+            numbers: convert::intervals(&revoke.ranges)?,
+            stop_running: revoke.stop_running,
+        }),
+        Response::Acknowledge(acknowledge) => Incoming::Acknowledge(acknowledge.reports),
+        Response::Goodbye(goodbye) => match goodbye.reason {
+            Some(v1::goodbye::Reason::Refused(refused)) => Incoming::Refused(refused.what),
+            Some(v1::goodbye::Reason::Stopping(stopping)) => Incoming::Stopping {
+                finished: stopping.finished,
+            },
+            None => return Err(WireError::Missing { field: "reason" }),
+        },
+    })
+}
+
+fn request(message: Request) -> v1::SessionRequest {
+    v1::SessionRequest {
+        message: Some(message),
+    }
+}
+
+/// The first message of a session.
+pub(crate) fn register(
+    config: &Config,
+    walltime_ms: u64,
+    held: impl Iterator<Item = v1::HeldLease>,
+) -> v1::SessionRequest {
+    request(Request::Register(v1::Register {
+        protocol_version: rpc::PROTOCOL_VERSION,
+        name: config.name.clone(),
+        host: config.host.clone(),
+        threads: u32::try_from(config.threads).unwrap_or(u32::MAX),
+        isa: dln::isa().to_owned(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        walltime_ms,
+        instance: config.instance,
+        held: held.collect(),
+    }))
+}
+
+/// A lease in hand when a connection begins.
+pub(crate) fn held(lease: &Lease, outstanding: &IntervalSet) -> v1::HeldLease {
+    v1::HeldLease {
+        lease: lease.lease,
+        generation: lease.generation,
+        sweep: lease.sweep.to_string(),
+        ranges: convert::ranges(&lease.ranges),
+        proof: lease.proof.clone(),
+        outstanding: convert::interval_ranges(outstanding),
+    }
+}
+
+/// Every lease in hand with its running trials.
+pub(crate) fn heartbeat(leases: impl Iterator<Item = (u64, Vec<u64>)>) -> v1::SessionRequest {
+    request(Request::Heartbeat(v1::Heartbeat {
+        leases: leases
+            .map(|(lease, running)| v1::LeaseBeat { lease, running })
+            .collect(),
+    }))
+}
+
+/// Trials that will not be run here.
+pub(crate) fn give_back(lease: u64, numbers: &IntervalSet) -> v1::SessionRequest {
+    request(Request::GiveBack(v1::GiveBack {
+        lease,
+        ranges: convert::interval_ranges(numbers),
+    }))
+}
+
+pub(crate) fn drain() -> v1::SessionRequest {
+    request(Request::Drain(v1::Drain {}))
+}
+
+pub(crate) fn checkpoint(lease: &Lease, trial: u64, step: u64, state: Vec<u8>) -> v1::SessionRequest {
+    request(Request::Checkpoint(v1::Checkpoint {
+        sweep: lease.sweep.to_string(),
+        lease: lease.lease,
+        trial,
+        step,
+        state: state.into(),
+    }))
+}
+
+/// A report under its number. Bytes are shared, not copied: a report may be offered more than once.
+pub(crate) fn report(number: u64, body: &ReportBody) -> v1::SessionRequest {
+    let lease = &body.lease;
+    request(Request::Report(v1::Report {
+        report: number,
+        sweep: lease.sweep.to_string(),
+        lease: lease.lease,
+        generation: lease.generation,
+        lease_ranges: convert::ranges(&lease.ranges),
+        proof: lease.proof.clone(),
+        trials: body.tables[0].clone(),
+        history: body.tables[1].clone(),
+        spectra: body.tables[2].clone(),
+        layers: body.tables[3].clone(),
+        work_seconds: body.work_seconds,
+    }))
+}
+
+/// Bytes that a report takes on the wire, near enough for credit.
+pub(crate) fn report_bytes(body: &ReportBody) -> u64 {
+    let columns: usize = body.tables.iter().map(|table| table.len()).sum();
+    (columns + 256 + size_of::<Range<u64>>() * body.lease.ranges.len()) as u64
+}

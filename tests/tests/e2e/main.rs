@@ -1,0 +1,44 @@
+//! End-to-end tests: real processes, real sockets, real files.
+
+mod cluster;
+mod disk;
+mod growth;
+mod interrupted;
+mod local;
+mod mistakes;
+mod python;
+mod tidy;
+
+/// A small sweep that every part of the tables has rows of.
+pub(crate) const SMALL: &str = r#"
+name = "small"
+seed = 3
+
+[axes]
+"network.depth" = [2, 3]
+"problem.rank" = { range = [1, 4] }
+"init.kind" = ["orthogonal", "gaussian", "identity"]
+"replicate" = { range = [0, 4] }
+
+[problem]
+kind = "factorization"
+dim = 12
+
+[train]
+steps = 60
+engine = "full"
+
+[optimizer]
+rate = 0.5
+
+[measure]
+every = 20
+metrics = ["train_loss", "effective_rank", "stable_rank", "nuclear_norm", "balancedness", "spectrum", "angles"]
+"#;
+
+/// A folder for one test with a sweep file in it.
+pub(crate) fn folder_with(file: &str, text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join(file), text).expect("the folder is ours");
+    folder
+}
