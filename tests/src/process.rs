@@ -37,7 +37,12 @@ pub fn root() -> PathBuf {
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(program());
     command.current_dir(folder).stdin(Stdio::null());
-    for name in ["PARSIMONY_COORDINATOR", "PARSIMONY_CA", "PARSIMONY_TOKEN_FILE", "RUST_LOG"] {
+    for name in [
+        "PARSIMONY_COORDINATOR",
+        "PARSIMONY_CA",
+        "PARSIMONY_TOKEN_FILE",
+        "RUST_LOG",
+    ] {
         command.env_remove(name);
     }
     command
@@ -45,7 +50,10 @@ pub fn command(folder: &Path) -> Command {
 
 /// Runs the program to its end.
 pub fn run(folder: &Path, words: &[&str]) -> Finished {
-    let output = command(folder).args(words).output().expect("the program starts");
+    let output = command(folder)
+        .args(words)
+        .output()
+        .expect("the program starts");
     Finished::of(words, output)
 }
 
@@ -108,7 +116,10 @@ impl Background {
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "kill -s {name} {id}");
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "kill -s {name} {id}"
+        );
     }
 
     /// Waits for the end and returns the exit code.
@@ -155,9 +166,13 @@ impl Coordinator {
             .expect("the program starts");
         let mut line = String::new();
         let out = child.stdout.take().expect("stdout is piped");
-        BufReader::new(out).read_line(&mut line).expect("a line of text");
+        BufReader::new(out)
+            .read_line(&mut line)
+            .expect("a line of text");
         let url = line.trim().strip_prefix("listening on ");
-        let url = url.unwrap_or_else(|| panic!("the coordinator did not start: {line:?}")).to_owned();
+        let url = url
+            .unwrap_or_else(|| panic!("the coordinator did not start: {line:?}"))
+            .to_owned();
         Coordinator {
             process: Background { child },
             url,
@@ -197,7 +212,10 @@ impl Coordinator {
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

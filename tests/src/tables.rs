@@ -18,7 +18,11 @@ pub fn query(run: &Path, sql: &str) -> DataFrame {
 pub fn number(run: &Path, sql: &str) -> f64 {
     let rows = query(run, sql);
     let column = &rows.columns()[0];
-    column.get(0).expect("a row").try_extract::<f64>().expect("a number")
+    column
+        .get(0)
+        .expect("a row")
+        .try_extract::<f64>()
+        .expect("a number")
 }
 
 /// A table without the columns that depend on the run, sorted, as text in which floats keep their bits.

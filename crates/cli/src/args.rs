@@ -290,7 +290,10 @@ fn duration(text: &str) -> Result<Duration, String> {
         let mut seconds = 0_u64;
         for part in text.split(':') {
             let part: u64 = part.parse().map_err(|_| wrong())?;
-            seconds = seconds.checked_mul(60).and_then(|s| s.checked_add(part)).ok_or_else(wrong)?;
+            seconds = seconds
+                .checked_mul(60)
+                .and_then(|s| s.checked_add(part))
+                .ok_or_else(wrong)?;
         }
         return Ok(Duration::from_secs(seconds));
     }

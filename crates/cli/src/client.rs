@@ -3,9 +3,9 @@
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use rpc::auth::{self, Bearer};
 use rpc::v1::SweepState;
 use rpc::v1::sweep_service_client::SweepServiceClient;
-use rpc::auth::{self, Bearer};
 use rpc::{certs, limits, v1};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -36,7 +36,11 @@ pub(crate) fn over(channel: Channel, bearer: Bearer) -> Client {
 /// # Errors
 /// Where the file cannot be read or holds no token.
 pub(crate) fn bearer(coordinator: &CoordinatorUrl) -> Result<Bearer, CliError> {
-    let token = coordinator.token_file.as_deref().map(auth::read_token).transpose()?;
+    let token = coordinator
+        .token_file
+        .as_deref()
+        .map(auth::read_token)
+        .transpose()?;
     Bearer::new(token.as_deref())
         .map_err(|error| CliError::Request(format!("the token file holds no token: {error}")))
 }
@@ -104,7 +108,10 @@ pub(crate) async fn status(options: &Status) -> Result<Exit, CliError> {
         tell_sweeps(&sweeps, options.json)?;
         return Ok(Exit::Done);
     };
-    let status = client.status(v1::StatusRequest { name }).await?.into_inner();
+    let status = client
+        .status(v1::StatusRequest { name })
+        .await?
+        .into_inner();
     let status = status.status.unwrap_or_default();
     if options.json {
         output::json(&as_json(&status))?;
@@ -167,7 +174,11 @@ pub(crate) async fn retry(options: &Retry) -> Result<Exit, CliError> {
 
 pub(crate) async fn workers(options: &Listing) -> Result<Exit, CliError> {
     let mut client = connect(&options.coordinator).await?;
-    let workers = client.workers(v1::WorkersRequest {}).await?.into_inner().workers;
+    let workers = client
+        .workers(v1::WorkersRequest {})
+        .await?
+        .into_inner()
+        .workers;
     if options.json {
         let workers: Vec<Value> = workers
             .iter()
@@ -202,7 +213,15 @@ pub(crate) async fn workers(options: &Listing) -> Result<Exit, CliError> {
         })
         .collect();
     let header = [
-        "WORKER", "HOST", "THREADS", "LEASES", "TRIALS", "SILENT", "CONNECTED", "ISA", "",
+        "WORKER",
+        "HOST",
+        "THREADS",
+        "LEASES",
+        "TRIALS",
+        "SILENT",
+        "CONNECTED",
+        "ISA",
+        "",
     ];
     output::data(&output::columns(&header, &rows))?;
     Ok(Exit::Done)
@@ -248,7 +267,12 @@ pub(crate) async fn fetch(options: &Fetch) -> Result<Exit, CliError> {
     }
     finish_file(open.take()).await?;
     remove_older_parts(out, &wanted).map_err(failed)?;
-    eprintln!("{}: {} files in {}", options.sweep, wanted.len(), out.display());
+    eprintln!(
+        "{}: {} files in {}",
+        options.sweep,
+        wanted.len(),
+        out.display()
+    );
     Ok(Exit::Done)
 }
 
@@ -304,7 +328,9 @@ async fn finish_file(open: Option<(PathBuf, PathBuf, tokio::fs::File)>) -> Resul
 /// A path of the coordinator's, held below the folder asked for.
 fn relative(text: &str) -> Result<PathBuf, CliError> {
     let path = PathBuf::from(text);
-    let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+    let plain = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
     if !plain || text.is_empty() {
         return Err(CliError::Request(format!(
             "the coordinator sent the path `{text}`, which leaves the folder"
@@ -408,7 +434,9 @@ fn tell_sweeps(sweeps: &[v1::SweepStatus], as_data: bool) -> Result<(), CliError
             ]
         })
         .collect();
-    let header = ["SWEEP", "STATE", "TRIALS", "DONE", "FAILED", "LEASED", "ETA"];
+    let header = [
+        "SWEEP", "STATE", "TRIALS", "DONE", "FAILED", "LEASED", "ETA",
+    ];
     output::data(&output::columns(&header, &rows))
 }
 

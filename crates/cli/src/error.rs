@@ -99,9 +99,9 @@ impl CliError {
             | CliError::Read { .. } => Exit::Request,
             CliError::Folder(error) if error.is_request_error() => Exit::Request,
             CliError::Unreachable { .. } => Exit::Unreachable,
-            CliError::Worker(worker::WorkerError::Unreachable(_) | worker::WorkerError::Lost(_)) => {
-                Exit::Unreachable
-            }
+            CliError::Worker(
+                worker::WorkerError::Unreachable(_) | worker::WorkerError::Lost(_),
+            ) => Exit::Unreachable,
             CliError::Worker(worker::WorkerError::Refused(_)) => Exit::Request,
             CliError::Coordinator(
                 coordinator::CoordinatorError::Locked(_) | coordinator::CoordinatorError::Io { .. },
@@ -131,11 +131,7 @@ impl CliError {
     }
 }
 
-fn fmt_with(
-    handler: &miette::MietteHandler,
-    drawn: &Drawn,
-    text: &mut String,
-) -> fmt::Result {
+fn fmt_with(handler: &miette::MietteHandler, drawn: &Drawn, text: &mut String) -> fmt::Result {
     use miette::ReportHandler as _;
     struct Show<'a>(&'a miette::MietteHandler, &'a Drawn);
     impl fmt::Display for Show<'_> {

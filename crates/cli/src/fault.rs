@@ -35,7 +35,9 @@ pub(crate) fn before_trial(number: u64) {
 fn die() {
     // The id fits: the kernel's are below 2^22.
     let id = std::process::id().to_string();
-    let killed = std::process::Command::new("kill").args(["-9", &id]).status();
+    let killed = std::process::Command::new("kill")
+        .args(["-9", &id])
+        .status();
     drop(killed);
     std::process::abort();
 }

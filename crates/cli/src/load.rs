@@ -27,7 +27,11 @@ pub(crate) fn sweep(path: &Path, sets: &[String]) -> Result<Sweep, CliError> {
     for warning in spec.warnings() {
         eprintln!("warning: {warning}");
     }
-    let parent = path.parent().unwrap_or(Path::new(""));
+    // The parent of a bare file name is empty, which stands for this folder.
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
     let base = std::path::absolute(parent).map_err(|source| CliError::Read {
         path: parent.to_owned(),
         source,

@@ -71,7 +71,11 @@ pub(crate) fn duration(seconds: f64) -> String {
         s if s < 1.0 => format!("{} ms", whole(s * 1e3)),
         s if s < 100.0 => format!("{s:.1} s"),
         s if s < 6000.0 => format!("{:.0} min {:02.0} s", (s / 60.0).floor(), s % 60.0),
-        s if s < 172_800.0 => format!("{:.0} h {:02.0} min", (s / 3600.0).floor(), s % 3600.0 / 60.0),
+        s if s < 172_800.0 => format!(
+            "{:.0} h {:02.0} min",
+            (s / 3600.0).floor(),
+            s % 3600.0 / 60.0
+        ),
         s => format!("{:.1} days", s / 86_400.0),
     }
 }

@@ -48,13 +48,7 @@ fn as_text(grid: &Grid) -> String {
     let axes: Vec<Vec<String>> = grid
         .axes()
         .iter()
-        .map(|axis| {
-            vec![
-                axis.keys.join(" + "),
-                axis.count.to_string(),
-                preview(axis),
-            ]
-        })
+        .map(|axis| vec![axis.keys.join(" + "), axis.count.to_string(), preview(axis)])
         .collect();
     if !axes.is_empty() {
         line(String::new());
@@ -64,7 +58,10 @@ fn as_text(grid: &Grid) -> String {
     line(format!("trials  {}", output::grouped(grid.count())));
     line(format!("flops   {}", output::scaled(cost.flops)));
     let threads = service::threads(None);
-    line(format!("memory  {}B a trial at the most", output::scaled(cost.bytes)));
+    line(format!(
+        "memory  {}B a trial at the most",
+        output::scaled(cost.bytes)
+    ));
     line(format!(
         "time    {} on one core, about {} on this machine's {threads}",
         output::duration(cost.seconds),
@@ -77,7 +74,9 @@ fn as_text(grid: &Grid) -> String {
         .map(|group| {
             vec![
                 group.engine.to_owned(),
-                group.core_width.map_or("-".to_owned(), |core| core.to_string()),
+                group
+                    .core_width
+                    .map_or("-".to_owned(), |core| core.to_string()),
                 group.trials.to_string(),
                 group.example.to_string(),
                 group.reason.clone(),
@@ -144,7 +143,11 @@ fn as_json(grid: &Grid) -> Value {
 
 /// One line a trial: number, id, and what varies.
 fn list(grid: &Grid, as_data: bool) -> Result<(), CliError> {
-    let names: Vec<&str> = grid.axes().iter().flat_map(|axis| axis.keys.clone()).collect();
+    let names: Vec<&str> = grid
+        .axes()
+        .iter()
+        .flat_map(|axis| axis.keys.clone())
+        .collect();
     if !as_data {
         output::data(&format!("trial\tid\t{}\n", names.join("\t")))?;
     }

@@ -13,7 +13,9 @@ use crate::output;
 /// [`CliError`].
 pub(crate) fn query(options: &Query) -> Result<Exit, CliError> {
     let Some((sql, runs)) = options.words.split_last() else {
-        return Err(CliError::Request("a run folder and a query are needed".to_owned()));
+        return Err(CliError::Request(
+            "a run folder and a query are needed".to_owned(),
+        ));
     };
     let runs: Vec<PathBuf> = runs.iter().map(PathBuf::from).collect();
     let mut rows = table::query(&runs, sql)?;

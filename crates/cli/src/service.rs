@@ -78,11 +78,15 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
     };
     std::fs::create_dir_all(&options.data).map_err(failed)?;
     let data = std::path::absolute(&options.data).map_err(failed)?;
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .map_err(|error| CliError::Request(format!("cannot listen on {}: {error}", options.listen)))?;
+    let listener = TcpListener::bind(options.listen).await.map_err(|error| {
+        CliError::Request(format!("cannot listen on {}: {error}", options.listen))
+    })?;
     let address = listener.local_addr().map_err(CliError::Runtime)?;
-    let scheme = if options.certs.is_some() { "https" } else { "http" };
+    let scheme = if options.certs.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     output::data(&format!("listening on {scheme}://{address}\n"))?;
     let config = coordinator::Config {
         layout: Layout::Many(data),
@@ -186,7 +190,11 @@ pub(crate) fn host_name() -> String {
     let read = |path| std::fs::read_to_string(path).ok();
     let name = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname"));
     let name = name.unwrap_or_default().trim().to_owned();
-    if name.is_empty() { "localhost".to_owned() } else { name }
+    if name.is_empty() {
+        "localhost".to_owned()
+    } else {
+        name
+    }
 }
 
 /// A random number for this process.

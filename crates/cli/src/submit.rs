@@ -41,7 +41,9 @@ pub(crate) async fn submit(options: &Submit) -> Result<Exit, CliError> {
         v1::Accepted::Continued => "continued",
         v1::Accepted::Grown => "grown",
         v1::Accepted::Unspecified => {
-            return Err(CliError::Ended("the coordinator still lacks files".to_owned()));
+            return Err(CliError::Ended(
+                "the coordinator still lacks files".to_owned(),
+            ));
         }
     };
     eprintln!("{accepted}: {} trials", output::grouped(answer.trials));
@@ -76,7 +78,9 @@ async fn upload(client: &mut Client, sweep: &Sweep, file: &v1::FileName) -> Resu
             }
             piece.truncate(read);
             let part = v1::upload_file_request::Part::Piece(piece.into());
-            sent = sender.send(v1::UploadFileRequest { part: Some(part) }).await;
+            sent = sender
+                .send(v1::UploadFileRequest { part: Some(part) })
+                .await;
         }
         Ok::<_, std::io::Error>(())
     });

@@ -9,9 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Folder below the run folder.
 const FOLDER: &str = "checkpoints";
 
+/// Files of the trials of each sweep.
+type BySweep = BTreeMap<Arc<str>, BTreeMap<u64, PathBuf>>;
+
 /// Where the newest checkpoint of each trial is, by sweep and trial.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Checkpoints(Arc<Mutex<BTreeMap<Arc<str>, BTreeMap<u64, PathBuf>>>>);
+pub(crate) struct Checkpoints(Arc<Mutex<BySweep>>);
 
 impl Checkpoints {
     /// Takes up what an earlier process left in a run folder. Unreadable folders hold none.
@@ -67,7 +70,11 @@ impl Checkpoints {
     pub(crate) fn in_range(&self, sweep: &str, range: &std::ops::Range<u64>) -> Vec<u64> {
         let index = self.index();
         let of_sweep = index.get(sweep).map(|trials| trials.range(range.clone()));
-        of_sweep.into_iter().flatten().map(|(&trial, _)| trial).collect()
+        of_sweep
+            .into_iter()
+            .flatten()
+            .map(|(&trial, _)| trial)
+            .collect()
     }
 
     /// Forgets trials that have their row.
@@ -76,7 +83,10 @@ impl Checkpoints {
         let Some(trials) = index.get_mut(sweep) else {
             return;
         };
-        let gone: Vec<_> = trials.range(range.clone()).map(|(&trial, _)| trial).collect();
+        let gone: Vec<_> = trials
+            .range(range.clone())
+            .map(|(&trial, _)| trial)
+            .collect();
         for trial in gone {
             if let Some(path) = trials.remove(&trial) {
                 // A file that stays is removed when the folder is next opened.
@@ -86,10 +96,13 @@ impl Checkpoints {
     }
 
     fn insert(&self, sweep: &str, trial: u64, path: PathBuf) {
-        self.index().entry(sweep.into()).or_default().insert(trial, path);
+        self.index()
+            .entry(sweep.into())
+            .or_default()
+            .insert(trial, path);
     }
 
-    fn index(&self) -> std::sync::MutexGuard<'_, BTreeMap<Arc<str>, BTreeMap<u64, PathBuf>>> {
+    fn index(&self) -> std::sync::MutexGuard<'_, BySweep> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -137,9 +137,7 @@ pub(crate) enum User {
         reply: oneshot::Sender<()>,
     },
     /// Grants nothing more, writes what it has, says goodbye.
-    Stop {
-        reply: oneshot::Sender<()>,
-    },
+    Stop { reply: oneshot::Sender<()> },
 }
 
 /// A change of a sweep's state.

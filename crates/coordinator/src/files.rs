@@ -45,7 +45,9 @@ pub(crate) async fn receive(
 ) -> Result<(), Status> {
     let first = parts.message().await?.and_then(|message| message.part);
     let Some(v1::upload_file_request::Part::File(file)) = first else {
-        return Err(Status::invalid_argument("the first message must name the file"));
+        return Err(Status::invalid_argument(
+            "the first message must name the file",
+        ));
     };
     let digits = digits(&file.hash)
         .ok_or_else(|| Status::invalid_argument("a hash is `blake3:` and 64 hexadecimal digits"))?;
@@ -60,7 +62,10 @@ pub(crate) async fn receive(
     let path = folder.join(digits);
     let failed = |error: std::io::Error| Status::internal(format!("{}: {error}", path.display()));
     tokio::fs::create_dir_all(&folder).await.map_err(failed)?;
-    let partial = folder.join(format!("{digits}.{:016x}.partial", getrandom::u64().unwrap_or(0)));
+    let partial = folder.join(format!(
+        "{digits}.{:016x}.partial",
+        getrandom::u64().unwrap_or(0)
+    ));
     let written = write(&partial, &file, &mut parts).await;
     match written {
         Ok(()) => tokio::fs::rename(&partial, &path).await.map_err(failed)?,
@@ -85,7 +90,9 @@ async fn write(
     let mut size = 0_u64;
     while let Some(message) = parts.message().await? {
         let Some(v1::upload_file_request::Part::Piece(piece)) = message.part else {
-            return Err(Status::invalid_argument("only pieces follow the first message"));
+            return Err(Status::invalid_argument(
+                "only pieces follow the first message",
+            ));
         };
         size += piece.len() as u64;
         if size > file.size_bytes {
@@ -136,7 +143,13 @@ mod tests {
     fn only_well_formed_hashes_become_file_names() {
         let good = format!("blake3:{}", "0a".repeat(32));
         assert_eq!(digits(&good), Some("0a".repeat(32).as_str()));
-        for bad in ["", "blake3:", "blake3:../../etc/passwd", "sha256:00", &good[1..]] {
+        for bad in [
+            "",
+            "blake3:",
+            "blake3:../../etc/passwd",
+            "sha256:00",
+            &good[1..],
+        ] {
             assert_eq!(digits(bad), None, "{bad:?} was taken");
         }
         assert_eq!(digits(&good.to_uppercase()), None);

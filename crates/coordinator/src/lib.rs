@@ -4,6 +4,7 @@
 //! send it there. One thread a sweep owns the run folder and writes. Nothing here decides who runs what
 //! (that is `scheduler`) or how rows are stored (that is `table`).
 
+mod actions;
 mod checkpoints;
 mod config;
 mod data_lock;

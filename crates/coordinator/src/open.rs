@@ -43,7 +43,9 @@ pub(crate) enum OpenError {
     Data(#[from] DataError),
     #[error(transparent)]
     Folder(#[from] FolderError),
-    #[error("{folder} was run with other contents of a file that its sweep reads ({names}); put the file back, or choose another folder")]
+    #[error(
+        "{folder} was run with other contents of a file that its sweep reads ({names}); put the file back, or choose another folder"
+    )]
     FileChanged { folder: PathBuf, names: String },
     #[error("{folder} is a run folder without a sweep; delete it or choose another folder")]
     NoGeneration { folder: PathBuf },
@@ -94,7 +96,11 @@ pub(crate) fn submit(
     let dir = config.layout.run_folder(name);
     let in_place = config.layout.files_in_place().map(Path::to_owned);
     let find = |file: &str| -> PathBuf {
-        let hash = text.files.iter().find(|f| f.name == file).map(|f| f.hash.as_str());
+        let hash = text
+            .files
+            .iter()
+            .find(|f| f.name == file)
+            .map(|f| f.hash.as_str());
         match &in_place {
             Some(base) => base.join(file),
             None => hash
@@ -133,8 +139,8 @@ pub(crate) fn submit(
             accepted: v1::Accepted::New,
         });
     }
-    let mut opened =
-        opened(config, name, dir.clone(), run_folder)?.ok_or(OpenError::NoGeneration { folder: dir })?;
+    let mut opened = opened(config, name, dir.clone(), run_folder)?
+        .ok_or(OpenError::NoGeneration { folder: dir })?;
     opened.accepted = v1::Accepted::Continued;
     if opened.folder.grow(new).map_err(Box::new)? == Growth::Grown {
         opened
@@ -212,7 +218,9 @@ fn opened(
         return Ok(None);
     };
     let progress = Progress::of(&run_folder)?;
-    let priority = run_folder.state(PRIORITY)?.and_then(|text| text.parse().ok());
+    let priority = run_folder
+        .state(PRIORITY)?
+        .and_then(|text| text.parse().ok());
     Ok(Some(Opened {
         name: name.to_owned(),
         dir,

@@ -21,14 +21,20 @@ impl EventLoop {
                 priority,
                 reply,
             } => {
-                let asked = if priority == 0 { opened.priority } else { priority };
+                let asked = if priority == 0 {
+                    opened.priority
+                } else {
+                    priority
+                };
                 let name = opened.name.clone();
                 self.add(*opened, asked);
                 self.remember(&name, open::PRIORITY, asked.to_string());
                 let _ = reply.send(());
             }
             User::Find { name, reply } => {
-                let folder = self.named(&name).map(|(_, sweep)| Arc::clone(&sweep.folder));
+                let folder = self
+                    .named(&name)
+                    .map(|(_, sweep)| Arc::clone(&sweep.folder));
                 let _ = reply.send(folder);
             }
             User::Grow {
@@ -57,7 +63,10 @@ impl EventLoop {
                 let _ = reply.send(Ok(freed));
             }
             User::Statuses { reply } => {
-                let statuses = self.sweeps.iter().map(|(&key, sweep)| self.status(key, sweep));
+                let statuses = self
+                    .sweeps
+                    .iter()
+                    .map(|(&key, sweep)| self.status(key, sweep));
                 let _ = reply.send(statuses.collect());
             }
             User::Subscribe { name, reply } => {
@@ -173,9 +182,10 @@ impl EventLoop {
             return;
         };
         for file in &files {
-            if let (Some(digits), Some(uploaded)) =
-                (crate::files::digits(&file.hash), self.files.find(&file.hash))
-            {
+            if let (Some(digits), Some(uploaded)) = (
+                crate::files::digits(&file.hash),
+                self.files.find(&file.hash),
+            ) {
                 let path = state.dir.join("files").join(digits);
                 if std::fs::create_dir_all(state.dir.join("files")).is_ok()
                     && (path.exists() || std::fs::copy(&uploaded, &path).is_ok())
@@ -232,7 +242,11 @@ impl EventLoop {
         }
         let (new, word, event) = match change {
             Change::Resume => (Running, "running", scheduler::Event::Resume { sweep: key }),
-            Change::Cancel => (Cancelled, "cancelled", scheduler::Event::Cancel { sweep: key }),
+            Change::Cancel => (
+                Cancelled,
+                "cancelled",
+                scheduler::Event::Cancel { sweep: key },
+            ),
             _ => (Paused, "paused", scheduler::Event::Pause { sweep: key }),
         };
         if let Some(sweep) = self.sweeps.get_mut(&key) {
@@ -310,7 +324,10 @@ impl EventLoop {
                 threads: state.hello.threads,
                 isa: state.hello.isa.clone(),
                 program_version: state.hello.program_version.clone(),
-                leases: self.scheduler.worker_status(worker).map_or(0, |seen| u32::try_from(seen.leases).unwrap_or(u32::MAX)),
+                leases: self
+                    .scheduler
+                    .worker_status(worker)
+                    .map_or(0, |seen| u32::try_from(seen.leases).unwrap_or(u32::MAX)),
                 trials: state.trials,
                 silent_ms: status::since_ms(state.heard),
                 connected_ms: status::since_ms(state.joined),

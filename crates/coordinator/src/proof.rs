@@ -32,7 +32,10 @@ impl Key {
     /// Where the file can be neither read nor written.
     pub(crate) fn of_folder(data: &Path) -> Result<Self, CoordinatorError> {
         let path = data.join(KEY_FILE);
-        if let Some(key) = std::fs::read(&path).ok().and_then(|bytes| bytes.try_into().ok()) {
+        if let Some(key) = std::fs::read(&path)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+        {
             return Ok(Key(key));
         }
         let key = Key::fresh()?;
@@ -95,7 +98,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::single_range_in_vec_init, reason = "a lease of one range")]
     fn a_proof_covers_exactly_what_was_granted() {
         let key = Key::fresh().unwrap();
         let proof = *key.proof("a", 1, 2, &[0..10]).as_bytes();

@@ -14,8 +14,8 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 
 use crate::checkpoints::Checkpoints;
-use crate::data_lock::DataLock;
 use crate::config::{Config, CoordinatorError, Layout};
+use crate::data_lock::DataLock;
 use crate::event_loop::EventLoop;
 use crate::events::{Event, User};
 use crate::files::FileIndex;
@@ -93,9 +93,7 @@ where
         submitting: Arc::new(Mutex::new(())),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
-    health
-        .set_serving::<WorkerServiceServer<Workers>>()
-        .await;
+    health.set_serving::<WorkerServiceServer<Workers>>().await;
     health.set_serving::<SweepServiceServer<Users>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(rpc::DESCRIPTORS)

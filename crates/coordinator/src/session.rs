@@ -52,7 +52,9 @@ impl WorkerService for Workers {
             .await
             .map_err(|_| Status::deadline_exceeded("no Register message came"))??;
         let Some(Message::Register(register)) = first.and_then(|request| request.message) else {
-            return Err(Status::invalid_argument("the first message must be Register"));
+            return Err(Status::invalid_argument(
+                "the first message must be Register",
+            ));
         };
         let hello = hello(register, &self.key)?;
         let (outgoing, stream) = mpsc::unbounded_channel();
@@ -72,7 +74,10 @@ impl WorkerService for Workers {
                 let _ = outgoing.send(Ok(wire::refused(status.message())));
             }
             // A closed loop means that the coordinator is ending.
-            let _ = service.events.send(Event::Gone { worker, connection }).await;
+            let _ = service
+                .events
+                .send(Event::Gone { worker, connection })
+                .await;
         });
         let stream = UnboundedReceiverStream::new(stream);
         Ok(Response::new(Box::pin(stream)))
@@ -167,7 +172,10 @@ impl Workers {
                     Event::Report(Box::new(report))
                 }
             };
-            self.events.send(event).await.map_err(|_| stopping())?;
+            if self.events.send(event).await.is_err() {
+                // The coordinator is ending, which the worker has been told.
+                return Ok(());
+            }
         }
         Ok(())
     }
@@ -178,9 +186,15 @@ fn stopping() -> Status {
 }
 
 fn beats(heartbeat: v1::Heartbeat) -> Result<Vec<LeaseBeat>, Status> {
-    let running: usize = heartbeat.leases.iter().map(|lease| lease.running.len()).sum();
+    let running: usize = heartbeat
+        .leases
+        .iter()
+        .map(|lease| lease.running.len())
+        .sum();
     if heartbeat.leases.len() > scheduler::MAX_HELD_LEASES || running > limits::THREADS as usize {
-        return Err(Status::invalid_argument("more leases or running trials than one worker has"));
+        return Err(Status::invalid_argument(
+            "more leases or running trials than one worker has",
+        ));
     }
     let beats = heartbeat.leases.into_iter().map(|beat| LeaseBeat {
         lease: LeaseId(beat.lease),
@@ -316,4 +330,3 @@ fn check(worker: WorkerId, report: v1::Report, key: &Key) -> Result<Report, Stat
         },
     })
 }
-

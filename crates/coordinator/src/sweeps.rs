@@ -123,10 +123,7 @@ impl SweepState {
 
     /// Finishes the sweep once its last row is durable.
     pub(crate) fn finish_if_done(&mut self) {
-        let open = matches!(
-            self.state,
-            v1::SweepState::Running | v1::SweepState::Paused
-        );
+        let open = matches!(self.state, v1::SweepState::Running | v1::SweepState::Paused);
         if self.complete && open && self.settled() {
             self.state = v1::SweepState::Finished;
             tracing::info!(sweep = %self.name, trials = self.folder.count(), "finished");

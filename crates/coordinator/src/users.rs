@@ -9,15 +9,15 @@ use rpc::convert;
 use rpc::v1::sweep_service_server::SweepService;
 use rpc::{limits, v1};
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio_stream::wrappers::{ReceiverStream, WatchStream};
-use tokio_stream::{Stream, StreamExt as _};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::config::{Config, Layout};
 use crate::events::{Change, Event, User};
 use crate::files::{self, FileIndex};
 use crate::open::{self, Text};
-use crate::wire;
+use crate::{status, wire};
 
 /// The service for people's programs.
 #[derive(Clone)]
@@ -100,28 +100,30 @@ impl SweepService for Users {
         &self,
         request: Request<v1::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let watch = self.subscribe(request.into_inner().name).await?;
-        let mut ended = false;
-        let statuses = WatchStream::new(watch)
-            .take_while(move |status| {
-                // The status that ends the sweep is the last one sent.
-                let more = !ended;
-                ended = crate::status::has_ended(status);
-                more
-            })
-            .map(|status| {
-                Ok(v1::WatchResponse {
+        let mut watch = self.subscribe(request.into_inner().name).await?;
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(async move {
+            loop {
+                let status = watch.borrow_and_update().clone();
+                let ended = status::has_ended(&status);
+                let response = v1::WatchResponse {
                     status: Some(status),
-                })
-            });
-        Ok(Response::new(Box::pin(statuses)))
+                };
+                let gone = sender.send(Ok(response)).await.is_err();
+                if ended || gone || watch.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
     async fn pause(
         &self,
         request: Request<v1::PauseRequest>,
     ) -> Result<Response<v1::PauseResponse>, Status> {
-        self.change(request.into_inner().name, Change::Pause).await?;
+        self.change(request.into_inner().name, Change::Pause)
+            .await?;
         Ok(Response::new(v1::PauseResponse {}))
     }
 
@@ -129,7 +131,8 @@ impl SweepService for Users {
         &self,
         request: Request<v1::ResumeRequest>,
     ) -> Result<Response<v1::ResumeResponse>, Status> {
-        self.change(request.into_inner().name, Change::Resume).await?;
+        self.change(request.into_inner().name, Change::Resume)
+            .await?;
         Ok(Response::new(v1::ResumeResponse {}))
     }
 
@@ -137,7 +140,8 @@ impl SweepService for Users {
         &self,
         request: Request<v1::CancelRequest>,
     ) -> Result<Response<v1::CancelResponse>, Status> {
-        self.change(request.into_inner().name, Change::Cancel).await?;
+        self.change(request.into_inner().name, Change::Cancel)
+            .await?;
         Ok(Response::new(v1::CancelResponse {}))
     }
 
@@ -226,21 +230,35 @@ impl Users {
     /// Name of the submitted sweep, and the hashes that have to be uploaded first.
     fn understand(&self, request: &v1::SubmitRequest) -> Result<(String, Vec<String>), Status> {
         if request.toml.len() > limits::TOML_BYTES || request.files.len() > limits::FILES {
-            return Err(Status::out_of_range("a sweep file or list of files too large"));
+            return Err(Status::out_of_range(
+                "a sweep file or list of files too large",
+            ));
         }
         let spec = sweep::Spec::parse(&request.toml, "sweep.toml", &[])
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let name = convert::sweep_name(spec.name()).map_err(|error| wire::status(&error))?;
-        let told: BTreeSet<_> = request.files.iter().map(|file| file.name.as_str()).collect();
-        if let Some(file) = spec.file_names().iter().find(|name| !told.contains(name.as_str())) {
-            return Err(Status::invalid_argument(format!("no hash of file `{file}`")));
+        let told: BTreeSet<_> = request
+            .files
+            .iter()
+            .map(|file| file.name.as_str())
+            .collect();
+        if let Some(file) = spec
+            .file_names()
+            .iter()
+            .find(|name| !told.contains(name.as_str()))
+        {
+            return Err(Status::invalid_argument(format!(
+                "no hash of file `{file}`"
+            )));
         }
         let mut missing = Vec::new();
         for file in &request.files {
             if files::digits(&file.hash).is_none() {
                 return Err(Status::invalid_argument("a malformed hash"));
             }
-            if matches!(self.config.layout, Layout::Many(_)) && self.files.find(&file.hash).is_none() {
+            if matches!(self.config.layout, Layout::Many(_))
+                && self.files.find(&file.hash).is_none()
+            {
                 missing.push(file.hash.clone());
             }
         }
@@ -254,7 +272,11 @@ impl Users {
         name: &str,
         request: v1::SubmitRequest,
     ) -> Result<(v1::Accepted, u64), Status> {
-        let (config, index, name) = (Arc::clone(&self.config), self.files.clone(), name.to_owned());
+        let (config, index, name) = (
+            Arc::clone(&self.config),
+            self.files.clone(),
+            name.to_owned(),
+        );
         let priority = request.priority;
         let opened = blocking(move || {
             let text = Text {
@@ -285,7 +307,11 @@ impl Users {
         let (owned, files) = (name.to_owned(), request.files.clone());
         let (growth, folder) = blocking(move || {
             let resolve = |file: &str| -> PathBuf {
-                let hash = request.files.iter().find(|f| f.name == file).map(|f| &f.hash);
+                let hash = request
+                    .files
+                    .iter()
+                    .find(|f| f.name == file)
+                    .map(|f| &f.hash);
                 match config.layout.files_in_place() {
                     Some(base) => base.join(file),
                     None => hash.and_then(|hash| index.find(hash)).unwrap_or_default(),
@@ -322,7 +348,9 @@ async fn blocking<T: Send + 'static>(
 }
 
 pub(crate) fn no_sweep(name: &str) -> Status {
-    Status::not_found(format!("no sweep is called `{name}`; `parsimony list` shows those there are"))
+    Status::not_found(format!(
+        "no sweep is called `{name}`; `parsimony list` shows those there are"
+    ))
 }
 
 async fn send_files(

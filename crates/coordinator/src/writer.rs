@@ -103,9 +103,4 @@ impl Writer {
     pub(crate) fn set_state(&self, key: &'static str, value: String) -> Reply<()> {
         self.ask(move |folder| folder.set_state(key, &value))
     }
-
-    /// Completes when everything asked before is done.
-    pub(crate) fn barrier(&self) -> Reply<()> {
-        self.ask(|_| Ok(()))
-    }
 }

@@ -122,6 +122,7 @@ fn factored() {
     let begun = Instant::now();
     run.advance(STEPS).expect("advances");
     let step = begun.elapsed().as_secs_f64() / STEPS as f64;
+    drop(run);
     trial.train.stop_train_loss = Some(1e-13);
     let outcome = train(&trial, Threads::Pool, FIT_STEPS);
     let threads = rayon::current_num_threads();

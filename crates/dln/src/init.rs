@@ -38,6 +38,7 @@ pub(crate) fn layer_shapes(trial: &Trial) -> Vec<(usize, usize)> {
 
 /// One layer's initial weights, formed no further than they must be.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a layer is alive at a time")]
 pub(crate) enum LayerStart {
     /// `scale Q`.
     Reflected {

@@ -20,7 +20,11 @@ pub struct Pilot {
 impl Pilot {
     /// The worker's words, each quoted for a POSIX shell, without the program.
     pub fn words(&self) -> Vec<String> {
-        let mut words = vec!["worker".to_owned(), "--coordinator".to_owned(), quote(&self.coordinator)];
+        let mut words = vec![
+            "worker".to_owned(),
+            "--coordinator".to_owned(),
+            quote(&self.coordinator),
+        ];
         let mut path = |flag: &str, path: &Option<PathBuf>| {
             if let Some(path) = path {
                 words.push(flag.to_owned());
@@ -42,7 +46,11 @@ impl Pilot {
 
     /// The whole command for a POSIX shell.
     pub fn command(&self) -> String {
-        format!("{} {}", quote(&self.program.to_string_lossy()), self.words().join(" "))
+        format!(
+            "{} {}",
+            quote(&self.program.to_string_lossy()),
+            self.words().join(" ")
+        )
     }
 }
 

@@ -98,7 +98,10 @@ fn job_id(answer: &str) -> Result<String, SlurmError> {
 /// and as a list of words.
 fn read_jobs(answer: &str) -> Result<Vec<Job>, SlurmError> {
     let answer: Value = serde_json::from_str(answer)?;
-    let jobs = answer["jobs"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let jobs = answer["jobs"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let ours = jobs.iter().filter(|job| job["name"] == JOB_NAME);
     let read = ours.filter_map(|job| {
         let array = number(&job["array_job_id"]).filter(|&id| id > 0);
@@ -114,7 +117,9 @@ fn read_jobs(answer: &str) -> Result<Vec<Job>, SlurmError> {
         Some(Job { id, state })
     });
     let ended = ["CANCELLED", "COMPLETED", "FAILED", "TIMEOUT", "NODE_FAIL"];
-    Ok(read.filter(|job| !ended.contains(&job.state.as_str())).collect())
+    Ok(read
+        .filter(|job| !ended.contains(&job.state.as_str()))
+        .collect())
 }
 
 fn number(value: &Value) -> Option<u64> {

@@ -13,7 +13,9 @@ pub enum SshError {
     Command(#[from] CommandError),
     #[error("the host answered `{0}` instead of a process id")]
     NoProcess(String),
-    #[error("line {line} of the hosts file is `{found}`: a host is [USER@]NAME, and an option would be one of ssh's")]
+    #[error(
+        "line {line} of the hosts file is `{found}`: a host is [USER@]NAME, and an option would be one of ssh's"
+    )]
     Host { line: usize, found: String },
 }
 
@@ -45,10 +47,20 @@ pub fn hosts(text: &str) -> Result<Vec<String>, SshError> {
 ///
 /// # Errors
 /// [`SshError`], with what ssh or the host said.
-pub fn start(host: &str, options: &[String], pilot: &Pilot, token: Option<&str>) -> Result<u32, SshError> {
-    let answer = run("ssh", &words(host, options, &start_command(pilot, token.is_some())), token.unwrap_or(""))?;
+pub fn start(
+    host: &str,
+    options: &[String],
+    pilot: &Pilot,
+    token: Option<&str>,
+) -> Result<u32, SshError> {
+    let answer = run(
+        "ssh",
+        &words(host, options, &start_command(pilot, token.is_some())),
+        token.unwrap_or(""),
+    )?;
     let line = answer.lines().last().unwrap_or_default().trim();
-    line.parse().map_err(|_| SshError::NoProcess(answer.trim().to_owned()))
+    line.parse()
+        .map_err(|_| SshError::NoProcess(answer.trim().to_owned()))
 }
 
 /// Asks a worker on a host to drain.
@@ -56,7 +68,11 @@ pub fn start(host: &str, options: &[String], pilot: &Pilot, token: Option<&str>)
 /// # Errors
 /// [`SshError`].
 pub fn stop(host: &str, options: &[String], process: u32) -> Result<(), SshError> {
-    run("ssh", &words(host, options, &format!("kill -s TERM {process}")), "")?;
+    run(
+        "ssh",
+        &words(host, options, &format!("kill -s TERM {process}")),
+        "",
+    )?;
     Ok(())
 }
 
@@ -71,7 +87,9 @@ fn words(host: &str, options: &[String], command: &str) -> Vec<String> {
 /// What the remote shell runs. The worker is a process of its own session with its log beside it.
 fn start_command(pilot: &Pilot, with_token: bool) -> String {
     let program = quote(&pilot.program.to_string_lossy());
-    let mut command = format!("command -v {program} >/dev/null || {{ echo {program} is not there >&2; exit 127; }}; ");
+    let mut command = format!(
+        "command -v {program} >/dev/null || {{ echo {program} is not there >&2; exit 127; }}; "
+    );
     if let Some(file) = pilot.token_file.as_ref().filter(|_| with_token) {
         let file = quote(&file.to_string_lossy());
         command += &format!("(umask 077 && cat > {file}) || exit 1; ");
@@ -92,7 +110,10 @@ mod tests {
         let read = hosts("# lab\nnode1\n lab@node2 # the big one\n\n").unwrap();
         assert_eq!(read, ["node1", "lab@node2"]);
         for bad in ["-oProxyCommand=x", "node 1", "node;rm", "$(id)"] {
-            assert!(matches!(hosts(bad), Err(SshError::Host { line: 1, .. })), "{bad}");
+            assert!(
+                matches!(hosts(bad), Err(SshError::Host { line: 1, .. })),
+                "{bad}"
+            );
         }
     }
 
@@ -107,7 +128,10 @@ mod tests {
             idle_timeout_seconds: None,
         };
         let command = start_command(&pilot, true);
-        assert!(command.contains("umask 077 && cat > /run/user/7/t"), "{command}");
+        assert!(
+            command.contains("umask 077 && cat > /run/user/7/t"),
+            "{command}"
+        );
         assert!(command.contains("--token-file /run/user/7/t"), "{command}");
         assert!(command.ends_with("& echo $!"), "{command}");
         assert!(!start_command(&pilot, false).contains("umask"));

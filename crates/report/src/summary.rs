@@ -24,7 +24,10 @@ pub fn summary(run: &Path, grid: &Grid) -> Result<String, ReportError> {
     let has = |column: &str| -> Result<bool, ReportError> {
         let sql = format!("SELECT count({column}) AS n FROM trials WHERE {column} IS NOT NULL");
         let counted = table::query(&runs, &sql)?;
-        Ok(counted.column("n").is_ok_and(|n| n.max_reduce().is_ok_and(|max| max.value().try_extract::<u64>().is_ok_and(|n| n > 0))))
+        Ok(counted.column("n").is_ok_and(|n| {
+            n.max_reduce()
+                .is_ok_and(|max| max.value().try_extract::<u64>().is_ok_and(|n| n > 0))
+        }))
     };
     let mut columns = vec![
         "count(*) AS trials".to_owned(),

@@ -102,7 +102,9 @@ impl Gate {
         if name != Some(role.name()) || secret.is_none_or(|secret| secret.len() < 32) {
             return Err(malformed());
         }
-        let expires = expires.and_then(|text| text.parse().ok()).ok_or_else(malformed)?;
+        let expires = expires
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(malformed)?;
         let known = Known {
             hash: blake3::hash(token.as_bytes()),
             expires,
@@ -123,7 +125,10 @@ impl Gate {
         };
         let refuse = |why: &str| {
             tracing::warn!(role = self.role.name(), why, "call refused");
-            Err(Status::unauthenticated(format!("{why}: a {} token is needed", self.role.name())))
+            Err(Status::unauthenticated(format!(
+                "{why}: a {} token is needed",
+                self.role.name()
+            )))
         };
         let Some(token) = header.and_then(|text| text.strip_prefix("Bearer ")) else {
             return refuse("no token");
@@ -144,7 +149,10 @@ impl Gate {
 
 impl Interceptor for Gate {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
-        let header = request.metadata().get(HEADER).and_then(|value| value.to_str().ok());
+        let header = request
+            .metadata()
+            .get(HEADER)
+            .and_then(|value| value.to_str().ok());
         self.admit(header)?;
         Ok(request)
     }
@@ -198,7 +206,10 @@ mod tests {
         let other = new_token(Role::Worker, u64::MAX).unwrap();
         let user = token.replacen("worker", "user", 1);
         for wrong in [&other, &user, &token[1..], "", &format!("{token}x")] {
-            assert!(gate.admit(Some(&bearer(wrong))).is_err(), "{wrong} was let in");
+            assert!(
+                gate.admit(Some(&bearer(wrong))).is_err(),
+                "{wrong} was let in"
+            );
         }
         assert!(gate.admit(None).is_err());
         assert!(gate.admit(Some(&token)).is_err());
@@ -207,7 +218,9 @@ mod tests {
     #[test]
     fn an_expired_token_is_refused() {
         let token = new_token(Role::Worker, 1).unwrap();
-        let status = gate(&token).admit(Some(&format!("Bearer {token}"))).unwrap_err();
+        let status = gate(&token)
+            .admit(Some(&format!("Bearer {token}")))
+            .unwrap_err();
         assert!(status.message().starts_with("expired"), "{status}");
     }
 

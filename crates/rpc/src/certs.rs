@@ -65,7 +65,9 @@ pub fn make(folder: &Path, hosts: &[String], valid: Duration) -> Result<Vec<Path
 
     let mut authority = CertificateParams::new(Vec::<String>::new())?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    authority.distinguished_name.push(DnType::CommonName, "parsimony lab authority");
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "parsimony lab authority");
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     authority.not_before = begin.into();
     authority.not_after = end.into();
@@ -78,7 +80,9 @@ pub fn make(folder: &Path, hosts: &[String], valid: Duration) -> Result<Vec<Path
         host: hosts.join(", "),
         source,
     })?;
-    server.distinguished_name.push(DnType::CommonName, "parsimony coordinator");
+    server
+        .distinguished_name
+        .push(DnType::CommonName, "parsimony coordinator");
     server.use_authority_key_identifier_extension = true;
     server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -87,7 +91,9 @@ pub fn make(folder: &Path, hosts: &[String], valid: Duration) -> Result<Vec<Path
     let server_key = KeyPair::generate()?;
     let server_certificate = server.signed_by(&server_key, &issuer)?;
 
-    let expires = end.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let expires = end
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     let texts = [
         authority_certificate.pem(),
         authority_key_pem,
@@ -112,7 +118,9 @@ pub fn server_tls(folder: &Path) -> Result<ServerTlsConfig, CertsError> {
         read(&folder.join(SERVER_FILE))?,
         read(&folder.join(SERVER_KEY_FILE))?,
     );
-    Ok(ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIMEOUT))
+    Ok(ServerTlsConfig::new()
+        .identity(identity)
+        .timeout(HANDSHAKE_TIMEOUT))
 }
 
 /// TLS of a client that trusts one authority.
@@ -182,7 +190,10 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600, "{}", path.display());
         }
         let before = std::fs::read(&files[0]).unwrap();
-        assert!(matches!(make(&folder, &hosts, day), Err(CertsError::Exists(_))));
+        assert!(matches!(
+            make(&folder, &hosts, day),
+            Err(CertsError::Exists(_))
+        ));
         assert_eq!(std::fs::read(&files[0]).unwrap(), before);
         assert!(server_tls(&folder).is_ok());
         assert!(client_tls(&folder.join(CA_FILE)).is_ok());

@@ -10,12 +10,7 @@ pub mod limits;
 pub mod memory;
 
 /// Generated from `proto/parsimony/v1`.
-#[expect(
-    clippy::allow_attributes,
-    clippy::large_enum_variant,
-    missing_docs,
-    reason = "generated code"
-)]
+#[expect(clippy::allow_attributes, missing_docs, reason = "generated code")]
 pub mod v1 {
     tonic::include_proto!("parsimony.v1");
 }

@@ -174,10 +174,6 @@ pub(crate) fn head(numbers: &IntervalSet, count: u64) -> IntervalSet {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::single_range_in_vec_init,
-    reason = "leases of one range are meant"
-)]
 mod tests {
     use std::ops::Range;
 

@@ -273,13 +273,12 @@ fn read_stream(
 ) -> Result<DataFrame, PayloadFault> {
     let schema = schema_message(&polars_schema(specs))?;
     let all = *bytes;
-    let after_schema = all.strip_prefix(schema.as_slice()).ok_or_else(|| {
-        if all.len() < schema.len() {
-            PayloadFault::Truncated
-        } else {
-            PayloadFault::Schema
-        }
-    })?;
+    let fault = if all.len() < schema.len() {
+        PayloadFault::Truncated
+    } else {
+        PayloadFault::Schema
+    };
+    let after_schema = all.strip_prefix(schema.as_slice()).ok_or(fault)?;
     let batch = check_batch(after_schema, specs, rows)?;
     let after_batch = &after_schema[batch..];
     let after = after_batch

@@ -146,7 +146,9 @@ impl Shared {
             });
         }
         for gathered in gathered {
-            let gathered = gathered.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let gathered = gathered
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner);
             if !gathered.numbers.is_empty() {
                 self.emit(job, gathered);
             }
@@ -179,7 +181,9 @@ impl Shared {
         let begun = Instant::now();
         let started_at_us = SystemTime::now()
             .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
+            .map_or(0, |since| {
+                i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+            });
         let (grid, index) = job.sweep.folder.grid_of(number)?;
         let mut params = Vec::new();
         let trained = match grid.resolve_into(index, &mut params) {

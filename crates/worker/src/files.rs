@@ -20,7 +20,10 @@ pub(crate) struct Sweep {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SpecError {
     #[error("file {hash} could not be fetched: {status}")]
-    Fetch { hash: String, status: Box<tonic::Status> },
+    Fetch {
+        hash: String,
+        status: Box<tonic::Status>,
+    },
     #[error("file {expected} arrived as {found}")]
     Content { expected: String, found: String },
     #[error("{path}: {source}")]
@@ -119,7 +122,11 @@ impl Files {
         let request = v1::FetchFileRequest {
             hash: hash.to_owned(),
         };
-        let mut pieces = client.fetch_file(request).await.map_err(refused)?.into_inner();
+        let mut pieces = client
+            .fetch_file(request)
+            .await
+            .map_err(refused)?
+            .into_inner();
         let partial = path.with_extension("partial");
         let mut file = tokio::fs::File::create(&partial).await.map_err(failed)?;
         let mut hasher = blake3::Hasher::new();
@@ -159,10 +166,7 @@ impl Files {
 
 /// Hexadecimal digits of the hash and the ending of the name, nothing else of it: it came from outside.
 fn cached_name(hash: &str, name: &str) -> String {
-    let digits: String = hash
-        .chars()
-        .filter(char::is_ascii_hexdigit)
-        .collect();
+    let digits: String = hash.chars().filter(char::is_ascii_hexdigit).collect();
     let endings = [".npy", ".npz", ".csv.gz", ".csv", ".parquet"];
     let ending = endings
         .iter()
@@ -178,8 +182,8 @@ fn build_folder(
 ) -> Result<sweep::Folder, SpecError> {
     let mut folder: Option<sweep::Folder> = None;
     for (number, (generation, paths)) in generations.iter().enumerate() {
-        let spec = sweep::Spec::parse(&generation.toml, &format!("{name}.toml"), &[])
-            .map_err(Box::new)?;
+        let spec =
+            sweep::Spec::parse(&generation.toml, &format!("{name}.toml"), &[]).map_err(Box::new)?;
         let arrays = table::load_arrays(&spec, |file| {
             paths
                 .get(file)

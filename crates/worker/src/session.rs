@@ -137,7 +137,10 @@ impl Session {
         // goes back.
         self.hand.retain(|_, hand| hand.started);
         // The channel is new and empty: it cannot refuse.
-        let held = self.hand.values().map(|hand| wire::held(&hand.lease, &hand.outstanding));
+        let held = self
+            .hand
+            .values()
+            .map(|hand| wire::held(&hand.lease, &hand.outstanding));
         let _ = outgoing.try_send(wire::register(&self.config, walltime_ms, held));
         let requests = ReceiverStream::new(outgoing_end);
         let mut inbound = match self.client.session(requests).await {
@@ -271,7 +274,10 @@ impl Session {
                 if !left.is_empty() {
                     hand.outstanding.subtract(&left);
                     // Without a connection the next one's Register says as much.
-                    let _ = link.outgoing.send(wire::give_back(lease.lease, &left)).await;
+                    let _ = link
+                        .outgoing
+                        .send(wire::give_back(lease.lease, &left))
+                        .await;
                 }
                 self.forget_if_through(lease.lease);
             }
@@ -431,11 +437,7 @@ async fn told_to_drain(stop: &mut watch::Receiver<Stop>) {
 
 /// Fetches the states that a lease's trials continue from, then hands the job on. A state that cannot be
 /// had only means that its trial begins anew.
-async fn with_checkpoints(
-    mut client: Client,
-    mut job: Job,
-    ready: mpsc::Sender<Job>,
-) {
+async fn with_checkpoints(mut client: Client, mut job: Job, ready: mpsc::Sender<Job>) {
     for &trial in &job.lease.checkpoints {
         let request = v1::FetchCheckpointRequest {
             sweep: job.lease.sweep.to_string(),
@@ -459,7 +461,9 @@ async fn fetch_checkpoint(
     while let Some(piece) = pieces.message().await? {
         state.extend_from_slice(&piece.piece);
         if state.len() > limits::CHECKPOINT_BYTES {
-            return Err(tonic::Status::out_of_range("larger than a checkpoint may be"));
+            return Err(tonic::Status::out_of_range(
+                "larger than a checkpoint may be",
+            ));
         }
     }
     Ok(state)

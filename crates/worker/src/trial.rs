@@ -14,7 +14,10 @@ const SLICE_SECONDS: f64 = 0.25;
 /// How a trial left the hands of this worker.
 pub(crate) enum Trained {
     Ran(Box<dln::Outcome>),
-    Failed { error: String, seconds: f64 },
+    Failed {
+        error: String,
+        seconds: f64,
+    },
     /// Not wanted any more, or to be continued elsewhere from `checkpoint`.
     GivenBack,
 }

@@ -55,7 +55,9 @@ pub(crate) struct SpecGeneration {
 /// # Errors
 /// [`WireError`] where a field is missing or out of bounds.
 pub(crate) fn incoming(message: v1::SessionResponse) -> Result<Incoming, WireError> {
-    let message = message.message.ok_or(WireError::Missing { field: "message" })?;
+    let message = message
+        .message
+        .ok_or(WireError::Missing { field: "message" })?;
     Ok(match message {
         Response::Welcome(welcome) => Incoming::Welcome {
             worker_id: welcome.worker_id,
@@ -166,7 +168,12 @@ pub(crate) fn drain() -> v1::SessionRequest {
     request(Request::Drain(v1::Drain {}))
 }
 
-pub(crate) fn checkpoint(lease: &Lease, trial: u64, step: u64, state: Vec<u8>) -> v1::SessionRequest {
+pub(crate) fn checkpoint(
+    lease: &Lease,
+    trial: u64,
+    step: u64,
+    state: Vec<u8>,
+) -> v1::SessionRequest {
     request(Request::Checkpoint(v1::Checkpoint {
         sweep: lease.sweep.to_string(),
         lease: lease.lease,

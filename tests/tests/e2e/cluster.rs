@@ -24,7 +24,9 @@ fn three_workers_give_the_tables_of_local_mode() {
     let known = coordinator.call(at, &["workers", "--json"]).expect(0);
     let known: serde_json::Value = serde_json::from_str(&known.out).unwrap();
     assert_eq!(known.as_array().unwrap().len(), 3);
-    coordinator.call(at, &["fetch", "small", "--out", "fetched"]).expect(0);
+    coordinator
+        .call(at, &["fetch", "small", "--out", "fetched"])
+        .expect(0);
     assert_equal(&at.join("local"), &at.join("fetched"));
     for worker in &mut workers {
         worker.signal("TERM");
@@ -42,7 +44,9 @@ fn a_killed_workers_trials_go_to_others() {
     let mut doomed = coordinator.worker(at, "doomed", 1);
     coordinator.call(at, &["submit", "small.toml"]).expect(0);
     until("a first row", || {
-        let status = coordinator.call(at, &["status", "small", "--json"]).expect(0);
+        let status = coordinator
+            .call(at, &["status", "small", "--json"])
+            .expect(0);
         let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();
         status["completed"].as_u64().unwrap() > 0
     });
@@ -87,7 +91,12 @@ fn files_travel_by_content() {
     coordinator.call(at, &words).expect(0);
     coordinator.call(at, &["watch", "digits"]).expect(0);
     assert_equal(&at.join("local"), &at.join("data/digits"));
-    assert_eq!(std::fs::read_dir(at.join("data/digits/files")).unwrap().count(), 1);
+    assert_eq!(
+        std::fs::read_dir(at.join("data/digits/files"))
+            .unwrap()
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -100,7 +109,9 @@ fn a_sweep_is_paused_resumed_cancelled_and_grown() {
     coordinator.call(at, &["pause", "small"]).expect(0);
     let _worker = coordinator.worker(at, "w", 1);
     let state = || {
-        let status = coordinator.call(at, &["status", "small", "--json"]).expect(0);
+        let status = coordinator
+            .call(at, &["status", "small", "--json"])
+            .expect(0);
         let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();
         (
             status["state"].as_str().unwrap().to_owned(),
@@ -124,7 +135,10 @@ fn a_sweep_is_paused_resumed_cancelled_and_grown() {
     coordinator.call(at, &["watch", "small"]).expect(0);
     assert_eq!(state(), ("finished".to_owned(), 90));
     assert_eq!(
-        number(&at.join("data/small"), "SELECT count(DISTINCT id) AS n FROM trials"),
+        number(
+            &at.join("data/small"),
+            "SELECT count(DISTINCT id) AS n FROM trials"
+        ),
         90.0
     );
     coordinator.call(at, &["pause", "nothing"]).expect(2);
@@ -137,7 +151,9 @@ fn a_trial_that_kills_its_workers_fails_alone_and_can_be_retried() {
     let coordinator = Coordinator::start(at, "data");
     coordinator.call(at, &["submit", "small.toml"]).expect(0);
     let finished = || {
-        let status = coordinator.call(at, &["status", "small", "--json"]).expect(0);
+        let status = coordinator
+            .call(at, &["status", "small", "--json"])
+            .expect(0);
         let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();
         status["state"] == "finished"
     };
@@ -154,11 +170,28 @@ fn a_trial_that_kills_its_workers_fails_alone_and_can_be_retried() {
     }
     coordinator.call(at, &["watch", "small"]).expect(3);
     let run_folder = at.join("data/small");
-    assert_eq!(number(&run_folder, "SELECT count(*) AS n FROM trials WHERE status = 'failed'"), 1.0);
-    assert_eq!(number(&run_folder, "SELECT trial FROM trials WHERE status = 'failed'"), 40.0);
-    assert_eq!(number(&run_folder, "SELECT count(*) AS n FROM trials"), 72.0);
+    assert_eq!(
+        number(
+            &run_folder,
+            "SELECT count(*) AS n FROM trials WHERE status = 'failed'"
+        ),
+        1.0
+    );
+    assert_eq!(
+        number(
+            &run_folder,
+            "SELECT trial FROM trials WHERE status = 'failed'"
+        ),
+        40.0
+    );
+    assert_eq!(
+        number(&run_folder, "SELECT count(*) AS n FROM trials"),
+        72.0
+    );
     let _healthy = coordinator.worker(at, "healthy", 1);
-    coordinator.call(at, &["retry", "small", "--failed"]).expect(0);
+    coordinator
+        .call(at, &["retry", "small", "--failed"])
+        .expect(0);
     coordinator.call(at, &["watch", "small"]).expect(0);
     run(at, &["run", "small.toml", "--out", "local"]).expect(0);
     assert_equal(&at.join("local"), &run_folder);
@@ -169,7 +202,11 @@ fn one_coordinator_at_a_time_has_a_data_folder() {
     let folder = folder_with("small.toml", SMALL);
     let at = folder.path();
     let first = Coordinator::start(at, "data");
-    let second = run(at, &["coordinator", "--listen", "127.0.0.1:0", "--data", "data"]).expect(2);
+    let second = run(
+        at,
+        &["coordinator", "--listen", "127.0.0.1:0", "--data", "data"],
+    )
+    .expect(2);
     assert!(second.err.contains("another coordinator"), "{}", second.err);
     drop(first);
     let _third = Coordinator::start(at, "data");

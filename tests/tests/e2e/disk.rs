@@ -16,7 +16,8 @@ impl<'a> SmallDisk<'a> {
     fn mount(at: &'a Path, kilobytes: u32) -> Option<Self> {
         std::fs::create_dir_all(at).ok()?;
         let disk = SmallDisk(at);
-        disk.call(&["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs"]).then_some(disk)
+        disk.call(&["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs"])
+            .then_some(disk)
     }
 
     fn resize(&self, kilobytes: u32) -> bool {

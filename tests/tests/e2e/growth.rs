@@ -19,8 +19,14 @@ fn a_grown_grid_computes_only_what_is_new() {
     let status: serde_json::Value = serde_json::from_str(&told.out).unwrap();
     assert_eq!(status["trials"], 135);
     assert_eq!(status["reported"], 135 - 72);
-    assert_eq!(number(&at.join("r"), "SELECT count(*) AS n FROM trials"), 135.0);
-    assert_eq!(number(&at.join("r"), "SELECT count(DISTINCT id) AS n FROM trials"), 135.0);
+    assert_eq!(
+        number(&at.join("r"), "SELECT count(*) AS n FROM trials"),
+        135.0
+    );
+    assert_eq!(
+        number(&at.join("r"), "SELECT count(DISTINCT id) AS n FROM trials"),
+        135.0
+    );
     let after = canonical(&at.join("r"), "trials");
     for line in before.lines() {
         assert!(after.contains(line), "a row changed: {line}");
@@ -43,15 +49,33 @@ fn a_grown_grid_computes_only_what_is_new() {
 fn a_grid_that_does_not_hold_the_old_one_is_refused_by_key() {
     let folder = folder_with("small.toml", SMALL);
     let at = folder.path();
-    run(at, &["run", "small.toml", "--out", "r", "--set", "train.steps=5"]).expect(0);
-    let other = run(at, &["run", "small.toml", "--out", "r", "--set", "train.steps=6"]).expect(2);
+    run(
+        at,
+        &["run", "small.toml", "--out", "r", "--set", "train.steps=5"],
+    )
+    .expect(0);
+    let other = run(
+        at,
+        &["run", "small.toml", "--out", "r", "--set", "train.steps=6"],
+    )
+    .expect(2);
     assert!(other.err.contains("train.steps"), "{}", other.err);
     let smaller = SMALL.replace("[2, 3]", "[3]");
     std::fs::write(at.join("smaller.toml"), smaller).unwrap();
-    let words = ["run", "smaller.toml", "--out", "r", "--set", "train.steps=5"];
+    let words = [
+        "run",
+        "smaller.toml",
+        "--out",
+        "r",
+        "--set",
+        "train.steps=5",
+    ];
     let smaller = run(at, &words).expect(2);
     assert!(smaller.err.contains("network.depth"), "{}", smaller.err);
-    assert_eq!(number(&at.join("r"), "SELECT count(*) AS n FROM trials"), 72.0);
+    assert_eq!(
+        number(&at.join("r"), "SELECT count(*) AS n FROM trials"),
+        72.0
+    );
 }
 
 #[test]
@@ -61,7 +85,10 @@ fn growing_a_huge_axis_does_not_visit_what_is_done() {
         .replace("range = [0, 4]", "range = [0, 100000000]")
         .replace("\"network.depth\" = [2, 3]", "\"network.depth\" = [2]")
         .replace("{ range = [1, 4] }", "[1]")
-        .replace("[\"orthogonal\", \"gaussian\", \"identity\"]", "[\"orthogonal\"]");
+        .replace(
+            "[\"orthogonal\", \"gaussian\", \"identity\"]",
+            "[\"orthogonal\"]",
+        );
     let folder = folder_with("huge.toml", &huge);
     let at = folder.path();
     let mut first = tests::process::command(at);
@@ -69,8 +96,14 @@ fn growing_a_huge_axis_does_not_visit_what_is_done() {
     let mut first = tests::process::Background::start(first);
     tests::process::until("rows", || {
         at.join("r/journal.sqlite").exists()
-            && table::query(&[at.join("r")], "SELECT count(*) AS n FROM trials")
-                .is_ok_and(|rows| rows.columns()[0].get(0).unwrap().try_extract::<u64>().unwrap() > 0)
+            && table::query(&[at.join("r")], "SELECT count(*) AS n FROM trials").is_ok_and(|rows| {
+                rows.columns()[0]
+                    .get(0)
+                    .unwrap()
+                    .try_extract::<u64>()
+                    .unwrap()
+                    > 0
+            })
     });
     first.signal("INT");
     assert_eq!(first.wait(), Some(130));
@@ -86,5 +119,8 @@ fn growing_a_huge_axis_does_not_visit_what_is_done() {
     second.signal("INT");
     assert_eq!(second.wait(), Some(130));
     let rows = number(&at.join("r"), "SELECT count(*) AS n FROM trials");
-    assert_eq!(rows, number(&at.join("r"), "SELECT count(DISTINCT id) AS n FROM trials"));
+    assert_eq!(
+        rows,
+        number(&at.join("r"), "SELECT count(DISTINCT id) AS n FROM trials")
+    );
 }

@@ -18,7 +18,11 @@ fn start(at: &std::path::Path) -> Background {
 fn rows(at: &std::path::Path) -> f64 {
     let counted = table::query(&[at.join("r")], "SELECT count(*) AS n FROM trials");
     counted.map_or(0.0, |rows| {
-        rows.columns()[0].get(0).unwrap().try_extract::<f64>().unwrap()
+        rows.columns()[0]
+            .get(0)
+            .unwrap()
+            .try_extract::<f64>()
+            .unwrap()
     })
 }
 
@@ -77,7 +81,10 @@ fn a_death_at_each_point_of_the_durable_order_loses_and_doubles_nothing() {
             let mut process = Background::start(process);
             // The process dies by signal, or the run is over before the point comes a second time.
             let code = process.wait();
-            assert!(code.is_none() || code == Some(0), "{point}:{count} ended with {code:?}");
+            assert!(
+                code.is_none() || code == Some(0),
+                "{point}:{count} ended with {code:?}"
+            );
         }
     }
     resume(at);

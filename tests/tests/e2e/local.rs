@@ -12,9 +12,19 @@ fn one_and_two_threads_give_equal_tables() {
     run(at, &["run", "small.toml", "--out", "one", "--threads", "1"]).expect(0);
     run(at, &["run", "small.toml", "--out", "two", "--threads", "2"]).expect(0);
     assert_equal(&at.join("one"), &at.join("two"));
-    assert_eq!(number(&at.join("one"), "SELECT count(*) AS n FROM trials"), 72.0);
-    let steps = query(&at.join("one"), "SELECT DISTINCT step FROM history ORDER BY step");
-    let steps: Vec<u64> = steps.columns()[0].u64().unwrap().into_no_null_iter().collect();
+    assert_eq!(
+        number(&at.join("one"), "SELECT count(*) AS n FROM trials"),
+        72.0
+    );
+    let steps = query(
+        &at.join("one"),
+        "SELECT DISTINCT step FROM history ORDER BY step",
+    );
+    let steps: Vec<u64> = steps.columns()[0]
+        .u64()
+        .unwrap()
+        .into_no_null_iter()
+        .collect();
     // Step 1 is measured because angles are asked for.
     assert_eq!(steps, [0, 1, 20, 40, 60]);
 }
@@ -22,7 +32,11 @@ fn one_and_two_threads_give_equal_tables() {
 #[test]
 fn a_run_tells_where_its_tables_are() {
     let folder = folder_with("small.toml", SMALL);
-    let told = run(folder.path(), &["run", "small.toml", "--set", "train.steps=5"]).expect(0);
+    let told = run(
+        folder.path(),
+        &["run", "small.toml", "--set", "train.steps=5"],
+    )
+    .expect(0);
     assert!(told.err.contains("tables: runs/small"), "{}", told.err);
     assert!(told.err.contains("72 completed"), "{}", told.err);
     let json = run(
@@ -32,7 +46,10 @@ fn a_run_tells_where_its_tables_are() {
     .expect(0);
     let status: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(status["completed"], 72);
-    assert_eq!(status["reported"], 0, "a finished run computes nothing again");
+    assert_eq!(
+        status["reported"], 0,
+        "a finished run computes nothing again"
+    );
 }
 
 #[test]
@@ -45,13 +62,20 @@ fn query_speaks_sql_csv_and_json() {
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(lines.len(), 4, "{csv}");
     assert_eq!(lines[0], "init_kind,loss,none");
-    assert!(lines[1].starts_with("gaussian,") && lines[1].ends_with(','), "{csv}");
+    assert!(
+        lines[1].starts_with("gaussian,") && lines[1].ends_with(','),
+        "{csv}"
+    );
     let json = run(at, &["query", "r", sql, "--json"]).expect(0).out;
     let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(rows[2]["init_kind"], "orthogonal");
     assert!(rows[2]["none"].is_null());
     let from_csv: f64 = lines[3].split(',').nth(1).unwrap().parse().unwrap();
-    assert_eq!(rows[2]["loss"].as_f64(), Some(from_csv), "floats keep their bits");
+    assert_eq!(
+        rows[2]["loss"].as_f64(),
+        Some(from_csv),
+        "floats keep their bits"
+    );
     run(at, &["query", "r", "SELECT nothing FROM trials"]).expect(2);
     run(at, &["query", "nowhere", "SELECT 1"]).expect(2);
 }
@@ -60,7 +84,12 @@ fn query_speaks_sql_csv_and_json() {
 fn the_quickstart_and_the_digits_run() {
     let folder = tempfile::tempdir().unwrap();
     let quickstart = root().join("sweeps/quickstart.toml");
-    let words = ["run", quickstart.to_str().unwrap(), "--set", "train.steps=20"];
+    let words = [
+        "run",
+        quickstart.to_str().unwrap(),
+        "--set",
+        "train.steps=20",
+    ];
     run(folder.path(), &words).expect(0);
     let digits = root().join("sweeps/digits.toml");
     let words = ["run", digits.to_str().unwrap(), "--set", "train.steps=20"];
@@ -75,11 +104,21 @@ fn the_quickstart_and_the_digits_run() {
 #[test]
 fn a_diverging_trial_is_no_failure() {
     let folder = folder_with("small.toml", SMALL);
-    let words = ["run", "small.toml", "--set", "optimizer.rate=1e6", "--set", "train.steps=500"];
+    let words = [
+        "run",
+        "small.toml",
+        "--set",
+        "optimizer.rate=1e6",
+        "--set",
+        "train.steps=500",
+    ];
     run(folder.path(), &words).expect(0);
     let at = folder.path().join("runs/small");
     assert_eq!(
-        number(&at, "SELECT count(*) AS n FROM trials WHERE status = 'diverged' AND train_loss IS NOT NULL"),
+        number(
+            &at,
+            "SELECT count(*) AS n FROM trials WHERE status = 'diverged' AND train_loss IS NOT NULL"
+        ),
         72.0
     );
 }
@@ -105,7 +144,15 @@ fn plan_lists_trials_with_the_ids_of_the_table() {
     let list = run(at, &["plan", "small.toml", "--list"]).expect(0).out;
     assert_eq!(list.lines().count(), 73);
     run(at, &["run", "small.toml", "--out", "r"]).expect(0);
-    let rows = run(at, &["query", "r", "SELECT trial, id FROM trials ORDER BY trial", "--csv"]);
+    let rows = run(
+        at,
+        &[
+            "query",
+            "r",
+            "SELECT trial, id FROM trials ORDER BY trial",
+            "--csv",
+        ],
+    );
     for (listed, row) in list.lines().zip(rows.expect(0).out.lines()) {
         let listed: Vec<&str> = listed.split('\t').collect();
         assert_eq!(format!("{},{}", listed[0], listed[1]), row);

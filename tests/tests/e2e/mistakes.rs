@@ -13,23 +13,45 @@ fn check(from: &str, to: &str, code: i32, words: &[&str]) {
     for command in ["plan", "run"] {
         let told = run(folder.path(), &[command, "bad.toml"]).expect(code);
         for word in words {
-            assert!(told.err.contains(word), "`{word}` is missing in:\n{}", told.err);
+            assert!(
+                told.err.contains(word),
+                "`{word}` is missing in:\n{}",
+                told.err
+            );
         }
         assert!(told.out.is_empty(), "talk on standard output: {}", told.out);
     }
-    assert!(!folder.path().join("runs").exists(), "a refused sweep left a folder");
+    assert!(
+        !folder.path().join("runs").exists(),
+        "a refused sweep left a folder"
+    );
 }
 
 #[test]
 fn mistakes_in_a_sweep_file_are_told_with_place_and_cure() {
-    check("\"network.depth\"", "\"network.dept\"", 2, &["bad.toml:6", "network.dept", "network.depth"]);
-    check("dim = 12", "dim = \"twelve\"", 2, &["bad.toml:", "problem.dim"]);
+    check(
+        "\"network.depth\"",
+        "\"network.dept\"",
+        2,
+        &["bad.toml:6", "network.dept", "network.depth"],
+    );
+    check(
+        "dim = 12",
+        "dim = \"twelve\"",
+        2,
+        &["bad.toml:", "problem.dim"],
+    );
     check("dim = 12", "dimm = 12", 2, &["dim"]);
     check("range = [1, 4]", "range = [4, 4]", 2, &["problem.rank"]);
     check("range = [1, 4]", "range = [1, 40]", 2, &["rank", "12"]);
     check("\"gaussian\"", "\"gausian\"", 2, &["gausian", "gaussian"]);
-    check("kind = \"factorization\"", "kind = \"factorisation\"", 2, &["factorization"]);
-    check("steps = 60", "steps = ", 2, &["bad.toml:18"]);
+    check(
+        "kind = \"factorization\"",
+        "kind = \"factorisation\"",
+        2,
+        &["factorization"],
+    );
+    check("steps = 60", "steps = ", 2, &["bad.toml:16"]);
     check("steps = 60", "steps = -1", 2, &["train.steps"]);
     check("rate = 0.5", "rate = 0.5\nrtae = 1", 2, &["rtae"]);
 }
@@ -48,7 +70,10 @@ fn wrong_requests_exit_with_2() {
     std::fs::write(at.join("full/letter.txt"), "mine").unwrap();
     let told = run(at, &["run", "small.toml", "--out", "full"]).expect(2);
     assert!(told.err.contains("neither empty nor a run"), "{}", told.err);
-    assert_eq!(std::fs::read_to_string(at.join("full/letter.txt")).unwrap(), "mine");
+    assert_eq!(
+        std::fs::read_to_string(at.join("full/letter.txt")).unwrap(),
+        "mine"
+    );
     assert_eq!(std::fs::read_dir(at.join("full")).unwrap().count(), 1);
     run(at, &["--help"]).expect(0);
     run(at, &["coordinator", "--data", "d", "--listen", "0.0.0.0:0"]).expect(2);
@@ -60,7 +85,13 @@ fn a_coordinator_that_is_not_there_exits_with_4() {
     let folder = folder_with("small.toml", SMALL);
     // Port 9 of loopback: nothing listens there.
     let url = ["--coordinator", "http://127.0.0.1:9"];
-    for words in [vec!["list"], vec!["status"], vec!["workers"], vec!["submit", "small.toml"], vec!["watch", "x"]] {
+    for words in [
+        vec!["list"],
+        vec!["status"],
+        vec!["workers"],
+        vec!["submit", "small.toml"],
+        vec!["watch", "x"],
+    ] {
         let mut words = words;
         words.extend(url);
         run(folder.path(), &words).expect(4);
@@ -75,7 +106,11 @@ fn data_files_that_do_not_fit_are_told() {
     let check = |content: &str, word: &str| {
         std::fs::write(at.join("x.csv"), content).unwrap();
         let told = run(at, &["run", "d.toml"]).expect(2);
-        assert!(told.err.contains(word), "`{word}` is missing in:\n{}", told.err);
+        assert!(
+            told.err.contains(word),
+            "`{word}` is missing in:\n{}",
+            told.err
+        );
     };
     let told = run(at, &["run", "d.toml"]).expect(2);
     assert!(told.err.contains("x.csv"), "{}", told.err);

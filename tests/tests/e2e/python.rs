@@ -36,7 +36,9 @@ print(sorted(key.decode() for key in metadata if key.startswith(b"parsimony")))
 #[test]
 fn pyarrow_and_duckdb_read_the_tables() {
     let python = std::env::var("PARSIMONY_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&python).args(["-c", "import pyarrow, duckdb"]).output();
+    let found = Command::new(&python)
+        .args(["-c", "import pyarrow, duckdb"])
+        .output();
     if !found.is_ok_and(|output| output.status.success()) {
         eprintln!("SKIPPED: {python} has no pyarrow and duckdb");
         return;
@@ -53,5 +55,8 @@ fn pyarrow_and_duckdb_read_the_tables() {
         String::from_utf8_lossy(&output.stderr).into_owned(),
     );
     assert!(output.status.success(), "{err}");
-    assert!(out.contains("version"), "the metadata name no version: {out}");
+    assert!(
+        out.contains("version"),
+        "the metadata name no version: {out}"
+    );
 }

@@ -10,7 +10,16 @@ use tests::process::root;
 const ARROWS: [(&str, &[&str]); 11] = [
     (
         "cli",
-        &["coordinator", "dln", "launch", "report", "rpc", "sweep", "table", "worker"],
+        &[
+            "coordinator",
+            "dln",
+            "launch",
+            "report",
+            "rpc",
+            "sweep",
+            "table",
+            "worker",
+        ],
     ),
     ("coordinator", &["rpc", "scheduler", "sweep", "table"]),
     ("dln", &[]),
@@ -28,17 +37,29 @@ const ARROWS: [(&str, &[&str]); 11] = [
 fn the_arrows_between_crates_are_those_of_the_map() {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .unwrap();
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let allowed: BTreeMap<&str, &[&str]> = ARROWS.into_iter().collect();
-    assert_eq!(packages.len(), allowed.len(), "a crate is missing in the map");
+    assert_eq!(
+        packages.len(),
+        allowed.len(),
+        "a crate is missing in the map"
+    );
     for package in packages {
         let name = package["name"].as_str().unwrap();
-        let allowed = allowed.get(name).unwrap_or_else(|| panic!("{name} is not in the map"));
+        let allowed = allowed
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is not in the map"));
         for dependency in package["dependencies"].as_array().unwrap() {
             let used = dependency["name"].as_str().unwrap();
             let is_ours = dependency["path"].is_string();
@@ -60,9 +81,17 @@ fn every_file_opens_with_what_it_owns_and_stays_readable() {
     assert!(files.len() > 50, "only {} files found", files.len());
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("//!"), "{} does not say what it owns", path.display());
+        assert!(
+            text.starts_with("//!"),
+            "{} does not say what it owns",
+            path.display()
+        );
         let lines = text.lines().count();
-        assert!(lines <= 700, "{} has {lines} lines: split it", path.display());
+        assert!(
+            lines <= 700,
+            "{} has {lines} lines: split it",
+            path.display()
+        );
     }
 }
 

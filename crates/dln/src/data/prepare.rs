@@ -48,8 +48,7 @@ fn identity_data(trial: &Trial, Y: TargetMatrix) -> Data {
     let n = trial.problem.inputs_dim;
     Data {
         c: scale(&trial.problem, n),
-        n,
-        X: InputsMatrix::Identity(n),
+        X: InputsMatrix::Identity,
         Y,
         folded: None,
         mask: None,
@@ -85,7 +84,6 @@ fn sampled_data(trial: &Trial, samples: &Samples, classify: bool) -> Result<Data
     }
     Ok(Data {
         c,
-        n,
         X: InputsMatrix::Dense(X),
         Y: TargetMatrix::Dense(Y),
         folded,
@@ -141,7 +139,7 @@ mod tests {
     fn dense(X: &InputsMatrix) -> &Array2<f64> {
         match X {
             InputsMatrix::Dense(X) => X,
-            InputsMatrix::Identity(_) => panic!("drawn inputs are dense"),
+            InputsMatrix::Identity => panic!("drawn inputs are dense"),
         }
     }
 
@@ -154,18 +152,15 @@ mod tests {
 
     #[test]
     fn the_scale_of_the_loss_counts_all_entries_before_folding() {
-        let check = |problem: Problem, n: usize, c: f64| {
-            let data = data(problem);
-            assert_eq!((data.n, data.c), (n, c));
-        };
-        check(fixture::factorization(6, 4, 2), 6, 1.0 / 24.0);
-        check(fixture::completion(6, 4, 2, 0.5), 6, 1.0 / 24.0);
-        check(fixture::classification(5, 3, 10), 30, 1.0 / 90.0);
+        let check = |problem: Problem, c: f64| assert_eq!(data(problem).c, c);
+        check(fixture::factorization(6, 4, 2), 1.0 / 24.0);
+        check(fixture::completion(6, 4, 2, 0.5), 1.0 / 24.0);
+        check(fixture::classification(5, 3, 10), 1.0 / 90.0);
         let sum = Problem {
             loss: Loss::Sum,
             ..fixture::factorization(6, 4, 2)
         };
-        check(sum, 6, 1.0);
+        check(sum, 1.0);
     }
 
     #[test]

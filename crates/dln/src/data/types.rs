@@ -15,8 +15,6 @@ use crate::kernel::{Threads, multiply};
 pub struct Data {
     /// Scale of the loss, with the number of samples before folding.
     pub(crate) c: f64,
-    /// Training samples before folding.
-    pub(crate) n: usize,
     /// `d_x x n`.
     pub(crate) X: InputsMatrix,
     /// `d_y x n`.
@@ -46,7 +44,7 @@ impl Data {
     /// Bytes that these data hold.
     pub fn bytes(&self) -> usize {
         let inputs = match &self.X {
-            InputsMatrix::Identity(_) => 0,
+            InputsMatrix::Identity => 0,
             InputsMatrix::Dense(X) => X.len(),
         };
         let targets = match &self.Y {
@@ -69,8 +67,8 @@ impl Data {
 /// The training inputs, `d_x x n`.
 #[derive(Clone, Debug)]
 pub(crate) enum InputsMatrix {
-    /// The identity of this size: factorization and completion.
-    Identity(usize),
+    /// The identity: factorization and completion.
+    Identity,
     Dense(Array2<f64>),
 }
 

@@ -147,8 +147,8 @@ fn correlation_values(data: &Data) -> Result<Vec<f64>, TrialError> {
         })
     };
     match (&data.X, &data.Y) {
-        (InputsMatrix::Identity(_), TargetMatrix::LowRank { s, .. }) => Ok(s.clone()),
-        (InputsMatrix::Identity(_), TargetMatrix::Dense(Y)) => of(Y.view()),
+        (InputsMatrix::Identity, TargetMatrix::LowRank { s, .. }) => Ok(s.clone()),
+        (InputsMatrix::Identity, TargetMatrix::Dense(Y)) => of(Y.view()),
         (InputsMatrix::Dense(X), Y) => {
             let Phi: Array2<f64> = match &data.folded {
                 Some(folded) => multiply(Threads::Seq, folded.Y.view(), folded.X.t()),
@@ -178,7 +178,7 @@ fn curvature(
         }
     }
     let lambda = match data.X {
-        InputsMatrix::Identity(_) => 1.0,
+        InputsMatrix::Identity => 1.0,
         InputsMatrix::Dense(_) => spectrum.values.first().map_or(0.0, |s| s * s),
     };
     let phi = correlation.first().copied().unwrap_or(0.0);

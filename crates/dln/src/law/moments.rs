@@ -39,7 +39,7 @@ pub(super) enum Samples<'a> {
 impl Samples<'_> {
     pub(super) fn of(data: &Data) -> Samples<'_> {
         match (&data.X, &data.folded) {
-            (InputsMatrix::Identity(_), _) => Samples::Identity,
+            (InputsMatrix::Identity, _) => Samples::Identity,
             (InputsMatrix::Dense(_), Some(folded)) => Samples::Dense {
                 X: folded.X.view(),
                 Y: Cow::Borrowed(&folded.Y),

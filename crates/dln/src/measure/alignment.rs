@@ -28,12 +28,12 @@ impl Alignment {
     /// least-squares map `Y X^+`. `None` where it is zero or its decomposition does not converge.
     pub(crate) fn new(data: &Data) -> Option<Alignment> {
         let factors = match (&data.X, &data.Y) {
-            (InputsMatrix::Identity(_), TargetMatrix::LowRank { U, s, V }) => Svd {
+            (InputsMatrix::Identity, TargetMatrix::LowRank { U, s, V }) => Svd {
                 U: U.clone(),
                 s: s.clone(),
                 V: V.clone(),
             },
-            (InputsMatrix::Identity(_), TargetMatrix::Dense(Y)) => svd(Y.view())?,
+            (InputsMatrix::Identity, TargetMatrix::Dense(Y)) => svd(Y.view())?,
             (InputsMatrix::Dense(X), Y) => match &data.folded {
                 Some(folded) => least_squares(&folded.X, &folded.Y)?,
                 None => least_squares(X, &Y.dense())?,

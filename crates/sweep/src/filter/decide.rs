@@ -182,7 +182,7 @@ fn bounds(known: &Known) -> Option<(&Value, &Value)> {
 fn value(node: &Node, known: &dyn Fn(&'static Key) -> Known) -> Known {
     match node {
         Node::Literal(value) => Known::Exactly(Some(value.clone())),
-        Node::Key(key) => match known(*key) {
+        Node::Key(key) => match known(key) {
             Known::Exactly(value) => Known::Exactly(scalar(value)),
             Known::Among(values) => Known::Among(values.into_iter().map(scalar).collect()),
             other => other,

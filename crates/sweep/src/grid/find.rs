@@ -12,9 +12,9 @@ impl Layout {
     /// equal points. `None` if it has no such point.
     pub(crate) fn find(&self, values: &[Option<Value>]) -> Option<Vec<u64>> {
         let mut digits = vec![0; self.radix.axes()];
-        for axis in 0..digits.len() {
+        for (axis, digit) in digits.iter_mut().enumerate() {
             if self.is_plain_axis(axis) {
-                digits[axis] = find_plain(&self.spec.axes[axis], values)?;
+                *digit = find_plain(&self.spec.axes[axis], values)?;
             }
         }
         for axis in self.settled_axes() {

@@ -116,6 +116,9 @@ impl Deref for Held<'_> {
     }
 }
 
+/// Tables that name files, as the sweep writes them.
+type Tables = Arc<[(Id, Value)]>;
+
 impl Layout {
     /// The template of the digits that `digit` gives by axis.
     pub(super) fn template(&self, digit: &dyn Fn(usize) -> u64) -> Held<'_> {
@@ -160,10 +163,7 @@ impl Layout {
     }
 
     /// Settled values with the hashes of files instead of their names, and the tables as they were.
-    pub(super) fn show(
-        &self,
-        mut slots: Vec<Option<Value>>,
-    ) -> (Vec<Option<Value>>, Arc<[(Id, Value)]>) {
+    pub(super) fn show(&self, mut slots: Vec<Option<Value>>) -> (Vec<Option<Value>>, Tables) {
         let mut files = Vec::new();
         for (key, slot) in keys().iter().zip(&mut slots) {
             let Some(shown) = slot.as_ref().and_then(|value| self.with_hash(value)) else {

@@ -73,6 +73,7 @@ pub(super) const ENTRIES: &[Key] = &[
         column_type: ColumnType::Str,
         doc: "end early at or below { train_loss = 1e-10, gradient_norm = 1e-8 }, either or both; checked every step",
         kind: KeyKind::Table(Schema::Stop),
+        costs: true,
         ..PLAIN
     },
     Key {
@@ -93,6 +94,7 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "end when the norm of the gradient over all layers is at or below this",
         kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
         parent: Some(Id::TrainStop),
+        costs: true,
         ..PLAIN
     },
     Key {

@@ -103,7 +103,6 @@ mod tests {
 
     use super::super::load::read_array;
     use super::super::load::tests::array_ref;
-    use super::*;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());

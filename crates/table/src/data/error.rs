@@ -46,7 +46,7 @@ pub enum DataProblem {
     NpyHeader(ReadHeaderError),
     #[error("is no .npy: its header is malformed")]
     NpyMalformed,
-    #[error("holds elements of type '{found}', where numbers or texts are needed")]
+    #[error("holds elements of type {found}, where numbers or texts are needed")]
     NpyType { found: String },
     #[error("its header promises {expected} bytes of elements, and {found} are there")]
     NpySize { expected: usize, found: usize },

@@ -378,7 +378,7 @@ fn what_it_cannot_serve_is_refused_by_name() {
     let error = start(&other, &data).expect_err("does not chain");
     assert_eq!(
         error.to_string(),
-        "the weights of layer 2 are 4 x 3, but 4 x 4 is needed"
+        "expected 4 x 4 for the weights of layer 2, found 4 x 3"
     );
 }
 

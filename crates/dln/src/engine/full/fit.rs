@@ -37,7 +37,7 @@ impl<T: Real> Fit<T> {
         }
         Fit {
             X: match &data.X {
-                InputsMatrix::Identity(_) => None,
+                InputsMatrix::Identity => None,
                 InputsMatrix::Dense(X) => Some(cast(X.view())),
             },
             Y: cast(data.Y.dense().view()),

@@ -310,7 +310,7 @@ impl Here<'_> {
         let (X, Y) = match (folded, &self.data.X) {
             (Some(folded), _) => (Some(folded.X.view()), folded.Y.view()),
             (None, InputsMatrix::Dense(X)) => (Some(X.view()), Y.view()),
-            (None, InputsMatrix::Identity(_)) => (None, Y.view()),
+            (None, InputsMatrix::Identity) => (None, Y.view()),
         };
         let curvature = Curvature {
             weights: self.W.iter().map(|W| W.view()).collect(),

@@ -306,10 +306,18 @@ impl Large {
     }
 }
 
+/// A matrix without entries has no row that a stride could lead to.
+fn shape(rows: usize, columns: usize, stride: usize) -> ndarray::StrideShape<ndarray::Ix2> {
+    if rows == 0 || columns == 0 {
+        return (rows, columns).into();
+    }
+    (rows, columns).strides((stride.max(1), 1))
+}
+
 impl<'a, T> Mat<'a, T> {
     /// `rows x columns`.
     pub(super) fn view(self) -> ArrayView2<'a, T> {
-        let shape = (self.rows, self.columns).strides((self.stride.max(1), 1));
+        let shape = shape(self.rows, self.columns, self.stride);
         ArrayView2::from_shape(shape, self.entries).expect("a matrix holds all of its rows")
     }
 }
@@ -317,7 +325,7 @@ impl<'a, T> Mat<'a, T> {
 impl<'a, T> MatMut<'a, T> {
     /// `rows x columns`.
     pub(super) fn view(self) -> ArrayViewMut2<'a, T> {
-        let shape = (self.rows, self.columns).strides((self.stride.max(1), 1));
+        let shape = shape(self.rows, self.columns, self.stride);
         ArrayViewMut2::from_shape(shape, self.entries).expect("a matrix holds all of its rows")
     }
 }
