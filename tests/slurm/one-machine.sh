@@ -62,6 +62,7 @@ SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=2,bf_interval=2
 ReturnToService=2
 KillWait=5
+MessageTimeout=3
 SlurmctldTimeout=30
 SlurmdTimeout=30
 NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=2 RealMemory=2000 State=UNKNOWN

@@ -96,10 +96,16 @@ pub struct Background {
 }
 
 impl Background {
+    /// Starts a process that is not listened to.
     pub fn start(mut command: Command) -> Self {
+        command.stderr(Stdio::null());
+        Background::talking(command)
+    }
+
+    /// Starts a process whose standard error goes where the command says.
+    pub fn talking(mut command: Command) -> Self {
         let child = command
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
             .spawn()
             .expect("the program starts");
         Background { child }
@@ -158,10 +164,15 @@ impl Coordinator {
     pub fn with(folder: &Path, data: &str, listen: &str, more: impl FnOnce(&mut Command)) -> Self {
         let mut command = command(folder);
         command.args(["coordinator", "--listen", listen, "--data", data]);
+        command.stderr(Stdio::null());
         more(&mut command);
+        Self::of(command)
+    }
+
+    /// Starts a command that becomes a coordinator and waits until it listens.
+    pub fn of(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .expect("the program starts");
         let mut line = String::new();
@@ -201,9 +212,11 @@ impl Coordinator {
     ) -> Background {
         let mut command = command(folder);
         command.args(["worker", "--coordinator", &self.url, "--name", name]);
-        command.args(["--threads", &threads.to_string()]);
+        command
+            .args(["--threads", &threads.to_string()])
+            .stderr(Stdio::null());
         more(&mut command);
-        Background::start(command)
+        Background::talking(command)
     }
 }
 

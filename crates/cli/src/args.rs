@@ -6,6 +6,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+mod launch;
+
+pub(crate) use launch::{
+    Autoscale, BatchSystem, Elsewhere, Launch, LaunchSlurm, LaunchSsh, LaunchTo,
+};
+
 #[derive(Debug, Parser)]
 #[command(
     name = "parsimony",
@@ -56,8 +62,12 @@ pub(crate) enum Command {
     Fetch(Fetch),
     /// Make a lab's authority, a coordinator's certificate, and tokens
     Certs(Certs),
+    /// Bring workers up elsewhere: on Slurm, over SSH
+    Launch(Launch),
     /// SQL over the tables of one or more runs
     Query(Query),
+    /// How low-dimensional data are, the core they would need, the speed-up to expect
+    Diagnose(Diagnose),
     /// Print a shell's completion script
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -122,7 +132,9 @@ pub(crate) struct Run {
 #[command(after_help = "Examples:
   parsimony coordinator --data runs                                 on this machine alone
   parsimony certs certs --host head.lab && \\
-  parsimony coordinator --listen 0.0.0.0:7070 --data runs --certs certs")]
+  parsimony coordinator --listen 0.0.0.0:7070 --data runs --certs certs
+  parsimony coordinator --listen 0.0.0.0:7070 --data runs --certs certs --metrics 127.0.0.1:9090 \\
+      --autoscale slurm --max-workers 20 --pilot-time 4h -- --partition=short")]
 pub(crate) struct Coordinator {
     /// Address to listen on; port 0 takes a free one, printed on standard output
     #[arg(long, default_value = "127.0.0.1:7070")]
@@ -136,6 +148,14 @@ pub(crate) struct Coordinator {
     /// Listen off loopback without TLS and tokens
     #[arg(long, conflicts_with = "certs")]
     pub(crate) insecure: bool,
+    /// Serve Prometheus metrics at http://ADDR/metrics; port 0 takes a free one, printed on standard output
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Serve them off loopback too: they have neither TLS nor token, and name the sweeps
+    #[arg(long, requires = "metrics")]
+    pub(crate) metrics_open: bool,
+    #[command(flatten)]
+    pub(crate) autoscale: Autoscale,
 }
 
 #[derive(Debug, Args)]
@@ -268,6 +288,70 @@ pub(crate) struct Query {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  parsimony diagnose ratings.npy                                   a matrix to be factored
+  parsimony diagnose digits.csv.gz --columns 0..64 --labels 64 --scale 0.0625
+  parsimony diagnose x.npy --targets y.npy --width 2000 --depth 4
+  parsimony diagnose all.npz --array x --labels :y --write plan.toml && parsimony run plan.toml
+
+A sample stands in a row, unless --transpose. Labels are integers or words, one a sample.")]
+pub(crate) struct Diagnose {
+    /// The data: .npy, .npz, .csv, .csv.gz or .parquet; without labels or targets, a matrix to be factored
+    pub(crate) file: PathBuf,
+    /// Columns of FILE that are taken, half open: 0..64
+    #[arg(long, value_parser = columns, value_name = "RANGE")]
+    pub(crate) columns: Option<(u64, u64)>,
+    /// Array of FILE, where that is an .npz
+    #[arg(long, value_name = "NAME")]
+    pub(crate) array: Option<String>,
+    /// Classes of the samples: columns of FILE (64), another file (y.npy), or a part of one (y.csv:0..1,
+    /// all.npz:y; :y for an array of FILE)
+    #[arg(long, value_parser = place, value_name = "WHERE", conflicts_with = "targets")]
+    pub(crate) labels: Option<Place>,
+    /// Real targets of the samples, named as labels are
+    #[arg(long, value_parser = place, value_name = "WHERE")]
+    pub(crate) targets: Option<Place>,
+    /// A sample stands in a column
+    #[arg(long)]
+    pub(crate) transpose: bool,
+    /// The first line of a CSV file names its columns
+    #[arg(long)]
+    pub(crate) header: bool,
+    /// Factor of every number of FILE
+    #[arg(long, value_parser = factor, default_value = "1", allow_negative_numbers = true)]
+    pub(crate) scale: f64,
+    /// Hidden width of the network that one would train [default: the larger side of a matrix; for samples
+    /// four times their dimension, at least 1000]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) width: Option<u32>,
+    /// Its number of layers
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) depth: u32,
+    /// Scale of its orthogonal start
+    #[arg(long, value_parser = positive, default_value = "1", value_name = "EPS")]
+    pub(crate) init_scale: f64,
+    /// Steps to plan for [default: what the spectrum asks for]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    pub(crate) steps: Option<u64>,
+    /// Write the plan as a sweep file; nothing is overwritten
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) write: Option<PathBuf>,
+    /// Machine-readable output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where the labels or the targets of samples are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// `None`: in the file of the samples.
+    pub(crate) file: Option<PathBuf>,
+    /// Half open.
+    pub(crate) columns: Option<(u64, u64)>,
+    pub(crate) array: Option<String>,
+}
+
+#[derive(Debug, Args)]
 #[command(after_help = "Example:
   parsimony certs certs --host head.lab --host 10.0.0.1
 
@@ -283,19 +367,11 @@ pub(crate) struct Certs {
     pub(crate) valid: Duration,
 }
 
-/// Reads `90`, `90s`, `5m`, `2h`, `1d`, or Slurm's `H:M:S`.
+/// Reads `90`, `90s`, `5m`, `2h`, `1d`, or Slurm's `M:S`, `H:M:S` and `D-H:M:S`.
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no time; write 90s, 5m, 2h, 1d or 1:30:00");
     if text.contains(':') {
-        let mut seconds = 0_u64;
-        for part in text.split(':') {
-            let part: u64 = part.parse().map_err(|_| wrong())?;
-            seconds = seconds
-                .checked_mul(60)
-                .and_then(|s| s.checked_add(part))
-                .ok_or_else(wrong)?;
-        }
-        return Ok(Duration::from_secs(seconds));
+        return clock(text).map(Duration::from_secs).ok_or_else(wrong);
     }
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: f64 = digits.parse().map_err(|_| wrong())?;
@@ -310,9 +386,116 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * unit).map_err(|_| wrong())
 }
 
+/// Seconds of `M:S`, `H:M:S`, `D-H:M` or `D-H:M:S`: after days come hours.
+fn clock(text: &str) -> Option<u64> {
+    let (days, rest) = text
+        .split_once('-')
+        .map_or((None, text), |(days, rest)| (Some(days), rest));
+    let mut seconds = 0_u64;
+    let mut parts = 0;
+    for part in rest.split(':') {
+        seconds = seconds.checked_mul(60)?.checked_add(part.parse().ok()?)?;
+        parts += 1;
+    }
+    let Some(days) = days else {
+        return Some(seconds);
+    };
+    for _ in parts..3 {
+        seconds = seconds.checked_mul(60)?;
+    }
+    days.parse::<u64>()
+        .ok()?
+        .checked_mul(86_400)?
+        .checked_add(seconds)
+}
+
+/// Reads `0..64`, or `64` for the one column.
+fn columns(text: &str) -> Result<(u64, u64), String> {
+    let range = match text.split_once("..") {
+        Some((start, end)) => start.trim().parse().ok().zip(end.trim().parse().ok()),
+        None => text
+            .trim()
+            .parse::<u64>()
+            .ok()
+            .and_then(|one| Some((one, one.checked_add(1)?))),
+    };
+    range
+        .filter(|(start, end)| start < end)
+        .ok_or_else(|| format!("`{text}` is no range of columns; write 0..64, or 64 for one"))
+}
+
+/// Reads columns, a file, or `FILE:PART` where the part is columns or the name of an array.
+fn place(text: &str) -> Result<Place, String> {
+    const ENDINGS: [&str; 5] = [".npy", ".npz", ".csv", ".csv.gz", ".parquet"];
+    if let Ok(columns) = columns(text) {
+        return Ok(Place {
+            columns: Some(columns),
+            ..Place::default()
+        });
+    }
+    let lower = text.to_ascii_lowercase();
+    if ENDINGS.iter().any(|ending| lower.ends_with(ending)) {
+        return Ok(Place {
+            file: Some(PathBuf::from(text)),
+            ..Place::default()
+        });
+    }
+    let (file, part) = text.rsplit_once(':').filter(|(_, part)| !part.is_empty()).ok_or_else(|| {
+        format!("`{text}` is neither columns (64), a data file (y.npy), nor a part of one (y.csv:0..1, all.npz:y)")
+    })?;
+    let columns = columns(part).ok();
+    Ok(Place {
+        file: (!file.is_empty()).then(|| PathBuf::from(file)),
+        array: columns.is_none().then(|| part.to_owned()),
+        columns,
+    })
+}
+
+/// Reads a finite number other than 0.
+fn factor(text: &str) -> Result<f64, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|x: &f64| x.is_finite() && *x != 0.0);
+    number.ok_or_else(|| format!("`{text}` is no finite number other than 0"))
+}
+
+/// Reads a finite number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|x: &f64| x.is_finite() && *x > 0.0);
+    number.ok_or_else(|| format!("`{text}` is no finite number above 0"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_of_labels_are_columns_files_or_parts_of_files() {
+        let check = |text: &str, file: Option<&str>, columns, array: Option<&str>| {
+            let expected = Place {
+                file: file.map(PathBuf::from),
+                columns,
+                array: array.map(str::to_owned),
+            };
+            assert_eq!(place(text), Ok(expected), "{text}");
+        };
+        check("64", None, Some((64, 65)), None);
+        check("64..66", None, Some((64, 66)), None);
+        check("y.npy", Some("y.npy"), None, None);
+        check("../Y.CSV.gz", Some("../Y.CSV.gz"), None, None);
+        check("y.csv:0..1", Some("y.csv"), Some((0, 1)), None);
+        check("all.npz:y", Some("all.npz"), None, Some("y"));
+        check(":y", None, None, Some("y"));
+        for bad in ["", "y", "y.xls", "3..3", "all.npz:", "-1"] {
+            assert!(place(bad).is_err(), "{bad:?} was taken");
+        }
+        assert!(factor("0").is_err() && factor("inf").is_err() && positive("-1").is_err());
+        assert_eq!(factor("-0.5"), Ok(-0.5));
+    }
 
     #[test]
     fn the_command_line_is_sound() {
@@ -327,8 +510,20 @@ mod tests {
         check("90s", 90);
         check("5m", 300);
         check("1:30:00", 5400);
+        check("4:56", 296);
+        check("1-02:03:04", 93_784);
+        check("2-12:30", 217_800);
         check("2h", 7200);
-        for bad in ["", "m", "-1s", "1:x", "5 parsecs"] {
+        for bad in [
+            "",
+            "m",
+            "-1s",
+            "1:x",
+            "5 parsecs",
+            "-1:00",
+            "1-2-3:00",
+            "18446744073709551615:59",
+        ] {
             assert!(duration(bad).is_err(), "{bad:?} was taken");
         }
     }

@@ -440,7 +440,8 @@ fn tell_sweeps(sweeps: &[v1::SweepStatus], as_data: bool) -> Result<(), CliError
     output::data(&output::columns(&header, &rows))
 }
 
-fn as_json(status: &v1::SweepStatus) -> Value {
+/// A sweep's status under names that stay.
+pub(crate) fn as_json(status: &v1::SweepStatus) -> Value {
     json!({
         "name": status.name,
         "state": state_name(status.state()),

@@ -36,6 +36,8 @@ pub(crate) enum CliError {
     Request(String),
     #[error("the coordinator at {url} cannot be reached: {why}")]
     Unreachable { url: String, why: String },
+    #[error("the connection to the coordinator was lost: {0}")]
+    Connection(String),
     #[error("{}", .0.message())]
     Status(Box<tonic::Status>),
     #[error(transparent)]
@@ -46,6 +48,12 @@ pub(crate) enum CliError {
     Certs(#[from] rpc::certs::CertsError),
     #[error(transparent)]
     Token(#[from] rpc::auth::TokenError),
+    #[error(transparent)]
+    Slurm(#[from] launch::slurm::SlurmError),
+    #[error(transparent)]
+    Ssh(#[from] launch::ssh::SshError),
+    #[error("{failed} of {of} hosts failed")]
+    Hosts { failed: usize, of: usize },
     #[error("the runtime could not start: {0}")]
     Runtime(#[source] std::io::Error),
     #[error("a part of the program ended by itself: {0}")]
@@ -59,8 +67,18 @@ impl From<SweepError> for CliError {
 }
 
 impl From<tonic::Status> for CliError {
+    /// What the coordinator answers has no source; what has one comes from this end of the connection.
     fn from(status: tonic::Status) -> Self {
-        CliError::Status(Box::new(status))
+        let mut innermost = None;
+        let mut source = std::error::Error::source(&status);
+        while let Some(error) = source {
+            innermost = Some(error.to_string());
+            source = error.source();
+        }
+        match innermost {
+            Some(why) => CliError::Connection(why),
+            None => CliError::Status(Box::new(status)),
+        }
     }
 }
 
@@ -98,7 +116,9 @@ impl CliError {
             | CliError::Token(_)
             | CliError::Read { .. } => Exit::Request,
             CliError::Folder(error) if error.is_request_error() => Exit::Request,
-            CliError::Unreachable { .. } => Exit::Unreachable,
+            CliError::Slurm(error) if error.is_request() => Exit::Request,
+            CliError::Ssh(error) if error.is_request() => Exit::Request,
+            CliError::Unreachable { .. } | CliError::Connection(_) => Exit::Unreachable,
             CliError::Worker(
                 worker::WorkerError::Unreachable(_) | worker::WorkerError::Lost(_),
             ) => Exit::Unreachable,
@@ -123,7 +143,7 @@ impl CliError {
 
     fn help(&self) -> Option<&'static str> {
         match self {
-            CliError::Unreachable { .. } => {
+            CliError::Unreachable { .. } | CliError::Connection(_) => {
                 Some("is it running? give its address with --coordinator or PARSIMONY_COORDINATOR")
             }
             _ => None,

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Passages of the point that `PARSIMONY_FAULT` names.
 static PASSED: AtomicU64 = AtomicU64::new(0);
@@ -22,13 +23,22 @@ pub(crate) fn at_point(point: &str) {
     }
 }
 
-/// Kills the process before the trial in `PARSIMONY_FAULT_TRIAL`.
+/// Kills the process before the trial in `PARSIMONY_FAULT_TRIAL`; waits before every trial for the time in
+/// `PARSIMONY_FAULT_SLOW_MS`, as a worker does whose machine is slow.
 pub(crate) fn before_trial(number: u64) {
     static TRIAL: OnceLock<Option<u64>> = OnceLock::new();
-    let trial = TRIAL.get_or_init(|| std::env::var("PARSIMONY_FAULT_TRIAL").ok()?.parse().ok());
+    static SLOW: OnceLock<Option<u64>> = OnceLock::new();
+    let trial = TRIAL.get_or_init(|| read("PARSIMONY_FAULT_TRIAL"));
     if *trial == Some(number) {
         die();
     }
+    if let Some(milliseconds) = SLOW.get_or_init(|| read("PARSIMONY_FAULT_SLOW_MS")) {
+        std::thread::sleep(Duration::from_millis(*milliseconds));
+    }
+}
+
+fn read(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 /// As kill -9: no destructor, no flush, no word.

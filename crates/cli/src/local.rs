@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load::{self, Sweep};
 use crate::progress::Progress;
-use crate::{client, service};
+use crate::{client, service, verify};
 
 /// Both halves of a local run.
 struct House {
@@ -67,14 +67,26 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
         eprintln!("interrupted: nothing is lost, the same command goes on where this stopped");
         return Ok(Exit::Interrupted);
     }
-    client::tell_end(&status, options.json)?;
-    if status.state() == v1::SweepState::Finished {
+    let finished = status.state() == v1::SweepState::Finished;
+    let verifies = finished && sweep.grid.spec().verify() > 0;
+    // The one JSON value on standard output waits for what verification adds to it.
+    client::tell_end(&status, options.json && !verifies)?;
+    if finished {
         let summary = report::summary(&run, &sweep.grid);
         match summary {
             Ok(text) => eprint!("{text}"),
             Err(error) => eprintln!("no summary: {error}"),
         }
         eprintln!("tables: {}", run.display());
+    }
+    if verifies {
+        let verified = verify::verify(sweep.grid, threads).await?;
+        eprint!("{}", verified.as_text());
+        if options.json {
+            let mut all = client::as_json(&status);
+            all["verify"] = verified.as_json();
+            crate::output::json(&all)?;
+        }
     }
     Ok(client::exit_of(&status))
 }
@@ -89,7 +101,7 @@ fn open(sweep: &Sweep, run: PathBuf, threads: usize) -> Result<House, CliError> 
         },
         // The worker is a part of this process: it cannot vanish alone, but a laptop may sleep.
         heartbeat_timeout: Duration::from_secs(3600),
-        checkpoint_after: service::CHECKPOINT_EVERY,
+        checkpoint_after: service::checkpoint_every()?,
         revision: service::REVISION.to_owned(),
         workers: Gate::open(Role::Worker),
         users: Gate::open(Role::User),
@@ -113,10 +125,11 @@ fn open(sweep: &Sweep, run: PathBuf, threads: usize) -> Result<House, CliError> 
         walltime: None,
         reconnect: None,
         idle_timeout: None,
-        checkpoint_every: service::CHECKPOINT_EVERY,
+        checkpoint_every: service::checkpoint_every()?,
         instance: service::instance()?,
         bearer: Bearer::default(),
         before_trial: service::trial_hook(),
+        fault_hook: service::fault_hook(),
     };
     let worker = tokio::spawn(worker::run(connector.channel(), config, worker_stops));
     let client = client::over(connector.channel(), Bearer::default());

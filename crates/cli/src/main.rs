@@ -1,18 +1,23 @@
 //! The program `parsimony`: words in, exit code out. Everything it does is in the crates below it.
 
 mod args;
+mod autoscale;
 mod client;
+mod diagnose;
 mod error;
 mod exit;
 mod fault;
+mod launch;
 mod load;
 mod local;
+mod metrics;
 mod output;
 mod plan;
 mod progress;
 mod query;
 mod service;
 mod submit;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -55,7 +60,9 @@ fn dispatch(arguments: Arguments) -> Result<Exit, CliError> {
     match arguments.command {
         Command::Plan(plan) => plan::plan(&plan),
         Command::Certs(options) => service::certs(&options),
+        Command::Launch(options) => launch::launch(&options),
         Command::Query(query) => query::query(&query),
+        Command::Diagnose(options) => diagnose::diagnose(&options),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(shell, &mut command, "parsimony", &mut std::io::stdout());

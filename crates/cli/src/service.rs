@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coordinator::Layout;
+use coordinator::{Layout, Observer};
 use rpc::auth::{Gate, Role};
 use rpc::limits;
 use tokio::net::TcpListener;
@@ -15,10 +15,13 @@ use worker::{FileSource, Stop};
 use crate::args::{Certs, Coordinator, Worker};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{client, output};
+use crate::{autoscale, client, metrics, output};
 
 /// Time between two checkpoints of one trial: a trial longer than this leaves some.
-pub(crate) const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+
+/// Sets that time in seconds, for tests and for disks that are slow or precious.
+const CHECKPOINT_VARIABLE: &str = "PARSIMONY_CHECKPOINT_SECONDS";
 
 /// Source revision, where the build was told it.
 pub(crate) const REVISION: &str = match option_env!("PARSIMONY_REVISION") {
@@ -82,16 +85,26 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
         CliError::Request(format!("cannot listen on {}: {error}", options.listen))
     })?;
     let address = listener.local_addr().map_err(CliError::Runtime)?;
+    let page = metrics::listen(options).await?;
+    let pilots = autoscale::plan(options, address)?;
     let scheme = if options.certs.is_some() {
         "https"
     } else {
         "http"
     };
     output::data(&format!("listening on {scheme}://{address}\n"))?;
+    let observer = Observer::default();
+    if let Some((listener, address)) = page {
+        output::data(&format!("metrics on http://{address}/metrics\n"))?;
+        tokio::spawn(metrics::serve(listener, observer.clone()));
+    }
+    if let Some(pilots) = pilots {
+        tokio::spawn(autoscale::run(pilots, observer.clone()));
+    }
     let config = coordinator::Config {
         layout: Layout::Many(data),
         heartbeat_timeout: limits::HEARTBEAT_TIMEOUT,
-        checkpoint_after: CHECKPOINT_EVERY,
+        checkpoint_after: checkpoint_every()?,
         revision: REVISION.to_owned(),
         workers,
         users,
@@ -110,7 +123,9 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
         // A socket that refuses the option still works, only slower.
         connection.inspect(|stream| drop(stream.set_nodelay(true)))
     });
-    coordinator::serve(incoming, server, config, async move {
+    // Whoever only asks for health is sent away after a while as well, and may come back.
+    let incoming = rpc::guard::guard(incoming);
+    coordinator::serve_observed(incoming, server, config, &observer, async move {
         interrupts.next().await;
         eprintln!("stopping: what has been reported is being written");
     })
@@ -160,10 +175,11 @@ pub(crate) async fn worker(options: &Worker) -> Result<Exit, CliError> {
         walltime: options.time,
         reconnect: Some(options.reconnect),
         idle_timeout: options.idle_timeout,
-        checkpoint_every: CHECKPOINT_EVERY,
+        checkpoint_every: checkpoint_every()?,
         instance: instance()?,
         bearer: client::bearer(&options.coordinator)?,
         before_trial: trial_hook(),
+        fault_hook: fault_hook(),
     };
     let (stop, stopped) = watch::channel(Stop::No);
     tokio::spawn(async move {
@@ -205,13 +221,32 @@ pub(crate) fn instance() -> Result<u64, CliError> {
     getrandom::u64().map_err(|error| CliError::Ended(format!("no randomness: {error}")))
 }
 
+/// Time between two checkpoints of one trial.
+///
+/// # Errors
+/// Where the variable of the environment holds no number of seconds.
+pub(crate) fn checkpoint_every() -> Result<Duration, CliError> {
+    let Ok(text) = std::env::var(CHECKPOINT_VARIABLE) else {
+        return Ok(CHECKPOINT_EVERY);
+    };
+    let seconds = text.parse().ok().map(Duration::try_from_secs_f64);
+    seconds.and_then(Result::ok).ok_or_else(|| {
+        CliError::Request(format!(
+            "{CHECKPOINT_VARIABLE} is `{text}`, which is no number of seconds"
+        ))
+    })
+}
+
 /// Ends the process at a named point of the durable order, for fault tests: `PARSIMONY_FAULT=POINT:N` kills
 /// it at the N-th passage.
 pub(crate) fn fault_hook() -> Option<fn(&str)> {
     std::env::var_os("PARSIMONY_FAULT").map(|_| crate::fault::at_point as fn(&str))
 }
 
-/// Ends the process before a numbered trial, for fault tests: `PARSIMONY_FAULT_TRIAL=N`.
+/// Ends the process before a numbered trial, or waits before each, for fault tests: `PARSIMONY_FAULT_TRIAL=N`,
+/// `PARSIMONY_FAULT_SLOW_MS=N`.
 pub(crate) fn trial_hook() -> Option<fn(u64)> {
-    std::env::var_os("PARSIMONY_FAULT_TRIAL").map(|_| crate::fault::before_trial as fn(u64))
+    let asked = ["PARSIMONY_FAULT_TRIAL", "PARSIMONY_FAULT_SLOW_MS"];
+    let asked = asked.iter().any(|name| std::env::var_os(name).is_some());
+    asked.then_some(crate::fault::before_trial as fn(u64))
 }

@@ -2,19 +2,29 @@
 //! trial's row.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::fault_point;
 
 /// Folder below the run folder.
 const FOLDER: &str = "checkpoints";
 
-/// Files of the trials of each sweep.
-type BySweep = BTreeMap<Arc<str>, BTreeMap<u64, PathBuf>>;
+/// Trials of each sweep with their newest checkpoint; `None` while the first one is on its way to the disk.
+type Index = BTreeMap<Arc<str>, BTreeMap<u64, Option<PathBuf>>>;
 
 /// Where the newest checkpoint of each trial is, by sweep and trial.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Checkpoints(Arc<Mutex<BySweep>>);
+pub(crate) struct Checkpoints(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    index: Mutex<Index>,
+    /// Held while a file is written: two states of one trial would meet in it.
+    writing: Mutex<()>,
+}
 
 impl Checkpoints {
     /// Takes up what an earlier process left in a run folder. Unreadable folders hold none.
@@ -30,7 +40,10 @@ impl Checkpoints {
                 .and_then(|name| name.parse::<u64>().ok());
             match trial {
                 Some(trial) if wanted(trial) => {
-                    self.insert(sweep, trial, path);
+                    self.index()
+                        .entry(sweep.into())
+                        .or_default()
+                        .insert(trial, Some(path));
                 }
                 // A torn write, or a trial that has its row: of no use to anybody.
                 _ => drop(std::fs::remove_file(&path)),
@@ -38,7 +51,17 @@ impl Checkpoints {
         }
     }
 
-    /// Keeps a state durably in place of the trial's last one.
+    /// Announces a state that will be put. From here on the trial may end before its state is on the disk.
+    pub(crate) fn expect(&self, sweep: &str, trial: u64) {
+        let mut index = self.index();
+        index
+            .entry(sweep.into())
+            .or_default()
+            .entry(trial)
+            .or_insert(None);
+    }
+
+    /// Keeps an expected state durably in place of the trial's last one. Blocks.
     ///
     /// # Errors
     /// Where the folder cannot be written; the last one is then still there.
@@ -48,33 +71,46 @@ impl Checkpoints {
         run: &Path,
         trial: u64,
         state: &[u8],
+        hook: Option<fn(&str)>,
     ) -> std::io::Result<()> {
+        let _one_at_a_time = lock(&self.0.writing);
         let folder = run.join(FOLDER);
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(trial.to_string());
         let partial = folder.join(format!("{trial}.partial"));
-        let mut file = std::fs::File::create(&partial)?;
+        let mut file = File::create(&partial)?;
         file.write_all(state)?;
         file.sync_all()?;
+        if let Some(hook) = hook {
+            hook(fault_point::MID_CHECKPOINT);
+        }
         std::fs::rename(&partial, &path)?;
-        std::fs::File::open(&folder)?.sync_all()?;
-        self.insert(sweep, trial, path);
+        File::open(&folder)?.sync_all()?;
+        let mut index = self.index();
+        match index
+            .get_mut(sweep)
+            .and_then(|trials| trials.get_mut(&trial))
+        {
+            Some(known) => *known = Some(path),
+            // The trial has its row by now.
+            None => std::fs::remove_file(path)?,
+        }
         Ok(())
     }
 
     pub(crate) fn find(&self, sweep: &str, trial: u64) -> Option<PathBuf> {
-        self.index().get(sweep)?.get(&trial).cloned()
+        self.index().get(sweep)?.get(&trial)?.clone()
     }
 
     /// Trials with a checkpoint in a range.
     pub(crate) fn in_range(&self, sweep: &str, range: &std::ops::Range<u64>) -> Vec<u64> {
         let index = self.index();
         let of_sweep = index.get(sweep).map(|trials| trials.range(range.clone()));
-        of_sweep
+        let kept = of_sweep
             .into_iter()
             .flatten()
-            .map(|(&trial, _)| trial)
-            .collect()
+            .filter(|(_, path)| path.is_some());
+        kept.map(|(&trial, _)| trial).collect()
     }
 
     /// Forgets trials that have their row.
@@ -88,21 +124,18 @@ impl Checkpoints {
             .map(|(&trial, _)| trial)
             .collect();
         for trial in gone {
-            if let Some(path) = trials.remove(&trial) {
+            if let Some(Some(path)) = trials.remove(&trial) {
                 // A file that stays is removed when the folder is next opened.
                 drop(std::fs::remove_file(path));
             }
         }
     }
 
-    fn insert(&self, sweep: &str, trial: u64, path: PathBuf) {
-        self.index()
-            .entry(sweep.into())
-            .or_default()
-            .insert(trial, path);
+    fn index(&self) -> MutexGuard<'_, Index> {
+        lock(&self.0.index)
     }
+}
 
-    fn index(&self) -> std::sync::MutexGuard<'_, BySweep> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

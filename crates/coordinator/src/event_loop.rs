@@ -1,20 +1,22 @@
 //! The one task that owns the scheduler and every sweep's state. It waits for events, never for a disk, a
-//! worker or a person.
+//! worker or a person. What it does with results is in the file beside this.
+
+mod results;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rpc::v1;
-use scheduler::{Action, Held, Now, Scheduler, SweepKey, WorkerId};
-use sweep::IntervalSet;
-use table::{Batch, CommitInfo, FolderError};
+use scheduler::{Action, Ended, Held, LeaseId, Now, Running, Scheduler, SweepKey, WorkerId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::checkpoints::Checkpoints;
 use crate::config::Config;
-use crate::events::{Checkpoint, Event, Hello, Outgoing, Report};
+use crate::events::{Event, Hello, Outgoing};
 use crate::files::FileIndex;
+use crate::metrics::Counters;
 use crate::open::Opened;
 use crate::proof::Key;
 use crate::sweeps::{Buffer, SweepState};
@@ -38,9 +40,9 @@ const MAX_ATTEMPTS: u32 = 3;
 
 pub(crate) struct EventLoop {
     pub(crate) config: Arc<Config>,
-    pub(crate) key: Key,
+    key: Key,
     pub(crate) files: FileIndex,
-    pub(crate) checkpoints: Checkpoints,
+    checkpoints: Checkpoints,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) scheduler: Scheduler,
     pub(crate) sweeps: BTreeMap<SweepKey, SweepState>,
@@ -50,9 +52,10 @@ pub(crate) struct EventLoop {
     next_sweep: u64,
     next_connection: u64,
     /// Workers by the random number of their process, also those that may come back.
-    pub(crate) instances: BTreeMap<u64, WorkerId>,
-    pub(crate) begun: Instant,
+    instances: BTreeMap<u64, WorkerId>,
+    begun: Instant,
     published: Instant,
+    pub(crate) metrics: Counters,
     /// Told when everything is written.
     pub(crate) stopping: Option<oneshot::Sender<()>>,
 }
@@ -61,12 +64,23 @@ pub(crate) struct WorkerState {
     connection: u64,
     pub(crate) hello: Hello,
     pub(crate) outgoing: Outgoing,
+    /// The session ends when this is dropped.
+    _alive: oneshot::Sender<()>,
     /// Generations of each sweep that it has been told.
-    pub(crate) told: BTreeMap<SweepKey, usize>,
+    told: BTreeMap<SweepKey, usize>,
     pub(crate) joined: Instant,
     pub(crate) heard: Instant,
     pub(crate) trials: u64,
     pub(crate) draining: bool,
+}
+
+/// The parts of a grant that go to the worker.
+struct Grant {
+    lease: LeaseId,
+    generation: u32,
+    ranges: Vec<Range<u64>>,
+    deadline: Now,
+    attempt: u32,
 }
 
 impl EventLoop {
@@ -103,6 +117,7 @@ impl EventLoop {
             instances: BTreeMap::new(),
             begun: Instant::now(),
             published: Instant::now(),
+            metrics: Counters::default(),
             stopping: None,
         }
     }
@@ -160,9 +175,14 @@ impl EventLoop {
             Event::Joined {
                 hello,
                 outgoing,
+                alive,
                 reply,
-            } => self.join(hello, outgoing, reply),
-            Event::Gone { worker, connection } => self.gone(worker, connection),
+            } => self.join(hello, outgoing, alive, reply),
+            Event::Gone {
+                worker,
+                connection,
+                for_good,
+            } => self.gone(worker, connection, for_good),
             Event::Heartbeat { worker, leases } => {
                 self.hear(worker);
                 self.drive(scheduler::Event::Heartbeat { worker, leases });
@@ -273,6 +293,7 @@ impl EventLoop {
         let worker = *self.instances.entry(instance).or_insert(next);
         if worker == next {
             self.next_worker += 1;
+            self.metrics.joined += 1;
         }
         worker
     }
@@ -281,6 +302,7 @@ impl EventLoop {
         &mut self,
         mut hello: Hello,
         outgoing: Outgoing,
+        alive: oneshot::Sender<()>,
         reply: oneshot::Sender<(WorkerId, u64)>,
     ) {
         let worker = self.worker_of(hello.instance);
@@ -313,6 +335,7 @@ impl EventLoop {
                 connection,
                 hello,
                 outgoing,
+                _alive: alive,
                 told: BTreeMap::new(),
                 joined: Instant::now(),
                 heard: Instant::now(),
@@ -329,7 +352,7 @@ impl EventLoop {
         });
     }
 
-    fn gone(&mut self, worker: WorkerId, connection: u64) {
+    fn gone(&mut self, worker: WorkerId, connection: u64, for_good: bool) {
         let this = |state: &WorkerState| state.connection == connection;
         if !self.workers.get(&worker).is_some_and(this) {
             return;
@@ -338,7 +361,10 @@ impl EventLoop {
             return;
         };
         tracing::info!(worker = worker.0, name = %state.hello.name, "worker left");
-        if state.draining {
+        if for_good {
+            self.metrics.dropped += 1;
+        }
+        if state.draining || for_good {
             self.instances.remove(&state.hello.instance);
             self.drive(scheduler::Event::Goodbye { worker });
         } else {
@@ -346,158 +372,124 @@ impl EventLoop {
         }
     }
 
-    /// Gives a report to the scheduler and keeps what it accepts for the next part.
-    fn report(&mut self, report: Report) {
-        self.hear(report.worker);
-        let Some(&sweep) = self.names.get(&report.sweep) else {
-            self.acknowledge(&[(report.worker, report.report)]);
-            return;
-        };
-        let failed = report.failed.iter().map(|(trial, _)| *trial..*trial + 1);
+    /// Hands an event to the scheduler and does what it says.
+    pub(crate) fn drive(&mut self, event: scheduler::Event) {
         let now = self.now();
-        let actions = self.scheduler.handle(
-            now,
-            scheduler::Event::Report {
-                worker: report.worker,
-                sweep,
-                lease: report.lease,
-                generation: report.generation,
-                numbers: report.numbers.clone(),
-                failed: failed.collect(),
-                work_seconds: report.work_seconds,
-            },
-        );
-        let mut accepted = IntervalSet::new();
-        let mut others = Vec::new();
+        let actions = self.scheduler.handle(now, event);
+        self.apply(actions);
+    }
+
+    fn apply(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Accept { numbers, .. } => accepted = numbers,
-                other => others.push(other),
+                Action::Grant {
+                    worker,
+                    lease,
+                    generation,
+                    sweep,
+                    ranges,
+                    deadline,
+                    attempt,
+                    ..
+                } => {
+                    let granted = Grant {
+                        lease,
+                        generation,
+                        ranges,
+                        deadline,
+                        attempt,
+                    };
+                    self.grant(worker, sweep, &granted);
+                }
+                Action::Revoke {
+                    worker,
+                    lease,
+                    ranges,
+                    running,
+                } => {
+                    let stop = running == Running::Stop;
+                    self.tell(worker, wire::revoke(lease.0, &ranges, stop));
+                }
+                Action::Fail {
+                    sweep,
+                    number,
+                    attempts,
+                    name,
+                    ..
+                } => {
+                    let error = format!(
+                        "{attempts} workers died while they ran this trial, the last one `{name}`"
+                    );
+                    self.fail(sweep, number, attempts, &error);
+                }
+                Action::Finished { sweep, ended } => {
+                    if let Some(state) = self.sweeps.get_mut(&sweep)
+                        && ended == Ended::Complete
+                    {
+                        state.complete = true;
+                        state.finish_if_done();
+                    }
+                    self.publish(sweep);
+                }
+                Action::Lost { worker, trials } => {
+                    self.metrics.lost += 1;
+                    tracing::warn!(
+                        worker = worker.0,
+                        trials,
+                        "worker lost: its trials go to others"
+                    );
+                }
+                Action::DropWorker { worker, reason } => {
+                    self.metrics.dropped += 1;
+                    tracing::warn!(worker = worker.0, %reason, "worker dropped");
+                    self.tell(worker, wire::refused(&reason.to_string()));
+                    if let Some(state) = self.workers.remove(&worker) {
+                        self.instances.remove(&state.hello.instance);
+                    }
+                }
+                Action::Drained { .. } | Action::Accept { .. } | Action::Stale { .. } => {}
             }
         }
-        self.keep(sweep, report, &accepted);
-        self.apply(others);
     }
 
-    fn keep(&mut self, sweep: SweepKey, mut report: Report, accepted: &IntervalSet) {
-        let Some(state) = self.sweeps.get_mut(&sweep) else {
+    fn grant(&mut self, worker: WorkerId, sweep: SweepKey, grant: &Grant) {
+        let Some(state) = self.sweeps.get(&sweep) else {
             return;
         };
-        if accepted.is_empty() {
-            self.acknowledge(&[(report.worker, report.report)]);
-            return;
-        }
-        let mut unwanted = report.numbers;
-        unwanted.subtract(accepted);
-        if !unwanted.is_empty()
-            && let Err(error) = report.batch.drop_trials(&unwanted)
-        {
-            tracing::error!(%error, "a batch could not be cut");
-            return;
-        }
-        if state.problem.is_empty()
-            && let Some((trial, error)) = report.failed.first()
-        {
-            state.problem = format!("trial {trial}: {error}");
-        }
-        if let Err(error) = state.take(report.worker, report.report, report.batch, accepted) {
-            tracing::error!(%error, "a batch could not be joined");
-        }
-        if let Some(worker) = self.workers.get_mut(&report.worker) {
-            worker.trials += accepted.len();
-        }
-    }
-
-    fn checkpoint(&mut self, checkpoint: Checkpoint) {
-        self.hear(checkpoint.worker);
-        let held = self
-            .scheduler
-            .holds(checkpoint.worker, checkpoint.lease, checkpoint.trial);
-        let sweep = self.names.get(&checkpoint.sweep);
-        let Some(state) = sweep.and_then(|key| self.sweeps.get(key)).filter(|_| held) else {
+        let generations = state.folder.generations().len();
+        let Some(to) = self.workers.get_mut(&worker) else {
             return;
         };
-        let (checkpoints, dir) = (self.checkpoints.clone(), state.dir.clone());
-        tokio::task::spawn_blocking(move || {
-            let (sweep, trial) = (&checkpoint.sweep, checkpoint.trial);
-            let kept = checkpoints.put(sweep, &dir, trial, &checkpoint.state);
-            if let Err(error) = kept {
-                tracing::warn!(trial = checkpoint.trial, %error, "checkpoint not kept");
-            }
-        });
-    }
-
-    /// Starts writes that are due.
-    fn flush_due(&mut self) {
-        let now = Instant::now();
-        for (&sweep, state) in &mut self.sweeps {
-            if state.flush_at().is_none_or(|at| at > now) {
-                continue;
-            }
-            let Some(batch) = state.buffer.batch.take() else {
-                continue;
-            };
-            state.writing = Some(std::mem::take(&mut state.buffer.reports));
-            state.last_flush = now;
-            let events = self.events.clone();
-            state.writer.commit(batch, move |result| {
-                // A closed loop means that the coordinator is ending: nothing is acknowledged.
-                let _ = events.blocking_send(Event::Written { sweep, result });
-            });
+        if to.told.insert(sweep, generations) != Some(generations) {
+            let spec = wire::spec(&state.name, &state.folder, &state.files);
+            // A session that has ended is an event of its own.
+            let _ = to.outgoing.send(Ok(spec));
         }
-    }
-
-    fn written(&mut self, sweep: SweepKey, result: Result<CommitInfo, (FolderError, Batch)>) {
-        let Some(state) = self.sweeps.get_mut(&sweep) else {
-            return;
+        self.metrics.leases += 1;
+        let (lease, ranges) = (grant.lease.0, &grant.ranges);
+        tracing::info!(worker = worker.0, lease, sweep = %state.name, first = ranges.first().map(|r| r.start), "lease");
+        let checkpoints = ranges
+            .iter()
+            .flat_map(|range| self.checkpoints.in_range(&state.name, range))
+            .collect();
+        let left = grant.deadline.saturating_sub(self.begun.elapsed());
+        let granted = wire::Granted {
+            lease,
+            generation: grant.generation,
+            sweep: &state.name,
+            ranges,
+            deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+            proof: self.key.proof(&state.name, lease, grant.generation, ranges),
+            attempt: grant.attempt,
+            checkpoints,
         };
-        let reports = state.writing.take().unwrap_or_default();
-        match result {
-            Ok(info) => {
-                state.counts = info.counts;
-                for run in info.numbers.runs() {
-                    self.checkpoints.drop_range(&state.name, &run);
-                }
-                tracing::debug!(sweep = %state.name, seconds = info.seconds, bytes = info.bytes, "part written");
-                self.acknowledge(&reports);
-            }
-            Err((error, batch)) => {
-                tracing::error!(sweep = %state.name, %error, "the sweep stops: its tables cannot be written");
-                state.problem = error.to_string();
-                state.state = v1::SweepState::Stopped;
-                let later = state.buffer.batch.replace(batch);
-                let newer = std::mem::replace(&mut state.buffer.reports, reports);
-                state.buffer.reports.extend(newer);
-                if let Some(later) = later
-                    && let Err(error) = state.append(later)
-                {
-                    tracing::error!(%error, "a batch could not be joined");
-                }
-                self.drive(scheduler::Event::Pause { sweep });
-            }
-        }
-        if let Some(state) = self.sweeps.get_mut(&sweep) {
-            state.finish_if_done();
-            if state.settled() {
-                for settled in state.settling.drain(..) {
-                    // Whoever waited may have gone.
-                    let _ = settled.send(());
-                }
-            }
-        }
-        self.publish(sweep);
+        let _ = to.outgoing.send(Ok(wire::lease(granted)));
     }
 
-    fn acknowledge(&self, reports: &[(WorkerId, u64)]) {
-        let mut by_worker: BTreeMap<WorkerId, Vec<u64>> = BTreeMap::new();
-        for &(worker, report) in reports {
-            by_worker.entry(worker).or_default().push(report);
-        }
-        for (worker, reports) in by_worker {
-            if let Some(state) = self.workers.get(&worker) {
-                // A session that has ended offers its reports again.
-                let _ = state.outgoing.send(Ok(wire::acknowledge(reports)));
-            }
+    fn tell(&self, worker: WorkerId, message: v1::SessionResponse) {
+        if let Some(state) = self.workers.get(&worker) {
+            // A session that has ended is an event of its own.
+            let _ = state.outgoing.send(Ok(message));
         }
     }
 

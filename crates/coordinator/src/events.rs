@@ -19,6 +19,8 @@ pub(crate) enum Event {
     Joined {
         hello: Hello,
         outgoing: Outgoing,
+        /// Dropped when the worker is sent away or another connection takes this one's place.
+        alive: oneshot::Sender<()>,
         /// The worker, and the number of this connection.
         reply: oneshot::Sender<(WorkerId, u64)>,
     },
@@ -26,6 +28,8 @@ pub(crate) enum Event {
     Gone {
         worker: WorkerId,
         connection: u64,
+        /// The worker broke a rule and is not expected back.
+        for_good: bool,
     },
     Heartbeat {
         worker: WorkerId,
@@ -74,6 +78,8 @@ pub(crate) struct Report {
     pub(crate) numbers: IntervalSet,
     pub(crate) failed: Vec<(u64, String)>,
     pub(crate) work_seconds: f64,
+    /// Bytes of its columns as they came.
+    pub(crate) wire_bytes: u64,
 }
 
 pub(crate) struct Checkpoint {
@@ -131,6 +137,12 @@ pub(crate) enum User {
     Workers {
         reply: oneshot::Sender<Vec<v1::WorkerStatus>>,
     },
+    /// What there is to do and who does it.
+    Load {
+        reply: oneshot::Sender<crate::observer::Load>,
+    },
+    /// Metrics as text.
+    Metrics { reply: oneshot::Sender<String> },
     /// Waits until everything that was reported for the sweep is durable.
     Settle {
         name: String,

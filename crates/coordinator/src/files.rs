@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rpc::{limits, v1};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -10,6 +11,9 @@ use tonic::{Status, Streaming};
 
 /// Folder of uploads that no sweep has taken yet.
 const UPLOADS: &str = ".uploads";
+
+/// Longest wait for a piece: a megabyte takes a second where a line is worth calling one.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where each known hash is.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +47,7 @@ pub(crate) async fn receive(
     index: &FileIndex,
     mut parts: Streaming<v1::UploadFileRequest>,
 ) -> Result<(), Status> {
-    let first = parts.message().await?.and_then(|message| message.part);
+    let first = next(&mut parts).await?.and_then(|message| message.part);
     let Some(v1::upload_file_request::Part::File(file)) = first else {
         return Err(Status::invalid_argument(
             "the first message must name the file",
@@ -79,6 +83,15 @@ pub(crate) async fn receive(
     Ok(())
 }
 
+/// The next message of an upload; a sender that falls silent is not waited for.
+async fn next(
+    parts: &mut Streaming<v1::UploadFileRequest>,
+) -> Result<Option<v1::UploadFileRequest>, Status> {
+    tokio::time::timeout(PIECE_TIMEOUT, parts.message())
+        .await
+        .map_err(|_| Status::deadline_exceeded("no piece came for a minute"))?
+}
+
 async fn write(
     path: &Path,
     file: &v1::FileName,
@@ -88,7 +101,7 @@ async fn write(
     let mut out = tokio::fs::File::create(path).await.map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
     let mut size = 0_u64;
-    while let Some(message) = parts.message().await? {
+    while let Some(message) = next(parts).await? {
         let Some(v1::upload_file_request::Part::Piece(piece)) = message.part else {
             return Err(Status::invalid_argument(
                 "only pieces follow the first message",

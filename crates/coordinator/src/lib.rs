@@ -4,13 +4,15 @@
 //! send it there. One thread a sweep owns the run folder and writes. Nothing here decides who runs what
 //! (that is `scheduler`) or how rows are stored (that is `table`).
 
-mod actions;
 mod checkpoints;
 mod config;
 mod data_lock;
 mod event_loop;
 mod events;
+pub mod fault_point;
 mod files;
+mod metrics;
+mod observer;
 mod open;
 mod people;
 mod proof;
@@ -24,4 +26,5 @@ mod work;
 mod writer;
 
 pub use config::{Config, CoordinatorError, Layout};
-pub use serve::{Connection, serve};
+pub use observer::{Load, Observer};
+pub use serve::{Connection, serve, serve_observed};

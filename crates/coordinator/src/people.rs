@@ -85,6 +85,12 @@ impl EventLoop {
             User::Workers { reply } => {
                 let _ = reply.send(self.worker_statuses());
             }
+            User::Load { reply } => {
+                let _ = reply.send(self.load());
+            }
+            User::Metrics { reply } => {
+                let _ = reply.send(self.metrics_page());
+            }
             User::Settle { name, reply } => {
                 let found = self.names.get(&name).copied();
                 match found.and_then(|key| self.sweeps.get_mut(&key)) {

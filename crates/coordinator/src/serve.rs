@@ -19,6 +19,7 @@ use crate::data_lock::DataLock;
 use crate::event_loop::EventLoop;
 use crate::events::{Event, User};
 use crate::files::FileIndex;
+use crate::observer::Observer;
 use crate::open;
 use crate::proof::Key;
 use crate::session::Workers;
@@ -55,6 +56,26 @@ where
     C::ConnectInfo: Clone + Send + Sync + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
 {
+    serve_observed(incoming, server, config, &Observer::default(), stop).await
+}
+
+/// As [`serve`], with an observer that may look on while it runs.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_observed<I, C, E>(
+    incoming: I,
+    server: Server,
+    config: Config,
+    observer: &Observer,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), CoordinatorError>
+where
+    I: Stream<Item = Result<C, E>> + Send + 'static,
+    C: Connection,
+    C::ConnectInfo: Clone + Send + Sync + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+{
     let config = Arc::new(config);
     let (key, generation, _lock) = match &config.layout {
         // No lease outlives a local run, so every one may be the first generation.
@@ -79,6 +100,7 @@ where
         reopen_all(&config, data, &mut event_loop).await?;
     }
     let running = tokio::spawn(event_loop.run(queue));
+    observer.attach(&events);
     let workers = Workers {
         events: events.clone(),
         key,
@@ -164,7 +186,9 @@ async fn reopen_all(
     for entry in std::fs::read_dir(data).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_run = entry.path().join("journal.sqlite").exists();
+        // A run folder that has lost its journal makes it again from its parts.
+        let marks = ["journal.sqlite", "trials/schema.parquet"];
+        let is_run = marks.iter().any(|mark| entry.path().join(mark).exists());
         if !is_run || rpc::convert::sweep_name(&name).is_err() {
             continue;
         }

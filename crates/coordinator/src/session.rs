@@ -58,26 +58,38 @@ impl WorkerService for Workers {
         };
         let hello = hello(register, &self.key)?;
         let (outgoing, stream) = mpsc::unbounded_channel();
+        let (alive, sent_away) = oneshot::channel();
         let (reply, joined) = oneshot::channel();
         let event = Event::Joined {
             hello,
             outgoing: outgoing.clone(),
+            alive,
             reply,
         };
         self.events.send(event).await.map_err(|_| stopping())?;
         let (worker, connection) = joined.await.map_err(|_| stopping())?;
         let service = self.clone();
         tokio::spawn(async move {
-            if let Err(status) = service.listen(worker, incoming).await {
-                tracing::warn!(worker = worker.0, %status, "worker dropped");
-                // The stream may be gone already, which is what was wanted.
-                let _ = outgoing.send(Ok(wire::refused(status.message())));
+            let listened = service.listen(worker, incoming, sent_away).await;
+            let for_good = matches!(listened, Err(Broken::Rule(_)));
+            match listened {
+                Ok(()) => {}
+                Err(Broken::Connection(status)) => {
+                    tracing::info!(worker = worker.0, %status, "connection lost");
+                }
+                Err(Broken::Rule(status)) => {
+                    tracing::warn!(worker = worker.0, %status, "worker dropped");
+                    // The stream may be gone already, which is what was wanted.
+                    let _ = outgoing.send(Ok(wire::refused(status.message())));
+                }
             }
+            let gone = Event::Gone {
+                worker,
+                connection,
+                for_good,
+            };
             // A closed loop means that the coordinator is ending.
-            let _ = service
-                .events
-                .send(Event::Gone { worker, connection })
-                .await;
+            let _ = service.events.send(gone).await;
         });
         let stream = UnboundedReceiverStream::new(stream);
         Ok(Response::new(Box::pin(stream)))
@@ -129,16 +141,24 @@ impl WorkerService for Workers {
 }
 
 impl Workers {
-    /// Reads the worker's messages until it ends; an error is a broken rule or a lost connection.
+    /// Reads the worker's messages until it ends, or the worker is sent away.
     async fn listen(
         &self,
         worker: WorkerId,
         mut incoming: Streaming<v1::SessionRequest>,
-    ) -> Result<(), Status> {
-        while let Some(request) = incoming.message().await? {
+        mut sent_away: oneshot::Receiver<()>,
+    ) -> Result<(), Broken> {
+        loop {
+            let request = tokio::select! {
+                request = incoming.message() => request.map_err(Broken::Connection)?,
+                _ = &mut sent_away => return Ok(()),
+            };
+            let Some(request) = request else {
+                return Ok(());
+            };
             let event = match request.message {
                 None | Some(Message::Register(_)) => {
-                    return Err(Status::invalid_argument("Register comes once, first"));
+                    return Err(Status::invalid_argument("Register comes once, first").into());
                 }
                 Some(Message::Heartbeat(heartbeat)) => Event::Heartbeat {
                     worker,
@@ -153,7 +173,7 @@ impl Workers {
                 },
                 Some(Message::Checkpoint(checkpoint)) => {
                     if checkpoint.state.len() > limits::CHECKPOINT_BYTES {
-                        return Err(Status::out_of_range("larger than a checkpoint may be"));
+                        return Err(Status::out_of_range("larger than a checkpoint may be").into());
                     }
                     Event::Checkpoint(Box::new(Checkpoint {
                         worker,
@@ -172,12 +192,23 @@ impl Workers {
                     Event::Report(Box::new(report))
                 }
             };
-            if self.events.send(event).await.is_err() {
-                // The coordinator is ending, which the worker has been told.
-                return Ok(());
-            }
+            let sent = self.events.send(event).await;
+            sent.map_err(|_| Broken::Connection(stopping()))?;
         }
-        Ok(())
+    }
+}
+
+/// Why a session ends before its worker ends it.
+enum Broken {
+    /// The connection is lost, and the worker may come back.
+    Connection(Status),
+    /// The worker broke a rule.
+    Rule(Status),
+}
+
+impl From<Status> for Broken {
+    fn from(status: Status) -> Self {
+        Broken::Rule(status)
     }
 }
 
@@ -302,6 +333,7 @@ fn check(worker: WorkerId, report: v1::Report, key: &Key) -> Result<Report, Stat
         &report.proof,
     )?;
     let tables = [report.trials, report.history, report.spectra, report.layers];
+    let wire_bytes = tables.iter().map(|table| table.len() as u64).sum();
     let batch = if tables.iter().all(|table| table.is_empty()) {
         Batch::empty()
     } else {
@@ -323,6 +355,7 @@ fn check(worker: WorkerId, report: v1::Report, key: &Key) -> Result<Report, Stat
         failed: batch.failed(),
         batch,
         numbers,
+        wire_bytes,
         work_seconds: if report.work_seconds.is_finite() {
             report.work_seconds.max(0.0)
         } else {

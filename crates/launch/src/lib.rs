@@ -1,12 +1,16 @@
 //! Workers elsewhere: on a Slurm cluster or over SSH.
 //!
 //! Owns the words that the outside programs are given and how their answers are read, as functions over
-//! strings. Running the programs is one small file; what a worker does once it is up is `worker`'s.
+//! strings, and the decision how many workers a queue needs. Running the programs is one small file; what a
+//! worker does once it is up is `worker`'s.
 
+pub mod autoscale;
 mod command;
+mod crowd;
 mod pilot;
 pub mod slurm;
 pub mod ssh;
 
-pub use command::{CommandError, run};
+pub use command::{CommandError, Output, run};
+pub use crowd::each;
 pub use pilot::Pilot;

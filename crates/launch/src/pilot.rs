@@ -1,57 +1,58 @@
 //! The command line of a worker that is started elsewhere. Secrets are named by file, never by value.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What a worker elsewhere is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pilot {
-    /// The program, as a path on the machine where it will run.
+    /// The program, as a path on the machine where it will run, or a name to be found there.
     pub program: PathBuf,
+    /// Address of the coordinator as seen from there.
     pub coordinator: String,
-    /// Authority for https.
+    /// Authority for https, as a path there.
     pub ca: Option<PathBuf>,
-    /// File of the worker token.
+    /// File of the worker token, as a path there.
     pub token_file: Option<PathBuf>,
+    /// Trials at the same time; `None`: what the machine, or the batch system, gives.
     pub threads: Option<u32>,
-    /// Leave after so many seconds without a lease.
-    pub idle_timeout_seconds: Option<u64>,
+    /// Leave after so long without a lease.
+    pub idle_timeout: Option<Duration>,
+    /// How long to look for a lost coordinator.
+    pub reconnect: Option<Duration>,
 }
 
 impl Pilot {
-    /// The worker's words, each quoted for a POSIX shell, without the program.
+    /// The worker's words, each quoted for a POSIX shell, without the program, its threads and its name.
     pub fn words(&self) -> Vec<String> {
         let mut words = vec![
             "worker".to_owned(),
             "--coordinator".to_owned(),
             quote(&self.coordinator),
         ];
-        let mut path = |flag: &str, path: &Option<PathBuf>| {
-            if let Some(path) = path {
+        let mut flag = |flag: &str, value: Option<String>| {
+            if let Some(value) = value {
                 words.push(flag.to_owned());
-                words.push(quote(&path.to_string_lossy()));
+                words.push(quote(&value));
             }
         };
-        path("--ca", &self.ca);
-        path("--token-file", &self.token_file);
-        if let Some(threads) = self.threads {
-            words.push("--threads".to_owned());
-            words.push(threads.to_string());
-        }
-        if let Some(seconds) = self.idle_timeout_seconds {
-            words.push("--idle-timeout".to_owned());
-            words.push(format!("{seconds}s"));
-        }
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        flag("--ca", self.ca.as_deref().map(path));
+        flag("--token-file", self.token_file.as_deref().map(path));
+        flag("--idle-timeout", self.idle_timeout.map(seconds));
+        flag("--reconnect", self.reconnect.map(seconds));
         words
     }
 
-    /// The whole command for a POSIX shell.
-    pub fn command(&self) -> String {
-        format!(
-            "{} {}",
-            quote(&self.program.to_string_lossy()),
-            self.words().join(" ")
-        )
+    /// The program, quoted for a POSIX shell.
+    pub fn program(&self) -> String {
+        quote(&self.program.to_string_lossy())
     }
+}
+
+/// A time as the worker reads it.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{}s", time.as_secs_f64())
 }
 
 /// Quotes a word for a POSIX shell; plain words stay as they are.
@@ -64,8 +65,21 @@ pub(crate) fn quote(word: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A pilot with everything that has a default left out.
+    pub(crate) fn plain(program: &str) -> Pilot {
+        Pilot {
+            program: program.into(),
+            coordinator: "https://head:7070".to_owned(),
+            ca: None,
+            token_file: None,
+            threads: None,
+            idle_timeout: None,
+            reconnect: None,
+        }
+    }
 
     #[test]
     fn words_survive_a_shell() {
@@ -80,17 +94,20 @@ mod tests {
     #[test]
     fn a_pilot_names_its_token_by_file() {
         let pilot = Pilot {
-            program: "/opt/parsimony".into(),
-            coordinator: "https://head:7070".to_owned(),
             ca: Some("/home/lab/ca.pem".into()),
-            token_file: Some("/home/lab/worker.token".into()),
-            threads: None,
-            idle_timeout_seconds: Some(300),
+            token_file: Some("/home/lab/my token".into()),
+            idle_timeout: Some(Duration::from_secs(300)),
+            reconnect: Some(Duration::from_millis(1500)),
+            ..plain("/opt/parsimony")
         };
         assert_eq!(
-            pilot.command(),
-            "/opt/parsimony worker --coordinator https://head:7070 --ca /home/lab/ca.pem \
-             --token-file /home/lab/worker.token --idle-timeout 300s"
+            pilot.words().join(" "),
+            "worker --coordinator https://head:7070 --ca /home/lab/ca.pem \
+             --token-file '/home/lab/my token' --idle-timeout 300s --reconnect 1.5s"
+        );
+        assert_eq!(
+            plain("/opt/my programs/p").program(),
+            "'/opt/my programs/p'"
         );
     }
 }

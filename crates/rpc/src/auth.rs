@@ -9,6 +9,8 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
+use crate::guard::Visitor;
+
 /// Header that carries a token.
 const HEADER: &str = "authorization";
 
@@ -124,7 +126,6 @@ impl Gate {
             return Ok(());
         };
         let refuse = |why: &str| {
-            tracing::warn!(role = self.role.name(), why, "call refused");
             Err(Status::unauthenticated(format!(
                 "{why}: a {} token is needed",
                 self.role.name()
@@ -153,7 +154,15 @@ impl Interceptor for Gate {
             .metadata()
             .get(HEADER)
             .and_then(|value| value.to_str().ok());
-        self.admit(header)?;
+        let visitor = request.extensions().get::<Visitor>();
+        if let Err(status) = self.admit(header) {
+            let from = visitor.and_then(Visitor::address);
+            tracing::warn!(?from, why = status.message(), "call refused");
+            return Err(status);
+        }
+        if let Some(visitor) = visitor {
+            visitor.admit();
+        }
         Ok(request)
     }
 }

@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod certs;
 pub mod convert;
+pub mod guard;
 pub mod limits;
 pub mod memory;
 

@@ -2,6 +2,13 @@
 
 use std::time::Duration;
 
+/// Connections without a call that was let in: beyond it the oldest makes room for the next. A worker or a
+/// person is known within milliseconds, so these are as many as connect at one moment.
+pub const STRANGERS: usize = 256;
+
+/// A connection makes its first call within this time, its handshakes included.
+pub const STRANGER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Largest message either side accepts. A report holds at most [`REPORT_BYTES`] of columns by the worker's
 /// own rule, but one trial's rows are never split, and a trial at d = 1000, L = 8 measured at 1,000 steps
 /// writes 9 x 10^6 spectrum rows of about 50 bytes before Arrow's buffers are joined.

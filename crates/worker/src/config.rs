@@ -29,6 +29,8 @@ pub struct Config {
     pub bearer: Bearer,
     /// Called with the number of each trial before it runs: fault tests stop the process here.
     pub before_trial: Option<fn(u64)>,
+    /// Called with a name of [`crate::fault_point`] each time that point is passed.
+    pub fault_hook: Option<fn(&str)>,
 }
 
 /// Where the files come from that a sweep reads.

@@ -6,6 +6,7 @@
 mod cache;
 mod config;
 mod executor;
+pub mod fault_point;
 mod files;
 mod lease;
 mod outcome;

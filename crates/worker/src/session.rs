@@ -17,6 +17,7 @@ use tonic::transport::Channel;
 
 use crate::config::{Config, Stop, WorkerError};
 use crate::executor::{Executor, Job};
+use crate::fault_point;
 use crate::files::{Files, Sweep};
 use crate::lease::{Lease, Output, Revoked};
 use crate::shelf::Shelf;
@@ -242,6 +243,7 @@ impl Session {
                 .send(message)
                 .await
                 .map_err(|_| "the stream ended".to_owned())?;
+            self.pass(fault_point::REPORT_SENT);
         }
         Ok(())
     }
@@ -260,6 +262,7 @@ impl Session {
                 step,
                 state,
             } => {
+                self.pass(fault_point::CHECKPOINT_TAKEN);
                 // A checkpoint that is lost with the connection only costs the steps since the last one.
                 let message = wire::checkpoint(&lease, trial, step, state);
                 let _ = link.outgoing.send(message).await;
@@ -281,6 +284,13 @@ impl Session {
                 }
                 self.forget_if_through(lease.lease);
             }
+        }
+    }
+
+    /// Fault tests stop the process here.
+    fn pass(&self, point: &str) {
+        if let Some(hook) = self.config.fault_hook {
+            hook(point);
         }
     }
 
@@ -318,6 +328,7 @@ impl Session {
                 }
             }
             Incoming::Acknowledge(numbers) => {
+                self.pass(fault_point::ACKNOWLEDGED);
                 for body in self.shelf.acknowledge(&numbers) {
                     let lease = body.lease.lease;
                     if let Some(hand) = self.hand.get_mut(&lease) {

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use dln::{Progress, Run, Threads, Trial, TrialError};
+use dln::{Clock, Data, Progress, Run, Threads, Trial, TrialError};
 
 use crate::cache::Cache;
 use crate::lease::Flag;
@@ -61,10 +61,7 @@ fn advance(
 ) -> Result<Trained, TrialError> {
     let clock = move || begun.elapsed().as_secs_f64();
     let data = bench.cache.get(trial)?;
-    let mut run = match &bench.resume {
-        Some(state) => Run::restore(trial, &data, Threads::Pool, &clock, state)?,
-        None => Run::new(trial, &data, Threads::Pool, &clock)?,
-    };
+    let mut run = begin(trial, &data, bench, &clock)?;
     let slice = slice_steps(trial, predicted_seconds);
     let mut saved = Instant::now();
     loop {
@@ -86,6 +83,28 @@ fn advance(
             return Ok(Trained::GivenBack);
         }
     }
+}
+
+/// A run from its checkpoint, or from the start: a checkpoint that does not fit only costs its steps.
+fn begin<'a>(
+    trial: &'a Trial,
+    data: &'a Data,
+    bench: &Bench<'_>,
+    clock: Clock<'a>,
+) -> Result<Run<'a>, TrialError> {
+    if let Some(state) = &bench.resume {
+        match Run::restore(trial, data, Threads::Pool, clock, state) {
+            Ok(run) => {
+                tracing::info!(step = run.steps(), "a trial continues from its checkpoint");
+                return Ok(run);
+            }
+            Err(TrialError::Checkpoint(error)) => {
+                tracing::warn!(%error, "a checkpoint does not fit: its trial begins anew");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Run::new(trial, data, Threads::Pool, clock)
 }
 
 /// Steps in a slice; a prediction wrong by a factor only moves how often the flag is seen.

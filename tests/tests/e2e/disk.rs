@@ -9,19 +9,31 @@ use tests::tables::assert_equal;
 use crate::{SMALL, folder_with};
 
 /// A small file system of its own, unmounted when dropped.
-struct SmallDisk<'a>(&'a Path);
+pub(crate) struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
     /// `None` where this machine does not let the test mount one.
-    fn mount(at: &'a Path, kilobytes: u32) -> Option<Self> {
+    pub(crate) fn mount(at: &'a Path, kilobytes: u32) -> Option<Self> {
         std::fs::create_dir_all(at).ok()?;
         let disk = SmallDisk(at);
         disk.call(&["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs"])
             .then_some(disk)
     }
 
-    fn resize(&self, kilobytes: u32) -> bool {
+    pub(crate) fn resize(&self, kilobytes: u32) -> bool {
         self.call(&["-o", &format!("remount,size={kilobytes}k")])
+    }
+
+    /// Nobody may have a file of it open for writing.
+    pub(crate) fn set_read_only(&self, read_only: bool) -> bool {
+        self.call(&[
+            "-o",
+            if read_only {
+                "remount,ro"
+            } else {
+                "remount,rw"
+            },
+        ])
     }
 
     fn call(&self, words: &[&str]) -> bool {

@@ -1,13 +1,27 @@
 //! End-to-end tests: real processes, real sockets, real files.
 
+mod chaos;
+mod checkpoints;
 mod cluster;
+mod collapse;
+mod common;
+mod damage;
+mod diagnose;
 mod disk;
+mod failures;
+mod figures;
 mod growth;
+mod hostile;
 mod interrupted;
 mod local;
+mod metrics;
 mod mistakes;
+mod netns;
 mod python;
+mod slurm;
+mod ssh;
 mod tidy;
+mod tls;
 
 /// A small sweep that every part of the tables has rows of.
 pub(crate) const SMALL: &str = r#"

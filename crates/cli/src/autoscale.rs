@@ -1,0 +1,203 @@
+//! `coordinator --autoscale`: looks at the queue, asks the batch system what there is, does what `launch`
+//! decides. The batch system may be down for as long as it likes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use coordinator::{Load, Observer};
+use launch::autoscale::{Autoscaler, Backoff, Decision, Demand, Pilots, Policy};
+use launch::{Pilot, slurm};
+use tokio::sync::oneshot;
+
+use crate::args::{BatchSystem, Coordinator};
+use crate::error::CliError;
+use crate::{launch as launching, service};
+
+/// Time between two looks at our own queue, which cost nothing.
+const GLANCE_EVERY: Duration = Duration::from_millis(500);
+
+/// First and longest time between two looks at the batch system while there is nothing to do about it: `squeue`
+/// lists every job of the site, and its controller has others to serve.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
+
+/// First and longest wait while the batch system does not answer.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+const LONGEST_RETRY: Duration = Duration::from_secs(120);
+
+/// Idle pilots leave after this, unless told otherwise: longer than a person needs to submit the next sweep.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What is started, and how much of it.
+pub(crate) struct Plan {
+    policy: Policy,
+    pilot: Pilot,
+    time: Option<Duration>,
+    sbatch: Vec<String>,
+}
+
+/// What the flags ask for; `None` where nothing is to be started.
+///
+/// # Errors
+/// A flag that cannot be followed.
+pub(crate) fn plan(options: &Coordinator, address: SocketAddr) -> Result<Option<Plan>, CliError> {
+    let asked = &options.autoscale;
+    let (Some(BatchSystem::Slurm), Some(max_workers)) = (asked.autoscale, asked.max_workers) else {
+        return Ok(None);
+    };
+    launching::check_time(asked.pilot_time)?;
+    slurm::check_options(&asked.sbatch)?;
+    let scheme = if options.certs.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let url = match &asked.pilot_url {
+        Some(url) => launching::url(url)?.to_owned(),
+        None if address.ip().is_unspecified() => {
+            format!("{scheme}://{}:{}", service::host_name(), address.port())
+        }
+        None => format!("{scheme}://{address}"),
+    };
+    launching::tell_loopback(&url);
+    let secret = |name| {
+        let folder = options.certs.as_deref();
+        folder
+            .map(|folder| launching::absolute(&folder.join(name)))
+            .transpose()
+    };
+    Ok(Some(Plan {
+        policy: Policy {
+            max_workers,
+            threads: asked.pilot_threads,
+        },
+        pilot: Pilot {
+            program: launching::program(asked.pilot_program.as_deref())?,
+            coordinator: url,
+            ca: secret(rpc::certs::CA_FILE)?,
+            token_file: secret(rpc::certs::WORKER_TOKEN_FILE)?,
+            threads: asked.pilot_threads,
+            idle_timeout: Some(asked.pilot_idle_timeout.unwrap_or(IDLE_TIMEOUT)),
+            reconnect: None,
+        },
+        time: asked.pilot_time,
+        sbatch: asked.sbatch.clone(),
+    }))
+}
+
+/// Keeps the queue met until the process ends.
+pub(crate) async fn run(plan: Plan, observer: Observer) {
+    let plan = Arc::new(plan);
+    let begun = Instant::now();
+    let mut scaler = Autoscaler::new(plan.policy);
+    let mut quiet = Backoff::new(LOOK_EVERY, LONGEST_LOOK);
+    let mut trouble = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
+    let mut next_look = begun;
+    let mut had_work = false;
+    loop {
+        tokio::time::sleep(GLANCE_EVERY).await;
+        // None before the coordinator serves, and once it stops.
+        let Some(load) = observer.load().await else {
+            continue;
+        };
+        let demand = demand(&load);
+        let has_work = demand.pending > 0;
+        if has_work != had_work {
+            had_work = has_work;
+            next_look = Instant::now();
+            quiet.well();
+        }
+        if Instant::now() < next_look || !scaler.must_look(&demand) {
+            continue;
+        }
+        let wait = match step(&plan, &mut scaler, &demand, begun.elapsed()).await {
+            Ok(decision) => {
+                trouble.well();
+                if decision != Decision::Nothing {
+                    quiet.well();
+                }
+                quiet.again()
+            }
+            Err(error) => {
+                let wait = trouble.again();
+                tracing::warn!(%error, again_in = ?wait, "the batch system does not answer");
+                wait
+            }
+        };
+        next_look = Instant::now() + wait;
+    }
+}
+
+/// One look at the batch system, and what follows from it.
+async fn step(
+    plan: &Arc<Plan>,
+    scaler: &mut Autoscaler,
+    demand: &Demand,
+    now: Duration,
+) -> Result<Decision, CliError> {
+    let url = plan.pilot.coordinator.clone();
+    let jobs = aside(move || slurm::jobs(&url)).await??;
+    let (waiting, running) = slurm::count(&jobs);
+    let failures = scaler.failures();
+    let decision = scaler.look(now, demand, Pilots { waiting, running });
+    if scaler.failures() > failures {
+        tracing::error!(
+            in_a_row = scaler.failures(),
+            "pilots ended before a worker of theirs joined: what they said is in the output files of their jobs"
+        );
+    }
+    let done = match decision {
+        Decision::Nothing => Ok(()),
+        Decision::Submit(count) => submit(Arc::clone(plan), count).await,
+        Decision::CancelWaiting(count) => {
+            tracing::info!(
+                count,
+                "nothing waits for a worker: pilots that wait are cancelled"
+            );
+            aside(move || slurm::cancel_waiting(&jobs))
+                .await
+                .and_then(|done| done.map_err(CliError::from))
+        }
+    };
+    if done.is_err() {
+        scaler.undone(decision);
+    }
+    done.map(|()| decision)
+}
+
+async fn submit(plan: Arc<Plan>, count: u32) -> Result<(), CliError> {
+    let submitted = aside(move || slurm::submit(&plan.pilot, count, plan.time, &plan.sbatch)).await;
+    let job = submitted??;
+    tracing::info!(%job, count, "pilots submitted");
+    Ok(())
+}
+
+/// Waits for a call on a thread of its own: the runtime waits for its blocking threads when it ends, and a call
+/// to a batch system that is down would hold up the coordinator's end.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, CliError> {
+    let (answer, answered) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("batch system".to_owned())
+        .spawn(move || {
+            // Nobody waits any more where the coordinator has ended.
+            let _ = answer.send(work());
+        })
+        .map_err(CliError::Runtime)?;
+    answered
+        .await
+        .map_err(|_| CliError::Ended("the call to the batch system".to_owned()))
+}
+
+fn demand(load: &Load) -> Demand {
+    Demand {
+        pending: load.pending,
+        leased: load.leased,
+        seconds: load.seconds,
+        workers: load.workers,
+        threads: load.threads,
+        joined: load.joined,
+    }
+}

@@ -1,0 +1,260 @@
+//! Results on their way to the disk: reports in, parts out, acknowledgements back.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use rpc::v1;
+use scheduler::{Action, SweepKey, WorkerId};
+use sweep::IntervalSet;
+use table::{Batch, BatchBuilder, CommitInfo, FolderError, TrialResult, TrialRow};
+
+use super::EventLoop;
+use crate::events::{Checkpoint, Event, Report};
+use crate::{fault_point, wire};
+
+impl EventLoop {
+    /// Gives a report to the scheduler and keeps what it accepts for the next part.
+    pub(super) fn report(&mut self, report: Report) {
+        self.hear(report.worker);
+        let Some(&sweep) = self.names.get(&report.sweep) else {
+            self.acknowledge(&[(report.worker, report.report)]);
+            return;
+        };
+        let failed = report.failed.iter().map(|(trial, _)| *trial..*trial + 1);
+        let now = self.now();
+        let actions = self.scheduler.handle(
+            now,
+            scheduler::Event::Report {
+                worker: report.worker,
+                sweep,
+                lease: report.lease,
+                generation: report.generation,
+                numbers: report.numbers.clone(),
+                failed: failed.collect(),
+                work_seconds: report.work_seconds,
+            },
+        );
+        let mut accepted = IntervalSet::new();
+        let mut others = Vec::new();
+        for action in actions {
+            match action {
+                Action::Accept { numbers, .. } => accepted = numbers,
+                other => others.push(other),
+            }
+        }
+        let repeated = report.numbers.len().saturating_sub(accepted.len());
+        self.metrics.reported(
+            report.wire_bytes,
+            accepted.len(),
+            repeated,
+            report.work_seconds,
+        );
+        self.keep(sweep, report, &accepted);
+        self.apply(others);
+    }
+
+    fn keep(&mut self, sweep: SweepKey, mut report: Report, accepted: &IntervalSet) {
+        let Some(state) = self.sweeps.get_mut(&sweep) else {
+            return;
+        };
+        if accepted.is_empty() {
+            let this = (report.worker, report.report);
+            if state.settled() {
+                self.acknowledge(&[this]);
+            } else {
+                // It may repeat what still waits for the disk, and an acknowledgement means durable.
+                state.buffer.reports.push(this);
+            }
+            return;
+        }
+        let mut unwanted = report.numbers;
+        unwanted.subtract(accepted);
+        if !unwanted.is_empty()
+            && let Err(error) = report.batch.drop_trials(&unwanted)
+        {
+            tracing::error!(%error, "a batch could not be cut");
+            return;
+        }
+        if state.problem.is_empty()
+            && let Some((trial, error)) = report.failed.first()
+        {
+            state.problem = format!("trial {trial}: {error}");
+        }
+        match state.take(report.worker, report.report, report.batch, accepted) {
+            Ok(()) => self
+                .metrics
+                .waits(report.worker, report.report, Instant::now()),
+            Err(error) => tracing::error!(%error, "a batch could not be joined"),
+        }
+        if let Some(worker) = self.workers.get_mut(&report.worker) {
+            worker.trials += accepted.len();
+        }
+    }
+
+    pub(super) fn checkpoint(&mut self, checkpoint: Checkpoint) {
+        self.hear(checkpoint.worker);
+        let held = self
+            .scheduler
+            .holds(checkpoint.worker, checkpoint.lease, checkpoint.trial);
+        let sweep = self.names.get(&checkpoint.sweep);
+        let Some(state) = sweep.and_then(|key| self.sweeps.get(key)).filter(|_| held) else {
+            return;
+        };
+        let (checkpoints, dir, hook) = (
+            self.checkpoints.clone(),
+            state.dir.clone(),
+            self.config.fault_hook,
+        );
+        checkpoints.expect(&checkpoint.sweep, checkpoint.trial);
+        tokio::task::spawn_blocking(move || {
+            let (sweep, trial) = (&checkpoint.sweep, checkpoint.trial);
+            let kept = checkpoints.put(sweep, &dir, trial, &checkpoint.state, hook);
+            if let Err(error) = kept {
+                tracing::warn!(trial, %error, "checkpoint not kept");
+            }
+        });
+    }
+
+    /// Starts writes that are due.
+    pub(super) fn flush_due(&mut self) {
+        let now = Instant::now();
+        for (&sweep, state) in &mut self.sweeps {
+            if state.flush_at().is_none_or(|at| at > now) {
+                continue;
+            }
+            let Some(batch) = state.buffer.batch.take() else {
+                continue;
+            };
+            state.writing = Some(std::mem::take(&mut state.buffer.reports));
+            state.last_flush = now;
+            let events = self.events.clone();
+            state.writer.commit(batch, move |result| {
+                // A closed loop means that the coordinator is ending: nothing is acknowledged.
+                let _ = events.blocking_send(Event::Written { sweep, result });
+            });
+        }
+    }
+
+    pub(super) fn written(
+        &mut self,
+        sweep: SweepKey,
+        result: Result<CommitInfo, (FolderError, Batch)>,
+    ) {
+        let Some(state) = self.sweeps.get_mut(&sweep) else {
+            return;
+        };
+        let mut reports = state.writing.take().unwrap_or_default();
+        match result {
+            Ok(info) => {
+                self.metrics.written(&info);
+                state.counts = info.counts;
+                for run in info.numbers.runs() {
+                    self.checkpoints.drop_range(&state.name, &run);
+                }
+                if state.buffer.batch.is_none() {
+                    // Repeats that came meanwhile: what they repeat is durable now.
+                    reports.append(&mut state.buffer.reports);
+                }
+                tracing::debug!(sweep = %state.name, seconds = info.seconds, bytes = info.bytes, "part written");
+                self.acknowledge(&reports);
+            }
+            Err((error, batch)) => {
+                self.metrics.not_written();
+                tracing::error!(sweep = %state.name, %error, "the sweep stops: its tables cannot be written");
+                state.problem = error.to_string();
+                state.state = v1::SweepState::Stopped;
+                let later = state.buffer.batch.replace(batch);
+                let newer = std::mem::replace(&mut state.buffer.reports, reports);
+                state.buffer.reports.extend(newer);
+                if let Some(later) = later
+                    && let Err(error) = state.append(later)
+                {
+                    tracing::error!(%error, "a batch could not be joined");
+                }
+                self.drive(scheduler::Event::Pause { sweep });
+            }
+        }
+        if let Some(state) = self.sweeps.get_mut(&sweep) {
+            state.finish_if_done();
+            if state.settled() {
+                for settled in state.settling.drain(..) {
+                    // Whoever waited may have gone.
+                    let _ = settled.send(());
+                }
+            }
+        }
+        self.publish(sweep);
+    }
+
+    /// Tells workers that reports are durable, or were not wanted.
+    fn acknowledge(&mut self, reports: &[(WorkerId, u64)]) {
+        self.pass(fault_point::BEFORE_ACKNOWLEDGE);
+        self.metrics.acknowledged(reports, Instant::now());
+        let mut by_worker: BTreeMap<WorkerId, Vec<u64>> = BTreeMap::new();
+        for &(worker, report) in reports {
+            by_worker.entry(worker).or_default().push(report);
+        }
+        for (worker, reports) in by_worker {
+            if let Some(state) = self.workers.get(&worker) {
+                // A session that has ended offers its reports again.
+                let _ = state.outgoing.send(Ok(wire::acknowledge(reports)));
+            }
+        }
+        self.pass(fault_point::AFTER_ACKNOWLEDGE);
+    }
+
+    /// Fault tests stop the process here.
+    fn pass(&self, point: &str) {
+        if let Some(hook) = self.config.fault_hook {
+            hook(point);
+        }
+    }
+
+    /// Writes the row of a trial that no worker could finish.
+    pub(super) fn fail(&mut self, sweep: SweepKey, number: u64, attempts: u32, error: &str) {
+        let Some(state) = self.sweeps.get_mut(&sweep) else {
+            return;
+        };
+        let point = match state.folder.point(number) {
+            Ok(point) => point,
+            Err(error) => {
+                tracing::error!(number, %error, "a failed trial has no point");
+                return;
+            }
+        };
+        let mut builder = BatchBuilder::new();
+        builder.push(&TrialRow {
+            trial: number,
+            id: &point.id(),
+            params: point.values(),
+            result: TrialResult::Failed {
+                error,
+                seconds: 0.0,
+            },
+            worker: "",
+            host: "",
+            attempt: attempts,
+            started_at_us: now_us(),
+            run_isa: "",
+        });
+        if state.problem.is_empty() {
+            state.problem = format!("trial {number}: {error}");
+        }
+        match builder.finish() {
+            Ok(batch) => {
+                if let Err(error) = state.append(batch) {
+                    tracing::error!(%error, "a batch could not be joined");
+                }
+            }
+            Err(error) => tracing::error!(%error, "a failed trial's row could not be made"),
+        }
+    }
+}
+
+fn now_us() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+        })
+}

@@ -1,0 +1,110 @@
+//! What only grows while a coordinator lives, and the reports that wait to be acknowledged.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use scheduler::WorkerId;
+use table::CommitInfo;
+
+use super::histogram::Histogram;
+
+/// Counted since the coordinator's start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Worker processes; one that reconnects is the same.
+    pub(crate) joined: u64,
+    /// Workers that fell silent.
+    pub(crate) lost: u64,
+    /// Workers that broke a rule.
+    pub(crate) dropped: u64,
+    pub(crate) leases: u64,
+    pub(super) reports: u64,
+    /// Columns of reports as they came.
+    pub(super) report_bytes: u64,
+    /// Trials reported that were new.
+    pub(super) accepted: u64,
+    /// Trials reported that somebody else had reported before, or that nobody wants any more.
+    pub(super) repeated: u64,
+    /// Seconds on workers' threads.
+    pub(super) work_seconds: f64,
+    /// Trials with a durable row.
+    pub(super) durable: u64,
+    pub(super) written_bytes: u64,
+    pub(super) flush_failures: u64,
+    pub(super) flush: Histogram,
+    pub(super) acknowledge: Histogram,
+    /// When each report came that is not durable yet. Workers' credit bounds them.
+    waiting: BTreeMap<(WorkerId, u64), Instant>,
+}
+
+impl Counters {
+    /// A report has come; `accepted` and `repeated` are trials.
+    pub(crate) fn reported(&mut self, bytes: u64, accepted: u64, repeated: u64, work_seconds: f64) {
+        self.reports += 1;
+        self.report_bytes += bytes;
+        self.accepted += accepted;
+        self.repeated += repeated;
+        self.work_seconds += work_seconds;
+    }
+
+    /// The clock of a report's acknowledgement starts.
+    pub(crate) fn waits(&mut self, worker: WorkerId, report: u64, since: Instant) {
+        self.waiting.insert((worker, report), since);
+    }
+
+    /// Reports are acknowledged, whether or not their worker is still there to hear it.
+    pub(crate) fn acknowledged(&mut self, reports: &[(WorkerId, u64)], now: Instant) {
+        for report in reports {
+            if let Some(since) = self.waiting.remove(report) {
+                let latency = now.saturating_duration_since(since);
+                self.acknowledge.observe(latency.as_secs_f64());
+            }
+        }
+    }
+
+    /// A part is durable.
+    pub(crate) fn written(&mut self, info: &CommitInfo) {
+        self.durable += info.numbers.len();
+        self.written_bytes += info.bytes;
+        self.flush.observe(info.seconds);
+    }
+
+    /// A part could not be written.
+    pub(crate) fn not_written(&mut self) {
+        self.flush_failures += 1;
+    }
+
+    pub(super) fn unacknowledged(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_report_waits_from_its_coming_to_its_acknowledgement() {
+        let mut counters = Counters::default();
+        let start = Instant::now();
+        let (first, second) = ((WorkerId(1), 1), (WorkerId(2), 1));
+        for (worker, report) in [first, second] {
+            counters.reported(100, 3, 1, 0.5);
+            counters.waits(worker, report, start);
+        }
+        // A report that nobody wanted is acknowledged without having waited.
+        let unwanted = (WorkerId(1), 2);
+        counters.acknowledged(&[first, unwanted], start + Duration::from_secs(2));
+        assert_eq!(
+            (counters.acknowledge.count(), counters.unacknowledged()),
+            (1, 1)
+        );
+        assert!((counters.acknowledge.sum() - 2.0).abs() < 1e-9);
+        assert_eq!(
+            (counters.reports, counters.accepted, counters.repeated),
+            (2, 6, 2)
+        );
+    }
+}

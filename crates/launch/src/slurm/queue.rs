@@ -1,0 +1,303 @@
+//! How Slurm's answers are read, as functions over strings.
+
+use serde_json::Value;
+
+use super::JOB_NAME;
+use super::error::SlurmError;
+
+/// What a pilot job is at, as far as it matters here. Jobs that end or have ended are not listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// In the queue: no worker is there yet.
+    Waiting,
+    Running,
+}
+
+/// A record of the queue: one pilot, or the pilots of an array that still wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// As `scancel` takes it: `12_3`, or `12` for all that wait of an array.
+    pub id: String,
+    pub state: State,
+    /// Pilots in this record.
+    pub workers: u32,
+    /// Number of the user who submitted it, where told.
+    pub user: Option<u64>,
+}
+
+/// Pilots that wait and that run.
+pub fn count(jobs: &[Job]) -> (u32, u32) {
+    let of = |state| {
+        let jobs = jobs.iter().filter(|job| job.state == state);
+        jobs.fold(0_u32, |sum, job| sum.saturating_add(job.workers))
+    };
+    (of(State::Waiting), of(State::Running))
+}
+
+/// Reads `sbatch --parsable`: the id, and the cluster behind a semicolon.
+pub(super) fn job_id(answer: &str) -> Result<String, SlurmError> {
+    let line = answer.lines().last().unwrap_or_default().trim();
+    let id = line.split(';').next().unwrap_or_default();
+    if id.is_empty() || !id.bytes().all(|c| c.is_ascii_digit()) {
+        return Err(SlurmError::NoJobId(answer.trim().to_owned()));
+    }
+    Ok(id.to_owned())
+}
+
+/// Reads `squeue --json`, which lists every user's jobs, ended ones too, whatever filters it is given. Numbers
+/// came bare up to 22.05 and as objects with `number` later; states as a word and later as a list of words.
+///
+/// # Errors
+/// [`SlurmError::Controller`] where the answer carries errors, which it does, with an exit code of 0, while
+/// the controller is down.
+pub fn from_json(answer: &str, comment: &str) -> Result<Vec<Job>, SlurmError> {
+    let answer: Value = serde_json::from_str(answer)?;
+    if let Some(error) = answer["errors"]
+        .as_array()
+        .and_then(|errors| errors.first())
+    {
+        let words = ["description", "error", "source"].map(|key| error[key].as_str());
+        let words: Vec<_> = words
+            .into_iter()
+            .flatten()
+            .filter(|word| !word.is_empty())
+            .collect();
+        return Err(SlurmError::Controller(words.join(", ")));
+    }
+    let jobs = answer["jobs"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let ours = |job: &&Value| job["name"] == JOB_NAME && job["comment"] == comment;
+    Ok(jobs.iter().filter(ours).filter_map(job_of).collect())
+}
+
+fn job_of(job: &Value) -> Option<Job> {
+    let words: Vec<&str> = match &job["job_state"] {
+        Value::Array(states) => states.iter().filter_map(Value::as_str).collect(),
+        state => state.as_str().into_iter().collect(),
+    };
+    let array = number(&job["array_job_id"]).filter(|&id| id > 0);
+    let (id, workers) = match (array, number(&job["array_task_id"])) {
+        (Some(array), Some(task)) => (format!("{array}_{task}"), 1),
+        (Some(array), None) => {
+            let waiting = job["array_task_string"].as_str().unwrap_or_default();
+            (array.to_string(), tasks(waiting))
+        }
+        _ => (number(&job["job_id"])?.to_string(), 1),
+    };
+    Some(Job {
+        id,
+        state: state_of(&words)?,
+        workers,
+        user: number(&job["user_id"]),
+    })
+}
+
+/// Reads `squeue --noheader --array --format %i|%T|%U|%j|%k`: id, state, user, name, comment.
+///
+/// # Errors
+/// [`SlurmError::NoLine`].
+pub fn from_text(answer: &str, comment: &str) -> Result<Vec<Job>, SlurmError> {
+    let mut jobs = Vec::new();
+    for line in answer.lines().filter(|line| !line.trim().is_empty()) {
+        let mut fields = line.trim().splitn(5, '|');
+        let mut next = || fields.next();
+        let (Some(id), Some(state), Some(user), Some(name), Some(told)) =
+            (next(), next(), next(), next(), next())
+        else {
+            return Err(SlurmError::NoLine(line.to_owned()));
+        };
+        if name != JOB_NAME || told != comment {
+            continue;
+        }
+        if let Some(state) = state_of(&[state]) {
+            jobs.push(Job {
+                id: id.to_owned(),
+                state,
+                workers: 1,
+                user: user.parse().ok(),
+            });
+        }
+    }
+    Ok(jobs)
+}
+
+/// None for a job that ends or has ended: whatever word is not of the two lists is an end.
+fn state_of(words: &[&str]) -> Option<State> {
+    let waiting = [
+        "PENDING",
+        "REQUEUED",
+        "REQUEUE_FED",
+        "REQUEUE_HOLD",
+        "RESV_DEL_HOLD",
+        "SPECIAL_EXIT",
+    ];
+    let running = [
+        "RUNNING",
+        "CONFIGURING",
+        "POWER_UP_NODE",
+        "RESIZING",
+        "SIGNALING",
+        "STAGE_OUT",
+        "STOPPED",
+        "SUSPENDED",
+    ];
+    if words.is_empty()
+        || words
+            .iter()
+            .any(|word| !waiting.contains(word) && !running.contains(word))
+    {
+        return None;
+    }
+    let runs = words.iter().all(|word| running.contains(word));
+    Some(if runs { State::Running } else { State::Waiting })
+}
+
+/// Number of indices in `2-5,7,9-13:2%4`. Slurm cuts a long list and ends it with dots, which then counts for
+/// what is shown.
+fn tasks(text: &str) -> u32 {
+    let indices = text.split('%').next().unwrap_or_default();
+    let count = |piece: &str| -> Option<u32> {
+        let (range, step) = piece.split_once(':').unwrap_or((piece, "1"));
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        let step: u32 = step.trim().parse().ok()?;
+        Some(
+            last.checked_sub(first)?
+                .checked_div(step)?
+                .saturating_add(1),
+        )
+    };
+    let counted = indices.split(',').filter_map(count);
+    counted.fold(0_u32, u32::saturating_add).max(1)
+}
+
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| {
+        let is_set = value["set"].as_bool().unwrap_or(true);
+        value["number"].as_u64().filter(|_| is_set)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "parsimony http://head:7070";
+
+    fn job(id: &str, state: State, workers: u32) -> Job {
+        Job {
+            id: id.to_owned(),
+            state,
+            workers,
+            user: Some(1000),
+        }
+    }
+
+    #[test]
+    fn job_ids_are_read_and_nothing_else() {
+        let check = |answer, id: Option<&str>| assert_eq!(job_id(answer).ok().as_deref(), id);
+        check("1234\n", Some("1234"));
+        check("1234;cluster\n", Some("1234"));
+        check("warning: x\n77\n", Some("77"));
+        check("sbatch: error", None);
+        check("", None);
+    }
+
+    /// As 22.05 writes it.
+    fn old() -> String {
+        let record = |job: u32,
+                      array: u32,
+                      task: &str,
+                      string: &str,
+                      state: &str,
+                      comment: &str| {
+            format!(
+                r#"{{"job_id":{job},"array_job_id":{array},"array_task_id":{task},"array_task_string":"{string}",
+                "name":"parsimony-worker","job_state":"{state}","comment":"{comment}","user_id":1000}}"#
+            )
+        };
+        let jobs = [
+            record(12, 10, "2", "", "RUNNING", OURS),
+            record(10, 10, "null", "5-6", "PENDING", OURS),
+            record(13, 0, "null", "", "PENDING", OURS),
+            record(15, 0, "null", "", "CANCELLED", OURS),
+            record(16, 0, "null", "", "COMPLETING", OURS),
+            record(17, 0, "null", "", "RUNNING", "parsimony http://other:7070"),
+        ];
+        format!(
+            r#"{{"errors":[],"jobs":[{},{{"job_id":14,"name":"other","job_state":"RUNNING"}}]}}"#,
+            jobs.join(",")
+        )
+    }
+
+    /// As later ones do.
+    const NEW: &str = r#"{"errors":[],"jobs":[
+        {"job_id":12,"array_job_id":{"set":true,"number":10},"array_task_id":{"set":true,"number":2},
+         "array_task_string":"","comment":"parsimony http://head:7070","user_id":1000,
+         "name":"parsimony-worker","job_state":["RUNNING"]},
+        {"job_id":10,"array_job_id":{"set":true,"number":10},"array_task_id":{"set":false,"number":0},
+         "array_task_string":"5-6","comment":"parsimony http://head:7070","user_id":1000,
+         "name":"parsimony-worker","job_state":["PENDING"]},
+        {"job_id":13,"array_job_id":{"set":true,"number":0},"array_task_id":{"set":false,"number":0},
+         "array_task_string":"","comment":"parsimony http://head:7070","user_id":1000,
+         "name":"parsimony-worker","job_state":["PENDING"]},
+        {"job_id":15,"array_job_id":{"set":true,"number":0},"array_task_id":{"set":false,"number":0},
+         "array_task_string":"","comment":"parsimony http://head:7070","user_id":1000,
+         "name":"parsimony-worker","job_state":["RUNNING","COMPLETING"]}]}"#;
+
+    #[test]
+    fn queues_of_old_and_new_slurm_are_read() {
+        let expected = vec![
+            job("10_2", State::Running, 1),
+            job("10", State::Waiting, 2),
+            job("13", State::Waiting, 1),
+        ];
+        assert_eq!(from_json(&old(), OURS).unwrap(), expected);
+        assert_eq!(from_json(NEW, OURS).unwrap(), expected);
+        assert_eq!(count(&expected), (3, 1));
+        assert!(
+            from_json(NEW, "parsimony http://other:7070")
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_controller_that_is_down_is_no_empty_queue() {
+        let down = r#"{"meta":{},"errors":[{"description":"Failed while looking for jobs","error_number":-1,
+            "error":"Unspecified error","source":"slurm_load_jobs"}],"jobs":[]}"#;
+        let told = from_json(down, OURS).unwrap_err().to_string();
+        assert!(told.contains("Failed while looking for jobs"), "{told}");
+        assert!(from_json("slurm_load_jobs error", OURS).is_err());
+        assert!(from_json(r#"{"jobs":[]}"#, OURS).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_queue_as_text_is_read() {
+        let text = format!(
+            "10_2|RUNNING|1000|parsimony-worker|{OURS}\n10_5|PENDING|1000|parsimony-worker|{OURS}\n\
+             10_1|COMPLETING|1000|parsimony-worker|{OURS}\n9|RUNNING|1000|other|a|b\n"
+        );
+        let expected = vec![
+            job("10_2", State::Running, 1),
+            job("10_5", State::Waiting, 1),
+        ];
+        assert_eq!(from_text(&text, OURS).unwrap(), expected);
+        assert!(from_text("slurm_load_jobs error", OURS).is_err());
+        assert!(from_text("\n", OURS).unwrap().is_empty());
+    }
+
+    #[test]
+    fn waiting_tasks_of_an_array_are_counted() {
+        let check = |text, count| assert_eq!(tasks(text), count, "{text}");
+        check("7", 1);
+        check("2-5", 4);
+        check("2-5,7,9-13:2%4", 8);
+        check("1-3,9,...", 4);
+        check("", 1);
+        check("5-2", 1);
+        check("1-9:0", 1);
+    }
+}

@@ -1,0 +1,230 @@
+//! The batch script of pilots, and which of sbatch's options its caller may add.
+
+use std::time::Duration;
+
+use super::error::SlurmError;
+use super::{JOB_NAME, MAX_WORKERS};
+use crate::pilot::{Pilot, seconds};
+
+/// Time before the walltime's end at which Slurm sends SIGTERM, so that a worker can drain. Slurm may be a
+/// minute early.
+const WARNING: Duration = Duration::from_secs(60);
+
+/// Options that the script sets itself, as words and letters, and what to write instead.
+static OURS: [(&str, Option<&str>, &str); 8] = [
+    ("--array", Some("-a"), ": give --workers before the `--`"),
+    ("--comment", None, ": its pilots are found by it"),
+    ("--job-name", Some("-J"), ": its pilots are found by it"),
+    ("--open-mode", None, ""),
+    ("--parsable", None, ""),
+    ("--signal", None, ": it lets a worker drain"),
+    (
+        "--time",
+        Some("-t"),
+        ": give it before the `--`, so that the workers know it too",
+    ),
+    ("--wrap", None, ": the script is its own"),
+];
+
+/// Refuses options of `sbatch` that would undo the script's own.
+///
+/// # Errors
+/// [`SlurmError::Option`] or [`SlurmError::Script`] names the first.
+pub fn check_options(options: &[String]) -> Result<(), SlurmError> {
+    if let Some(first) = options.first().filter(|first| !first.starts_with('-')) {
+        return Err(SlurmError::Script(first.clone()));
+    }
+    for option in options {
+        let name = option.split('=').next().unwrap_or_default();
+        let ours = OURS.iter().find(|(long, short, _)| {
+            let is_short =
+                short.is_some_and(|short| !option.starts_with("--") && option.starts_with(short));
+            name == *long || is_short
+        });
+        if let Some((_, _, help)) = ours {
+            return Err(SlurmError::Option {
+                found: name.to_owned(),
+                help,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The comment of a coordinator's pilots: they are found again by it, whoever started them.
+pub fn comment(coordinator: &str) -> String {
+    let plain = |c: char| {
+        let kept = c.is_ascii_alphanumeric() || "-_./:@[]".contains(c);
+        if kept { c } else { '_' }
+    };
+    let url: String = coordinator
+        .trim_end_matches('/')
+        .chars()
+        .map(plain)
+        .collect();
+    format!("parsimony {url}")
+}
+
+/// The batch script of `workers` pilots. `exec` makes the worker the process that Slurm signals.
+///
+/// A worker is told how long it has: by Slurm's own word where there is one, since a partition's limit and a
+/// requeue after the loss of a node are known to it alone; else by `time`.
+pub fn script(pilot: &Pilot, workers: u32, time: Option<Duration>) -> String {
+    let mut lines = vec![
+        "#!/bin/sh".to_owned(),
+        format!("#SBATCH --job-name={JOB_NAME}"),
+        format!("#SBATCH --comment=\"{}\"", comment(&pilot.coordinator)),
+        format!("#SBATCH --array=1-{}", workers.clamp(1, MAX_WORKERS)),
+        format!("#SBATCH --signal=B:TERM@{}", warning(time).as_secs()),
+        "#SBATCH --requeue".to_owned(),
+        "#SBATCH --open-mode=append".to_owned(),
+    ];
+    if let Some(time) = time {
+        lines.push(format!("#SBATCH --time={}", slurm_time(time)));
+    }
+    if let Some(threads) = pilot.threads {
+        lines.push(format!("#SBATCH --cpus-per-task={threads}"));
+    }
+    // By its array's id: the last task of an array has that id for its own, and `squeue` would list all of them.
+    lines.push("job=${SLURM_ARRAY_JOB_ID:-0}_${SLURM_ARRAY_TASK_ID:-0}".to_owned());
+    lines.push(format!("set -- {}", pilot.words().join(" ")));
+    lines.push("set -- \"$@\" --name \"slurm-$job\"".to_owned());
+    lines.push(
+        "set -- \"$@\" --threads \"${SLURM_CPUS_PER_TASK:-${SLURM_CPUS_ON_NODE:-1}}\"".to_owned(),
+    );
+    lines.extend(time_lines(time));
+    lines.push(format!("exec {} \"$@\"", pilot.program()));
+    lines.join("\n") + "\n"
+}
+
+/// Lines that tell the worker its end. The variable came after Slurm 22.05; before, `squeue` knows
+/// what is left, as `1-02:03:04`, or a word where there is no limit.
+fn time_lines(time: Option<Duration>) -> Vec<String> {
+    let otherwise = match time {
+        Some(time) => format!("    set -- \"$@\" --time {}", seconds(time)),
+        None => "    left=$(squeue --noheader --job \"$job\" --format %L 2>/dev/null)\n    \
+                 case $left in *[0-9]) set -- \"$@\" --time \"$left\" ;; esac"
+            .to_owned(),
+    };
+    vec![
+        "now=$(date +%s)".to_owned(),
+        "if [ \"${SLURM_JOB_END_TIME:-0}\" -gt \"$now\" ]; then".to_owned(),
+        "    set -- \"$@\" --time \"$((SLURM_JOB_END_TIME - now))s\"".to_owned(),
+        "else".to_owned(),
+        otherwise,
+        "fi".to_owned(),
+    ]
+}
+
+/// A tenth of a short time is enough of a warning.
+fn warning(time: Option<Duration>) -> Duration {
+    time.map_or(WARNING, |time| WARNING.min(time / 10))
+}
+
+/// `DAYS-HH:MM:SS`. Zero would mean no limit.
+fn slurm_time(time: Duration) -> String {
+    let seconds = time.as_secs().max(1);
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    format!(
+        "{days}-{hours:02}:{:02}:{:02}",
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pilot::tests::plain;
+
+    #[test]
+    fn the_script_makes_the_worker_the_signalled_process() {
+        let pilot = plain("/opt/par simony");
+        let text = script(&pilot, 4, Some(Duration::from_secs(5400)));
+        assert!(text.starts_with("#!/bin/sh\n#SBATCH"), "{text}");
+        assert!(text.contains("#SBATCH --array=1-4\n"), "{text}");
+        assert!(text.contains("#SBATCH --time=0-01:30:00\n"), "{text}");
+        assert!(text.contains("#SBATCH --signal=B:TERM@60\n"), "{text}");
+        assert!(
+            text.contains("#SBATCH --comment=\"parsimony https://head:7070\"\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("set -- worker --coordinator https://head:7070\n"),
+            "{text}"
+        );
+        assert!(text.contains("    set -- \"$@\" --time 5400s\n"), "{text}");
+        assert!(
+            text.ends_with("\nexec '/opt/par simony' \"$@\"\n"),
+            "{text}"
+        );
+        assert!(!text.contains("cpus-per-task"), "{text}");
+    }
+
+    #[test]
+    fn without_a_time_the_queue_is_asked() {
+        let mut pilot = plain("p");
+        pilot.threads = Some(16);
+        let text = script(&pilot, 1, None);
+        assert!(!text.contains("#SBATCH --time"), "{text}");
+        assert!(text.contains("squeue --noheader"), "{text}");
+        assert!(text.contains("#SBATCH --cpus-per-task=16\n"), "{text}");
+    }
+
+    #[test]
+    fn times_are_written_as_slurm_reads_them() {
+        let check = |seconds, expected: &str| {
+            assert_eq!(slurm_time(Duration::from_secs(seconds)), expected);
+        };
+        check(0, "0-00:00:01");
+        check(90, "0-00:01:30");
+        check(90_061, "1-01:01:01");
+        assert_eq!(
+            warning(Some(Duration::from_secs(120))),
+            Duration::from_secs(12)
+        );
+        assert_eq!(warning(None), WARNING);
+    }
+
+    #[test]
+    fn a_comment_cannot_break_its_line() {
+        let check = |url, expected: &str| assert_eq!(comment(url), expected);
+        check("http://head:7070/", "parsimony http://head:7070");
+        check("http://[::1]:7070", "parsimony http://[::1]:7070");
+        check(
+            "x\"\n#SBATCH --uid=0 $(id)",
+            "parsimony x___SBATCH_--uid_0___id_",
+        );
+    }
+
+    #[test]
+    fn options_of_ours_are_refused_and_others_pass() {
+        let check = |options: &[&str], refused: Option<&str>| {
+            let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
+            let told = check_options(&options).err().map(|error| error.to_string());
+            match (refused, told) {
+                (None, told) => assert_eq!(told, None),
+                (Some(word), told) => {
+                    assert!(told.is_some_and(|told| told.contains(word)), "{options:?}")
+                }
+            }
+        };
+        check(&[], None);
+        check(
+            &[
+                "--partition=gpu",
+                "-A",
+                "lab",
+                "--mem=2G",
+                "--output=/dev/null",
+            ],
+            None,
+        );
+        check(&["--array=3"], Some("--workers"));
+        check(&["-p", "gpu", "-t", "60"], Some("workers know it"));
+        check(&["-t60"], Some("-t60"));
+        check(&["--time=60"], Some("--time"));
+        check(&["-Jx"], Some("found by it"));
+        check(&["job.sh"], Some("job.sh"));
+    }
+}

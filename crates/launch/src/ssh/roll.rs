@@ -1,0 +1,175 @@
+//! The list of workers that were started over SSH: which host, which process. It is what `--stop` goes by.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::error::SshError;
+
+/// A worker that was started, and not yet asked to leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub host: String,
+    /// Process id on the host.
+    pub process: u32,
+    pub coordinator: String,
+    /// Log file on the host.
+    pub log: String,
+}
+
+/// The file. Changes are made under a lock, and whole: a killed process leaves the old list or the new one.
+#[derive(Clone, Debug)]
+pub struct Roll {
+    path: PathBuf,
+}
+
+impl Roll {
+    pub fn at(path: PathBuf) -> Self {
+        Roll { path }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Everybody on it; nobody where there is no file.
+    ///
+    /// # Errors
+    /// [`SshError::Roll`] where the file cannot be read, [`SshError::NoRoll`] where it is something else.
+    pub fn read(&self) -> Result<Vec<Entry>, SshError> {
+        match std::fs::read_to_string(&self.path) {
+            Ok(text) => parse(&text).ok_or_else(|| SshError::NoRoll {
+                path: self.path.clone(),
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Adds a worker.
+    ///
+    /// # Errors
+    /// As [`Roll::read`], and where the file cannot be written.
+    pub fn add(&self, entry: Entry) -> Result<(), SshError> {
+        self.change(|entries| entries.push(entry))
+    }
+
+    /// Strikes workers out.
+    ///
+    /// # Errors
+    /// As [`Roll::add`].
+    pub fn strike(&self, gone: &[Entry]) -> Result<(), SshError> {
+        self.change(|entries| entries.retain(|entry| !gone.contains(entry)))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<Entry>)) -> Result<(), SshError> {
+        let failed = |error| self.failed(error);
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let lock = File::create(self.path.with_extension("lock")).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        let mut entries = self.read()?;
+        change(&mut entries);
+        let partial = self.path.with_extension("partial");
+        std::fs::write(&partial, text(&entries)).map_err(failed)?;
+        std::fs::rename(&partial, &self.path).map_err(failed)
+    }
+
+    fn failed(&self, source: std::io::Error) -> SshError {
+        SshError::Roll {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+fn text(entries: &[Entry]) -> String {
+    let workers: Vec<Value> = entries
+        .iter()
+        .map(|entry| {
+            json!({
+                "host": entry.host,
+                "process": entry.process,
+                "coordinator": entry.coordinator,
+                "log": entry.log,
+            })
+        })
+        .collect();
+    format!("{:#}\n", json!({ "workers": workers }))
+}
+
+fn parse(text: &str) -> Option<Vec<Entry>> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let read = |worker: &Value| {
+        let word = |key: &str| worker[key].as_str().map(str::to_owned);
+        Some(Entry {
+            host: word("host")?,
+            process: worker["process"].as_u64()?.try_into().ok()?,
+            coordinator: word("coordinator")?,
+            log: word("log")?,
+        })
+    };
+    value["workers"].as_array()?.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(host: &str, process: u32) -> Entry {
+        Entry {
+            host: host.to_owned(),
+            process,
+            coordinator: "http://head:7070".to_owned(),
+            log: "/tmp/a \"log\"".to_owned(),
+        }
+    }
+
+    #[test]
+    fn workers_are_added_and_struck_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let roll = Roll::at(folder.path().join("state/ssh.json"));
+        assert!(roll.read().unwrap().is_empty());
+        for at in 0..3 {
+            roll.add(entry("node", at)).unwrap();
+        }
+        roll.strike(&[entry("node", 1), entry("other", 2)]).unwrap();
+        assert_eq!(roll.read().unwrap(), [entry("node", 0), entry("node", 2)]);
+    }
+
+    #[test]
+    fn threads_of_one_launch_do_not_lose_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let roll = Roll::at(folder.path().join("ssh.json"));
+        let items: Vec<u32> = (0..20).collect();
+        let mut added = 0;
+        crate::each(
+            &items,
+            8,
+            |&at| roll.add(entry("node", at)),
+            |_, result| {
+                result.unwrap();
+                added += 1;
+            },
+        );
+        assert_eq!((roll.read().unwrap().len(), added), (20, 20));
+    }
+
+    #[test]
+    fn another_file_is_not_taken_for_a_list_and_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.json");
+        for other in ["my notes", "{}", r#"{"workers":[{"host":"a"}]}"#] {
+            std::fs::write(&path, other).unwrap();
+            let roll = Roll::at(path.clone());
+            assert!(
+                matches!(roll.add(entry("node", 1)), Err(SshError::NoRoll { .. })),
+                "{other}"
+            );
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Strangers that speak the protocol well enough to do harm: a worker that lies, a client that oversteps. Each is
+//! refused, and the sweep comes out as if they had never been there.
+
+mod people;
+mod stranger;
+mod workers;

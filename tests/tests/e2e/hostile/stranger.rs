@@ -1,0 +1,264 @@
+//! A worker in the hands of a test, made-up columns, and the ground on which strangers are let loose.
+
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rpc::v1;
+use rpc::v1::session_request::Message as Say;
+use rpc::v1::session_response::Message as Hear;
+use rpc::v1::worker_service_client::WorkerServiceClient;
+use table::{BatchBuilder, TrialResult, TrialRow};
+use tests::process::{Coordinator, run};
+use tests::tables::{assert_equal, number};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::codegen::Bytes;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Status, Streaming};
+
+use crate::common::{count, long, until_finished};
+use crate::folder_with;
+
+/// Longest wait for an answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Predicted seconds of a trial: a first lease then holds a dozen trials, and several strangers have one.
+const TRIAL_SECONDS: f64 = 0.02;
+
+fn grid(text: &str) -> sweep::Grid {
+    let spec = sweep::Spec::parse(text, "small.toml", &[]).unwrap();
+    sweep::Grid::new(spec, sweep::Arrays::new()).unwrap()
+}
+
+/// The sweep on which the strangers are let loose.
+fn text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let steps = 10_000;
+        let each = grid(&long("small", 1, steps)).cost(0).seconds / steps as f64;
+        // A step is predicted to take microseconds.
+        long("small", 72, (TRIAL_SECONDS / each) as u64)
+    })
+}
+
+pub(super) async fn channel(url: &str) -> Channel {
+    let endpoint = Endpoint::from_shared(url.to_owned()).unwrap();
+    endpoint.connect().await.unwrap()
+}
+
+pub(super) fn register(instance: u64) -> v1::Register {
+    v1::Register {
+        protocol_version: rpc::PROTOCOL_VERSION,
+        name: "stranger".to_owned(),
+        host: "elsewhere".to_owned(),
+        threads: 1,
+        isa: "none".to_owned(),
+        program_version: "0".to_owned(),
+        walltime_ms: 0,
+        instance,
+        held: Vec::new(),
+    }
+}
+
+/// A worker's stream in the hands of the test.
+pub(super) struct Stranger {
+    say: mpsc::Sender<v1::SessionRequest>,
+    hear: Streaming<v1::SessionResponse>,
+}
+
+impl Stranger {
+    /// Opens a stream with these words.
+    pub(super) async fn open(url: &str, first: Say) -> Result<Self, Status> {
+        let mut client = WorkerServiceClient::new(channel(url).await);
+        let (say, requests) = mpsc::channel(16);
+        let request = v1::SessionRequest {
+            message: Some(first),
+        };
+        say.send(request).await.unwrap();
+        let session = client.session(ReceiverStream::new(requests));
+        let hear = timeout(PATIENCE, session)
+            .await
+            .expect("an answer in time")?;
+        Ok(Stranger {
+            say,
+            hear: hear.into_inner(),
+        })
+    }
+
+    /// Joins as a worker of its own.
+    pub(super) async fn join(url: &str, instance: u64) -> Self {
+        let joined = Stranger::open(url, Say::Register(register(instance))).await;
+        joined.unwrap_or_else(|status| panic!("not let in: {status}"))
+    }
+
+    /// Says something; a stream that is closed already hears nothing.
+    pub(super) async fn say(&self, message: Say) {
+        let request = v1::SessionRequest {
+            message: Some(message),
+        };
+        // Refused is refused: the answer tells.
+        let _ = self.say.send(request).await;
+    }
+
+    /// The first message that `pick` takes; `None` where the stream ends before.
+    pub(super) async fn hear<T>(&mut self, mut pick: impl FnMut(Hear) -> Option<T>) -> Option<T> {
+        loop {
+            let message = timeout(PATIENCE, self.hear.message()).await;
+            let message = message.expect("a message in time").ok()??;
+            if let Some(found) = message.message.and_then(&mut pick) {
+                return Some(found);
+            }
+        }
+    }
+
+    pub(super) async fn lease(&mut self) -> v1::Lease {
+        let lease = self.hear(|message| match message {
+            Hear::Lease(lease) => Some(lease),
+            _ => None,
+        });
+        lease.await.expect("a lease")
+    }
+
+    /// Waits for the word that it is sent away, and for the end of the stream after it.
+    pub(super) async fn refused(&mut self) -> String {
+        let refused = self.hear(|message| match message {
+            Hear::Goodbye(v1::Goodbye {
+                reason: Some(v1::goodbye::Reason::Refused(refused)),
+            }) => Some(refused.what),
+            _ => None,
+        });
+        let refused = refused.await.expect("to be refused");
+        while self.hear(Some).await.is_some() {}
+        refused
+    }
+
+    pub(super) async fn acknowledged(&mut self, report: u64) {
+        let acknowledged = self.hear(|message| match message {
+            Hear::Acknowledge(acknowledge) => acknowledge.reports.contains(&report).then_some(()),
+            _ => None,
+        });
+        acknowledged.await.expect("an acknowledgement");
+    }
+
+    /// Leaves in good order.
+    pub(super) async fn leave(self) {
+        self.say(Say::Drain(v1::Drain {})).await;
+        drop(self.say);
+        let mut hear = self.hear;
+        while let Ok(Ok(Some(_))) = timeout(PATIENCE, hear.message()).await {}
+    }
+}
+
+/// Columns as a worker sends them, with a failed row for each number. What the rows say is made up.
+pub(super) fn columns(numbers: &[u64]) -> [Bytes; 4] {
+    let grid = grid(text());
+    let mut builder = BatchBuilder::new();
+    let mut params = Vec::new();
+    for &number in numbers {
+        let index = number % grid.size();
+        grid.resolve_into(index, &mut params).unwrap();
+        builder.push(&TrialRow {
+            trial: number,
+            id: grid.id_of(index).unwrap().as_str(),
+            params: &params,
+            result: TrialResult::Failed {
+                error: "made up",
+                seconds: 0.0,
+            },
+            worker: "stranger",
+            host: "elsewhere",
+            attempt: 1,
+            started_at_us: 0,
+            run_isa: "none",
+        });
+    }
+    let payload = builder.finish().unwrap().to_ipc().unwrap();
+    payload.into_tables().map(Bytes::from)
+}
+
+/// A report that is in order: every number of the lease.
+pub(super) fn report(number: u64, lease: &v1::Lease) -> v1::Report {
+    let numbers: Vec<u64> = lease
+        .ranges
+        .iter()
+        .flat_map(|range| range.start..range.end)
+        .collect();
+    with_columns(number, lease, columns(&numbers))
+}
+
+pub(super) fn with_columns(number: u64, lease: &v1::Lease, columns: [Bytes; 4]) -> v1::Report {
+    let granted: u64 = lease
+        .ranges
+        .iter()
+        .map(|range| range.end - range.start)
+        .sum();
+    let [trials, history, spectra, layers] = columns;
+    v1::Report {
+        report: number,
+        sweep: lease.sweep.clone(),
+        lease: lease.lease,
+        generation: lease.generation,
+        lease_ranges: lease.ranges.clone(),
+        proof: lease.proof.clone(),
+        trials,
+        history,
+        spectra,
+        layers,
+        // As fast as predicted: leases stay small.
+        work_seconds: TRIAL_SECONDS * granted as f64,
+    }
+}
+
+/// A coordinator with the small sweep and no worker.
+pub(super) struct Ground {
+    pub(super) home: tempfile::TempDir,
+    pub(super) coordinator: Coordinator,
+    pub(super) runtime: Runtime,
+}
+
+impl Ground {
+    pub(super) fn new() -> Self {
+        let home = folder_with("small.toml", text());
+        let coordinator = Coordinator::start(home.path(), "data");
+        coordinator
+            .call(home.path(), &["submit", "small.toml"])
+            .expect(0);
+        Ground {
+            home,
+            coordinator,
+            runtime: Runtime::new().unwrap(),
+        }
+    }
+
+    pub(super) fn at(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.coordinator.url
+    }
+
+    /// Lets an honest worker finish the sweep and compares it with one that met no stranger. Rows that a
+    /// stranger was allowed to write, those of its own leases, say that they failed and run again.
+    pub(super) fn check(&mut self) {
+        let alive = self.coordinator.process.child.try_wait().unwrap().is_none();
+        assert!(alive, "the coordinator died");
+        let (at, coordinator) = (self.home.path(), &self.coordinator);
+        let _honest = coordinator.worker(at, "honest", 2);
+        until_finished(coordinator, at, "small");
+        if count(coordinator, at, "small", "failed") > 0 {
+            coordinator
+                .call(at, &["retry", "small", "--failed"])
+                .expect(0);
+            coordinator.call(at, &["watch", "small"]).expect(0);
+        }
+        let run_folder = at.join("data/small");
+        let by_others = "SELECT count(*) AS n FROM trials WHERE worker <> 'honest'";
+        assert_eq!(number(&run_folder, by_others), 0.0);
+        run(at, &["run", "small.toml", "--out", "local"]).expect(0);
+        assert_equal(&at.join("local"), &run_folder);
+    }
+}

@@ -1,0 +1,315 @@
+//! Workers that lie.
+
+use rpc::v1;
+use rpc::v1::session_request::Message as Say;
+use rpc::v1::session_response::Message as Hear;
+use tests::process::Coordinator;
+use tonic::Code;
+use tonic::codegen::Bytes;
+
+use super::stranger::{Ground, Stranger, columns, register, report, with_columns};
+use crate::common::{count, rows, state, workers};
+
+#[test]
+fn strangers_are_refused_at_the_door() {
+    let mut ground = Ground::new();
+    let url = ground.url().to_owned();
+    let refused = |first: Say, code: Code, word: &str| {
+        let opened = ground.runtime.block_on(Stranger::open(&url, first));
+        let status = opened.err().expect("it was let in");
+        assert_eq!(status.code(), code, "{status}");
+        assert!(
+            status.message().contains(word),
+            "`{word}` is missing in {status}"
+        );
+    };
+    let registered = |change: &dyn Fn(&mut v1::Register)| {
+        let mut register = register(1);
+        change(&mut register);
+        Say::Register(register)
+    };
+    let version = registered(&|register| register.protocol_version = 77);
+    refused(version, Code::FailedPrecondition, "77");
+    let version = registered(&|register| register.protocol_version = 77);
+    refused(
+        version,
+        Code::FailedPrecondition,
+        &rpc::PROTOCOL_VERSION.to_string(),
+    );
+    refused(Say::Drain(v1::Drain {}), Code::InvalidArgument, "Register");
+    for threads in [0, 5000, u32::MAX] {
+        let threads = registered(&|register| register.threads = threads);
+        refused(threads, Code::InvalidArgument, "threads");
+    }
+    for name in [
+        "".to_owned(),
+        "a\nb".to_owned(),
+        "\u{1b}[31m".to_owned(),
+        "n".repeat(100_000),
+    ] {
+        let named = registered(&|register| register.name.clone_from(&name));
+        refused(named, Code::InvalidArgument, "name");
+        let hosted = registered(&|register| register.host.clone_from(&name));
+        refused(hosted, Code::InvalidArgument, "host");
+    }
+    let held = |sweep: &str, start: u64, end: u64| v1::HeldLease {
+        lease: 1,
+        generation: 1,
+        sweep: sweep.to_owned(),
+        ranges: vec![v1::Range { start, end }],
+        proof: vec![7_u8; 32].into(),
+        outstanding: vec![v1::Range { start, end }],
+    };
+    let forged = registered(&|register| register.held = vec![held("small", 0, 10)]);
+    refused(forged, Code::PermissionDenied, "never granted");
+    let escaping = registered(&|register| register.held = vec![held("../small", 0, 10)]);
+    refused(escaping, Code::InvalidArgument, "name");
+    let backwards = registered(&|register| register.held = vec![held("small", 10, 0)]);
+    refused(backwards, Code::InvalidArgument, "backwards");
+    let many = registered(&|register| register.held = vec![held("small", 0, 10); 5000]);
+    refused(many, Code::InvalidArgument, "more leases");
+    ground.check();
+}
+
+#[test]
+fn a_report_counts_for_nothing_without_the_proof_of_its_lease() {
+    let mut ground = Ground::new();
+    let url = ground.url().to_owned();
+    type Change = fn(&mut v1::Report);
+    let changes: [(&str, Change); 9] = [
+        ("no proof", |report| report.proof = Bytes::new()),
+        ("a made-up proof", |report| {
+            report.proof = vec![1_u8; 32].into()
+        }),
+        ("a short proof", |report| {
+            report.proof = report.proof.slice(..31)
+        }),
+        ("another lease", |report| report.lease += 1),
+        ("another generation", |report| report.generation += 1),
+        ("another sweep", |report| report.sweep = "other".to_owned()),
+        ("a path for a sweep", |report| {
+            report.sweep = "../small".to_owned()
+        }),
+        ("a wider lease", |report| report.lease_ranges[0].end += 1),
+        ("no lease", |report| report.lease_ranges.clear()),
+    ];
+    ground.runtime.block_on(async {
+        for (instance, (what, change)) in (1..).zip(changes) {
+            let mut stranger = Stranger::join(&url, instance).await;
+            let lease = stranger.lease().await;
+            let mut forged = report(1, &lease);
+            change(&mut forged);
+            stranger.say(Say::Report(forged)).await;
+            let refused = stranger.refused().await;
+            assert!(!refused.is_empty(), "{what}");
+        }
+    });
+    assert_eq!(
+        count(&ground.coordinator, ground.at(), "small", "reported"),
+        0
+    );
+    assert_eq!(rows(&ground.at().join("data/small")), 0);
+    ground.check();
+}
+
+#[test]
+fn nobody_writes_outside_a_lease_or_for_somebody_else() {
+    let mut ground = Ground::new();
+    let url = ground.url().to_owned();
+    ground.runtime.block_on(async {
+        let mut victim = Stranger::join(&url, 1).await;
+        let own = victim.lease().await;
+        let inside = own.ranges[0].start;
+        // Outside of the lease, of the grid, of everything.
+        for (instance, outside) in (10..).zip([inside, 1_000_000, u64::MAX - 1]) {
+            let mut stranger = Stranger::join(&url, instance).await;
+            let lease = stranger.lease().await;
+            let numbers = [lease.ranges[0].start, outside];
+            stranger
+                .say(Say::Report(with_columns(1, &lease, columns(&numbers))))
+                .await;
+            let refused = stranger.refused().await;
+            assert!(refused.contains("outside"), "{refused}");
+        }
+        // Another's lease with its true proof, as if it had been overheard.
+        let mut thief = Stranger::join(&url, 20).await;
+        thief.say(Say::Report(report(1, &own))).await;
+        let refused = thief.refused().await;
+        assert!(refused.contains("another worker"), "{refused}");
+        // The same on the way in, and in a heartbeat.
+        let held = v1::HeldLease {
+            lease: own.lease,
+            generation: own.generation,
+            sweep: own.sweep.clone(),
+            ranges: own.ranges.clone(),
+            proof: own.proof.clone(),
+            outstanding: own.ranges.clone(),
+        };
+        let mut claiming = register(21);
+        claiming.held = vec![held];
+        let mut claimer = Stranger::open(&url, Say::Register(claiming)).await.unwrap();
+        let refused = claimer.refused().await;
+        assert!(refused.contains("another worker"), "{refused}");
+        let mut impostor = Stranger::join(&url, 22).await;
+        let beat = v1::LeaseBeat {
+            lease: own.lease,
+            running: vec![inside],
+        };
+        impostor
+            .say(Say::Heartbeat(v1::Heartbeat { leases: vec![beat] }))
+            .await;
+        let refused = impostor.refused().await;
+        assert!(refused.contains("another worker"), "{refused}");
+        // Giving another's lease back, or a checkpoint for it, does nothing.
+        let mut meddler = Stranger::join(&url, 23).await;
+        let _ = meddler.lease().await;
+        for sweep in ["small", "../small", "nothing"] {
+            meddler
+                .say(Say::Checkpoint(v1::Checkpoint {
+                    sweep: sweep.to_owned(),
+                    lease: own.lease,
+                    trial: inside,
+                    step: 1,
+                    state: vec![1_u8; 100].into(),
+                }))
+                .await;
+        }
+        let whole = v1::Range {
+            start: 0,
+            end: u64::MAX,
+        };
+        meddler
+            .say(Say::GiveBack(v1::GiveBack {
+                lease: own.lease,
+                ranges: vec![whole],
+            }))
+            .await;
+        meddler.leave().await;
+        // The victim has kept its lease and is believed.
+        victim.say(Say::Report(report(1, &own))).await;
+        victim.acknowledged(1).await;
+        victim.leave().await;
+    });
+    assert!(!ground.at().join("data/small/checkpoints").exists());
+    assert_eq!(state(&ground.coordinator, ground.at(), "small"), "running");
+    ground.check();
+}
+
+#[test]
+fn rows_that_do_not_fit_the_schema_are_refused() {
+    let mut ground = Ground::new();
+    let url = ground.url().to_owned();
+    let mut noise = 0x2545_F491_4F6C_DD1D_u64;
+    let mut draw = move || {
+        // Xorshift: the bytes only have to be no table.
+        noise ^= noise << 13;
+        noise ^= noise >> 7;
+        noise ^= noise << 17;
+        noise
+    };
+    ground.runtime.block_on(async {
+        for instance in 1..40 {
+            let mut stranger = Stranger::join(&url, instance).await;
+            let lease = stranger.lease().await;
+            let [trials, history, spectra, layers] = columns(&[lease.ranges[0].start]);
+            let mut bytes = trials.to_vec();
+            // Lengths and places are far below 2^32.
+            let at = draw() as usize % bytes.len();
+            let garbage: Vec<u8> = match instance % 5 {
+                0 => (0..4096).map(|_| draw() as u8).collect(),
+                1 => bytes[..at].to_vec(),
+                2 => [bytes.clone(), bytes].concat(),
+                3 => {
+                    bytes[at] ^= 1_u8 << (draw() % 8);
+                    bytes
+                }
+                _ => {
+                    bytes.insert(at, draw() as u8);
+                    bytes
+                }
+            };
+            let columns: [Bytes; 4] = match instance % 3 {
+                // Other tables' bytes in the place of a table, rows without their trial.
+                0 => [garbage.into(), history, spectra, layers],
+                1 => [trials.clone(), garbage.into(), spectra, layers],
+                _ => [trials.clone(), history, trials, garbage.into()],
+            };
+            stranger
+                .say(Say::Report(with_columns(1, &lease, columns)))
+                .await;
+            // A flipped bit in the middle of a value makes another value, which is the stranger's to report.
+            let end = stranger.hear(|message| match message {
+                Hear::Goodbye(_) | Hear::Acknowledge(_) => Some(()),
+                _ => None,
+            });
+            end.await.expect("an answer");
+            stranger.leave().await;
+        }
+        // Two rows for one trial.
+        let mut stranger = Stranger::join(&url, 50).await;
+        let lease = stranger.lease().await;
+        let trial = lease.ranges[0].start;
+        stranger
+            .say(Say::Report(with_columns(
+                1,
+                &lease,
+                columns(&[trial, trial]),
+            )))
+            .await;
+        stranger.refused().await;
+        // More ranges than a message may name, and leases than a worker may have.
+        let mut stranger = Stranger::join(&url, 51).await;
+        let lease = stranger.lease().await;
+        let ranges = (0..200_000)
+            .map(|k| v1::Range {
+                start: 2 * k,
+                end: 2 * k + 1,
+            })
+            .collect();
+        let lease = lease.lease;
+        stranger
+            .say(Say::GiveBack(v1::GiveBack { lease, ranges }))
+            .await;
+        let refused = stranger.refused().await;
+        assert!(refused.contains("ranges"), "{refused}");
+        let mut stranger = Stranger::join(&url, 52).await;
+        let leases = (0..10_000)
+            .map(|lease| v1::LeaseBeat {
+                lease,
+                running: Vec::new(),
+            })
+            .collect();
+        stranger.say(Say::Heartbeat(v1::Heartbeat { leases })).await;
+        stranger.refused().await;
+        // A second introduction.
+        let mut stranger = Stranger::join(&url, 53).await;
+        stranger.say(Say::Register(register(54))).await;
+        stranger.refused().await;
+    });
+    assert!(
+        workers(&ground.coordinator, ground.at()).is_empty(),
+        "a refused worker is still listed"
+    );
+    ground.check();
+}
+
+#[test]
+fn a_repeated_report_is_acknowledged_only_once_it_is_durable() {
+    let mut ground = Ground::new();
+    let url = ground.url().to_owned();
+    ground.runtime.block_on(async {
+        let mut stranger = Stranger::join(&url, 1).await;
+        let lease = stranger.lease().await;
+        // The first waits for the next part; the second brings nothing new, but says the same.
+        stranger.say(Say::Report(report(1, &lease))).await;
+        stranger.say(Say::Report(report(2, &lease))).await;
+        stranger.acknowledged(2).await;
+    });
+    ground.coordinator.process.kill();
+    assert!(
+        rows(&ground.at().join("data/small")) > 0,
+        "acknowledged and lost"
+    );
+    ground.coordinator = Coordinator::start(ground.home.path(), "data");
+    ground.check();
+}

@@ -1,0 +1,299 @@
+//! `parsimony launch slurm` and `coordinator --autoscale` against a real Slurm of two nodes on this machine.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tests::process::{Coordinator, Finished, command, root, run, until};
+use tests::tables::assert_equal;
+
+use crate::{SMALL, folder_with};
+
+/// A cluster of its own, stopped when dropped.
+struct Lab {
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Lab {
+    /// Starts one in a folder; `None`, with a word, where Slurm is not installed.
+    fn start(at: &Path) -> Option<Self> {
+        let look = "PATH=$PATH:/usr/sbin:/sbin; for p in slurmctld slurmd munged sbatch squeue scancel; \
+                    do command -v $p >/dev/null || exit 1; done";
+        let installed = Command::new("sh").args(["-c", look]).status();
+        if !installed.is_ok_and(|status| status.success()) {
+            eprintln!(
+                "SKIPPED: no Slurm is installed (Debian: slurmctld slurmd slurm-client munge)"
+            );
+            return None;
+        }
+        let lab = Lab {
+            folder: at.join("slurm"),
+            port: three_ports(),
+        };
+        lab.call("start");
+        Some(lab)
+    }
+
+    #[track_caller]
+    fn call(&self, verb: &str) {
+        let output = Command::new(root().join("tests/slurm/one-machine.sh"))
+            .arg(verb)
+            .arg(&self.folder)
+            .env("SLURM_PORT", self.port.to_string())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "one-machine.sh {verb}: {told}");
+    }
+
+    fn point(&self, command: &mut Command) {
+        command.env("SLURM_CONF", self.folder.join("slurm.conf"));
+    }
+
+    /// A call of the program that finds this cluster.
+    fn run(&self, at: &Path, words: &[&str]) -> Finished {
+        let mut command = command(at);
+        self.point(&mut command);
+        let output = command.args(words).output().unwrap();
+        Finished {
+            words: words.join(" "),
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// What one of Slurm's own programs says.
+    fn ask(&self, words: &[&str]) -> String {
+        let mut command = Command::new(words[0]);
+        self.point(&mut command);
+        let output = command.args(&words[1..]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn queue(&self) -> String {
+        self.ask(&["squeue", "--noheader", "--array", "--format", "%i %T"])
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // Not by `call`: a panic while another unwinds would end the process without a word.
+        let _ = Command::new(root().join("tests/slurm/one-machine.sh"))
+            .arg("stop")
+            .arg(&self.folder)
+            .status();
+    }
+}
+
+/// The first of three free ports in a row, below those that the system hands out by itself.
+fn three_ports() -> u16 {
+    let start = 20_000 + u16::try_from(std::process::id() % 1000).unwrap() * 10;
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let mut candidates = (start..start + 2000).step_by(3);
+    candidates
+        .find(|&port| (port..port + 3).all(is_free))
+        .expect("three free ports")
+}
+
+fn workers(at: &Path, coordinator: &Coordinator, more: &[&str]) -> Vec<String> {
+    let listed = coordinator
+        .call(at, &[&["workers", "--json"][..], more].concat())
+        .expect(0);
+    let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
+    let workers = listed.as_array().unwrap();
+    workers
+        .iter()
+        .map(|worker| worker["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn pilots_run_a_sweep_and_drain() {
+    let folder = folder_with("small.toml", SMALL);
+    let at = folder.path();
+    let Some(lab) = Lab::start(at) else {
+        return;
+    };
+    run(at, &["certs", "certs", "--host", "127.0.0.1"]).expect(0);
+    let coordinator = Coordinator::with(at, "data", "127.0.0.1:0", |command| {
+        command.args(["--certs", "certs"]);
+    });
+    let to = ["--coordinator", &coordinator.url];
+    let mut words = vec![
+        "launch",
+        "slurm",
+        "--workers",
+        "2",
+        "--time",
+        "30m",
+        "--threads",
+        "1",
+    ];
+    words.extend([
+        "--reconnect",
+        "5s",
+        "--ca",
+        "certs/ca.pem",
+        "--token-file",
+        "certs/worker.token",
+    ]);
+    words.extend(to);
+    words.extend(["--", "--output=pilot-%a.log"]);
+    let submitted = lab.run(at, &words).expect(0);
+    let job = submitted.out.trim();
+    assert!(
+        !job.is_empty() && job.bytes().all(|c| c.is_ascii_digit()),
+        "{}",
+        submitted.out
+    );
+    assert!(
+        submitted.err.contains(&format!("{job}_1 to {job}_2")),
+        "{}",
+        submitted.err
+    );
+
+    let user = ["--ca", "certs/ca.pem", "--token-file", "certs/user.token"];
+    let call = |words: &[&str]| coordinator.call(at, &[words, &user[..]].concat());
+    until("both pilots to join", || {
+        workers(at, &coordinator, &user).len() == 2
+    });
+    let mut names = workers(at, &coordinator, &user);
+    names.sort();
+    assert_eq!(names, [format!("slurm-{job}_1"), format!("slurm-{job}_2")]);
+    call(&["submit", "small.toml"]).expect(0);
+    call(&["watch", "small"]).expect(0);
+    run(at, &["run", "small.toml", "--out", "local"]).expect(0);
+    assert_equal(&at.join("local"), &at.join("data/small"));
+
+    // The token is in its file alone: not in the script, not among the words of a process.
+    let token = std::fs::read_to_string(at.join("certs/worker.token")).unwrap();
+    let script = lab.ask(&[
+        "scontrol",
+        "write",
+        "batch_script",
+        &format!("{job}_1"),
+        "-",
+    ]);
+    assert!(
+        script.contains("exec ") && !script.contains(token.trim()),
+        "{script}"
+    );
+
+    // Told to go, they drain: the jobs have ended well, and not by a signal.
+    let mut words = vec!["launch", "slurm", "--stop", "--json"];
+    words.extend(to);
+    let stopped = lab.run(at, &words).expect(0);
+    let stopped: serde_json::Value = serde_json::from_str(&stopped.out).unwrap();
+    assert_eq!(stopped["stopped"].as_array().unwrap().len(), 2);
+    until("an empty queue", || lab.queue().is_empty());
+    let shown = lab.ask(&["scontrol", "show", "job", job]);
+    assert_eq!(shown.matches("JobState=COMPLETED").count(), 2, "{shown}");
+    assert_eq!(shown.matches("ExitCode=0:0").count(), 2, "{shown}");
+    assert!(workers(at, &coordinator, &user).is_empty());
+}
+
+#[test]
+fn the_queue_brings_pilots_up_and_lets_them_go() {
+    let text = SMALL.replace("steps = 60", "steps = 4000");
+    let folder = folder_with("small.toml", &text);
+    let at = folder.path();
+    let Some(lab) = Lab::start(at) else {
+        return;
+    };
+    let coordinator = Coordinator::with(at, "data", "127.0.0.1:0", |command| {
+        lab.point(command);
+        command.args([
+            "--autoscale",
+            "slurm",
+            "--max-workers",
+            "2",
+            "--pilot-threads",
+            "1",
+        ]);
+        command.args(["--pilot-idle-timeout", "2s", "--pilot-time", "30m"]);
+        command.args(["--", "--output=/dev/null"]);
+    });
+    // Nobody is started while there is nothing to do, and a controller that is down harms nobody.
+    assert_eq!(lab.queue(), "");
+    lab.call("down");
+    coordinator.call(at, &["submit", "small.toml"]).expect(0);
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let status = coordinator
+        .call(at, &["status", "small", "--json"])
+        .expect(0);
+    let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();
+    assert_eq!(status["state"], "running");
+    assert_eq!(status["completed"], 0);
+    lab.call("up");
+    let mut most = 0;
+    until("the sweep's end", || {
+        most = most.max(workers(at, &coordinator, &[]).len());
+        let status = coordinator
+            .call(at, &["status", "small", "--json"])
+            .expect(0);
+        let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();
+        status["state"] == "finished"
+    });
+    assert!((1..=2).contains(&most), "{most} workers at a time");
+    run(at, &["run", "small.toml", "--out", "local"]).expect(0);
+    assert_equal(&at.join("local"), &at.join("data/small"));
+    until("the pilots to leave", || {
+        lab.queue().is_empty() && workers(at, &coordinator, &[]).is_empty()
+    });
+}
+
+#[test]
+fn what_slurm_refuses_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let Some(lab) = Lab::start(at) else {
+        return;
+    };
+    let launch = |more: &[&str]| {
+        let words = [
+            "launch",
+            "slurm",
+            "--workers",
+            "1",
+            "--coordinator",
+            "http://head:7070",
+        ];
+        lab.run(at, &[&words[..], more].concat())
+    };
+    let told = launch(&["--", "--partition=nowhere"]).expect(1);
+    assert!(
+        told.err.contains("sbatch") && told.err.contains("partition"),
+        "{}",
+        told.err
+    );
+    assert_eq!(told.out, "");
+    let told = launch(&["--", "--array=1-5"]).expect(2);
+    assert!(told.err.contains("--workers"), "{}", told.err);
+    launch(&["--time", "30s"]).expect(2);
+    // Another coordinator's pilots are nobody's business here.
+    launch(&["--program", "/bin/sleep", "--", "--hold"]).expect(0);
+    let others = [
+        "launch",
+        "slurm",
+        "--stop",
+        "--coordinator",
+        "http://other:7070",
+    ];
+    assert_eq!(lab.run(at, &others).expect(0).out, "");
+    assert!(lab.queue().contains("PENDING"), "{}", lab.queue());
+    let ours = [
+        "launch",
+        "slurm",
+        "--stop",
+        "--coordinator",
+        "http://head:7070/",
+    ];
+    assert_ne!(lab.run(at, &ours).expect(0).out, "");
+    until("an empty queue", || lab.queue().is_empty());
+    // A controller that is down is an error, and not an empty queue.
+    lab.call("down");
+    let told = lab.run(at, &ours).expect(1);
+    assert!(told.err.contains("squeue"), "{}", told.err);
+}
