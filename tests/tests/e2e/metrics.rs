@@ -32,6 +32,10 @@ fn start(at: &Path) -> (Coordinator, String) {
         process: Background { child },
         url,
     };
+    // The address is told before the sweeps of the folder are open; until then the page says so with 503.
+    until("the first page", || {
+        get(&page, None).0.starts_with("HTTP/1.1 200")
+    });
     (coordinator, page)
 }
 

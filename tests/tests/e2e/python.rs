@@ -26,8 +26,8 @@ rows = duckdb.sql(f"""
 assert [row[:2] for row in rows] == [("gaussian", 24), ("identity", 24), ("orthogonal", 24)], rows
 joined = duckdb.sql(f"""
     SELECT count(*) FROM '{run}/trials/*.parquet' t JOIN '{run}/spectra/*.parquet' s USING (trial, id) WHERE s.step = 60
-""").fetchone()
-assert joined[0] > 0
+""").fetchall()
+assert joined[0][0] > 0
 import glob
 metadata = pq.read_metadata(sorted(glob.glob(run + "/trials/*.parquet"))[0]).metadata
 print(sorted(key.decode() for key in metadata if key.startswith(b"parsimony")))
