@@ -26,6 +26,9 @@ use crate::wire::{self, Incoming, Spec};
 /// Messages queued towards the connection: one being written and one ready.
 const OUTGOING: usize = 2;
 
+/// A coordinator may take so long to hear the last words of a worker that leaves.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 /// How a session ended.
 pub(crate) enum Ended {
     /// The coordinator has nothing more.
@@ -172,6 +175,11 @@ impl Session {
                 return Ok(lost(welcomed, &why));
             }
             if self.draining && self.hand.is_empty() && self.shelf.is_empty() {
+                // The last words are on their way: the coordinator closes its side once it has heard them.
+                drop(link);
+                let heard = async { while let Ok(Some(_)) = inbound.message().await {} };
+                // One that does not answer gives the lease to others by itself.
+                let _ = tokio::time::timeout(GOODBYE, heard).await;
                 return Ok(Ended::Drained);
             }
             tokio::select! {
@@ -203,6 +211,9 @@ impl Session {
                 }
                 () = told_to_drain(&mut stop), if !self.draining => {
                     self.draining = true;
+                    // What runs at this moment is checkpointed or ends here; the coordinator must not
+                    // take it for something that has not begun.
+                    let _ = link.outgoing.send(self.heartbeat()).await;
                     self.executor.drain();
                     // A closed stream shows at the next message.
                     let _ = link.outgoing.send(wire::drain()).await;
