@@ -133,7 +133,7 @@ fn sigterm_drains_a_worker_and_nothing_is_held_against_its_trials() {
 
 #[test]
 fn a_worker_begins_nothing_that_its_time_does_not_allow() {
-    let folder = folder_with("dear.toml", &long("dear", 2, steps_for(25.0)));
+    let folder = folder_with("dear.toml", &long("dear", 2, steps_for(200.0)));
     let at = folder.path();
     std::fs::write(at.join("cheap.toml"), long("cheap", 20, steps_for(0.02))).unwrap();
     let coordinator = Coordinator::start(at, "data");
