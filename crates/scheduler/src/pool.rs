@@ -153,6 +153,13 @@ impl Pool {
             .map_or(0, |(_, deaths)| deaths)
     }
 
+    /// Whether a worker died that held one of these numbers.
+    pub(crate) fn is_blamed(&self, numbers: &IntervalSet) -> bool {
+        self.blame
+            .iter()
+            .any(|level| !level.intersection(numbers).is_empty())
+    }
+
     /// A worker died that held these numbers. No number gets past its last chance here.
     pub(crate) fn blame(&mut self, numbers: &IntervalSet) {
         let top = self.blame.len() - 1;

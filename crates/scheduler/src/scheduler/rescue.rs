@@ -156,14 +156,15 @@ impl Scheduler {
         if lease.twin.is_some() {
             return false;
         }
-        let (suspect, isolated) = (lease.suspect, lease.isolated);
+        // A lease whose worker has died unheard looks like a straggler's. Copied once, that costs one more worker at
+        // the most; what has been in a dead worker's hands is never copied, or a trial that kills would be handed on
+        // from copy to copy and never come to be run alone.
+        if lease.isolated || sweep.pool.is_blamed(&lease.remaining) {
+            return false;
+        }
+        let suspect = lease.suspect;
         let hand = self.hand(helper);
-        // What is suspected keeps the company that it must keep.
-        let allowed = if isolated {
-            helper.leases.is_empty() && self.may_isolate(to, helper)
-        } else {
-            !(suspect && hand.suspects)
-        };
+        let allowed = !(suspect && hand.suspects);
         let numbers = sizing::head(&lease.remaining, self.free_threads(helper));
         let cost = sizing::cost(&*sweep.work, &numbers);
         let fits = self
@@ -172,15 +173,12 @@ impl Scheduler {
         if !allowed || !fits {
             return false;
         }
-        if isolated {
-            self.isolating.insert(to);
-        }
         let offer = Offer {
             worker: to,
             sweep: key,
             cut: Cut { numbers, cost },
             suspect,
-            isolated,
+            isolated: false,
             copy_of: Some(original),
         };
         self.issue(offer, out);

@@ -89,9 +89,8 @@ fn killers_fail_and_nothing_beside_them() {
     };
     for_seeds("killers", &[1, 2, 3], |seed| {
         let report = check(&plan, seed);
-        // Three deaths condemn a trial that is alone; before it is alone it takes others with it. Seen over
-        // these seeds: 18 to 58 workers for five killers, of the 1,000 and more that would be without blame.
-        assert!((9..=75).contains(&report.lost), "{report:?}");
+        // Three workers for each; fewer where two were suspected together, more where a copy ran.
+        assert!((9..=20).contains(&report.lost), "{report:?}");
     });
 }
 
