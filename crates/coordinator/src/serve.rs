@@ -117,10 +117,15 @@ where
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<WorkerServiceServer<Workers>>().await;
     health.set_serving::<SweepServiceServer<Users>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(rpc::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1();
+    let described = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(rpc::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    // Tools of a few years ago, and Python's client, speak the alpha version alone.
+    let reflection = described()
+        .build_v1()
+        .and_then(|v1| Ok((v1, described().build_v1alpha()?)));
     let shutdown = async move {
         stop.await;
         let (reply, stopped) = tokio::sync::oneshot::channel();
@@ -148,8 +153,10 @@ where
             user_gate.clone(),
         ));
     match reflection {
-        Ok(reflection) => {
-            router = router.add_service(InterceptedService::new(reflection, user_gate));
+        Ok((v1, v1alpha)) => {
+            router = router
+                .add_service(InterceptedService::new(v1, user_gate.clone()))
+                .add_service(InterceptedService::new(v1alpha, user_gate));
         }
         Err(error) => tracing::error!(%error, "reflection is off"),
     }
