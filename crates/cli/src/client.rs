@@ -21,6 +21,9 @@ use crate::progress::Progress;
 /// A coordinator that does not answer within this time cannot be reached.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often a fetch begins again because the tables were rewritten under it.
+const FETCHES: u32 = 3;
+
 /// The people's service, with the person's token on every call.
 pub(crate) type Client = SweepServiceClient<InterceptedService<Channel, Bearer>>;
 
@@ -229,11 +232,27 @@ pub(crate) async fn workers(options: &Listing) -> Result<Exit, CliError> {
 
 pub(crate) async fn fetch(options: &Fetch) -> Result<Exit, CliError> {
     let out = &options.out;
+    refuse_foreign(out, &options.sweep)?;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match fetch_once(options).await {
+            Err(CliError::Status(status))
+                if status.code() == tonic::Code::Aborted && tries < FETCHES =>
+            {
+                eprintln!("{}: {}", options.sweep, status.message());
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn fetch_once(options: &Fetch) -> Result<Exit, CliError> {
+    let out = &options.out;
     let failed = |source| CliError::Write {
         path: out.clone(),
         source,
     };
-    refuse_foreign(out)?;
     let mut client = connect(&options.coordinator).await?;
     let request = v1::FetchRequest {
         name: options.sweep.clone(),
@@ -276,8 +295,9 @@ pub(crate) async fn fetch(options: &Fetch) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// A folder that holds something else than an earlier fetch is left alone.
-fn refuse_foreign(out: &Path) -> Result<(), CliError> {
+/// A folder that holds something else than an earlier fetch is left alone, above all a run of this machine, which
+/// has a journal where a fetch has none.
+fn refuse_foreign(out: &Path, name: &str) -> Result<(), CliError> {
     let entries = match std::fs::read_dir(out) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -288,10 +308,21 @@ fn refuse_foreign(out: &Path) -> Result<(), CliError> {
             });
         }
     };
-    if entries.count() > 0 && !out.join("sweep.toml").exists() {
+    let is_run = out.join("journal.sqlite").exists();
+    if is_run || entries.count() > 0 && !out.join("sweep.toml").exists() {
         return Err(CliError::Request(format!(
             "{} is neither empty nor a fetched run; choose another folder",
             out.display()
+        )));
+    }
+    let earlier = std::fs::read_to_string(out.join("sweep.toml")).unwrap_or_default();
+    if let Ok(spec) = sweep::Spec::parse(&earlier, "sweep.toml", &[])
+        && spec.name() != name
+    {
+        return Err(CliError::Request(format!(
+            "{} holds the tables of `{}`; choose another folder",
+            out.display(),
+            spec.name()
         )));
     }
     Ok(())
@@ -305,12 +336,18 @@ fn remove_older_parts(out: &Path, wanted: &[PathBuf]) -> std::io::Result<()> {
         };
         for entry in entries {
             let path = entry?.path();
-            if !wanted.contains(&path) {
+            if !wanted.contains(&path) && is_ours(&path) {
                 std::fs::remove_file(&path)?;
             }
         }
     }
     Ok(())
+}
+
+/// Whether a fetch wrote the file: a part, or half of one. Anything else in the folder is somebody's.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("part-") && name.ends_with(".parquet") || name.ends_with(".parquet.partial")
 }
 
 async fn finish_file(open: Option<(PathBuf, PathBuf, tokio::fs::File)>) -> Result<(), CliError> {

@@ -87,6 +87,9 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
             all["verify"] = verified.as_json();
             crate::output::json(&all)?;
         }
+        if !verified.is_kept() {
+            return Ok(Exit::Unexpected);
+        }
     }
     Ok(client::exit_of(&status))
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod autoscale;
+mod bounded;
 mod client;
 mod diagnose;
 mod error;
@@ -48,7 +49,8 @@ fn main() -> ExitCode {
 /// Events go to standard error, those of `RUST_LOG` or warnings alone.
 fn init_tracing() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,tonic::transport::server::io_stream=debug"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -12,6 +12,7 @@ use coordinator::Observer;
 use tokio::net::TcpListener;
 
 use crate::args::Coordinator;
+use crate::bounded::Bounded;
 use crate::error::CliError;
 
 /// Prometheus' text format.
@@ -45,7 +46,11 @@ pub(crate) async fn serve(listener: TcpListener, observer: Observer) {
         let observer = observer.clone();
         async move { answer(observer.metrics().await, begun) }
     };
-    let served = axum::serve(listener, Router::new().route("/metrics", get(page))).await;
+    let served = axum::serve(
+        Bounded::new(listener),
+        Router::new().route("/metrics", get(page)),
+    )
+    .await;
     if let Err(error) = served {
         tracing::error!(%error, "metrics are no longer served");
     }

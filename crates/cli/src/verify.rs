@@ -326,10 +326,14 @@ impl Verified {
     }
 
     /// Whether every comparison keeps what the law promises.
-    fn is_kept(&self) -> bool {
+    pub(crate) fn is_kept(&self) -> bool {
         self.trials.iter().all(|trial| match &trial.result {
             Ok(differences) => differences.is_kept(),
-            Err(unequal) => matches!(unequal, Unequal::Diverged | Unequal::Refused(_)),
+            // A trial outside the law is no broken promise; a core whose certificate fails is one.
+            Err(Unequal::Refused(TrialError::NotReducible(refused))) => {
+                !matches!(refused, NotReducible::Residual { .. })
+            }
+            Err(unequal) => matches!(unequal, Unequal::Diverged),
         })
     }
 
@@ -498,5 +502,92 @@ rate = 2.0
             verified.as_text()
         );
         assert!(largest([1.0, f64::NAN, 2.0].into_iter()).is_some_and(f64::is_nan));
+    }
+
+    /// A comparison with nothing between the engines.
+    fn equal() -> Differences {
+        Differences {
+            loss: 0.0,
+            singular_values: Some(0.0),
+            separation: Some(0.0),
+            coarser: 1.0,
+            core_width: Some(4),
+            full_seconds: 1.0,
+            reduced_seconds: 0.5,
+        }
+    }
+
+    /// A verification of one trial after another.
+    fn verified(results: Vec<Result<Differences, Unequal>>) -> Verified {
+        let compared = |result| Compared {
+            id: "x".to_owned(),
+            result,
+        };
+        Verified {
+            wanted: results.len() as u64,
+            trials: results.into_iter().map(compared).collect(),
+            reason: None,
+        }
+    }
+
+    /// The verdict is told alike everywhere.
+    #[track_caller]
+    fn check_verdict(differences: Differences, kept: bool, what: &str) {
+        assert_eq!(differences.is_kept(), kept, "{what}");
+        // One trial out of bounds is enough, wherever it stands.
+        let verified = verified(vec![Ok(equal()), Ok(differences), Ok(equal())]);
+        assert_eq!(verified.is_kept(), kept, "{what}");
+        assert_eq!(verified.as_json()["within"], json!(kept), "{what}");
+        let words = if kept {
+            "within what the law promises"
+        } else {
+            "MORE than the law allows"
+        };
+        let text = verified.as_text();
+        assert!(text.contains(words), "{what}: {text}");
+    }
+
+    /// A difference just below and just above its bound, in both precisions.
+    #[track_caller]
+    fn check_bound(what: &str, bound: f64, with: impl Fn(f64) -> Differences) {
+        check_verdict(with(0.999 * bound), true, what);
+        check_verdict(with(1.001 * bound), false, what);
+        check_verdict(with(f64::NAN), false, what);
+        // Single precision has 29 bits less.
+        let coarser = 2.0_f64.powi(29);
+        let single = |found| Differences {
+            coarser: SINGLE,
+            ..with(found)
+        };
+        check_verdict(single(0.999 * coarser * bound), true, what);
+        check_verdict(single(1.001 * coarser * bound), false, what);
+    }
+
+    #[test]
+    fn each_difference_over_its_bound_breaks_the_promise_by_itself() {
+        check_bound("loss", 1e-11, |loss| Differences { loss, ..equal() });
+        check_bound("singular values", 1e-11, |found| Differences {
+            singular_values: Some(found),
+            ..equal()
+        });
+        check_bound("separation", 1e-9, |found| Differences {
+            separation: Some(found),
+            ..equal()
+        });
+    }
+
+    #[test]
+    fn what_is_not_measured_breaks_nothing_and_one_engine_that_diverges_alone_does() {
+        let losses = Differences {
+            singular_values: None,
+            separation: None,
+            ..equal()
+        };
+        check_verdict(losses, true, "losses alone");
+        let kept = |unequal| verified(vec![Ok(equal()), Err(unequal)]).is_kept();
+        assert!(kept(Unequal::Diverged));
+        assert!(kept(Unequal::Refused(NotReducible::Metrics.into())));
+        assert!(!kept(Unequal::OneDiverged));
+        assert!(!kept(Unequal::Grid("no such trial".to_owned())));
     }
 }

@@ -15,6 +15,9 @@ const FOLDER: &str = "checkpoints";
 /// Trials of each sweep with their newest checkpoint; `None` while the first one is on its way to the disk.
 type Index = BTreeMap<Arc<str>, BTreeMap<u64, Option<PathBuf>>>;
 
+/// By sweep and trial.
+type States = BTreeMap<(Arc<str>, u64), Vec<u8>>;
+
 /// Where the newest checkpoint of each trial is, by sweep and trial.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Checkpoints(Arc<Shared>);
@@ -22,6 +25,8 @@ pub(crate) struct Checkpoints(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     index: Mutex<Index>,
+    /// States that are to be written, the newest of each trial: one that is overtaken is never written.
+    waiting: Mutex<States>,
     /// Held while a file is written: two states of one trial would meet in it.
     writing: Mutex<()>,
 }
@@ -52,7 +57,8 @@ impl Checkpoints {
     }
 
     /// Announces a state that will be put. From here on the trial may end before its state is on the disk.
-    pub(crate) fn expect(&self, sweep: &str, trial: u64) {
+    pub(crate) fn expect(&self, sweep: &str, trial: u64, state: Vec<u8>) {
+        lock(&self.0.waiting).insert((sweep.into(), trial), state);
         let mut index = self.index();
         index
             .entry(sweep.into())
@@ -61,7 +67,7 @@ impl Checkpoints {
             .or_insert(None);
     }
 
-    /// Keeps an expected state durably in place of the trial's last one. Blocks.
+    /// Keeps the newest expected state durably in place of the trial's last one. Blocks.
     ///
     /// # Errors
     /// Where the folder cannot be written; the last one is then still there.
@@ -70,16 +76,19 @@ impl Checkpoints {
         sweep: &str,
         run: &Path,
         trial: u64,
-        state: &[u8],
         hook: Option<fn(&str)>,
     ) -> std::io::Result<()> {
         let _one_at_a_time = lock(&self.0.writing);
+        let Some(state) = lock(&self.0.waiting).remove(&(sweep.into(), trial)) else {
+            // An earlier call wrote this state, or a newer one.
+            return Ok(());
+        };
         let folder = run.join(FOLDER);
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(trial.to_string());
         let partial = folder.join(format!("{trial}.partial"));
         let mut file = File::create(&partial)?;
-        file.write_all(state)?;
+        file.write_all(&state)?;
         file.sync_all()?;
         if let Some(hook) = hook {
             hook(fault_point::MID_CHECKPOINT);

@@ -61,6 +61,10 @@ pub enum CoordinatorError {
     Locked(PathBuf),
     #[error("the service ended: {0}")]
     Serve(#[from] tonic::transport::Error),
+    #[error(
+        "a defect ended the event loop; what was acknowledged is durable, start the coordinator again"
+    )]
+    Died,
     #[error("no randomness from the operating system: {0}")]
     Random(getrandom::Error),
 }

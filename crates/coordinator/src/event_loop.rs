@@ -3,7 +3,7 @@
 
 mod results;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::files::FileIndex;
 use crate::metrics::Counters;
 use crate::open::Opened;
 use crate::proof::Key;
-use crate::sweeps::{Buffer, SweepState};
+use crate::sweeps::{Buffer, SweepState, Tidying};
 use crate::work::FolderWork;
 use crate::writer::Writer;
 use crate::{status, wire};
@@ -47,12 +47,16 @@ pub(crate) struct EventLoop {
     pub(crate) scheduler: Scheduler,
     pub(crate) sweeps: BTreeMap<SweepKey, SweepState>,
     pub(crate) names: BTreeMap<String, SweepKey>,
+    /// Sweeps of the data folder that could not be opened.
+    pub(crate) unopened: BTreeSet<String>,
     pub(crate) workers: BTreeMap<WorkerId, WorkerState>,
     next_worker: u64,
     next_sweep: u64,
     next_connection: u64,
     /// Workers by the random number of their process, also those that may come back.
     instances: BTreeMap<u64, WorkerId>,
+    /// Processes whose connection was lost, and when.
+    absent: BTreeMap<u64, Instant>,
     begun: Instant,
     published: Instant,
     pub(crate) metrics: Counters,
@@ -110,11 +114,13 @@ impl EventLoop {
             scheduler,
             sweeps: BTreeMap::new(),
             names: BTreeMap::new(),
+            unopened: BTreeSet::new(),
             workers: BTreeMap::new(),
             next_worker: 1,
             next_sweep: 1,
             next_connection: 1,
             instances: BTreeMap::new(),
+            absent: BTreeMap::new(),
             begun: Instant::now(),
             published: Instant::now(),
             metrics: Counters::default(),
@@ -209,6 +215,7 @@ impl EventLoop {
             Event::Report(report) => self.report(*report),
             Event::Checkpoint(checkpoint) => self.checkpoint(*checkpoint),
             Event::Written { sweep, result } => self.written(sweep, result),
+            Event::Tidied { sweep } => self.tidied(sweep),
             Event::User(user) => self.user(user),
         }
     }
@@ -229,6 +236,9 @@ impl EventLoop {
                 let path = opened.dir.join("files").join(digits);
                 if path.exists() {
                     self.files.add(file.hash.clone(), path);
+                    if let crate::Layout::Many(data) = &self.config.layout {
+                        crate::files::forget_upload(data, &file.hash);
+                    }
                 }
             }
         }
@@ -260,13 +270,17 @@ impl EventLoop {
             done_seconds: predicted_seconds * share,
             done_seconds_at_start: predicted_seconds * share,
             reported: 0,
+            work_seconds: 0.0,
             problem: String::new(),
             priority,
             notes: opened.notes,
             watch: watch::channel(v1::SweepStatus::default()).0,
             settling: Vec::new(),
+            settling_now: Vec::new(),
+            tidying: Tidying::Due,
         };
         let paused = state.state != v1::SweepState::Running;
+        self.unopened.remove(&opened.name);
         self.names.insert(opened.name, sweep);
         self.sweeps.insert(sweep, state);
         let failed = opened.progress.failed.iter().map(|f| f.trial..f.trial + 1);
@@ -289,6 +303,7 @@ impl EventLoop {
 
     /// A process that was here before keeps its number.
     fn worker_of(&mut self, instance: u64) -> WorkerId {
+        self.absent.remove(&instance);
         let next = WorkerId(self.next_worker);
         let worker = *self.instances.entry(instance).or_insert(next);
         if worker == next {
@@ -364,12 +379,27 @@ impl EventLoop {
         if for_good {
             self.metrics.dropped += 1;
         }
+        let instance = state.hello.instance;
+        self.forget_absent();
         if state.draining || for_good {
-            self.instances.remove(&state.hello.instance);
+            self.instances.remove(&instance);
             self.drive(scheduler::Event::Goodbye { worker });
         } else {
+            self.absent.insert(instance, Instant::now());
             self.drive(scheduler::Event::Leave { worker });
         }
+    }
+
+    /// Forgets processes that have been away for longer than anything of theirs is welcome.
+    fn forget_absent(&mut self) {
+        let instances = &mut self.instances;
+        self.absent.retain(|instance, since| {
+            let keep = since.elapsed() <= 2 * LATE_WINDOW;
+            if !keep {
+                instances.remove(instance);
+            }
+            keep
+        });
     }
 
     /// Hands an event to the scheduler and does what it says.
@@ -427,9 +457,8 @@ impl EventLoop {
                         && ended == Ended::Complete
                     {
                         state.complete = true;
-                        state.finish_if_done();
                     }
-                    self.publish(sweep);
+                    self.finish(sweep);
                 }
                 Action::Lost { worker, trials } => {
                     self.metrics.lost += 1;
@@ -519,7 +548,8 @@ impl EventLoop {
     pub(crate) fn status(&self, sweep: SweepKey, state: &SweepState) -> v1::SweepStatus {
         let seen = self.scheduler.sweep_status(sweep);
         let (leased, leases) = seen.map_or((0, 0), |seen| (seen.leased, seen.leases));
-        status::of(state, leased, leases)
+        let threads = self.workers.values().map(|w| w.hello.threads).sum();
+        status::of(state, leased, leases, threads)
     }
 
     pub(crate) fn is_local(&self) -> bool {
@@ -528,10 +558,7 @@ impl EventLoop {
 
     /// Whether a stop has been asked for and nothing is left to write.
     fn stopped(&mut self) -> bool {
-        let stopped_sweep = |sweep: &SweepState| {
-            sweep.settled() || sweep.state == v1::SweepState::Stopped && sweep.writing.is_none()
-        };
-        if self.stopping.is_none() || !self.sweeps.values().all(stopped_sweep) {
+        if self.stopping.is_none() || !self.sweeps.values().all(SweepState::at_rest) {
             return false;
         }
         let finished = self.is_local();

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tonic::Status;
 
 use crate::open::Opened;
+use crate::writer::ListingReply;
 
 /// Messages to one worker. Unbounded on purpose: the event loop must never wait for a worker, and what it
 /// queues is bounded by the protocol (two leases, one spec a sweep, one acknowledgement a report in credit).
@@ -48,6 +49,10 @@ pub(crate) enum Event {
     Written {
         sweep: SweepKey,
         result: Result<CommitInfo, (FolderError, Batch)>,
+    },
+    /// Small parts of a complete sweep have been joined.
+    Tidied {
+        sweep: SweepKey,
     },
     User(User),
 }
@@ -120,6 +125,8 @@ pub(crate) enum User {
         sweep: SweepKey,
         numbers: IntervalSet,
         counts: table::Counts,
+        /// Why not every failed row is gone.
+        problem: Option<String>,
         reply: oneshot::Sender<Result<u64, Status>>,
     },
     Statuses {
@@ -144,10 +151,7 @@ pub(crate) enum User {
     /// Metrics as text.
     Metrics { reply: oneshot::Sender<String> },
     /// Waits until everything that was reported for the sweep is durable.
-    Settle {
-        name: String,
-        reply: oneshot::Sender<()>,
-    },
+    Settle { name: String, reply: ListingReply },
     /// Grants nothing more, writes what it has, says goodbye.
     Stop { reply: oneshot::Sender<()> },
 }

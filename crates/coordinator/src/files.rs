@@ -38,6 +38,31 @@ pub(crate) fn digits(hash: &str) -> Option<&str> {
     (digits.len() == 64 && digits.bytes().all(hexadecimal)).then_some(digits)
 }
 
+/// Removes what an earlier process left: no index knows it any more, and programs ask again for what is missing.
+pub(crate) fn clear_uploads(data: &Path) {
+    // A folder that stays only takes room, and counts against the bound.
+    let _ = std::fs::remove_dir_all(data.join(UPLOADS));
+}
+
+/// A sweep has a copy of its own now.
+pub(crate) fn forget_upload(data: &Path, hash: &str) {
+    if let Some(digits) = digits(hash) {
+        // It may never have been uploaded.
+        let _ = std::fs::remove_file(data.join(UPLOADS).join(digits));
+    }
+}
+
+/// Whether uploads that no sweep has taken leave room for another.
+async fn has_room(folder: &Path, size: u64) -> std::io::Result<bool> {
+    let mut taken = 0;
+    let mut entries = tokio::fs::read_dir(folder).await?;
+    while let Some(entry) = entries.next_entry().await? {
+        // A file that has gone meanwhile takes no room.
+        taken += entry.metadata().await.map_or(0, |metadata| metadata.len());
+    }
+    Ok(taken + size <= limits::UPLOADS_BYTES)
+}
+
 /// Takes one upload: checks size and hash, and leaves it in the uploads folder.
 ///
 /// # Errors
@@ -66,6 +91,12 @@ pub(crate) async fn receive(
     let path = folder.join(digits);
     let failed = |error: std::io::Error| Status::internal(format!("{}: {error}", path.display()));
     tokio::fs::create_dir_all(&folder).await.map_err(failed)?;
+    if !has_room(&folder, file.size_bytes).await.map_err(failed)? {
+        return Err(Status::resource_exhausted(format!(
+            "more than {} bytes of uploads that no sweep has taken; submit what they belong to, or start the coordinator again",
+            limits::UPLOADS_BYTES
+        )));
+    }
     let partial = folder.join(format!(
         "{digits}.{:016x}.partial",
         getrandom::u64().unwrap_or(0)

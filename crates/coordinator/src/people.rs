@@ -56,11 +56,17 @@ impl EventLoop {
                 sweep,
                 numbers,
                 counts,
+                problem,
                 reply,
             } => {
                 let freed = numbers.len();
                 self.retried(sweep, numbers, counts);
-                let _ = reply.send(Ok(freed));
+                let _ = reply.send(match problem {
+                    None => Ok(freed),
+                    Some(problem) => Err(Status::internal(format!(
+                        "{freed} trials run again, the others not: {problem}"
+                    ))),
+                });
             }
             User::Statuses { reply } => {
                 let statuses = self
@@ -94,10 +100,9 @@ impl EventLoop {
             User::Settle { name, reply } => {
                 let found = self.names.get(&name).copied();
                 match found.and_then(|key| self.sweeps.get_mut(&key)) {
-                    Some(sweep) if !sweep.settled() => sweep.settling.push(reply),
-                    _ => {
-                        let _ = reply.send(());
-                    }
+                    Some(sweep) if sweep.at_rest() => sweep.writer.list(reply),
+                    Some(sweep) => sweep.settling.push(reply),
+                    None => {}
                 }
             }
             User::Stop { reply } => {
@@ -150,7 +155,12 @@ impl EventLoop {
         };
         let record = open::record(&folder, &files);
         let toml = record.toml.clone();
-        let durable = state.writer.add_generation(record, toml);
+        let uploaded = |file: &v1::FileName| {
+            let path = self.files.find(&file.hash)?;
+            Some((file.hash.clone(), path))
+        };
+        let kept = files.iter().filter_map(uploaded).collect();
+        let durable = state.writer.add_generation(record, toml, kept);
         let folder = Arc::new(folder);
         let events = self.events.clone();
         let name = name.to_owned();
@@ -188,15 +198,13 @@ impl EventLoop {
             return;
         };
         for file in &files {
-            if let (Some(digits), Some(uploaded)) = (
-                crate::files::digits(&file.hash),
-                self.files.find(&file.hash),
-            ) {
+            if let Some(digits) = crate::files::digits(&file.hash) {
                 let path = state.dir.join("files").join(digits);
-                if std::fs::create_dir_all(state.dir.join("files")).is_ok()
-                    && (path.exists() || std::fs::copy(&uploaded, &path).is_ok())
-                {
+                if path.exists() {
                     self.files.add(file.hash.clone(), path);
+                    if let crate::Layout::Many(data) = &self.config.layout {
+                        crate::files::forget_upload(data, &file.hash);
+                    }
                 }
             }
         }
@@ -204,13 +212,11 @@ impl EventLoop {
         state.folder = Arc::clone(&folder);
         state.predicted_seconds = folder.newest().total_cost().seconds;
         state.complete = false;
-        if state.state == v1::SweepState::Finished {
-            state.state = v1::SweepState::Running;
-        }
         self.drive(scheduler::Event::GrowSweep {
             sweep: key,
             work: Arc::new(FolderWork(folder)),
         });
+        self.take_up_again(key);
         self.publish(key);
     }
 
@@ -263,7 +269,7 @@ impl EventLoop {
         }
         self.drive(event);
         self.remember(name, open::STATE, word.to_owned());
-        self.publish(key);
+        self.finish(key);
         let _ = reply.send(Ok(0));
     }
 
@@ -276,11 +282,12 @@ impl EventLoop {
         let events = self.events.clone();
         tokio::spawn(async move {
             let answer = match forgotten.await {
-                Ok(Ok((numbers, counts))) => {
+                Ok(Ok((freed, counts))) => {
                     let user = User::Retried {
                         sweep: key,
-                        numbers,
+                        numbers: freed.numbers,
                         counts,
+                        problem: freed.problem.map(|problem| problem.to_string()),
                         reply,
                     };
                     // A closed loop means that the coordinator is ending.
@@ -309,15 +316,34 @@ impl EventLoop {
         sweep.problem.clear();
         if !numbers.is_empty() {
             sweep.complete = false;
-            if sweep.state == v1::SweepState::Finished {
-                sweep.state = v1::SweepState::Running;
-            }
         }
+        let any = !numbers.is_empty();
         self.drive(scheduler::Event::Retry {
             sweep: key,
             numbers,
         });
+        if any {
+            self.take_up_again(key);
+        }
         self.publish(key);
+    }
+
+    /// A sweep that had ended has something to do again, because somebody wants it so.
+    fn take_up_again(&mut self, key: SweepKey) {
+        use v1::SweepState::{Cancelled, Finished, Running};
+        let Some(sweep) = self.sweeps.get_mut(&key) else {
+            return;
+        };
+        let was = sweep.state;
+        if !matches!(was, Finished | Cancelled) {
+            return;
+        }
+        sweep.state = Running;
+        if was == Cancelled {
+            let name = sweep.name.clone();
+            self.drive(scheduler::Event::Resume { sweep: key });
+            self.remember(&name, open::STATE, "running".to_owned());
+        }
     }
 
     fn worker_statuses(&self) -> Vec<v1::WorkerStatus> {

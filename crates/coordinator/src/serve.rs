@@ -82,6 +82,7 @@ where
         Layout::One { .. } => (Key::fresh()?, 1, None),
         Layout::Many(data) => {
             let lock = DataLock::take(data)?;
+            crate::files::clear_uploads(data);
             (Key::of_folder(data)?, lock.next_generation()?, Some(lock))
         }
     };
@@ -99,7 +100,7 @@ where
     if let Layout::Many(data) = &config.layout {
         reopen_all(&config, data, &mut event_loop).await?;
     }
-    let running = tokio::spawn(event_loop.run(queue));
+    let mut running = tokio::spawn(event_loop.run(queue));
     observer.attach(&events);
     let workers = Workers {
         events: events.clone(),
@@ -172,7 +173,14 @@ where
         }
         tokio::time::sleep(GOODBYES).await;
     };
+    // An event loop that panicked would leave a service that answers nobody and holds its lock and port.
+    let died = async {
+        if (&mut running).await.is_ok() {
+            std::future::pending::<()>().await;
+        }
+    };
     tokio::select! {
+        () = died => return Err(CoordinatorError::Died),
         served = router.serve_with_incoming_shutdown(incoming, shutdown) => served?,
         () = patience => tracing::warn!("some connections did not close in time"),
     }
@@ -207,8 +215,14 @@ async fn reopen_all(
                 let priority = opened.priority;
                 event_loop.add(opened, priority);
             }
-            Ok(Err(error)) => tracing::error!(sweep = %name, %error, "not opened"),
-            Err(panicked) => tracing::error!(sweep = %name, %panicked, "not opened"),
+            Ok(Err(error)) => {
+                tracing::error!(sweep = %name, %error, "not opened");
+                event_loop.unopened.insert(name);
+            }
+            Err(panicked) => {
+                tracing::error!(sweep = %name, %panicked, "not opened");
+                event_loop.unopened.insert(name);
+            }
         }
     }
     Ok(())

@@ -6,8 +6,14 @@ use rpc::v1;
 
 use crate::sweeps::SweepState;
 
-/// Elapsed time below which a speed means nothing yet.
-const SPEED_AFTER_SECONDS: f64 = 0.5;
+/// Elapsed time below which a pace means nothing yet.
+const PACE_AFTER_SECONDS: f64 = 0.5;
+
+/// Predicted seconds that the prediction itself counts for, until measured trials outweigh it.
+const PRIOR_SECONDS: f64 = 1.0;
+
+/// A running trial is never taken for more than this share of what its sweep has left.
+const MOST_IN_FLIGHT: f64 = 0.95;
 
 /// Whether nothing more will happen to the sweep by itself.
 pub(crate) fn has_ended(status: &v1::SweepStatus) -> bool {
@@ -18,7 +24,7 @@ pub(crate) fn has_ended(status: &v1::SweepStatus) -> bool {
 }
 
 /// The sweep's status now.
-pub(crate) fn of(sweep: &SweepState, leased: u64, leases: usize) -> v1::SweepStatus {
+pub(crate) fn of(sweep: &SweepState, leased: u64, leases: usize, threads: u32) -> v1::SweepStatus {
     let elapsed = sweep.begun.elapsed();
     v1::SweepStatus {
         name: sweep.name.clone(),
@@ -32,7 +38,7 @@ pub(crate) fn of(sweep: &SweepState, leased: u64, leases: usize) -> v1::SweepSta
         done_seconds: sweep.done_seconds,
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         reported: sweep.reported,
-        eta_seconds: eta_seconds(sweep, elapsed.as_secs_f64()),
+        eta_seconds: eta_seconds(sweep, leased, threads),
         problem: sweep.problem.clone(),
         priority: sweep.priority,
         folder: sweep.dir.display().to_string(),
@@ -41,16 +47,106 @@ pub(crate) fn of(sweep: &SweepState, leased: u64, leases: usize) -> v1::SweepSta
     }
 }
 
-fn eta_seconds(sweep: &SweepState, elapsed: f64) -> f64 {
-    let left = sweep.predicted_seconds - sweep.done_seconds;
-    let done_here = sweep.done_seconds - sweep.done_seconds_at_start;
-    if sweep.state != v1::SweepState::Running || done_here <= 0.0 || elapsed < SPEED_AFTER_SECONDS {
+/// Seconds to the end of a sweep, negative where nothing is known.
+fn eta_seconds(sweep: &SweepState, leased: u64, threads: u32) -> f64 {
+    let elapsed = sweep.begun.elapsed().as_secs_f64();
+    if sweep.state != v1::SweepState::Running || threads == 0 || elapsed < PACE_AFTER_SECONDS {
         return -1.0;
     }
-    (left / (done_here / elapsed)).max(0.0)
+    eta(Ahead {
+        predicted: sweep.predicted_seconds - sweep.done_seconds,
+        predicted_here: sweep.done_seconds - sweep.done_seconds_at_start,
+        worked: sweep.work_seconds,
+        elapsed,
+        trials: sweep.folder.count().saturating_sub(sweep.counts.total()),
+        leased,
+        threads,
+    })
+}
+
+/// What an estimate of the time to the end rests on.
+struct Ahead {
+    /// Predicted thread seconds of what is not done.
+    predicted: f64,
+    /// Predicted thread seconds of what was done since `elapsed` began.
+    predicted_here: f64,
+    /// Thread seconds that it took.
+    worked: f64,
+    elapsed: f64,
+    /// Trials that are not done, and those of them that are leased.
+    trials: u64,
+    leased: u64,
+    threads: u32,
+}
+
+/// The pace is that of the finished trials, thread by thread, and not results over time: after a hundred small
+/// trials and an hour of a large one the latter would promise months.
+fn eta(ahead: Ahead) -> f64 {
+    let pace = (ahead.worked + PRIOR_SECONDS) / (ahead.predicted_here.max(0.0) + PRIOR_SECONDS);
+    let left = ahead.predicted.max(0.0) * pace;
+    let trials = ahead.trials.max(1) as f64;
+    let threads = f64::from(ahead.threads);
+    let leased = (ahead.leased as f64 / trials).min(1.0);
+    let in_flight = (ahead.elapsed * threads.min(trials) - ahead.worked).max(0.0);
+    let left = left - in_flight.min(MOST_IN_FLIGHT * left * leased);
+    left / threads.min(trials)
 }
 
 /// Milliseconds since an instant, for the wire.
 pub(crate) fn since_ms(then: Instant) -> u64 {
     u64::try_from(then.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(ahead: Ahead, least: f64, most: f64) {
+        let eta = eta(ahead);
+        assert!((least..=most).contains(&eta), "{eta}");
+    }
+
+    #[test]
+    fn equal_trials_end_as_their_pace_says() {
+        // 1,000 trials predicted at 1 s each take 2 s; 400 are done after 200 s on four threads.
+        let ahead = Ahead {
+            predicted: 600.0,
+            predicted_here: 400.0,
+            worked: 800.0,
+            elapsed: 200.0,
+            trials: 600,
+            leased: 8,
+            threads: 4,
+        };
+        check(ahead, 295.0, 301.0);
+    }
+
+    #[test]
+    fn one_large_trial_after_a_small_one_promises_no_months() {
+        // Of a trial of 430 s, 360 s have passed.
+        let ahead = Ahead {
+            predicted: 430.0,
+            predicted_here: 0.01,
+            worked: 0.02,
+            elapsed: 360.0,
+            trials: 1,
+            leased: 1,
+            threads: 2,
+        };
+        check(ahead, 60.0, 80.0);
+    }
+
+    #[test]
+    fn what_overruns_its_prediction_has_little_left_but_not_nothing() {
+        let ahead = Ahead {
+            predicted: 10.0,
+            predicted_here: 0.0,
+            worked: 0.0,
+            elapsed: 100.0,
+            trials: 2,
+            leased: 2,
+            threads: 2,
+        };
+        check(ahead, 0.2, 0.3);
+    }
 }

@@ -9,9 +9,9 @@ use rpc::v1;
 use scheduler::WorkerId;
 use sweep::IntervalSet;
 use table::{Batch, Counts};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
-use crate::writer::Writer;
+use crate::writer::{ListingReply, Writer};
 
 /// Columns are written once they reach this size, whatever the clock says: half the credit of one worker,
 /// so that no worker stands still for want of acknowledgements.
@@ -54,12 +54,27 @@ pub(crate) struct SweepState {
     pub(crate) done_seconds: f64,
     pub(crate) done_seconds_at_start: f64,
     pub(crate) reported: u64,
+    /// Thread seconds that workers spent on what they reported.
+    pub(crate) work_seconds: f64,
     pub(crate) problem: String,
     pub(crate) priority: i32,
     pub(crate) notes: Vec<String>,
     pub(crate) watch: watch::Sender<v1::SweepStatus>,
     /// Told when nothing waits to be written.
-    pub(crate) settling: Vec<oneshot::Sender<()>>,
+    pub(crate) settling: Vec<ListingReply>,
+    /// The same, of those for whom the write under way is the last.
+    pub(crate) settling_now: Vec<ListingReply>,
+    pub(crate) tidying: Tidying,
+}
+
+/// Whether the parts of a complete sweep have been joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tidying {
+    /// Rows have come since.
+    Due,
+    /// The writer is at it.
+    UnderWay,
+    Done,
 }
 
 impl SweepState {
@@ -116,18 +131,35 @@ impl SweepState {
         Some(self.last_flush + age.clamp(FIRST_FLUSH, LAST_FLUSH))
     }
 
-    /// Nothing waits and nothing is being written.
-    pub(crate) fn settled(&self) -> bool {
+    /// No row waits, and none is being written.
+    pub(crate) fn nothing_waits(&self) -> bool {
         self.buffer.batch.is_none() && self.writing.is_none()
     }
 
-    /// Finishes the sweep once its last row is durable.
-    pub(crate) fn finish_if_done(&mut self) {
+    /// The folder is left alone: nothing waits, nothing is being written or joined.
+    pub(crate) fn settled(&self) -> bool {
+        self.nothing_waits() && self.tidying != Tidying::UnderWay
+    }
+
+    /// Nothing is being written, and nothing will be before somebody does something about it.
+    pub(crate) fn at_rest(&self) -> bool {
+        self.settled() || self.state == v1::SweepState::Stopped && self.writing.is_none()
+    }
+
+    /// Finishes the sweep once its last row is durable and its small parts are joined. True where the joining
+    /// is to be started.
+    pub(crate) fn finish_if_done(&mut self) -> bool {
         let open = matches!(self.state, v1::SweepState::Running | v1::SweepState::Paused);
-        if self.complete && open && self.settled() {
-            self.state = v1::SweepState::Finished;
-            tracing::info!(sweep = %self.name, trials = self.folder.count(), "finished");
+        if !(self.complete && open && self.settled()) {
+            return false;
         }
+        if self.tidying == Tidying::Due {
+            self.tidying = Tidying::UnderWay;
+            return true;
+        }
+        self.state = v1::SweepState::Finished;
+        tracing::info!(sweep = %self.name, trials = self.folder.count(), "finished");
+        false
     }
 }
 

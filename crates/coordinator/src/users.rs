@@ -168,24 +168,24 @@ impl SweepService for Users {
     ) -> Result<Response<Self::FetchStream>, Status> {
         let name = request.into_inner().name;
         self.subscribe(name.clone()).await?;
-        self.ask(|reply| User::Settle {
-            name: name.clone(),
-            reply,
-        })
-        .await?;
+        let listing = self
+            .ask(|reply| User::Settle {
+                name: name.clone(),
+                reply,
+            })
+            .await?
+            .map_err(|error| Status::internal(error.to_string()))?;
         let run = self.config.layout.run_folder(&name);
-        let paths = tokio::task::spawn_blocking({
-            let run = run.clone();
-            move || table::durable_files(&run)
-        })
-        .await
-        .map_err(|error| Status::internal(error.to_string()))?
-        .map_err(|error| Status::internal(error.to_string()))?;
         let (sender, receiver) = mpsc::channel(PIECES);
         tokio::spawn(async move {
-            if let Err(error) = send_files(&run, paths, &sender).await {
+            if let Err(error) = send_files(&run, &listing.paths, &sender).await {
+                let status = if error.kind() == std::io::ErrorKind::NotFound {
+                    Status::aborted("the tables were rewritten meanwhile; fetch again")
+                } else {
+                    Status::internal(error.to_string())
+                };
                 // The receiver may be gone already.
-                let _ = sender.send(Err(Status::internal(error.to_string()))).await;
+                let _ = sender.send(Err(status)).await;
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
@@ -355,12 +355,12 @@ pub(crate) fn no_sweep(name: &str) -> Status {
 
 async fn send_files(
     run: &std::path::Path,
-    paths: Vec<PathBuf>,
+    paths: &[PathBuf],
     sender: &mpsc::Sender<Result<v1::FetchResponse, Status>>,
 ) -> std::io::Result<()> {
     use v1::fetch_response::Part;
     for path in paths {
-        let full = run.join(&path);
+        let full = run.join(path);
         let size_bytes = tokio::fs::metadata(&full).await?.len();
         let path = path
             .components()

@@ -1,10 +1,14 @@
 //! One thread a sweep owns its run folder and does everything that waits for a disk, in order.
 
-use std::sync::mpsc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use sweep::IntervalSet;
-use table::{Batch, CommitInfo, Counts, FailedTrial, FolderError, GenerationRecord, RunFolder};
+use table::{
+    Batch, CommitInfo, Counts, FailedTrial, FolderError, Freed, GenerationRecord, RunFolder,
+};
 use tokio::sync::oneshot;
 
 /// An answer that comes when the thread gets there.
@@ -12,10 +16,28 @@ pub(crate) type Reply<T> = oneshot::Receiver<Result<T, FolderError>>;
 
 type Work = Box<dyn FnOnce(&mut RunFolder) + Send>;
 
+/// While a sweep runs, small parts are joined once in so many commits: in the time of a few hundred parts one
+/// join of a second does not matter.
+const JOIN_EVERY: u32 = 256;
+
+/// Whoever holds a clone reads the parts: none is joined meanwhile, so none disappears.
+type Reading = Arc<()>;
+
+/// Files of a folder as of one moment, relative to it. They stay while this lives, unless failed rows are
+/// taken out.
+pub(crate) struct Listing {
+    pub(crate) paths: Vec<PathBuf>,
+    _reading: Reading,
+}
+
+pub(crate) type ListingReply = oneshot::Sender<Result<Listing, FolderError>>;
+
 /// Handle of the thread. Dropping it closes the folder once what was asked is done.
 #[derive(Debug)]
 pub(crate) struct Writer {
     work: mpsc::Sender<Work>,
+    reading: Reading,
+    commits: u32,
 }
 
 /// What the journal says of a folder's trials.
@@ -51,10 +73,17 @@ impl Writer {
             .name(format!("write {name}"))
             .spawn(move || {
                 for work in queue {
-                    work(&mut folder);
+                    // Whoever asked sees that no answer comes; what half happened is found out at the next call.
+                    if catch_unwind(AssertUnwindSafe(|| work(&mut folder))).is_err() {
+                        folder.doubt();
+                    }
                 }
             })?;
-        Ok(Writer { work })
+        Ok(Writer {
+            work,
+            reading: Reading::default(),
+            commits: 0,
+        })
     }
 
     /// Does something with the folder, in order. A dropped reply means that the thread is gone.
@@ -65,7 +94,7 @@ impl Writer {
         let (sender, receiver) = oneshot::channel();
         let work: Work = Box::new(move |folder| {
             // Nobody waits any more: the work was wanted all the same.
-            let _ = sender.send(what(folder));
+            let _ = sender.send(folder.settle().and_then(|()| what(folder)));
         });
         // A closed queue drops the sender, which the receiver sees.
         let _ = self.work.send(work);
@@ -74,26 +103,86 @@ impl Writer {
 
     /// Writes a batch durably; on failure the batch comes back with the error.
     pub(crate) fn commit(
-        &self,
-        batch: Batch,
+        &mut self,
+        mut batch: Batch,
         then: impl FnOnce(Result<CommitInfo, (FolderError, Batch)>) + Send + 'static,
     ) {
         let work: Work = Box::new(move |folder| {
-            then(match folder.commit(&batch) {
-                Ok(info) => Ok(info),
-                Err(error) => Err((error, batch)),
+            let committed = catch_unwind(AssertUnwindSafe(|| commit(folder, &mut batch)));
+            then(match committed {
+                Ok(Ok(info)) => Ok(info),
+                Ok(Err(error)) => Err((error, batch)),
+                Err(_) => {
+                    folder.doubt();
+                    let dir = folder.dir().to_owned();
+                    Err((FolderError::Panicked { dir }, batch))
+                }
             });
         });
         // A closed queue means that the coordinator is ending; the batch was not acknowledged.
         let _ = self.work.send(work);
+        self.commits += 1;
+        if self.commits.is_multiple_of(JOIN_EVERY) {
+            self.join(|| ());
+        }
     }
 
-    pub(crate) fn add_generation(&self, record: GenerationRecord, toml: String) -> Reply<()> {
-        self.ask(move |folder| folder.add_generation(&record, &toml))
+    /// Joins small parts until few are left.
+    pub(crate) fn join(&self, then: impl FnOnce() + Send + 'static) {
+        let reading = Arc::clone(&self.reading);
+        let work: Work = Box::new(move |folder| {
+            // This handle, this closure; any further one is a reader.
+            while Arc::strong_count(&reading) <= 2 {
+                match folder.compact() {
+                    Ok(Some(joined)) => {
+                        tracing::debug!(dir = %folder.dir().display(), parts = joined.commits, "joined");
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        // Many small parts are as good as one, only slower to read.
+                        tracing::warn!(%error, "small parts stay as they are");
+                        break;
+                    }
+                }
+            }
+            then();
+        });
+        // A closed queue means that the coordinator is ending.
+        let _ = self.work.send(work);
+    }
+
+    /// Lists the folder's files, after what was asked before.
+    pub(crate) fn list(&self, reply: ListingReply) {
+        let reading = Arc::clone(&self.reading);
+        let work: Work = Box::new(move |folder| {
+            let listed = table::durable_files(folder.dir()).map(|paths| Listing {
+                paths,
+                _reading: reading,
+            });
+            // Whoever waited may have gone.
+            let _ = reply.send(listed);
+        });
+        // A closed queue drops the sender, which the receiver sees.
+        let _ = self.work.send(work);
+    }
+
+    /// Adds a generation, and before it the files that it reads: hashes, and where each is now.
+    pub(crate) fn add_generation(
+        &self,
+        record: GenerationRecord,
+        toml: String,
+        files: Vec<(String, PathBuf)>,
+    ) -> Reply<()> {
+        self.ask(move |folder| {
+            for (hash, from) in &files {
+                folder.store_file(hash, from)?;
+            }
+            folder.add_generation(&record, &toml)
+        })
     }
 
     /// Takes failed trials' rows out, for another try.
-    pub(crate) fn forget_failed(&self) -> Reply<(IntervalSet, Counts)> {
+    pub(crate) fn forget_failed(&self) -> Reply<(Freed, Counts)> {
         self.ask(|folder| {
             let freed = folder.forget_failed()?;
             Ok((freed, folder.counts()?))
@@ -103,4 +192,18 @@ impl Writer {
     pub(crate) fn set_state(&self, key: &'static str, value: String) -> Reply<()> {
         self.ask(move |folder| folder.set_state(key, &value))
     }
+}
+
+/// Commits a batch, without what an earlier attempt made durable before it failed.
+fn commit(folder: &mut RunFolder, batch: &mut Batch) -> Result<CommitInfo, FolderError> {
+    folder.settle()?;
+    let landed = folder.take_landed();
+    if !landed.is_empty() {
+        batch.drop_trials(&landed)?;
+    }
+    let mut info = folder.commit(batch)?;
+    for run in landed.runs() {
+        info.numbers.insert(run);
+    }
+    Ok(info)
 }

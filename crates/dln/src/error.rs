@@ -168,6 +168,15 @@ pub enum NotReducible {
     Optimizer { kind: OptimizerKind },
     #[error("engine `reduced` needs every entry observed, this problem has a mask")]
     Mask,
+    #[error(
+        "engine `reduced` needs an orthogonal start from depth 3 on, this one is {kind} at depth {depth}: its \
+         core would be as wide as the network ({width})"
+    )]
+    Start {
+        kind: &'static str,
+        depth: usize,
+        width: usize,
+    },
     #[error("the closed core is as wide as the network ({width}), so nothing can be reduced")]
     NoCore { width: usize },
     #[error("off the core the initial weights of layer {layer} are not a scaled isometry")]

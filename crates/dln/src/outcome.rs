@@ -41,6 +41,7 @@ pub struct Outcome {
     pub engine: Engine,
     /// Widest hidden core of the reduced engine; the inner width of the factored engine; null for full.
     pub core_width: Option<u64>,
+    /// Of the core; beside the full engine, of the core that was found and refused under `auto`.
     pub reduction_residual: Option<f64>,
     /// Floating-point operations of all steps taken (products alone: 2 m n k each).
     pub flops: f64,

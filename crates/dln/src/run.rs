@@ -21,7 +21,7 @@ const FORMAT: u32 = 1;
 const SAFE_EVERY: u64 = 1024;
 
 /// Seconds since any fixed moment.
-pub type Clock<'a> = &'a dyn Fn() -> f64;
+pub type Clock<'a> = &'a (dyn Fn() -> f64 + Sync);
 
 /// Whether a run has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Run<'a> {
     clock: Clock<'a>,
     engine: Box<dyn Engine + 'a>,
     rows: Rows,
+    /// Of the reduction whose certificate left the trial to the full engine.
+    refused_residual: Option<f64>,
     /// Updates taken.
     step: u64,
     /// Whether the loss of the current step is known and its rows are pushed.
@@ -68,12 +70,13 @@ impl<'a> Run<'a> {
     ) -> Result<Run<'a>, TrialError> {
         debug_assert!(data.serves(trial), "data of another problem");
         let begun = clock();
-        let engine = engine::build(trial, data, threads)?;
+        let (engine, refused_residual) = engine::build(trial, data, threads)?;
         let now = clock();
         Ok(Run {
             trial,
             clock,
             engine,
+            refused_residual,
             rows: Rows::default(),
             step: 0,
             evaluated: false,
@@ -114,6 +117,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Where the blocks of large products run from here on. Changes no bit of what comes out.
+    pub fn set_threads(&mut self, threads: Threads) {
+        self.engine.set_threads(threads);
+    }
+
     /// Updates taken so far.
     pub fn steps(&self) -> u64 {
         self.step
@@ -132,7 +140,7 @@ impl<'a> Run<'a> {
             layers: self.rows.layers,
             engine: report.engine,
             core_width: report.core_width,
-            reduction_residual: report.residual,
+            reduction_residual: report.residual.or(self.refused_residual),
             flops: self.engine.flops_per_step() * self.step as f64,
             tolerance_steps: self.tolerance_steps,
             tolerance_seconds: self.tolerance_seconds,

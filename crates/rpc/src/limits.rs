@@ -30,6 +30,9 @@ pub const PIECE_BYTES: usize = 1 << 20;
 /// Largest file that a sweep may bring along.
 pub const FILE_BYTES: u64 = 4 << 30;
 
+/// Uploads that no sweep has taken yet, together: a few of the largest.
+pub const UPLOADS_BYTES: u64 = 16 << 30;
+
 /// Files that a sweep may name.
 pub const FILES: usize = 1024;
 

@@ -96,6 +96,13 @@ impl Journal {
         Ok(reader)
     }
 
+    /// Closes the connection and opens the file anew. The old one goes first: it may hold the file's lock.
+    pub(crate) fn open_again(&mut self) -> Result<(), FolderError> {
+        self.connection = Connection::open_in_memory().map_err(|source| self.failed(source))?;
+        *self = Journal::open(&self.path)?;
+        Ok(())
+    }
+
     fn with_flags(path: &Path, flags: OpenFlags) -> Result<Journal, FolderError> {
         let failed = |source| FolderError::Journal {
             path: path.to_owned(),

@@ -26,7 +26,7 @@ pub use builder::BatchBuilder;
 pub use data::{DataError, DataProblem, file_hash, load_arrays, read_array};
 pub use error::{PayloadFault, RowFault, TableError};
 pub use folder::{
-    CommitInfo, Compaction, Counts, FailedTrial, FolderError, GenerationRecord, Hook, Meta,
+    CommitInfo, Compaction, Counts, FailedTrial, FolderError, Freed, GenerationRecord, Hook, Meta,
     RunFolder, durable_files, fault_point,
 };
 pub use ipc::{Limits, Payload};

@@ -70,13 +70,9 @@ struct Run {
 impl Run {
     fn list(dir: &Path) -> Result<Run, FolderError> {
         let layout = Layout::new(dir);
-        let tables = TableName::ALL
-            .into_iter()
-            .map(|table| Ok((table, readable_parts(&layout, table)?)))
-            .collect::<Result<_, FolderError>>()?;
         Ok(Run {
             name: name_of(dir),
-            tables,
+            tables: readable_parts(&layout)?,
         })
     }
 
@@ -115,7 +111,46 @@ fn answer(runs: &[Run], sql: &str) -> Result<DataFrame, QueryError> {
             .collect::<PolarsResult<Vec<_>>>()?;
         context.register(table.name(), below_each_other(frames)?);
     }
-    Ok(context.execute(sql)?.collect()?)
+    Ok(context.execute(&with_points(sql))?.collect()?)
+}
+
+/// The same query with a point in every number that has an exponent: polars takes `1.0e-10`, and not `1e-10`.
+fn with_points(sql: &str) -> String {
+    let bytes = sql.as_bytes();
+    let mut out = String::with_capacity(sql.len());
+    let (mut at, mut copied) = (0, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            quote @ (b'\'' | b'"' | b'`') => {
+                // A doubled quote inside ends one text and begins the next, which changes nothing here.
+                let end = bytes[at + 1..].iter().position(|&byte| byte == quote);
+                at = end.map_or(bytes.len(), |end| at + end + 2);
+            }
+            byte if is_word(byte) => {
+                let begin = at;
+                while at < bytes.len() && is_word(bytes[at]) {
+                    at += 1;
+                }
+                let word = &bytes[begin..at];
+                let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let of_fraction = begin > 0 && bytes[begin - 1] == b'.';
+                let exponent = word.get(digits).is_some_and(|&e| e == b'e' || e == b'E')
+                    && (digits + 1 < word.len() || matches!(bytes.get(at), Some(b'+' | b'-')));
+                if digits > 0 && exponent && !of_fraction {
+                    out.push_str(&sql[copied..begin + digits]);
+                    out.push_str(".0");
+                    copied = begin + digits;
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    out.push_str(&sql[copied..]);
+    out
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// The parts of one table as one frame. Times lose the mark of their zone, which is UTC: polars computes with
@@ -270,6 +305,24 @@ mod tests {
             "SELECT run, count(*) AS n FROM trials GROUP BY run ORDER BY run",
             "run,n\none,4\ntwo,6\n",
         );
+    }
+
+    #[test]
+    fn numbers_with_exponents_are_numbers() {
+        for (given, expected) in [
+            ("a < 1e-10", "a < 1.0e-10"),
+            ("1E5+2e+3", "1.0E5+2.0e+3"),
+            ("1.5e-3 AND .5e3 AND x.1e4", "1.5e-3 AND .5e3 AND x.1e4"),
+            ("e1 = t2e-1 AND 12 - e", "e1 = t2e-1 AND 12 - e"),
+            (
+                "'1e5' || \"2e5\" || 'it''s 3e5' || `4e5",
+                "'1e5' || \"2e5\" || 'it''s 3e5' || `4e5",
+            ),
+            ("größe > 7e0", "größe > 7.0e0"),
+            ("", ""),
+        ] {
+            assert_eq!(with_points(given), expected);
+        }
     }
 
     #[test]

@@ -65,4 +65,6 @@ pub enum WorkerError {
     Protocol(#[from] rpc::convert::WireError),
     #[error("the thread pool could not be made: {0}")]
     Pool(#[from] rayon::ThreadPoolBuildError),
+    #[error("the operating system gives no thread: {0}")]
+    Thread(std::io::Error),
 }

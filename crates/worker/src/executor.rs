@@ -1,17 +1,23 @@
-//! Leases on the rayon pool. Parallel over trials first: each lease is one parallel loop, and a second lease
-//! fills the threads that the first one's tail leaves idle.
+//! Leases on the worker's threads. Parallel over trials first: every thread takes numbers of the oldest lease, and a
+//! second lease fills the threads that the first one's tail leaves idle. Only what is idle even so helps inside
+//! the products of the trials that run.
+//!
+//! Trials do not run on the rayon pool themselves. A thread of a pool that waits for the other half of a product
+//! takes up whatever waits there, and a whole trial taken up so would hold up the one that waits for as long as
+//! it lasts.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use table::{BatchBuilder, TrialResult, TrialRow};
 use tokio::sync::mpsc;
 use tonic::codegen::Bytes;
 
 use crate::cache::Cache;
-use crate::config::Config;
+use crate::config::{Config, WorkerError};
 use crate::files::Sweep;
 use crate::lease::{Flag, Lease, Output, ReportBody, Revoked};
 use crate::outcome;
@@ -33,13 +39,38 @@ pub(crate) struct Job {
     pub(crate) checkpoints: Vec<(u64, Vec<u8>)>,
 }
 
-/// The pool and what its threads share.
+/// Most numbers that a thread takes at a time: enough that taking costs nothing beside the smallest trial.
+const TAKEN: u64 = 64;
+
+/// The threads and what they share. They end after the trials in their hands once this is dropped.
 pub(crate) struct Executor {
-    pool: rayon::ThreadPool,
     shared: Arc<Shared>,
 }
 
+/// A lease that threads take numbers of.
+struct Active {
+    job: Job,
+    /// By thread.
+    gathered: Vec<Mutex<Gathered>>,
+    /// Numbers that no thread is through with.
+    left: AtomicU64,
+}
+
+/// A lease in the queue and what of it nobody has taken.
+struct Waiting {
+    active: Arc<Active>,
+    ranges: VecDeque<Range<u64>>,
+}
+
 struct Shared {
+    /// Oldest first.
+    queue: Mutex<VecDeque<Waiting>>,
+    queued: Condvar,
+    closed: AtomicBool,
+    /// Threads with a trial in their hands.
+    busy: AtomicUsize,
+    /// For the products of trials, when threads are idle.
+    pool: rayon::ThreadPool,
     config: Config,
     cache: Cache,
     draining: Flag,
@@ -78,37 +109,48 @@ impl Gathered {
 }
 
 impl Executor {
-    /// A pool of the configured number of threads, answering on `output`.
+    /// The configured number of threads, answering on `output`.
     ///
     /// # Errors
     /// Where the operating system gives no threads.
-    pub(crate) fn new(
-        config: &Config,
-        output: mpsc::Sender<Output>,
-    ) -> Result<Self, rayon::ThreadPoolBuildError> {
+    pub(crate) fn new(config: &Config, output: mpsc::Sender<Output>) -> Result<Self, WorkerError> {
         let threads = config.threads.max(1);
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
-            .thread_name(|k| format!("trial-{k}"))
+            .thread_name(|k| format!("product-{k}"))
             .build()?;
         let slot = || Slot {
             lease: AtomicU64::new(0),
             trial: AtomicU64::new(IDLE),
         };
         let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            queued: Condvar::new(),
+            closed: AtomicBool::new(false),
+            busy: AtomicUsize::new(0),
+            pool,
             config: config.clone(),
             cache: Cache::default(),
             draining: Flag::default(),
             output,
             slots: std::iter::repeat_with(slot).take(threads).collect(),
         });
-        Ok(Executor { pool, shared })
+        let executor = Executor {
+            shared: Arc::clone(&shared),
+        };
+        for thread in 0..threads {
+            let shared = Arc::clone(&shared);
+            std::thread::Builder::new()
+                .name(format!("trial-{thread}"))
+                .spawn(move || shared.work(thread))
+                .map_err(WorkerError::Thread)?;
+        }
+        Ok(executor)
     }
 
     /// Starts a lease; its reports come on the output, and its end after the last of them.
     pub(crate) fn start(&self, job: Job) {
-        let shared = Arc::clone(&self.shared);
-        self.pool.spawn_fifo(move || shared.run(&job));
+        self.shared.start(job);
     }
 
     /// Begin no further trial; long ones checkpoint and are given back.
@@ -131,46 +173,120 @@ impl Executor {
     }
 }
 
-impl Shared {
-    fn run(&self, job: &Job) {
-        let gathered: Vec<Mutex<Gathered>> = self
-            .slots
-            .iter()
-            .map(|_| Mutex::new(Gathered::new()))
-            .collect();
-        for range in &job.lease.ranges {
-            range.clone().into_par_iter().for_each(|number| {
-                if !self.draining.is_raised() && !job.revoked.is_unwanted(number) {
-                    self.one(job, number, &gathered);
-                }
-            });
+impl Drop for Executor {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Relaxed);
+        // Taken once, so that no thread is between its look at the flag and its sleep.
+        drop(self.shared.queue());
+        self.shared.queued.notify_all();
+    }
+}
+
+impl Waiting {
+    /// Takes numbers that lie together; `None` once none is left.
+    fn take(&mut self, threads: usize) -> Option<Range<u64>> {
+        let range = self.ranges.front_mut()?;
+        let fair = (range.end - range.start) / (4 * threads as u64);
+        let end = range.start + fair.clamp(1, TAKEN);
+        let taken = range.start..end.min(range.end);
+        range.start = taken.end;
+        if range.is_empty() {
+            self.ranges.pop_front();
         }
-        for gathered in gathered {
-            let gathered = gathered
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner);
-            if !gathered.numbers.is_empty() {
-                self.emit(job, gathered);
+        Some(taken)
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(self: &Arc<Self>, job: Job) {
+        let ranges: VecDeque<Range<u64>> = job
+            .lease
+            .ranges
+            .iter()
+            .filter(|range| !range.is_empty())
+            .cloned()
+            .collect();
+        let left = ranges.iter().map(|range| range.end - range.start).sum();
+        let slots = self.slots.iter();
+        let active = Arc::new(Active {
+            job,
+            gathered: slots.map(|_| Mutex::new(Gathered::new())).collect(),
+            left: AtomicU64::new(left),
+        });
+        if left == 0 {
+            // Where this is called nobody may wait for room in the channel.
+            let shared = Arc::clone(self);
+            self.pool.spawn(move || shared.end(&active));
+            return;
+        }
+        self.queue().push_back(Waiting { active, ranges });
+        self.queued.notify_all();
+    }
+
+    /// What one thread does until the executor is gone.
+    fn work(&self, thread: usize) {
+        while let Some((active, taken)) = self.take() {
+            self.busy.fetch_add(1, Ordering::Relaxed);
+            let count = taken.end - taken.start;
+            for number in taken {
+                if !self.draining.is_raised() && !active.job.revoked.is_unwanted(number) {
+                    self.one(&active.job, number, thread, &active.gathered[thread]);
+                }
+            }
+            self.busy.fetch_sub(1, Ordering::Relaxed);
+            // What the others gathered is seen by the one that is through last.
+            if active.left.fetch_sub(count, Ordering::AcqRel) == count {
+                self.end(&active);
             }
         }
-        self.output(Output::Ended(Arc::clone(&job.lease)));
+    }
+
+    /// Waits for numbers; `None` once the executor is gone.
+    fn take(&self) -> Option<(Arc<Active>, Range<u64>)> {
+        let mut queue = self.queue();
+        loop {
+            if self.closed.load(Ordering::Relaxed) {
+                return None;
+            }
+            while let Some(waiting) = queue.front_mut() {
+                match waiting.take(self.slots.len()) {
+                    Some(taken) => return Some((Arc::clone(&waiting.active), taken)),
+                    None => drop(queue.pop_front()),
+                }
+            }
+            queue = self
+                .queued
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The last numbers of a lease are through.
+    fn end(&self, active: &Active) {
+        for gathered in &active.gathered {
+            let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+            let gathered = std::mem::replace(&mut *gathered, Gathered::new());
+            if !gathered.numbers.is_empty() {
+                self.emit(&active.job, gathered);
+            }
+        }
+        self.output(Output::Ended(Arc::clone(&active.job.lease)));
     }
 
     /// Runs one number and gathers its rows.
-    fn one(&self, job: &Job, number: u64, gathered: &[Mutex<Gathered>]) {
-        let thread = rayon::current_thread_index().unwrap_or(0) % gathered.len();
+    fn one(&self, job: &Job, number: u64, thread: usize, gathered: &Mutex<Gathered>) {
         let slot = &self.slots[thread];
-        // An outer trial may wait inside a product while its thread takes up this one.
-        let outer = (
-            slot.lease.swap(job.lease.lease, Ordering::Relaxed),
-            slot.trial.swap(number, Ordering::Relaxed),
-        );
+        slot.lease.store(job.lease.lease, Ordering::Relaxed);
+        slot.trial.store(number, Ordering::Relaxed);
         if let Some(hook) = self.config.before_trial {
             hook(number);
         }
-        let due = self.gather(job, number, &gathered[thread]);
-        slot.lease.store(outer.0, Ordering::Relaxed);
-        slot.trial.store(outer.1, Ordering::Relaxed);
+        let due = self.gather(job, number, gathered);
+        slot.trial.store(IDLE, Ordering::Relaxed);
         if let Some(due) = due {
             self.emit(job, due);
         }
@@ -241,8 +357,11 @@ impl Shared {
             .find(|(trial, _)| *trial == number)
             .map(|(_, state)| state.clone());
         let unwanted = || job.revoked.must_stop(number);
+        let idle = || self.busy.load(Ordering::Relaxed) < self.slots.len();
         let bench = Bench {
             cache: &self.cache,
+            pool: &self.pool,
+            idle: &idle,
             unwanted: &unwanted,
             draining: &self.draining,
             checkpoint_every: self.config.checkpoint_every,

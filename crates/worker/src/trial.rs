@@ -25,6 +25,10 @@ pub(crate) enum Trained {
 /// What training needs besides the trial.
 pub(crate) struct Bench<'a> {
     pub(crate) cache: &'a Cache,
+    /// For products, while some of the worker's threads are idle.
+    pub(crate) pool: &'a rayon::ThreadPool,
+    /// Whether some are.
+    pub(crate) idle: &'a (dyn Fn() -> bool + Sync),
     /// True once the trial's result would be of no use.
     pub(crate) unwanted: &'a (dyn Fn() -> bool + Sync),
     /// Raised: checkpoint and give back trials that would take long.
@@ -61,11 +65,25 @@ fn advance(
 ) -> Result<Trained, TrialError> {
     let clock = move || begun.elapsed().as_secs_f64();
     let data = bench.cache.get(trial)?;
-    let mut run = begin(trial, &data, bench, &clock)?;
+    let mut run = if (bench.idle)() {
+        bench
+            .pool
+            .install(|| begin(trial, &data, bench, Threads::Pool, &clock))?
+    } else {
+        begin(trial, &data, bench, Threads::Seq, &clock)?
+    };
     let slice = slice_steps(trial, predicted_seconds);
     let mut saved = Instant::now();
     loop {
-        if run.advance(slice)? == Progress::Done {
+        // Threads change nothing but the time that a slice takes.
+        let progress = if (bench.idle)() {
+            run.set_threads(Threads::Pool);
+            bench.pool.install(|| run.advance(slice))
+        } else {
+            run.set_threads(Threads::Seq);
+            run.advance(slice)
+        };
+        if progress? == Progress::Done {
             return Ok(Trained::Ran(Box::new(run.finish())));
         }
         if (bench.unwanted)() {
@@ -90,10 +108,11 @@ fn begin<'a>(
     trial: &'a Trial,
     data: &'a Data,
     bench: &Bench<'_>,
+    threads: Threads,
     clock: Clock<'a>,
 ) -> Result<Run<'a>, TrialError> {
     if let Some(state) = &bench.resume {
-        match Run::restore(trial, data, Threads::Pool, clock, state) {
+        match Run::restore(trial, data, threads, clock, state) {
             Ok(run) => {
                 tracing::info!(step = run.steps(), "a trial continues from its checkpoint");
                 return Ok(run);
@@ -104,7 +123,7 @@ fn begin<'a>(
             Err(error) => return Err(error),
         }
     }
-    Run::new(trial, data, Threads::Pool, clock)
+    Run::new(trial, data, threads, clock)
 }
 
 /// Steps in a slice; a prediction wrong by a factor only moves how often the flag is seen.

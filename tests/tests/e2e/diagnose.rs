@@ -1,28 +1,20 @@
 //! `parsimony diagnose`: opposite advice for opposite data, plans that run, and `[train] verify`.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
 use tests::process::{Finished, root, run};
 use tests::tables::number;
 
-use crate::folder_with;
+use crate::{folder_with, matrices};
 
-/// A full-rank matrix: reproducible noise, `size x size`.
+/// A full-rank matrix as CSV: reproducible noise, `size x size`.
 fn noise(size: usize) -> String {
-    let mut state = 1_u64;
+    let matrix = matrices::noise(size, size, 1);
     let mut text = String::new();
-    for _ in 0..size {
-        for column in 0..size {
-            // Knuth's linear congruential generator; its upper bits are good enough for noise.
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            let number = (state >> 11) as f64 / (1_u64 << 53) as f64 - 0.5;
-            let comma = if column > 0 { "," } else { "" };
-            write!(text, "{comma}{number}").unwrap();
-        }
+    for row in matrix.rows() {
+        let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
+        text += &cells.join(",");
         text.push('\n');
     }
     text
@@ -132,7 +124,9 @@ fn the_written_plan_of_low_rank_data_runs_on_the_core_and_is_verified() {
     let small = ["--width", "200", "--depth", "3", "--steps", "40"];
     let mut more = small.to_vec();
     more.extend(["--write", "plans/digits plan.toml"]);
-    digits(at, &more).expect(0);
+    let mut asked = more.clone();
+    asked.push("--json");
+    let found = json(&digits(at, &asked).expect(0));
     // From another folder: the data are found from where the plan lies.
     let elsewhere = at.join("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
@@ -142,6 +136,11 @@ fn the_written_plan_of_low_rank_data_runs_on_the_core_and_is_verified() {
     assert_eq!(number(&rows, "SELECT count(*) AS n FROM trials"), 8.0);
     let reduced = "SELECT count(*) AS n FROM trials WHERE engine = 'reduced' AND core_width = 74";
     assert_eq!(number(&rows, reduced), 8.0);
+    let told_flops = 40.0 * found["reduced"]["flops_per_step"].as_f64().unwrap();
+    for extreme in ["min", "max"] {
+        let sql = format!("SELECT {extreme}(flops) AS x FROM trials");
+        assert_eq!(number(&rows, &sql), told_flops);
+    }
     let lost = "SELECT count(*) AS n FROM trials WHERE status <> 'completed'";
     assert_eq!(number(&rows, lost), 0.0, "half of the safe rate diverged");
     let verified = &json(&told)["verify"];

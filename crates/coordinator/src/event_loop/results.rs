@@ -10,6 +10,7 @@ use table::{Batch, BatchBuilder, CommitInfo, FolderError, TrialResult, TrialRow}
 
 use super::EventLoop;
 use crate::events::{Checkpoint, Event, Report};
+use crate::sweeps::Tidying;
 use crate::{fault_point, wire};
 
 impl EventLoop {
@@ -17,7 +18,10 @@ impl EventLoop {
     pub(super) fn report(&mut self, report: Report) {
         self.hear(report.worker);
         let Some(&sweep) = self.names.get(&report.sweep) else {
-            self.acknowledge(&[(report.worker, report.report)]);
+            // What cannot be written now may be wanted once its folder is mended: its worker keeps it.
+            if !self.unopened.contains(&report.sweep) {
+                self.acknowledge(&[(report.worker, report.report)]);
+            }
             return;
         };
         let failed = report.failed.iter().map(|(trial, _)| *trial..*trial + 1);
@@ -59,7 +63,7 @@ impl EventLoop {
         };
         if accepted.is_empty() {
             let this = (report.worker, report.report);
-            if state.settled() {
+            if state.nothing_waits() {
                 self.acknowledge(&[this]);
             } else {
                 // It may repeat what still waits for the disk, and an acknowledgement means durable.
@@ -80,6 +84,7 @@ impl EventLoop {
         {
             state.problem = format!("trial {trial}: {error}");
         }
+        state.work_seconds += report.work_seconds;
         match state.take(report.worker, report.report, report.batch, accepted) {
             Ok(()) => self
                 .metrics
@@ -93,11 +98,12 @@ impl EventLoop {
 
     pub(super) fn checkpoint(&mut self, checkpoint: Checkpoint) {
         self.hear(checkpoint.worker);
-        let held = self
-            .scheduler
-            .holds(checkpoint.worker, checkpoint.lease, checkpoint.trial);
-        let sweep = self.names.get(&checkpoint.sweep);
-        let Some(state) = sweep.and_then(|key| self.sweeps.get(key)).filter(|_| held) else {
+        let Some(&key) = self.names.get(&checkpoint.sweep) else {
+            return;
+        };
+        let (worker, lease, trial) = (checkpoint.worker, checkpoint.lease, checkpoint.trial);
+        let held = self.scheduler.holds(worker, lease, key, trial);
+        let Some(state) = self.sweeps.get(&key).filter(|_| held) else {
             return;
         };
         let (checkpoints, dir, hook) = (
@@ -105,10 +111,10 @@ impl EventLoop {
             state.dir.clone(),
             self.config.fault_hook,
         );
-        checkpoints.expect(&checkpoint.sweep, checkpoint.trial);
+        let sweep = checkpoint.sweep;
+        checkpoints.expect(&sweep, trial, checkpoint.state);
         tokio::task::spawn_blocking(move || {
-            let (sweep, trial) = (&checkpoint.sweep, checkpoint.trial);
-            let kept = checkpoints.put(sweep, &dir, trial, &checkpoint.state, hook);
+            let kept = checkpoints.put(&sweep, &dir, trial, hook);
             if let Err(error) = kept {
                 tracing::warn!(trial, %error, "checkpoint not kept");
             }
@@ -126,6 +132,8 @@ impl EventLoop {
                 continue;
             };
             state.writing = Some(std::mem::take(&mut state.buffer.reports));
+            state.settling_now.append(&mut state.settling);
+            state.tidying = Tidying::Due;
             state.last_flush = now;
             let events = self.events.clone();
             state.writer.commit(batch, move |result| {
@@ -174,12 +182,41 @@ impl EventLoop {
                 self.drive(scheduler::Event::Pause { sweep });
             }
         }
+        self.finish(sweep);
+    }
+
+    /// Small parts of a complete sweep have been joined.
+    pub(super) fn tidied(&mut self, sweep: SweepKey) {
+        let mut repeats = Vec::new();
         if let Some(state) = self.sweeps.get_mut(&sweep) {
-            state.finish_if_done();
-            if state.settled() {
-                for settled in state.settling.drain(..) {
-                    // Whoever waited may have gone.
-                    let _ = settled.send(());
+            state.tidying = Tidying::Done;
+            if state.nothing_waits() {
+                repeats.append(&mut state.buffer.reports);
+            }
+        }
+        self.acknowledge(&repeats);
+        self.finish(sweep);
+    }
+
+    /// Finishes a sweep that has come to its end, and tells those who wait for its rows.
+    pub(crate) fn finish(&mut self, sweep: SweepKey) {
+        if let Some(state) = self.sweeps.get_mut(&sweep) {
+            if state.finish_if_done() {
+                let events = self.events.clone();
+                state.writer.join(move || {
+                    // A closed loop means that the coordinator is ending.
+                    let _ = events.blocking_send(Event::Tidied { sweep });
+                });
+            }
+            // What those waited for who came before the last write began is durable, or cannot become so.
+            if state.writing.is_none() {
+                for reply in std::mem::take(&mut state.settling_now) {
+                    state.writer.list(reply);
+                }
+            }
+            if state.at_rest() {
+                for reply in std::mem::take(&mut state.settling) {
+                    state.writer.list(reply);
                 }
             }
         }

@@ -1,12 +1,13 @@
 //! What a run asks of an engine.
 
 use crate::error::TrialError;
+use crate::kernel::Threads;
 use crate::measure::Rows;
 use crate::outcome;
 
 /// A network in training. A run calls, at every step, [`Engine::loss`], then [`Engine::gradient_norm`] where
 /// a stop rule needs it and [`Engine::measure`] where a row is due, then [`Engine::update`].
-pub(crate) trait Engine {
+pub(crate) trait Engine: Send {
     /// Train loss at the current weights, without the penalty. Keeps the forward pass for the calls that
     /// follow.
     fn loss(&mut self) -> f64;
@@ -34,6 +35,9 @@ pub(crate) trait Engine {
     /// # Errors
     /// [`crate::CheckpointError`] where the bytes end early or belong to another trial.
     fn load(&mut self, bytes: &mut &[u8]) -> Result<(), TrialError>;
+
+    /// Where the blocks of large products run. Changes no bit.
+    fn set_threads(&mut self, threads: Threads);
 
     /// What the `trials` table tells about the engine.
     fn report(&self) -> EngineReport;

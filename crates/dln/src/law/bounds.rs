@@ -4,6 +4,7 @@
 //! widths themselves, which are smaller where the draw is special.
 
 use super::assumptions::see_rest;
+use super::ranks;
 use crate::config::{InitKind, Inputs, Samples, Target, Targets, Task, Trial};
 
 /// Upper bounds of a reduction.
@@ -54,9 +55,10 @@ pub(super) fn is_one_sided(trial: &Trial, live: bool, first_is_rotation: bool) -
 pub(super) fn bounds(trial: &Trial) -> Bounds {
     let sizes = sizes(trial);
     let seeds = seeds(trial);
-    let orthogonal = match trial.init.kind {
-        // Given weights may be orthogonal; the closure will tell.
-        InitKind::Orthogonal | InitKind::Identity | InitKind::Given(_) => true,
+    let orthogonal = match &trial.init.kind {
+        InitKind::Orthogonal | InitKind::Identity => true,
+        // How much of them is orthogonal the closure will tell.
+        InitKind::Given(given) => !given.iter().any(|W| ranks::of(W).scattered),
         InitKind::Gaussian | InitKind::Uniform | InitKind::Balanced => false,
     };
     let rotation = orthogonal && sizes[0] == sizes[1];
@@ -112,7 +114,7 @@ fn seeds(trial: &Trial) -> Seeds {
         Task::Factorization { target } | Task::Completion { target, .. } => {
             let rank = match target {
                 Target::Drawn { rank, .. } => (*rank).min(d_x).min(d_y),
-                Target::Given(_) => d_x.min(d_y),
+                Target::Given(given) => ranks::of(given).rank,
             };
             Seeds {
                 input: rank,
@@ -135,20 +137,22 @@ fn seeds_of_samples(samples: &Samples, d_x: usize, d_y: usize) -> Seeds {
             noise,
             ..
         } if *noise == 0.0 => *rank,
-        Inputs::Gaussian { .. } | Inputs::Orthonormal { .. } | Inputs::Given(_) => usize::MAX,
+        Inputs::Gaussian { .. } | Inputs::Orthonormal { .. } => usize::MAX,
+        Inputs::Given(given) => ranks::of_columns(given, samples.train.0, samples.train.1).rank,
     };
     let rank = d_x.min(n).min(drawn);
     let of_targets = match &samples.targets {
         Targets::Classes { classes, .. } => *classes,
         Targets::Teacher { rank, .. } => *rank,
-        Targets::Given(_) => usize::MAX,
+        Targets::Given(given) => ranks::of_columns(given, samples.train.0, samples.train.1).rank,
     };
     let output = rank.min(d_y).min(of_targets);
     // All eigenvalues that are not zero are equal.
     let flat = samples.whiten
         || match &samples.inputs {
             Inputs::Orthonormal { count, noise } => *noise == 0.0 && (*count <= d_x || n == *count),
-            Inputs::Gaussian { .. } | Inputs::Given(_) => false,
+            Inputs::Gaussian { .. } => false,
+            Inputs::Given(given) => ranks::of_columns(given, samples.train.0, samples.train.1).flat,
         };
     let null = d_x - rank;
     let live = flat && rank >= 2 && rank > null;

@@ -12,13 +12,16 @@ mod layers;
 mod moments;
 mod off_core;
 mod plan;
+mod ranks;
 mod reduction;
 
 pub(crate) use basis::{Coordinates, orthonormal};
 pub(crate) use off_core::{OffCore, Run};
+pub(crate) use plan::{Choice, choose, core_bytes, core_step, widths_of_data};
 pub use plan::{EnginePlan, plan};
-pub(crate) use plan::{choose, core_bytes, core_step, widths_of_data};
 pub(crate) use reduction::{CoreProblem, Reduction, reduce};
+#[cfg(test)]
+pub(crate) use {plan::choose_within, reduction::reduce_within};
 
 /// The larger of two residuals; NaN where one is.
 fn worse(a: f64, b: f64) -> f64 {

@@ -17,7 +17,7 @@ use crate::kernel::{Svd, Threads, multiply, svd};
 /// Singular values of the inputs, and of their correlation with the targets, at or below this share of the
 /// largest count as zero: a thousand times what a decomposition leaves there, a hundred times below the
 /// certificate. Nothing above it is dropped; the core grows instead.
-const RANK: f64 = 1e-12;
+pub(super) const RANK: f64 = 1e-12;
 /// Eigenvalues of the second moment within this share of the largest of one another are one cluster. Its
 /// mean is `sigma^2`, so that the loss does not see the spread to first order.
 const CLUSTER: f64 = 1e-11;
@@ -211,7 +211,7 @@ fn split(U: &Array2<f64>, s: &[f64]) -> (f64, Array2<f64>) {
 
 /// First index and length of the longest run of values (descending) that lie within [`CLUSTER`] of the
 /// largest value of one another.
-fn widest_cluster(values: &[f64]) -> (usize, usize) {
+pub(super) fn widest_cluster(values: &[f64]) -> (usize, usize) {
     let width = CLUSTER * values.first().copied().unwrap_or(0.0);
     let mut best = (0, 0);
     let mut first = 0;

@@ -4,7 +4,7 @@ use super::assumptions::check;
 use super::basis::orthonormal;
 use super::bounds::{Bounds, bounds, data_bytes, isometric, sizes, widest_hidden};
 use super::moments::{Moments, Samples};
-use super::reduction::reduce;
+use super::reduction::{CERTIFIED, not_orthogonal, reduce_within};
 use crate::config::{EngineChoice, Trial};
 use crate::data::Data;
 use crate::engine::{Engine, factored, reduced};
@@ -60,7 +60,16 @@ pub fn plan(trial: &Trial) -> EnginePlan {
     }
 }
 
-/// The reduced engine where it is exact and cheaper; `None` leaves the trial to the full one.
+/// What `auto` comes to once the trial is drawn.
+pub(crate) enum Choice<'a> {
+    Reduced(Box<dyn Engine + 'a>),
+    /// Left to the full engine. With the residual, where a core was found and its certificate refused it.
+    Full {
+        refused_residual: Option<f64>,
+    },
+}
+
+/// The reduced engine where it is exact and cheaper, else the full one.
 ///
 /// # Errors
 /// What is wrong with the initial weights or the data.
@@ -68,15 +77,31 @@ pub(crate) fn choose<'a>(
     trial: &'a Trial,
     data: &'a Data,
     threads: Threads,
-) -> Result<Option<Box<dyn Engine + 'a>>, TrialError> {
+) -> Result<Choice<'a>, TrialError> {
+    choose_within(trial, data, threads, CERTIFIED)
+}
+
+/// As [`choose`], with the largest residual that counts as exact.
+pub(crate) fn choose_within<'a>(
+    trial: &'a Trial,
+    data: &'a Data,
+    threads: Threads,
+    certified: f64,
+) -> Result<Choice<'a>, TrialError> {
+    let left = |refused_residual| Ok(Choice::Full { refused_residual });
     if plan(trial).engine != outcome::Engine::Reduced {
-        return Ok(None);
+        return left(None);
     }
     let samples = bounds(trial).samples;
     let worth = |widths: &[usize]| is_cheaper(trial, widths, samples);
-    match reduce(trial, data, &worth) {
-        Ok(reduction) => Ok(Some(reduced::start(trial, data, threads, reduction))),
-        Err(TrialError::NotReducible(_)) => Ok(None),
+    match reduce_within(trial, data, &worth, certified) {
+        Ok(reduction) => Ok(Choice::Reduced(reduced::start(
+            trial, data, threads, reduction,
+        ))),
+        Err(TrialError::NotReducible(NotReducible::Residual { residual, .. })) => {
+            left(Some(residual))
+        }
+        Err(TrialError::NotReducible(_)) => left(None),
         Err(error) => Err(error),
     }
 }
@@ -85,7 +110,7 @@ fn reducible(trial: &Trial) -> Result<Bounds, NotReducible> {
     check(trial)?;
     let bounds = bounds(trial);
     match bounds.filled {
-        Some(width) => Err(NotReducible::NoCore { width }),
+        Some(width) => Err(not_orthogonal(trial, width)),
         None => Ok(bounds),
     }
 }

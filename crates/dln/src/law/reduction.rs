@@ -24,7 +24,7 @@ use crate::kernel::{Threads, multiply, square_sum, svd, triangle};
 /// core grow.
 const DIRECTIONS: [f64; 2] = [1e-8, 1e-11];
 /// A reduction with a larger residual is not exact.
-const CERTIFIED: f64 = 1e-10;
+pub(super) const CERTIFIED: f64 = 1e-10;
 
 /// The core of a trial and all that the engine needs beside it.
 #[derive(Clone, Debug)]
@@ -89,7 +89,12 @@ impl Reduction {
             OffCore::Rest { .. } => {
                 let weights = &self.layers[layer - 1];
                 let (rows, columns) = weights.shape();
-                let all = weights.norm().powi(2) * rows.min(columns) as f64;
+                // The norm of weights that are all zero stands for no size.
+                let norm = match weights.isometry() {
+                    Some(0.0) => 0.0,
+                    _ => weights.norm(),
+                };
+                let all = norm.powi(2) * rows.min(columns) as f64;
                 (all - square_sum(self.cores[layer - 1].view())).max(0.0)
             }
         }
@@ -169,9 +174,19 @@ pub(crate) fn reduce(
     data: &Data,
     worth: &dyn Fn(&[usize]) -> bool,
 ) -> Result<Reduction, TrialError> {
+    reduce_within(trial, data, worth, CERTIFIED)
+}
+
+/// As [`reduce`], with the largest residual that counts as exact.
+pub(crate) fn reduce_within(
+    trial: &Trial,
+    data: &Data,
+    worth: &dyn Fn(&[usize]) -> bool,
+    certified: f64,
+) -> Result<Reduction, TrialError> {
     check(trial)?;
     if let Some(width) = bounds(trial).filled {
-        return Err(NotReducible::NoCore { width }.into());
+        return Err(not_orthogonal(trial, width).into());
     }
     let layers: Vec<Layer> = starts(trial)?.into_iter().map(Layer::new).collect();
     let moments = Moments::of(data)?;
@@ -193,7 +208,7 @@ pub(crate) fn reduce(
         })?;
         let (first, last) = ends(&closure.bases)?;
         let residual = worse(closure.residual, moments.residual(first, last));
-        if residual <= CERTIFIED {
+        if residual <= certified {
             let off = survey(&layers, &closure.bases, one_sided);
             refuse(trial, &closure, &layers, &moments, &off)?;
             let problem = core_problem(data, &moments, first, last)?;
@@ -211,9 +226,25 @@ pub(crate) fn reduce(
     }
     Err(NotReducible::Residual {
         residual: refused,
-        tolerance: CERTIFIED,
+        tolerance: certified,
     }
     .into())
+}
+
+/// The refusal of a start that fills every hidden layer.
+pub(super) fn not_orthogonal(trial: &Trial, width: usize) -> NotReducible {
+    NotReducible::Start {
+        kind: match trial.init.kind {
+            InitKind::Orthogonal => "orthogonal",
+            InitKind::Gaussian => "gaussian",
+            InitKind::Uniform => "uniform",
+            InitKind::Identity => "identity",
+            InitKind::Balanced => "balanced",
+            InitKind::Given(_) => "given and not orthogonal",
+        },
+        depth: trial.network.depth(),
+        width,
+    }
 }
 
 /// What `H_0` must contain. With an open side, the test inputs too: what `W_1` makes of them is not known

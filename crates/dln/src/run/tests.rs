@@ -1,6 +1,6 @@
 //! Rows, stop rules, divergence, slices and checkpoints.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::config::*;
@@ -331,11 +331,8 @@ fn damaged_and_foreign_checkpoints_are_refused() {
 
 #[test]
 fn seconds_add_up_to_what_the_clock_shows() {
-    let ticks = Cell::new(0.0);
-    let clock = || {
-        ticks.set(ticks.get() + 1.0);
-        ticks.get()
-    };
+    let ticks = AtomicU32::new(0);
+    let clock = || f64::from(ticks.fetch_add(1, Ordering::Relaxed) + 1);
     let mut one = trial(factorization(5, 5, 2), &[5]);
     one.measure.every = 1;
     one.measure.tolerance = Some(f64::MAX);
@@ -346,7 +343,7 @@ fn seconds_add_up_to_what_the_clock_shows() {
     // Eleven rows, one tick each.
     assert_eq!(done.measure_seconds, 11.0);
     // All ticks but the first and the one between setup and training.
-    assert_eq!(total, ticks.get() - 2.0);
+    assert_eq!(total, f64::from(ticks.into_inner()) - 2.0);
     assert_eq!(done.tolerance_steps, Some(0));
     assert!(done.tolerance_seconds.is_some_and(|seconds| seconds > 0.0));
 }

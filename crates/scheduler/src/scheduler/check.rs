@@ -208,7 +208,7 @@ impl Scheduler {
                 && worker.idle_since.is_some() == worker.leases.is_empty()
                 && worker.leases.iter().all(known)
                 && worker.late.iter().all(known)
-                && (worker.leases.is_empty() || !worker.lost)
+                && (worker.leases.is_empty() || !worker.lost || self.holds_isolated(id))
                 && (worker.available() || !eager)
                 && !(self.hungry.contains(&id) && self.barred.contains(&id))
                 && (worker.available() || !self.isolating.contains(&id) || self.holds_isolated(id));

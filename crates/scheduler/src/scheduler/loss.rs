@@ -13,6 +13,10 @@ use super::Scheduler;
 use crate::config::WALLTIME_MARGIN;
 use crate::{Action, LeaseId, Now, WorkerId, sets};
 
+/// A trial whose last allowed worker fell silent, without its connection closing, has so long until it fails: a
+/// network that comes back does so within this, or its own time limits close the connection.
+const REPRIEVE: Now = Now::from_secs(30);
+
 impl Scheduler {
     /// Gives a worker up that was not heard of in time.
     pub(super) fn lose(&mut self, id: WorkerId, out: &mut Vec<Action>) {
@@ -20,8 +24,9 @@ impl Scheduler {
             return;
         };
         worker.lost = true;
+        let silent = worker.connected;
         let natural = worker.draining || self.time_was_up(id);
-        let mut trials = 0;
+        let (mut trials, mut window) = (0, self.config.late_window);
         for lease in self.live_leases(id) {
             let Some(entry) = self.leases.get(&lease) else {
                 continue;
@@ -30,13 +35,40 @@ impl Scheduler {
             trials += remaining.len();
             if natural {
                 self.lose_unblamed(lease, &remaining);
+            } else if silent && self.would_fail(lease) {
+                // It may only have been cut off, and a failed row is final: its result is waited for.
+                window = REPRIEVE;
             } else {
                 self.lose_lease(lease, &remaining, id, out);
             }
         }
         self.withdraw(id);
-        self.set_timer(id, Some(self.now + self.config.late_window));
+        self.set_timer(id, Some(self.now + window));
         out.push(Action::Lost { worker: id, trials });
+    }
+
+    /// A lost worker's last chance is over: what was waited for has failed.
+    pub(super) fn end_reprieve(&mut self, id: WorkerId, out: &mut Vec<Action>) {
+        for lease in self.live_leases(id) {
+            if let Some(entry) = self.leases.get(&lease) {
+                let remaining = entry.remaining.clone();
+                self.lose_lease(lease, &remaining, id, out);
+            }
+        }
+    }
+
+    /// Whether the loss of this lease is the one too many for its only trial.
+    fn would_fail(&self, id: LeaseId) -> bool {
+        let Some(lease) = self.leases.get(&id) else {
+            return false;
+        };
+        let number = sets::first_run(&lease.remaining).map_or(0, |run| run.start);
+        lease.isolated
+            && lease.remaining.len() == 1
+            && self
+                .sweeps
+                .get(&lease.sweep)
+                .is_some_and(|sweep| sweep.pool.deaths(number) + 1 >= self.config.attempts())
     }
 
     /// Whether the end of a worker's time explains its loss.

@@ -151,6 +151,7 @@ impl Scheduler {
         };
         let nothing_owed = entry.leases.is_empty() && entry.late.is_empty();
         if entry.lost || (!entry.connected && nothing_owed) {
+            self.end_reprieve(worker, out);
             self.forget_worker(worker);
         } else {
             self.lose(worker, out);

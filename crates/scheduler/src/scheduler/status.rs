@@ -156,10 +156,12 @@ impl Scheduler {
         })
     }
 
-    /// Whether the worker has this trial in hand under this lease.
-    pub fn holds(&self, worker: WorkerId, lease: LeaseId, number: u64) -> bool {
+    /// Whether the worker has this trial of this sweep in hand under this lease.
+    pub fn holds(&self, worker: WorkerId, lease: LeaseId, sweep: SweepKey, number: u64) -> bool {
         self.leases.get(&lease).is_some_and(|lease| {
-            lease.live() && lease.worker == worker && lease.remaining.contains(number)
+            lease.live()
+                && (lease.worker, lease.sweep) == (worker, sweep)
+                && lease.remaining.contains(number)
         })
     }
 

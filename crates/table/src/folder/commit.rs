@@ -236,6 +236,50 @@ mod tests {
         assert_eq!(labels["parsimony.siblings"], "history=1,spectra=1,layers=1");
     }
 
+    /// The journal's connection broke in the middle of a commit that happened, or did not, and a later one
+    /// finds out which.
+    fn check_unsure(happened: bool) {
+        let home = tempfile::tempdir().unwrap();
+        let mut folder = run(&home);
+        folder.commit(&batch(0..5, &[])).unwrap();
+        let before = folder.done.clone();
+        if happened {
+            folder.commit(&batch(5..9, &[6])).unwrap();
+        } else {
+            let parts = folder.stage_all(&batch(5..9, &[6]), 2).unwrap();
+            folder.publish_all(&parts).unwrap();
+        }
+        (folder.done, folder.unsure) = (before, true);
+        assert!(matches!(
+            folder.commit(&batch(5..9, &[6])),
+            Err(FolderError::Unsure { .. })
+        ));
+        let journal = folder.layout.journal();
+        let kept = std::fs::read(&journal).unwrap();
+        std::fs::write(&journal, "no disk").unwrap();
+        assert!(folder.settle().is_err());
+        std::fs::write(&journal, kept).unwrap();
+        folder.settle().unwrap();
+        let landed = union(if happened { vec![5..9] } else { vec![] });
+        assert_eq!(folder.take_landed(), landed);
+        assert!(folder.take_landed().is_empty());
+        if !happened {
+            folder.commit(&batch(5..9, &[6])).unwrap();
+        }
+        folder.commit(&batch(9..12, &[])).unwrap();
+        assert_eq!(
+            read_all(&folder, TableName::Trials),
+            (0..12).collect::<Vec<_>>()
+        );
+        assert_eq!(folder.counts().unwrap().total(), 12);
+    }
+
+    #[test]
+    fn a_commit_whose_end_nobody_saw_is_found_out() {
+        check_unsure(true);
+        check_unsure(false);
+    }
+
     #[test]
     fn no_trial_is_written_twice() {
         let home = tempfile::tempdir().unwrap();

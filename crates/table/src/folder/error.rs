@@ -61,8 +61,12 @@ pub enum FolderError {
     },
     #[error("`{hash}` is not `blake3:` and 64 lower-case hexadecimal digits")]
     Hash { hash: String },
-    #[error("an earlier write to {dir} may be half done; open the folder again")]
+    #[error("an earlier write to {dir} may be half done, and its journal still cannot be read")]
     Unsure { dir: PathBuf },
+    #[error(
+        "a defect of the program ended a write to {dir}; the rows are kept and may be tried again"
+    )]
+    Panicked { dir: PathBuf },
     #[error(transparent)]
     Table(#[from] TableError),
 }

@@ -9,34 +9,37 @@ use crate::schema::TableName;
 use super::error::FolderError;
 use super::layout::{Layout, generation_number, list};
 
-/// The parts of one table that can be read, the one without rows first. Those that the journal names; all
-/// where there is no journal to be read, as in a copy.
+/// The parts of every table that can be read, as of one moment, the one without rows first. Those that the
+/// journal names; all where there is no journal to be read, as in a copy.
 ///
 /// # Errors
 /// [`FolderError::NotARun`]; where the folder cannot be listed.
 pub(crate) fn readable_parts(
     layout: &Layout,
-    table: TableName,
-) -> Result<Vec<PathBuf>, FolderError> {
+) -> Result<Vec<(TableName, Vec<PathBuf>)>, FolderError> {
     if !layout.is_run() {
         return Err(FolderError::NotARun {
             dir: layout.dir().to_owned(),
         });
     }
-    let schema_part = layout.schema_part(table);
-    let mut paths = match named(layout) {
-        Some(named) => named
-            .into_iter()
-            .filter(|(of, _)| *of == table)
-            .map(|(_, file)| layout.part(table, file))
-            .collect(),
-        None => parquet_files(&layout.table(table))?,
+    let named = named(layout);
+    let parts = |table: TableName| {
+        let schema_part = layout.schema_part(table);
+        let mut paths: Vec<PathBuf> = match &named {
+            Some(named) => named
+                .iter()
+                .filter(|(of, _)| *of == table)
+                .map(|&(_, file)| layout.part(table, file))
+                .collect(),
+            None => parquet_files(&layout.table(table))?,
+        };
+        paths.retain(|path| *path != schema_part);
+        if schema_part.is_file() {
+            paths.insert(0, schema_part);
+        }
+        Ok((table, paths))
     };
-    paths.retain(|path| *path != schema_part);
-    if schema_part.is_file() {
-        paths.insert(0, schema_part);
-    }
-    Ok(paths)
+    TableName::ALL.into_iter().map(parts).collect()
 }
 
 /// Every file of a run folder that a copy needs, relative to it: `sweep.toml`, the parts, the files that the
@@ -54,13 +57,12 @@ pub fn durable_files(dir: &Path) -> Result<Vec<PathBuf>, FolderError> {
     if layout.sweep().is_file() {
         paths.push(layout.sweep());
     }
-    for table in TableName::ALL {
+    for (table, parts) in readable_parts(&layout)? {
         let folder = layout.table(table);
         let generations = list(&folder)?
             .into_iter()
             .filter(|path| generation_number(path).is_some());
         paths.extend(generations);
-        let parts = readable_parts(&layout, table)?;
         // Without a journal the generations are listed twice.
         paths.extend(
             parts
@@ -120,6 +122,12 @@ mod tests {
     use super::*;
     use crate::batch::tests::batch;
 
+    fn parts(layout: &Layout, table: TableName) -> Result<Vec<PathBuf>, FolderError> {
+        let all = readable_parts(layout)?;
+        let found = all.into_iter().find(|(of, _)| *of == table);
+        Ok(found.map(|(_, parts)| parts).unwrap_or_default())
+    }
+
     #[test]
     fn readers_see_what_the_journal_names_while_the_owner_writes() {
         let home = tempfile::tempdir().unwrap();
@@ -127,7 +135,7 @@ mod tests {
         folder.commit(&batch(0..3, &[])).unwrap();
         let stray = folder.layout.part(TableName::Trials, 77);
         fs::copy(folder.layout.part(TableName::Trials, 1), &stray).unwrap();
-        let trials = readable_parts(&folder.layout, TableName::Trials).unwrap();
+        let trials = parts(&folder.layout, TableName::Trials).unwrap();
         assert_eq!(
             trials,
             [
@@ -136,7 +144,7 @@ mod tests {
             ]
         );
         assert!(matches!(
-            readable_parts(&Layout::new(home.path()), TableName::Trials),
+            parts(&Layout::new(home.path()), TableName::Trials),
             Err(FolderError::NotARun { .. })
         ));
     }
@@ -155,7 +163,7 @@ mod tests {
             fs::copy(folder.dir().join(&path), to).unwrap();
         }
         assert_eq!(
-            readable_parts(&Layout::new(&copy), TableName::History)
+            parts(&Layout::new(&copy), TableName::History)
                 .unwrap()
                 .len(),
             3

@@ -18,7 +18,7 @@ pub use fault::{Hook, fault_point};
 pub(crate) use layout::Layout;
 pub use listing::durable_files;
 pub(crate) use listing::readable_parts;
-pub use records::{CommitInfo, Compaction, Counts, FailedTrial, GenerationRecord, Meta};
+pub use records::{CommitInfo, Compaction, Counts, FailedTrial, Freed, GenerationRecord, Meta};
 pub(crate) use records::{CommitRow, NewCommit, PartRow};
 pub use run_folder::RunFolder;
 

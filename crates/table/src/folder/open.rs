@@ -100,6 +100,7 @@ fn enter(
         next_file: 1,
         repairs,
         unsure: false,
+        landed: sweep::IntervalSet::new(),
         _lock: lock,
     };
     folder.mend()?;
@@ -287,7 +288,7 @@ impl RunFolder {
 
     /// Deletes parts that the journal does not name and halves of writes; other people's files stay. Also
     /// finds the number of the next part, which no file has had.
-    fn remove_unnamed(&mut self) -> Result<(), FolderError> {
+    pub(super) fn remove_unnamed(&mut self) -> Result<(), FolderError> {
         let generations = self.journal.generations()?.len() as u64;
         let named: BTreeSet<(TableName, u64)> = self
             .journal

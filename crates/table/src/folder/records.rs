@@ -2,6 +2,7 @@
 
 use sweep::IntervalSet;
 
+use crate::folder::FolderError;
 use crate::schema::TableName;
 
 /// What a run folder's files say of their origin.
@@ -71,6 +72,14 @@ pub struct CommitInfo {
     pub numbers: IntervalSet,
     /// Of the whole folder.
     pub counts: Counts,
+}
+
+/// Failed trials whose rows are gone.
+#[derive(Debug)]
+pub struct Freed {
+    pub numbers: IntervalSet,
+    /// Why there are failed rows left.
+    pub problem: Option<FolderError>,
 }
 
 /// What joining small parts did.

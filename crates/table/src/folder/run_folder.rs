@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sweep::IntervalSet;
 
-use crate::journal::{self, Journal};
+use crate::journal::{self, Inspection, Journal};
 use crate::part::{self, Label};
 use crate::schema::{SCHEMA_VERSION, TableName, fingerprint};
 
@@ -60,6 +60,8 @@ pub struct RunFolder {
     pub(super) repairs: Vec<String>,
     /// A write of the journal ended so that nobody knows whether it happened.
     pub(super) unsure: bool,
+    /// What such a write turned out to have made durable, until somebody asks.
+    pub(super) landed: IntervalSet,
     pub(super) _lock: File,
 }
 
@@ -194,6 +196,41 @@ impl RunFolder {
         if let Some(hook) = self.hook {
             hook(point);
         }
+    }
+
+    /// Finds out what became of a write of the journal whose end nobody saw; quick where there was none.
+    ///
+    /// A connection that could neither finish nor take back may never recover: a new one rolls back what is
+    /// half done, and then the journal says which it was.
+    ///
+    /// # Errors
+    /// [`FolderError::Unsure`] while the journal still cannot be read; where the disk refuses.
+    pub fn settle(&mut self) -> Result<(), FolderError> {
+        if !self.unsure {
+            return Ok(());
+        }
+        self.journal.open_again()?;
+        if self.journal.inspect()? != Inspection::Ours {
+            return self.check_sure();
+        }
+        self.journal.prepare()?;
+        let before = self.done.clone();
+        self.remove_unnamed()?;
+        self.refresh()?;
+        self.landed = self.done.clone();
+        self.landed.subtract(&before);
+        self.unsure = false;
+        Ok(())
+    }
+
+    /// Says that the last write may not have come to its end: [`RunFolder::settle`] will look.
+    pub fn doubt(&mut self) {
+        self.unsure = true;
+    }
+
+    /// Trials that [`RunFolder::settle`] found durable though their commit had reported a failure. Told once.
+    pub fn take_landed(&mut self) -> IntervalSet {
+        std::mem::take(&mut self.landed)
     }
 
     pub(super) fn check_sure(&self) -> Result<(), FolderError> {

@@ -4,7 +4,6 @@
 //! the old ones; whatever a kill leaves, the journal names one complete set, and opening removes the other.
 
 use polars::prelude::{BooleanChunked, DataFrame};
-use sweep::IntervalSet;
 
 use crate::batch::{Tally, intervals, tally_frame};
 use crate::codec;
@@ -17,7 +16,7 @@ use super::commit::siblings;
 use super::disk;
 use super::error::FolderError;
 use super::fault::fault_point;
-use super::records::{CommitRow, Compaction, Counts, NewCommit, PartRow};
+use super::records::{CommitRow, Compaction, Counts, Freed, NewCommit, PartRow};
 use super::run_folder::{RunFolder, label};
 
 /// Commits smaller than this are joined: below it the footer of a part of seventy columns, about 20 KB, is
@@ -32,28 +31,31 @@ const JOINED: usize = if cfg!(test) { 6 } else { 64 };
 const JOINED_ROWS: u64 = 4_000_000;
 
 impl RunFolder {
-    /// Takes the rows of failed trials out, so that they can run again; returns their numbers.
+    /// Takes the rows of failed trials out, so that they can run again. Where the disk or the journal refuse in
+    /// the middle, those already taken out stay out, and calling again goes on.
     ///
     /// # Errors
-    /// Where the disk or the journal refuse. Trials already taken out stay out; calling again goes on.
-    pub fn forget_failed(&mut self) -> Result<IntervalSet, FolderError> {
+    /// Where the journal cannot be read.
+    pub fn forget_failed(&mut self) -> Result<Freed, FolderError> {
         self.check_sure()?;
         let commits = self.journal.commits()?;
         let mut freed: Vec<u64> = Vec::new();
-        let mut outcome = Ok(());
+        let mut problem = None;
         for commit in commits.iter().filter(|commit| commit.counts.failed > 0) {
             match self.without_failed(commit) {
                 Ok(numbers) => freed.extend(numbers),
                 Err(error) => {
-                    outcome = Err(error);
+                    problem = Some(error);
                     break;
                 }
             }
         }
         self.refresh()?;
-        outcome?;
         freed.sort_unstable();
-        Ok(intervals(&freed))
+        Ok(Freed {
+            numbers: intervals(&freed),
+            problem,
+        })
     }
 
     /// Rewrites the `trials` part of a commit without its failed rows. Failed trials have no others.
@@ -278,13 +280,14 @@ mod tests {
         folder.commit(&batch(10..20, &[])).unwrap();
         folder.commit(&batch(20..22, &[20, 21])).unwrap();
         let freed = folder.forget_failed().unwrap();
-        assert_eq!(freed, union(vec![2..4, 7..8, 20..22]));
+        assert!(freed.problem.is_none());
+        assert_eq!(freed.numbers, union(vec![2..4, 7..8, 20..22]));
         let mut folder = again(folder);
         assert_eq!(folder.done().unwrap(), union(vec![0..2, 4..7, 8..20]));
         assert_eq!(folder.counts().unwrap().failed, 0);
         assert!(folder.failed().unwrap().is_empty());
         assert_eq!(parts(&folder, TableName::Trials), 2);
-        assert!(folder.forget_failed().unwrap().is_empty());
+        assert!(folder.forget_failed().unwrap().numbers.is_empty());
         folder.commit(&batch([2, 3, 7, 20, 21], &[3])).unwrap();
         let mut folder = again(folder);
         assert_eq!(
@@ -292,7 +295,7 @@ mod tests {
             (0..22).collect::<Vec<_>>()
         );
         assert_eq!(rows(&folder, TableName::History).len(), 3 * 21);
-        assert_eq!(folder.forget_failed().unwrap(), union(vec![3..4]));
+        assert_eq!(folder.forget_failed().unwrap().numbers, union(vec![3..4]));
     }
 
     /// A folder with so many small commits that the next call joins them.
@@ -332,7 +335,7 @@ mod tests {
         check_joined(&folder);
         let mut folder = again(folder);
         check_joined(&folder);
-        assert_eq!(folder.forget_failed().unwrap(), union(vec![5..6]));
+        assert_eq!(folder.forget_failed().unwrap().numbers, union(vec![5..6]));
     }
 
     fn check_death(hook: fn(&str)) {

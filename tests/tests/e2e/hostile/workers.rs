@@ -121,7 +121,7 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
         let own = victim.lease().await;
         let inside = own.ranges[0].start;
         // Outside of the lease, of the grid, of everything.
-        for (instance, outside) in (10..).zip([inside, 1_000_000, u64::MAX - 1]) {
+        for (instance, outside) in (10..).zip([inside, 1_000_000, u64::MAX - 1, u64::MAX]) {
             let mut stranger = Stranger::join(&url, instance).await;
             let lease = stranger.lease().await;
             let numbers = [lease.ranges[0].start, outside];

@@ -306,6 +306,10 @@ impl<T: Lane> Engine for Factored<'_, T> {
         }
     }
 
+    fn set_threads(&mut self, threads: Threads) {
+        self.threads = threads;
+    }
+
     fn report(&self) -> EngineReport {
         EngineReport {
             engine: outcome::Engine::Factored,

@@ -198,6 +198,10 @@ impl<T: Real> Engine for Full<'_, T> {
         self.descent.load(bytes)
     }
 
+    fn set_threads(&mut self, threads: Threads) {
+        self.threads = threads;
+    }
+
     fn report(&self) -> EngineReport {
         EngineReport {
             engine: outcome::Engine::Full,

@@ -14,6 +14,10 @@ mod tiles;
 mod views;
 
 #[cfg(test)]
+mod random_cases;
+#[cfg(test)]
+mod random_rows;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use lanes::{Buffer, Lane, stride};

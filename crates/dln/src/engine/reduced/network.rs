@@ -187,6 +187,11 @@ impl<T: Lane> Engine for Reduced<'_, T> {
         self.off.load(bytes)
     }
 
+    fn set_threads(&mut self, threads: Threads) {
+        self.threads = threads;
+        self.large = self.large.map(|_| threads);
+    }
+
     fn report(&self) -> EngineReport {
         EngineReport {
             engine: outcome::Engine::Reduced,

@@ -8,13 +8,13 @@ use crate::config::*;
 use crate::data::fixture::{classification, completion, factorization, given, trial};
 use crate::error::{NotReducible, TrialError};
 use crate::kernel::Threads;
-use crate::law::plan;
+use crate::law::{Choice, choose_within, plan, reduce_within};
 use crate::outcome::{Engine, LayerRow, Outcome, Scalars, SpectrumRow, Status};
 use crate::reflectors::Reflectors;
 use crate::stream::{Purpose, normal_rows};
 use crate::{Progress, Run, prepare, run};
 
-const ALL: Metrics = Metrics {
+pub(super) const ALL: Metrics = Metrics {
     train_loss: true,
     test_loss: true,
     effective_rank: true,
@@ -28,7 +28,7 @@ const ALL: Metrics = Metrics {
     alignment: true,
 };
 
-const LOSSES: Metrics = Metrics {
+pub(super) const LOSSES: Metrics = Metrics {
     train_loss: true,
     test_loss: true,
     separation: true,
@@ -53,7 +53,7 @@ fn prepared(problem: Problem, widths: &[usize], rate: f64) -> Trial {
     trial
 }
 
-fn outcome(trial: &Trial, engine: EngineChoice) -> Result<Outcome, TrialError> {
+pub(super) fn outcome(trial: &Trial, engine: EngineChoice) -> Result<Outcome, TrialError> {
     let mut trial = trial.clone();
     trial.train.engine = engine;
     let data = prepare(&trial)?;
@@ -78,11 +78,15 @@ fn check(base: &Trial, core_width: Option<u64>) {
 }
 
 fn compare(trial: &Trial, core_width: Option<u64>) {
+    assert_eq!(agree(trial).core_width, core_width);
+}
+
+/// Runs both engines and compares all that they report; returns what the reduced one does.
+pub(super) fn agree(trial: &Trial) -> Outcome {
     let full = outcome(trial, EngineChoice::Full).expect("the full engine runs");
     let reduced = outcome(trial, EngineChoice::Reduced).expect("the law holds");
     assert_eq!(full.status, Status::Completed, "a stable rate");
     assert_eq!(reduced.engine, Engine::Reduced);
-    assert_eq!(reduced.core_width, core_width);
     assert!(
         reduced
             .reduction_residual
@@ -91,6 +95,7 @@ fn compare(trial: &Trial, core_width: Option<u64>) {
     compare_histories(&full, &reduced, 1e-11);
     compare_spectra(&full.spectra, &reduced.spectra);
     compare_layers(&full.layers, &reduced.layers);
+    reduced
 }
 
 fn compare_histories(full: &Outcome, reduced: &Outcome, tolerance: f64) {
@@ -254,7 +259,12 @@ fn matrix(inputs_dim: usize, outputs_dim: usize, rank: usize) -> Problem {
     }
 }
 
-fn regression(inputs: Inputs, inputs_dim: usize, outputs_dim: usize, train: usize) -> Problem {
+pub(super) fn regression(
+    inputs: Inputs,
+    inputs_dim: usize,
+    outputs_dim: usize,
+    train: usize,
+) -> Problem {
     let count = match &inputs {
         Inputs::Orthonormal { count, .. } | Inputs::Gaussian { count, .. } => *count,
         Inputs::Given(Given(X)) => X.ncols(),
@@ -278,7 +288,7 @@ fn regression(inputs: Inputs, inputs_dim: usize, outputs_dim: usize, train: usiz
     }
 }
 
-fn gaussian_inputs(count: usize, rank: Option<usize>) -> Inputs {
+pub(super) fn gaussian_inputs(count: usize, rank: Option<usize>) -> Inputs {
     Inputs::Gaussian {
         count,
         noise: 0.0,
@@ -539,14 +549,28 @@ fn what_is_outside_the_law_is_refused_by_name() {
     assert_eq!(refusal(&masked), NotReducible::Mask);
     let mut gaussian = base.clone();
     gaussian.init.kind = InitKind::Gaussian;
-    assert_eq!(refusal(&gaussian), NotReducible::NoCore { width: 12 });
+    assert_eq!(
+        refusal(&gaussian),
+        NotReducible::Start {
+            kind: "gaussian",
+            depth: 3,
+            width: 12
+        }
+    );
     let layer = |seed| {
         let draw = Draw { seed, replicate: 9 };
         given(normal_rows(draw, Purpose::Init, 1, 12, 12) * 0.2)
     };
     let mut given_gaussian = base.clone();
     given_gaussian.init.kind = InitKind::Given(vec![layer(1), layer(2), layer(3)]);
-    assert_eq!(refusal(&given_gaussian), NotReducible::NoCore { width: 12 });
+    assert_eq!(
+        refusal(&given_gaussian),
+        NotReducible::Start {
+            kind: "given and not orthogonal",
+            depth: 3,
+            width: 12
+        }
+    );
 }
 
 #[test]
@@ -603,7 +627,7 @@ fn auto_takes_the_core_where_it_is_cheaper_and_the_plan_says_so() {
     let (engine, planned) = auto(gaussian);
     assert_eq!(engine, Engine::Full);
     assert!(
-        planned.reason.contains("nothing can be reduced"),
+        planned.reason.contains("orthogonal start"),
         "{}",
         planned.reason
     );
@@ -645,4 +669,27 @@ fn near_rank_data_make_the_core_grow() {
     assert_eq!(width(1e-10), Some(4));
     assert_eq!(width(1e-14), Some(2));
     compare(&values(1e-10), Some(4));
+}
+
+/// A core whose certificate fails (here: a tolerance that no rounding meets) is left to the full engine under
+/// `auto`, which keeps the residual for people to see, and is refused by name under `reduced`.
+#[test]
+fn a_certificate_that_fails_leaves_the_trial_to_the_full_engine() {
+    let mut trial = prepared(matrix(20, 20, 2), &[20, 20], 0.1);
+    trial.train.engine = EngineChoice::Auto;
+    let data = prepare(&trial).expect("data");
+    let choose =
+        |certified| choose_within(&trial, &data, Threads::Seq, certified).expect("a choice");
+    assert!(matches!(choose(1e-10), Choice::Reduced(_)));
+    match choose(0.0) {
+        Choice::Full { refused_residual } => {
+            assert!(refused_residual.is_some_and(|residual| residual > 0.0 && residual < 1e-10));
+        }
+        Choice::Reduced(_) => panic!("a residual above the tolerance was certified"),
+    }
+    let refused = reduce_within(&trial, &data, &|_| true, 0.0).err();
+    assert!(matches!(
+        refused,
+        Some(TrialError::NotReducible(NotReducible::Residual { .. }))
+    ));
 }
