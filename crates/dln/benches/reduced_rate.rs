@@ -312,6 +312,9 @@ fn read_digits() -> (Array2<f64>, Array2<f64>) {
     (pixels, classes)
 }
 
+/// Of the curves side by side.
+const CURVE_STEPS: u64 = 500;
+
 fn digits() {
     let (X, Y) = read_digits();
     let mut trial = setting::completion(PIXELS, DIGITS_WIDTH, DIGITS_DEPTH, 1.0, 0);
@@ -374,6 +377,40 @@ fn digits() {
         1e3 * of_unfolded,
         dln::flops::unfolded_step(&trial) / 1e9,
         of_unfolded / of_core
+    );
+    curves(&trial, &reduced, &data);
+}
+
+/// The loss of both networks side by side, and what the curve cost.
+fn curves(trial: &Trial, reduced: &Trial, data: &Data) {
+    let curve = |trial: &Trial| {
+        let mut trial = trial.clone();
+        (trial.train.steps, trial.measure.every) = (CURVE_STEPS, CURVE_STEPS / 5);
+        let begun = Instant::now();
+        let clock = || begun.elapsed().as_secs_f64();
+        dln::run(&trial, data, Threads::Seq, &clock).expect("the law holds")
+    };
+    let (full, core) = (curve(trial), curve(reduced));
+    println!("  train loss     wide network         its core  relative difference");
+    let losses = |outcome: &Outcome| -> Vec<f64> {
+        let rows = outcome.history.iter();
+        rows.filter_map(|row| row.scalars.train_loss).collect()
+    };
+    let (of_full, of_core) = (losses(&full), losses(&core));
+    for (row, (a, b)) in full.history.iter().zip(of_full.iter().zip(&of_core)) {
+        let difference = (a - b).abs() / a;
+        println!(
+            "  step {:5} {a:16.13} {b:16.13} {difference:20.1e}",
+            row.step
+        );
+        assert!(difference <= 1e-11, "the law does not hold");
+    }
+    println!(
+        "  {CURVE_STEPS} steps: {:.2} s and {:.1} GFLOP on the wide network, {:.4} s and {:.3} GFLOP on its core",
+        full.train_seconds,
+        full.flops / 1e9,
+        core.train_seconds,
+        core.flops / 1e9
     );
 }
 

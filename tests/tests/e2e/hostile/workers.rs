@@ -115,6 +115,14 @@ fn a_report_counts_for_nothing_without_the_proof_of_its_lease() {
 #[test]
 fn nobody_writes_outside_a_lease_or_for_somebody_else() {
     let mut ground = Ground::new();
+    let at = ground.at();
+    let small = std::fs::read_to_string(at.join("small.toml")).unwrap();
+    let decoy = small.replace("name = \"small\"", "name = \"decoy\"");
+    assert_ne!(small, decoy);
+    std::fs::write(at.join("decoy.toml"), decoy).unwrap();
+    for words in [["submit", "decoy.toml"], ["pause", "decoy"]] {
+        ground.coordinator.call(at, &words).expect(0);
+    }
     let url = ground.url().to_owned();
     ground.runtime.block_on(async {
         let mut victim = Stranger::join(&url, 1).await;
@@ -162,7 +170,7 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
         assert!(refused.contains("another worker"), "{refused}");
         // Giving another's lease back, or a checkpoint for it, does nothing.
         let mut meddler = Stranger::join(&url, 23).await;
-        let _ = meddler.lease().await;
+        let meddled = meddler.lease().await;
         for sweep in ["small", "../small", "nothing"] {
             meddler
                 .say(Say::Checkpoint(v1::Checkpoint {
@@ -174,6 +182,16 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
                 }))
                 .await;
         }
+        // Its own lease under another sweep's name plants nothing there.
+        meddler
+            .say(Say::Checkpoint(v1::Checkpoint {
+                sweep: "decoy".to_owned(),
+                lease: meddled.lease,
+                trial: meddled.ranges[0].start,
+                step: 1,
+                state: vec![1_u8; 100].into(),
+            }))
+            .await;
         let whole = v1::Range {
             start: 0,
             end: u64::MAX,
@@ -192,6 +210,8 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
     });
     assert!(!ground.at().join("data/small/checkpoints").exists());
     assert_eq!(state(&ground.coordinator, ground.at(), "small"), "running");
+    let planted = std::fs::read_dir(ground.at().join("data/decoy/checkpoints"));
+    assert_eq!(planted.map_or(0, |files| files.count()), 0);
     ground.check();
 }
 

@@ -204,6 +204,61 @@ fn a_trial_that_kills_three_workers_fails_alone() {
     }
 }
 
+/// The last worker that a trial may have is cut off, connection and all as it seems, while the trial alone is in
+/// its hands.
+fn cut_off_at_the_last_attempt() -> (Bench, super::fixture::Granted) {
+    let mut bench = Bench::new();
+    bench.add(S, 1, 1.0);
+    for worker in 1..=2 {
+        bench.join(worker, 1);
+        let grant = bench.granted();
+        bench.beat(worker, &[0]);
+        assert!(grant.numbers.contains(0));
+        bench.leave(worker);
+        bench.wait(TIMEOUT, &[]);
+        bench.actions.clear();
+    }
+    bench.join(3, 1);
+    let grant = bench.granted();
+    bench.beat(3, &[0]);
+    bench.wait(TIMEOUT + 1.0, &[]);
+    let failed = |action: &Action| matches!(action, Action::Fail { .. });
+    assert!(
+        !bench.actions.iter().any(failed),
+        "failed without a word of its end"
+    );
+    bench.actions.clear();
+    (bench, grant)
+}
+
+#[test]
+fn a_live_trial_is_not_marked_failed_and_its_result_is_taken() {
+    let (mut bench, grant) = cut_off_at_the_last_attempt();
+    bench.report(&grant, &grant.numbers);
+    let accepted = bench
+        .actions
+        .iter()
+        .any(|action| matches!(action, Action::Accept { numbers, .. } if numbers.contains(0)));
+    assert!(accepted, "{:?}", bench.actions);
+}
+
+#[test]
+fn a_worker_that_stays_silent_has_its_trial_failed_in_the_end() {
+    let (mut bench, _) = cut_off_at_the_last_attempt();
+    bench.wait(40.0, &[]);
+    let failed = |action: &Action| {
+        matches!(
+            action,
+            Action::Fail {
+                number: 0,
+                attempts: 3,
+                ..
+            }
+        )
+    };
+    assert!(bench.actions.iter().any(failed), "{:?}", bench.actions);
+}
+
 #[test]
 fn a_machine_that_dies_of_everything_condemns_nothing() {
     let mut bench = Bench::new();
