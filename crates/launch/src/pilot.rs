@@ -94,16 +94,16 @@ pub(crate) mod tests {
     #[test]
     fn a_pilot_names_its_token_by_file() {
         let pilot = Pilot {
-            ca: Some("/home/lab/ca.pem".into()),
-            token_file: Some("/home/lab/my token".into()),
+            ca: Some("/opt/parsimony/ca.pem".into()),
+            token_file: Some("/opt/lab/my token".into()),
             idle_timeout: Some(Duration::from_secs(300)),
             reconnect: Some(Duration::from_millis(1500)),
             ..plain("/opt/parsimony")
         };
         assert_eq!(
             pilot.words().join(" "),
-            "worker --coordinator https://head:7070 --ca /home/lab/ca.pem \
-             --token-file '/home/lab/my token' --idle-timeout 300s --reconnect 1.5s"
+            "worker --coordinator https://head:7070 --ca /opt/parsimony/ca.pem \
+             --token-file '/opt/lab/my token' --idle-timeout 300s --reconnect 1.5s"
         );
         assert_eq!(
             plain("/opt/my programs/p").program(),

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -142,7 +143,13 @@ impl Executor {
             let shared = Arc::clone(&shared);
             std::thread::Builder::new()
                 .name(format!("trial-{thread}"))
-                .spawn(move || shared.work(thread))
+                .spawn(move || {
+                    // A panic outside of a trial is a defect of ours. Without this thread its lease would never
+                    // end; without this process its trials go to others.
+                    if catch_unwind(AssertUnwindSafe(|| shared.work(thread))).is_err() {
+                        std::process::abort();
+                    }
+                })
                 .map_err(WorkerError::Thread)?;
         }
         Ok(executor)

@@ -37,6 +37,8 @@ use tonic::transport::{Channel, Endpoint, Server, Uri};
 use turmoil::net;
 use worker::{FileSource, Stop};
 
+use crate::SMALL;
+
 /// Run where no other is asked for.
 const SEEDS: [u64; 3] = [1, 2, 3];
 
@@ -59,32 +61,6 @@ const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(3);
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
-
-const SWEEP: &str = r#"
-name = "simulated"
-seed = 3
-
-[axes]
-"network.depth" = [2, 3]
-"problem.rank" = { range = [1, 4] }
-"init.kind" = ["orthogonal", "gaussian", "identity"]
-"replicate" = { range = [0, 4] }
-
-[problem]
-kind = "factorization"
-dim = 12
-
-[train]
-steps = 60
-engine = "full"
-
-[optimizer]
-rate = 0.5
-
-[measure]
-every = 20
-metrics = ["train_loss", "effective_rank", "stable_rank", "nuclear_norm", "balancedness", "spectrum", "angles"]
-"#;
 
 /// Trials of the sweep.
 const TRIALS: f64 = 72.0;
@@ -271,7 +247,7 @@ async fn workers(client: &mut Client) -> turmoil::Result<Vec<v1::WorkerStatus>> 
 
 async fn is_finished(client: &mut Client) -> turmoil::Result<bool> {
     let request = v1::StatusRequest {
-        name: "simulated".to_owned(),
+        name: "small".to_owned(),
     };
     let status = client.status(request).await?.into_inner().status;
     Ok(status.is_some_and(|status| status.state() == v1::SweepState::Finished))
@@ -297,7 +273,7 @@ async fn trouble(mut chance: Chance, strings: Strings) -> turmoil::Result {
     })
     .await?;
     let request = v1::SubmitRequest {
-        toml: SWEEP.to_owned(),
+        toml: SMALL.to_owned(),
         files: Vec::new(),
         priority: 0,
     };
@@ -391,13 +367,13 @@ fn a_network_that_loses_and_delays_changes_no_bit_of_the_tables() {
     let seeds = asked.map_or_else(|| SEEDS.to_vec(), |seed| vec![seed]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
-    std::fs::write(at.join("simulated.toml"), SWEEP).expect("the folder is ours");
-    run(at, &["run", "simulated.toml", "--out", "local"]).expect(0);
+    std::fs::write(at.join("small.toml"), SMALL).expect("the folder is ours");
+    run(at, &["run", "small.toml", "--out", "local"]).expect(0);
     for seed in seeds {
         eprintln!("PARSIMONY_SIMULATION_SEED={seed}");
         let data = at.join(format!("data-{seed}"));
         simulate(seed, &data).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-        let run_folder = data.join("simulated");
+        let run_folder = data.join("small");
         let rows = "SELECT count(*) AS n FROM trials";
         let distinct = "SELECT count(DISTINCT trial) AS n FROM trials WHERE status <> 'failed'";
         assert_eq!(number(&run_folder, rows), TRIALS, "seed {seed}");

@@ -70,8 +70,8 @@ pub(crate) struct LaunchSlurm {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  parsimony launch ssh --hosts hosts.txt --coordinator https://head.lab:7070 --ca /home/lab/ca.pem \\
-      --token-file worker.token --program /home/lab/bin/parsimony
+  parsimony launch ssh --hosts hosts.txt --coordinator https://head.lab:7070 --ca /opt/parsimony/ca.pem \\
+      --token-file worker.token --program /opt/parsimony/bin/parsimony
   parsimony launch ssh --stop
 
 One host a line, [USER@]NAME, `#` begins a comment. Nothing is copied: the program and the authority are paths on the

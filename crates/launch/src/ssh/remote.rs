@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn the_token_is_not_among_the_words() {
         let pilot = Pilot {
-            token_file: Some("/home/lab/worker.token".into()),
+            token_file: Some("/opt/lab/worker.token".into()),
             threads: Some(4),
             ..plain("parsimony")
         };
@@ -188,7 +188,7 @@ mod tests {
         );
         let script = start_script(&pilot, false, &[]);
         assert!(
-            script.contains("--token-file /home/lab/worker.token"),
+            script.contains("--token-file /opt/lab/worker.token"),
             "{script}"
         );
         assert!(!script.contains('\n'), "{script}");
