@@ -27,7 +27,19 @@ fn worker(coordinator: &Coordinator, at: &Path, name: &str, threads: u32) -> Bac
     })
 }
 
-/// Checkpoints of the sweep `long` on the coordinator's disk.
+/// Waits for a checkpoint of the sweep `long` that is whole: one that is still being written has another name, and
+/// a coordinator killed in the middle of it has none.
+fn until_checkpointed(at: &Path) {
+    let whole = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.path().extension().is_none())
+    };
+    until("a checkpoint", || {
+        std::fs::read_dir(at.join("data/long/checkpoints"))
+            .is_ok_and(|mut entries| entries.any(whole))
+    });
+}
+
+/// Files of checkpoints of the sweep `long` on the coordinator's disk.
 fn kept(at: &Path) -> usize {
     std::fs::read_dir(at.join("data/long/checkpoints")).map_or(0, Iterator::count)
 }
@@ -44,7 +56,7 @@ fn check(end: impl FnOnce(&mut Background)) {
     let coordinator = coordinator(at);
     let mut first = worker(&coordinator, at, "first", 1);
     coordinator.call(at, &["submit", "long.toml"]).expect(0);
-    until("a checkpoint", || kept(at) > 0);
+    until_checkpointed(at);
     end(&mut first);
     assert!(!log(&at.join("first")).contains(CONTINUES));
     let _second = worker(&coordinator, at, "second", 2);
@@ -103,7 +115,7 @@ fn checkpoints_outlive_the_coordinator() {
 
 fn first_checkpoint(coordinator: &Coordinator, at: &Path) {
     coordinator.call(at, &["submit", "long.toml"]).expect(0);
-    until("a checkpoint", || kept(at) > 0);
+    until_checkpointed(at);
 }
 
 #[test]
