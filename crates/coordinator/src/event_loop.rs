@@ -18,7 +18,7 @@ use crate::events::{Event, Hello, Outgoing};
 use crate::files::FileIndex;
 use crate::metrics::Counters;
 use crate::open::Opened;
-use crate::proof::Key;
+use crate::proof::{Identity, Key};
 use crate::sweeps::{Buffer, SweepState, Tidying};
 use crate::work::FolderWork;
 use crate::writer::Writer;
@@ -76,6 +76,8 @@ pub(crate) struct WorkerState {
     pub(crate) heard: Instant,
     pub(crate) trials: u64,
     pub(crate) draining: bool,
+    /// Bytes of its reports that are not acknowledged.
+    pub(crate) in_flight: BTreeMap<u64, u64>,
 }
 
 /// The parts of a grant that go to the worker.
@@ -255,6 +257,7 @@ impl EventLoop {
         };
         let state = SweepState {
             name: opened.name.clone(),
+            identity: Identity::of_folder(&folder),
             dir: opened.dir,
             folder: Arc::clone(&folder),
             files: opened.files,
@@ -295,6 +298,22 @@ impl EventLoop {
         self.publish(sweep);
     }
 
+    /// The sweep of that name, if it is the one that is meant.
+    fn known(&self, name: &str, identity: Identity) -> Option<SweepKey> {
+        let key = *self.names.get(name)?;
+        (self.sweeps.get(&key)?.identity == identity).then_some(key)
+    }
+
+    /// Ends the session of a worker that broke a rule.
+    fn send_away(&mut self, worker: WorkerId, why: &str) {
+        tracing::warn!(worker = worker.0, why, "worker dropped");
+        if let Some(state) = self.workers.get(&worker) {
+            state.outgoing.send(wire::refused(why));
+            let connection = state.connection;
+            self.gone(worker, connection, true);
+        }
+    }
+
     fn hear(&mut self, worker: WorkerId) {
         if let Some(state) = self.workers.get_mut(&worker) {
             state.heard = Instant::now();
@@ -326,22 +345,23 @@ impl EventLoop {
         if reply.send((worker, connection)).is_err() {
             return;
         }
-        // The session may end at any moment; its end is an event of its own.
-        let _ = outgoing.send(Ok(wire::welcome(worker.0)));
+        outgoing.send(wire::welcome(worker.0));
         if self.stopping.is_some() {
-            let _ = outgoing.send(Ok(wire::stopping(self.is_local())));
+            outgoing.send(wire::stopping(self.is_local()));
         }
         tracing::info!(worker = worker.0, name = %hello.name, threads = hello.threads, "worker joined");
         let (threads, name) = (hello.threads, hello.name.clone());
         let held = std::mem::take(&mut hello.held);
-        let held = held.into_iter().filter_map(|(sweep, lease, numbers)| {
-            let sweep = *self.names.get(&sweep)?;
-            Some(Held {
-                lease,
-                sweep,
-                numbers,
-            })
-        });
+        let held = held
+            .into_iter()
+            .filter_map(|(sweep, identity, lease, numbers)| {
+                let sweep = self.known(&sweep, identity)?;
+                Some(Held {
+                    lease,
+                    sweep,
+                    numbers,
+                })
+            });
         let held = held.collect();
         let deadline = hello.walltime.map(|walltime| self.now() + walltime);
         self.workers.insert(
@@ -356,6 +376,7 @@ impl EventLoop {
                 heard: Instant::now(),
                 trials: 0,
                 draining: false,
+                in_flight: BTreeMap::new(),
             },
         );
         self.drive(scheduler::Event::Join {
@@ -491,8 +512,7 @@ impl EventLoop {
         };
         if to.told.insert(sweep, generations) != Some(generations) {
             let spec = wire::spec(&state.name, &state.folder, &state.files);
-            // A session that has ended is an event of its own.
-            let _ = to.outgoing.send(Ok(spec));
+            to.outgoing.send(spec);
         }
         self.metrics.leases += 1;
         let (lease, ranges) = (grant.lease.0, &grant.ranges);
@@ -508,17 +528,18 @@ impl EventLoop {
             sweep: &state.name,
             ranges,
             deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-            proof: self.key.proof(&state.name, lease, grant.generation, ranges),
+            proof: self
+                .key
+                .proof(&state.name, state.identity, lease, grant.generation, ranges),
             attempt: grant.attempt,
             checkpoints,
         };
-        let _ = to.outgoing.send(Ok(wire::lease(granted)));
+        to.outgoing.send(wire::lease(granted));
     }
 
     fn tell(&self, worker: WorkerId, message: v1::SessionResponse) {
         if let Some(state) = self.workers.get(&worker) {
-            // A session that has ended is an event of its own.
-            let _ = state.outgoing.send(Ok(message));
+            state.outgoing.send(message);
         }
     }
 
@@ -563,8 +584,7 @@ impl EventLoop {
         }
         let finished = self.is_local();
         for state in self.workers.values() {
-            // A session that has ended needs no goodbye.
-            let _ = state.outgoing.send(Ok(wire::stopping(finished)));
+            state.outgoing.send(wire::stopping(finished));
         }
         if let Some(reply) = self.stopping.take() {
             // Whoever asked may have gone.

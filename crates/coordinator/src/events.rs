@@ -6,15 +6,44 @@ use rpc::v1;
 use scheduler::{LeaseBeat, LeaseId, SweepKey, WorkerId};
 use sweep::IntervalSet;
 use table::{Batch, CommitInfo, FolderError};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tonic::Status;
 
 use crate::open::Opened;
+use crate::proof::Identity;
 use crate::writer::ListingReply;
 
-/// Messages to one worker. Unbounded on purpose: the event loop must never wait for a worker, and what it
-/// queues is bounded by the protocol (two leases, one spec a sweep, one acknowledgement a report in credit).
-pub(crate) type Outgoing = mpsc::UnboundedSender<Result<v1::SessionResponse, Status>>;
+/// Messages that may wait for one worker. The protocol needs a few (two leases, one spec a sweep, an
+/// acknowledgement a part); a worker that lets so many wait has stopped to read.
+const WAITING: usize = 4096;
+
+/// Messages to one worker. The event loop never waits for a worker: one that does not read is sent away.
+#[derive(Clone)]
+pub(crate) struct Outgoing {
+    queue: mpsc::Sender<Result<v1::SessionResponse, Status>>,
+    full: Arc<Notify>,
+}
+
+impl Outgoing {
+    /// The queue, and its end for the connection.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Result<v1::SessionResponse, Status>>) {
+        let (queue, stream) = mpsc::channel(WAITING);
+        let full = Arc::new(Notify::new());
+        (Outgoing { queue, full }, stream)
+    }
+
+    /// Queues a message. A session that has ended hears nothing: its end is an event of its own.
+    pub(crate) fn send(&self, message: v1::SessionResponse) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(Ok(message)) {
+            self.full.notify_one();
+        }
+    }
+
+    /// Completes when a message has found no room.
+    pub(crate) async fn overflows(&self) {
+        self.full.notified().await;
+    }
+}
 
 pub(crate) enum Event {
     Joined {
@@ -68,8 +97,8 @@ pub(crate) struct Hello {
     pub(crate) walltime: Option<std::time::Duration>,
     /// Random number of the process: a worker that comes back is the same worker.
     pub(crate) instance: u64,
-    /// Leases that it has in hand, by sweep name.
-    pub(crate) held: Vec<(String, LeaseId, IntervalSet)>,
+    /// Leases that it has in hand, by name and identity of the sweep.
+    pub(crate) held: Vec<(String, Identity, LeaseId, IntervalSet)>,
 }
 
 /// A report whose columns fit the schema and lie within the lease that its proof covers.
@@ -77,6 +106,8 @@ pub(crate) struct Report {
     pub(crate) worker: WorkerId,
     pub(crate) report: u64,
     pub(crate) sweep: String,
+    /// Which sweep of that name its lease was granted for.
+    pub(crate) identity: Identity,
     pub(crate) lease: LeaseId,
     pub(crate) generation: u32,
     pub(crate) batch: Batch,

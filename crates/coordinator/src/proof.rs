@@ -1,12 +1,29 @@
 //! Proof that a lease was granted: a keyed hash that the worker returns with its reports. So a report that
 //! comes after a reconnect, or to a coordinator that has been started again, can be trusted to lie within a
-//! lease without remembering every lease ever granted.
+//! lease, and to be about this sweep and no other of its name, without remembering every lease ever granted.
 
 use std::io::Write as _;
 use std::ops::Range;
 use std::path::Path;
 
 use crate::config::CoordinatorError;
+
+/// Tells a sweep from every other, also from one that had the same name before its folder was taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity([u8; blake3::OUT_LEN]);
+
+impl Identity {
+    /// Of the hash of a sweep's first grid, which growth leaves as it is.
+    pub(crate) fn of(hash: &str) -> Self {
+        Identity(*blake3::hash(hash.as_bytes()).as_bytes())
+    }
+
+    /// Of a folder's sweep.
+    pub(crate) fn of_folder(folder: &sweep::Folder) -> Self {
+        let first = folder.generations().first();
+        Identity::of(first.map_or("", |first| first.grid.hash()))
+    }
+}
 
 /// The coordinator's secret.
 #[derive(Clone)]
@@ -56,10 +73,39 @@ impl Key {
         Ok(key)
     }
 
-    /// Proof of a lease.
+    /// Proof of a lease: a keyed hash, and after it the sweep's identity, which the hash covers.
     pub(crate) fn proof(
         &self,
         sweep: &str,
+        identity: Identity,
+        lease: u64,
+        generation: u32,
+        ranges: &[Range<u64>],
+    ) -> Vec<u8> {
+        let hash = self.hash(sweep, identity, lease, generation, ranges);
+        [*hash.as_bytes(), identity.0].concat()
+    }
+
+    /// The identity of the sweep that the lease was granted for; `None` where the proof is not this
+    /// coordinator's. Compares in constant time.
+    pub(crate) fn verify(
+        &self,
+        proof: &[u8],
+        sweep: &str,
+        lease: u64,
+        generation: u32,
+        ranges: &[Range<u64>],
+    ) -> Option<Identity> {
+        let (hash, identity) = proof.split_first_chunk::<{ blake3::OUT_LEN }>()?;
+        let identity = Identity(identity.try_into().ok()?);
+        let expected = self.hash(sweep, identity, lease, generation, ranges);
+        (expected == blake3::Hash::from_bytes(*hash)).then_some(identity)
+    }
+
+    fn hash(
+        &self,
+        sweep: &str,
+        identity: Identity,
         lease: u64,
         generation: u32,
         ranges: &[Range<u64>],
@@ -67,6 +113,7 @@ impl Key {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(&(sweep.len() as u64).to_le_bytes());
         hasher.update(sweep.as_bytes());
+        hasher.update(&identity.0);
         for number in [lease, u64::from(generation)] {
             hasher.update(&number.to_le_bytes());
         }
@@ -75,21 +122,6 @@ impl Key {
             hasher.update(&range.end.to_le_bytes());
         }
         hasher.finalize()
-    }
-
-    /// Whether the proof is this coordinator's; compares in constant time.
-    pub(crate) fn verify(
-        &self,
-        proof: &[u8],
-        sweep: &str,
-        lease: u64,
-        generation: u32,
-        ranges: &[Range<u64>],
-    ) -> bool {
-        let Ok(bytes) = <[u8; blake3::OUT_LEN]>::try_from(proof) else {
-            return false;
-        };
-        self.proof(sweep, lease, generation, ranges) == blake3::Hash::from_bytes(bytes)
     }
 }
 
@@ -100,14 +132,23 @@ mod tests {
     #[test]
     fn a_proof_covers_exactly_what_was_granted() {
         let key = Key::fresh().unwrap();
-        let proof = *key.proof("a", 1, 2, &[0..10]).as_bytes();
-        assert!(key.verify(&proof, "a", 1, 2, &[0..10]));
-        assert!(!key.verify(&proof, "b", 1, 2, &[0..10]));
-        assert!(!key.verify(&proof, "a", 2, 2, &[0..10]));
-        assert!(!key.verify(&proof, "a", 1, 3, &[0..10]));
-        assert!(!key.verify(&proof, "a", 1, 2, &[0..11]));
-        assert!(!key.verify(&proof[1..], "a", 1, 2, &[0..10]));
-        let other = Key::fresh().unwrap();
-        assert!(!other.verify(&proof, "a", 1, 2, &[0..10]));
+        let identity = Identity::of("hash");
+        let proof = key.proof("a", identity, 1, 2, &[0..10]);
+        assert_eq!(key.verify(&proof, "a", 1, 2, &[0..10]), Some(identity));
+        assert_eq!(key.verify(&proof, "b", 1, 2, &[0..10]), None);
+        assert_eq!(key.verify(&proof, "a", 2, 2, &[0..10]), None);
+        assert_eq!(key.verify(&proof, "a", 1, 3, &[0..10]), None);
+        assert_eq!(key.verify(&proof, "a", 1, 2, &[0..11]), None);
+        for cut in [1, 31, 32, 63] {
+            assert_eq!(key.verify(&proof[cut..], "a", 1, 2, &[0..10]), None);
+            assert_eq!(key.verify(&proof[..cut], "a", 1, 2, &[0..10]), None);
+        }
+        // Another sweep of the same name.
+        let other = key.proof("a", Identity::of("other"), 1, 2, &[0..10]);
+        assert_ne!(key.verify(&other, "a", 1, 2, &[0..10]), Some(identity));
+        let swapped = [&proof[..32], &other[32..]].concat();
+        assert_eq!(key.verify(&swapped, "a", 1, 2, &[0..10]), None);
+        let another = Key::fresh().unwrap();
+        assert_eq!(another.verify(&proof, "a", 1, 2, &[0..10]), None);
     }
 }

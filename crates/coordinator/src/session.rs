@@ -12,12 +12,12 @@ use sweep::IntervalSet;
 use table::{Batch, Payload};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
-use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::events::{Checkpoint, Event, Hello, Report};
+use crate::events::{Checkpoint, Event, Hello, Outgoing as Queue, Report};
 use crate::files::{self, FileIndex};
-use crate::proof::Key;
+use crate::proof::{Identity, Key};
 use crate::wire;
 
 /// The service for workers.
@@ -57,7 +57,7 @@ impl WorkerService for Workers {
             ));
         };
         let hello = hello(register, &self.key)?;
-        let (outgoing, stream) = mpsc::unbounded_channel();
+        let (outgoing, stream) = Queue::new();
         let (alive, sent_away) = oneshot::channel();
         let (reply, joined) = oneshot::channel();
         let event = Event::Joined {
@@ -70,7 +70,7 @@ impl WorkerService for Workers {
         let (worker, connection) = joined.await.map_err(|_| stopping())?;
         let service = self.clone();
         tokio::spawn(async move {
-            let listened = service.listen(worker, incoming, sent_away).await;
+            let listened = service.listen(worker, incoming, &outgoing, sent_away).await;
             let for_good = matches!(listened, Err(Broken::Rule(_)));
             match listened {
                 Ok(()) => {}
@@ -79,8 +79,7 @@ impl WorkerService for Workers {
                 }
                 Err(Broken::Rule(status)) => {
                     tracing::warn!(worker = worker.0, %status, "worker dropped");
-                    // The stream may be gone already, which is what was wanted.
-                    let _ = outgoing.send(Ok(wire::refused(status.message())));
+                    outgoing.send(wire::refused(status.message()));
                 }
             }
             let gone = Event::Gone {
@@ -91,7 +90,7 @@ impl WorkerService for Workers {
             // A closed loop means that the coordinator is ending.
             let _ = service.events.send(gone).await;
         });
-        let stream = UnboundedReceiverStream::new(stream);
+        let stream = ReceiverStream::new(stream);
         Ok(Response::new(Box::pin(stream)))
     }
 
@@ -146,12 +145,16 @@ impl Workers {
         &self,
         worker: WorkerId,
         mut incoming: Streaming<v1::SessionRequest>,
+        outgoing: &Queue,
         mut sent_away: oneshot::Receiver<()>,
     ) -> Result<(), Broken> {
         loop {
             let request = tokio::select! {
                 request = incoming.message() => request.map_err(Broken::Connection)?,
                 _ = &mut sent_away => return Ok(()),
+                () = outgoing.overflows() => {
+                    return Err(Status::resource_exhausted("it does not read what it is told").into());
+                }
             };
             let Some(request) = request else {
                 return Ok(());
@@ -238,13 +241,13 @@ fn beats(heartbeat: v1::Heartbeat) -> Result<Vec<LeaseBeat>, Status> {
 fn held(
     leases: Vec<v1::HeldLease>,
     key: &Key,
-) -> Result<Vec<(String, LeaseId, IntervalSet)>, Status> {
+) -> Result<Vec<(String, Identity, LeaseId, IntervalSet)>, Status> {
     if leases.len() > scheduler::MAX_HELD_LEASES {
         return Err(Status::invalid_argument("more leases than one worker has"));
     }
     let mut held = Vec::new();
     for lease in leases {
-        let granted = granted(
+        let (identity, granted) = granted(
             key,
             &lease.sweep,
             lease.lease,
@@ -255,12 +258,12 @@ fn held(
         let outstanding =
             convert::intervals(&lease.outstanding).map_err(|error| wire::status(&error))?;
         within(&outstanding, &granted)?;
-        held.push((lease.sweep, LeaseId(lease.lease), outstanding));
+        held.push((lease.sweep, identity, LeaseId(lease.lease), outstanding));
     }
     Ok(held)
 }
 
-/// The numbers of a lease that was truly granted.
+/// The sweep and the numbers of a lease that was truly granted.
 fn granted(
     key: &Key,
     sweep: &str,
@@ -268,14 +271,14 @@ fn granted(
     generation: u32,
     ranges: &[v1::Range],
     proof: &[u8],
-) -> Result<IntervalSet, Status> {
+) -> Result<(Identity, IntervalSet), Status> {
     convert::sweep_name(sweep).map_err(|error| wire::status(&error))?;
     let numbers = convert::intervals(ranges).map_err(|error| wire::status(&error))?;
     let ranges: Vec<_> = ranges.iter().map(|range| range.start..range.end).collect();
-    if !key.verify(proof, sweep, lease, generation, &ranges) {
-        return Err(Status::permission_denied("a lease that was never granted"));
-    }
-    Ok(numbers)
+    let identity = key
+        .verify(proof, sweep, lease, generation, &ranges)
+        .ok_or_else(|| Status::permission_denied("a lease that was never granted"))?;
+    Ok((identity, numbers))
 }
 
 fn within(numbers: &IntervalSet, granted: &IntervalSet) -> Result<(), Status> {
@@ -324,7 +327,7 @@ fn hello(register: v1::Register, key: &Key) -> Result<Hello, Status> {
 
 /// Decodes a report and holds it against its lease. A worker cannot write outside what it was granted.
 fn check(worker: WorkerId, report: v1::Report, key: &Key) -> Result<Report, Status> {
-    let granted = granted(
+    let (identity, granted) = granted(
         key,
         &report.sweep,
         report.lease,
@@ -354,6 +357,7 @@ fn check(worker: WorkerId, report: v1::Report, key: &Key) -> Result<Report, Stat
         worker,
         report: report.report,
         sweep: report.sweep,
+        identity,
         lease: LeaseId(report.lease),
         generation: report.generation,
         failed: batch.failed(),

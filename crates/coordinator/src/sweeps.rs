@@ -11,6 +11,7 @@ use sweep::IntervalSet;
 use table::{Batch, Counts};
 use tokio::sync::watch;
 
+use crate::proof::Identity;
 use crate::writer::{ListingReply, Writer};
 
 /// Columns are written once they reach this size, whatever the clock says: half the credit of one worker,
@@ -37,6 +38,7 @@ pub(crate) struct Buffer {
 
 pub(crate) struct SweepState {
     pub(crate) name: String,
+    pub(crate) identity: Identity,
     pub(crate) dir: PathBuf,
     pub(crate) folder: Arc<sweep::Folder>,
     pub(crate) files: Vec<Vec<v1::FileName>>,

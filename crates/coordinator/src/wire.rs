@@ -68,7 +68,7 @@ pub(crate) struct Granted<'a> {
     pub(crate) sweep: &'a str,
     pub(crate) ranges: &'a [Range<u64>],
     pub(crate) deadline_ms: u64,
-    pub(crate) proof: blake3::Hash,
+    pub(crate) proof: Vec<u8>,
     pub(crate) attempt: u32,
     pub(crate) checkpoints: Vec<u64>,
 }
@@ -80,7 +80,7 @@ pub(crate) fn lease(granted: Granted<'_>) -> v1::SessionResponse {
         sweep: granted.sweep.to_owned(),
         ranges: convert::ranges(granted.ranges),
         deadline_ms: granted.deadline_ms,
-        proof: granted.proof.as_bytes().to_vec().into(),
+        proof: granted.proof.into(),
         attempt: granted.attempt,
         checkpoints: granted.checkpoints,
     }))

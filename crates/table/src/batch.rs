@@ -6,11 +6,13 @@
 use std::fmt;
 
 use polars::prelude::{AnyValue, BooleanChunked, DataFrame, IdxSize};
-use sweep::IntervalSet;
+use sweep::{IntervalSet, Value};
 
+use crate::builder::BatchBuilder;
 use crate::error::{RowFault, TableError};
 use crate::folder::{Counts, FailedTrial};
 use crate::frames::{self, concat};
+use crate::row::{TrialResult, TrialRow};
 use crate::schema::{TableName, schema};
 
 /// Digits of an id.
@@ -173,6 +175,41 @@ impl Batch {
         }
     }
 
+    /// Whether the row of this trial carries this id and these parameters; false where there is no such row.
+    ///
+    /// # Errors
+    /// Where polars cannot read a column, which the schema rules out.
+    pub fn has_point(
+        &self,
+        trial: u64,
+        id: &str,
+        params: &[Option<Value>],
+    ) -> Result<bool, TableError> {
+        let expected = point_row(trial, id, params)?;
+        let Some(expected) = expected.bundles.first() else {
+            return Ok(false);
+        };
+        let expected = expected.frame(TableName::Trials);
+        for bundle in &self.bundles {
+            let Some(row) = bundle.trial_numbers().iter().position(|&n| n == trial) else {
+                continue;
+            };
+            let frame = bundle.frame(TableName::Trials);
+            for column in expected
+                .columns()
+                .iter()
+                .take_while(|c| c.name() != "status")
+            {
+                let found = frame.column(column.name())?.get(row)?;
+                if !frames::same_value(&column.get(0)?, &found) {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     /// One table as one frame, with ids.
     ///
     /// # Errors
@@ -305,6 +342,26 @@ impl Bundle {
         failed.sort_unstable();
         Ok(failed)
     }
+}
+
+/// A row of a trial, of which the first columns matter.
+fn point_row(trial: u64, id: &str, params: &[Option<Value>]) -> Result<Batch, TableError> {
+    let mut builder = BatchBuilder::new();
+    builder.push(&TrialRow {
+        trial,
+        id,
+        params,
+        result: TrialResult::Failed {
+            error: "",
+            seconds: 0.0,
+        },
+        worker: "",
+        host: "",
+        attempt: 0,
+        started_at_us: 0,
+        run_isa: "",
+    });
+    builder.finish()
 }
 
 fn unknown(table: TableName, trial: u64) -> RowFault {

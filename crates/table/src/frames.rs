@@ -54,7 +54,12 @@ fn common_scalar<'a>(parts: &[&'a Column]) -> Option<&'a Scalar> {
 
 /// Equal to the bit: 0.0 and -0.0 are two values here.
 fn same(a: &Scalar, b: &Scalar) -> bool {
-    match (a.value(), b.value()) {
+    same_value(a.value(), b.value())
+}
+
+/// As [`same`], of values.
+pub(crate) fn same_value(a: &AnyValue<'_>, b: &AnyValue<'_>) -> bool {
+    match (a, b) {
         (AnyValue::Float64(x), AnyValue::Float64(y)) => x.to_bits() == y.to_bits(),
         (x, y) => x == y,
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use rpc::v1;
+use rpc::{limits, v1};
 use scheduler::{Action, SweepKey, WorkerId};
 use sweep::IntervalSet;
 use table::{Batch, BatchBuilder, CommitInfo, FolderError, TrialResult, TrialRow};
@@ -17,13 +17,22 @@ impl EventLoop {
     /// Gives a report to the scheduler and keeps what it accepts for the next part.
     pub(super) fn report(&mut self, report: Report) {
         self.hear(report.worker);
-        let Some(&sweep) = self.names.get(&report.sweep) else {
+        if !self.within_credit(&report) {
+            self.send_away(report.worker, "more reports than its credit allows");
+            return;
+        }
+        let Some(sweep) = self.known(&report.sweep, report.identity) else {
             // What cannot be written now may be wanted once its folder is mended: its worker keeps it.
             if !self.unopened.contains(&report.sweep) {
                 self.acknowledge(&[(report.worker, report.report)]);
             }
             return;
         };
+        if let Some(trial) = self.misplaced(sweep, &report) {
+            let why = format!("the row of trial {trial} is not that of its point of the grid");
+            self.send_away(report.worker, &why);
+            return;
+        }
         let failed = report.failed.iter().map(|(trial, _)| *trial..*trial + 1);
         let now = self.now();
         let actions = self.scheduler.handle(
@@ -55,6 +64,37 @@ impl EventLoop {
         );
         self.keep(sweep, report, &accepted);
         self.apply(others);
+    }
+
+    /// Whether the worker may have this report in flight beside the others; counts it. What it sent over an
+    /// earlier connection may be acknowledged on this one, so it is let have twice its credit.
+    fn within_credit(&mut self, report: &Report) -> bool {
+        let Some(worker) = self.workers.get_mut(&report.worker) else {
+            return true;
+        };
+        let before: u64 = worker.in_flight.values().sum();
+        worker.in_flight.insert(report.report, report.wire_bytes);
+        before < 2 * limits::CREDIT_BYTES
+    }
+
+    /// A trial of the report whose row does not carry the id and the parameters of its point: a worker of
+    /// another build numbers otherwise, and one that lies writes what it likes. The first row, the last and
+    /// one that nobody can foresee are looked at.
+    fn misplaced(&self, sweep: SweepKey, report: &Report) -> Option<u64> {
+        let folder = &self.sweeps.get(&sweep)?.folder;
+        let last = report.numbers.len().checked_sub(1)?;
+        // Without randomness the first is looked at twice.
+        let any = getrandom::u64().unwrap_or(0) % (last + 1);
+        [0, any, last]
+            .into_iter()
+            .filter_map(|k| nth(&report.numbers, k))
+            .find(|&trial| {
+                let fits = folder.point(trial).is_ok_and(|point| {
+                    let (id, params) = (point.id(), point.values());
+                    report.batch.has_point(trial, &id, params).unwrap_or(false)
+                });
+                !fits
+            })
     }
 
     fn keep(&mut self, sweep: SweepKey, mut report: Report, accepted: &IntervalSet) {
@@ -232,9 +272,12 @@ impl EventLoop {
             by_worker.entry(worker).or_default().push(report);
         }
         for (worker, reports) in by_worker {
-            if let Some(state) = self.workers.get(&worker) {
+            if let Some(state) = self.workers.get_mut(&worker) {
+                for report in &reports {
+                    state.in_flight.remove(report);
+                }
                 // A session that has ended offers its reports again.
-                let _ = state.outgoing.send(Ok(wire::acknowledge(reports)));
+                state.outgoing.send(wire::acknowledge(reports));
             }
         }
         self.pass(fault_point::AFTER_ACKNOWLEDGE);
@@ -286,6 +329,18 @@ impl EventLoop {
             Err(error) => tracing::error!(%error, "a failed trial's row could not be made"),
         }
     }
+}
+
+/// The `k`-th number of a set, from 0.
+fn nth(numbers: &IntervalSet, mut k: u64) -> Option<u64> {
+    for run in numbers.runs() {
+        let length = run.end - run.start;
+        if k < length {
+            return Some(run.start + k);
+        }
+        k -= length;
+    }
+    None
 }
 
 fn now_us() -> i64 {

@@ -30,7 +30,7 @@ pub(crate) fn build<'a>(
     threads: Threads,
 ) -> Result<Box<dyn Engine + 'a>, TrialError> {
     check(trial)?;
-    let begun = start(trial, data)?;
+    let begun = start(trial, data, threads)?;
     let engine: Box<dyn Engine + 'a> = match trial.train.precision {
         Precision::F64 => Box::new(Factored::<f64>::new(trial, data, threads, &begun)),
         Precision::F32 => Box::new(Factored::<f32>::new(trial, data, threads, &begun)),

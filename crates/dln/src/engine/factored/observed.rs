@@ -16,7 +16,13 @@ use crate::kernel::{Threads, entries, entries_mut, scaled_add};
 /// Rows of a chunk: eight chunks of a thousand rows, some 50 microseconds each at a fifth of the entries.
 const CHUNK_ROWS: usize = 128;
 /// Bytes of both factors' rows in one block of columns: half of a first-level cache.
-const BLOCK_BYTES: usize = 16 * 1024;
+const BLOCK_BYTES: usize = 24 * 1024;
+/// Entries of a row whose errors are made before any is used: an error is the end of a chain of a dozen
+/// operations that each wait for the one before, and the chains of neighbours overlap only where nothing waits
+/// for their ends.
+const AT_ONCE: usize = 32;
+/// Partial sums of squares.
+const LANES: usize = 4;
 /// Numbers of a gradient that are added up together.
 const PART: usize = 4096;
 
@@ -251,9 +257,9 @@ impl<T: Lane> Pass<'_, T> {
         out.fill(T::of(0.0));
         chunk.back.fill(T::of(0.0));
         let left = T::as_lanes::<S>(left);
-        let right = T::as_lanes::<S>(right);
+        let right = T::as_lanes::<S>(right).as_chunks().0;
         let out = T::as_lanes_mut::<S>(out);
-        let back = T::as_lanes_mut::<S>(&mut chunk.back);
+        let back = T::as_lanes_mut::<S>(&mut chunk.back).as_chunks_mut().0;
         let trained = !back.is_empty();
         let mut squares = 0.0;
         for (part, pair) in chunk.starts.windows(2).enumerate() {
@@ -339,39 +345,64 @@ impl<T: Lane> Line<'_, T> {
         self,
         simd: S,
         a: &[T::Vector<S>; N],
-        right: &[T::Vector<S>],
-        back: &mut [T::Vector<S>],
+        right: &[[T::Vector<S>; N]],
+        back: &mut [[T::Vector<S>; N]],
         sums: &mut [T::Vector<S>; N],
     ) -> f64 {
         let mut squares = 0.0;
         let a = *a;
         let mut held = *sums;
-        for (&column, &target) in self.columns.iter().zip(self.targets) {
-            let at = column as usize * N;
-            let Some(v) = right[at..].first_chunk::<N>() else {
-                break;
-            };
-            let mut product = T::fill_lanes(simd, T::of(0.0));
-            for (&a, &v) in a.iter().zip(v) {
-                product = T::fused_lanes(simd, a, v, product);
-            }
-            let e = T::sum_lanes(simd, product) - target;
-            squares += e.wide() * e.wide();
-            let e = T::fill_lanes(simd, self.c * e);
-            for (sum, &v) in held.iter_mut().zip(v) {
-                *sum = T::fused_lanes(simd, e, v, *sum);
-            }
-            if BACK {
-                let Some(b) = back[at..].first_chunk_mut::<N>() else {
+        let pieces = self
+            .columns
+            .chunks(AT_ONCE)
+            .zip(self.targets.chunks(AT_ONCE));
+        for (columns, targets) in pieces {
+            let mut errors = [T::of(0.0); AT_ONCE];
+            for ((e, &column), &target) in errors.iter_mut().zip(columns).zip(targets) {
+                let Some(v) = right.get(column as usize) else {
                     break;
                 };
-                for (b, &a) in b.iter_mut().zip(&a) {
-                    *b = T::fused_lanes(simd, e, a, *b);
+                let mut product = T::fill_lanes(simd, T::of(0.0));
+                for (&a, &v) in a.iter().zip(v) {
+                    product = T::fused_lanes(simd, a, v, product);
+                }
+                *e = T::sum_lanes(simd, product) - target;
+            }
+            squares += self.scale(&mut errors, columns.len());
+            for (&e, &column) in errors.iter().zip(columns) {
+                let e = T::fill_lanes(simd, e);
+                let Some(v) = right.get(column as usize) else {
+                    break;
+                };
+                for (sum, &v) in held.iter_mut().zip(v) {
+                    *sum = T::fused_lanes(simd, e, v, *sum);
+                }
+                if BACK {
+                    let Some(b) = back.get_mut(column as usize) else {
+                        break;
+                    };
+                    for (b, &a) in b.iter_mut().zip(&a) {
+                        *b = T::fused_lanes(simd, e, a, *b);
+                    }
                 }
             }
         }
         *sums = held;
         squares
+    }
+
+    /// `e <- c e` for the first `count` errors, all others being 0; returns the sum of squares before.
+    #[inline(always)]
+    fn scale(&self, errors: &mut [T; AT_ONCE], count: usize) -> f64 {
+        let mut sums = [0.0; LANES];
+        let quads = errors.as_chunks_mut::<LANES>().0;
+        for quad in quads.iter_mut().take(count.div_ceil(LANES)) {
+            for (sum, e) in sums.iter_mut().zip(quad) {
+                *sum += e.wide() * e.wide();
+                *e *= self.c;
+            }
+        }
+        sums.iter().sum()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Initial weights of the compressed network.
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+use rayon::prelude::*;
 
 use crate::config::{Given, InitKind, Trial};
 use crate::data::{Data, check_finite, check_shape};
@@ -25,13 +26,13 @@ pub(super) struct Start {
 /// # Errors
 /// What is wrong with the scales; given matrices that do not chain or are not finite; a decomposition that
 /// does not converge.
-pub(super) fn start(trial: &Trial, data: &Data) -> Result<Start, TrialError> {
+pub(super) fn start(trial: &Trial, data: &Data, threads: Threads) -> Result<Start, TrialError> {
     if let InitKind::Given(given) = &trial.init.kind {
         return from_given(trial, given);
     }
     let layers = starts(trial)?;
     let (scales, rank) = (&trial.init.scales, trial.optimizer.rank_estimate);
-    compressed(&layers, scales, data, rank)
+    compressed(&layers, scales, data, rank, threads)
 }
 
 /// `V^T, C_1 .. C_L, U` as they are.
@@ -79,29 +80,22 @@ pub(super) fn compressed(
     scales: &[f64],
     data: &Data,
     rank: usize,
+    threads: Threads,
 ) -> Result<Start, TrialError> {
     let scale: f64 = scales.iter().product();
     let (Some((first, above)), true) = (layers.split_first(), scale != 0.0) else {
         return Err(NotFactorable::Start.into());
     };
-    let mut E = first.form();
-    for layer in above {
-        E = layer.apply(E.view());
-    }
-    E -= &*data.Y.dense();
-    if let Some(mask) = &data.mask {
-        E *= mask;
-    }
-    let mut G = E;
-    for layer in above.iter().rev() {
-        G = layer.apply_transpose(G.view());
-    }
+    let (G, turned) = gradients(first, above, data, threads);
     // Left singular vectors of W_1^T G_1 are the right ones of G_1^T W_1.
-    let turned = first.apply_transpose(G.view());
-    let of_gradient = top_right(G.view(), rank)?;
-    let of_turned = top_right(turned.t(), rank)?;
-    let both = concatenate![Axis(1), of_gradient, of_turned];
-    let V = orthonormal(both.view());
+    let (of_gradient, of_turned) = both(
+        threads,
+        || top_right(G.view(), rank),
+        || top_right(turned.t(), rank),
+    );
+    let (of_gradient, of_turned) = (of_gradient?, of_turned?);
+    let stacked = concatenate![Axis(1), of_gradient, of_turned];
+    let V = orthonormal(stacked.view());
     let mut U = V.clone();
     for layer in layers {
         U = layer.apply(U.view());
@@ -113,6 +107,71 @@ pub(super) fn compressed(
         C: scales.iter().map(|&scale| Array2::eye(p) * scale).collect(),
         U,
     })
+}
+
+/// Columns that are taken through the layers together: wide enough for products at full speed.
+const PANEL: usize = 256;
+
+/// `G_1`, the gradient of the first layer at the start without its factor `c`, `d x d_x`, and `W_1^T G_1`.
+///
+/// Each column goes through the layers by itself, so panels of them are shared among threads; panels are the same
+/// for any number of threads, and so are the bits.
+fn gradients(
+    first: &LayerStart,
+    above: &[LayerStart],
+    data: &Data,
+    threads: Threads,
+) -> (Array2<f64>, Array2<f64>) {
+    let Y = data.Y.dense();
+    let (_, inputs) = Y.dim();
+    let panel = |start: usize| {
+        let columns = start..(start + PANEL).min(inputs);
+        let mut E = Array2::zeros((inputs, columns.len()));
+        for (k, j) in columns.clone().enumerate() {
+            E[[j, k]] = 1.0;
+        }
+        for layer in std::iter::once(first).chain(above) {
+            E = layer.apply(E.view());
+        }
+        E -= &Y.slice(s![.., columns.clone()]);
+        if let Some(mask) = &data.mask {
+            E *= &mask.slice(s![.., columns]);
+        }
+        let mut G = E;
+        for layer in above.iter().rev() {
+            G = layer.apply_transpose(G.view());
+        }
+        let turned = first.apply_transpose(G.view());
+        (G, turned)
+    };
+    let starts = (0..inputs).step_by(PANEL);
+    let panels: Vec<_> = match threads {
+        Threads::Seq => starts.map(panel).collect(),
+        Threads::Pool => {
+            let starts: Vec<usize> = starts.collect();
+            starts.into_par_iter().map(panel).collect()
+        }
+    };
+    let (gradient, turned): (Vec<_>, Vec<_>) = panels.into_iter().unzip();
+    (joined(&gradient), joined(&turned))
+}
+
+/// Panels side by side; all have as many rows.
+fn joined(panels: &[Array2<f64>]) -> Array2<f64> {
+    let views: Vec<_> = panels.iter().map(|panel| panel.view()).collect();
+    concatenate(Axis(1), &views).unwrap_or_default()
+}
+
+/// Both results, side by side where there are threads for it.
+fn both<A: Send, B: Send>(
+    threads: Threads,
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    match threads {
+        Threads::Seq => (one(), other()),
+        Threads::Pool => rayon::join(one, other),
+    }
 }
 
 /// Steps of the iteration below; without a gap behind the values wanted it may take more, and the whole

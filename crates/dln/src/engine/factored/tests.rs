@@ -97,7 +97,7 @@ fn parts(network: &Start) -> Vec<&Array2<f64>> {
 /// Four steps against the textbook.
 fn check(trial: &Trial) {
     let data = prepare(trial).expect("drawn");
-    let begun = start(trial, &data).expect("given");
+    let begun = start(trial, &data, Threads::Seq).expect("given");
     let mut engine = Factored::<f64>::new(trial, &data, Threads::Seq, &begun);
     let mut wanted = begun.clone();
     let mut velocities: Vec<Array2<f64>> = parts(&begun).iter().map(|W| *W * 0.0).collect();
@@ -228,7 +228,7 @@ fn the_map_is_measured_as_if_it_were_formed() {
         separation: false,
     };
     let data = prepare(&trial).expect("drawn");
-    let begun = start(&trial, &data).expect("given");
+    let begun = start(&trial, &data, Threads::Seq).expect("given");
     let outcome = run(&trial, &data, Threads::Seq, &|| 0.0).expect("serves");
     let mut map = begun.V.t().to_owned();
     for W in begun.C.iter().chain([&begun.U]) {
@@ -271,7 +271,7 @@ fn an_orthogonal_start_is_compressed_to_twice_the_estimate() {
     trial.init.scales = vec![1e-2, 2e-2, 3e-2];
     trial.optimizer.rank_estimate = 3;
     let data = prepare(&trial).expect("drawn");
-    let Start { V, C, U } = start(&trial, &data).expect("orthogonal");
+    let Start { V, C, U } = start(&trial, &data, Threads::Seq).expect("orthogonal");
     assert_eq!((V.dim(), U.dim()), ((20, 6), (20, 6)));
     for basis in [&V, &U] {
         let gram = basis.t().dot(basis) - Array2::<f64>::eye(6);
@@ -311,7 +311,8 @@ fn check_start(name: &str, depth: usize, scale: f64, rank: usize) {
         mask: Mask::Given(given(mask.mapv(f64::from))),
     };
     let data = prepare(&trial(problem, &vec![d; depth - 1])).expect("given");
-    let found = compressed(&layers, &vec![scale; depth], &data, rank).expect("orthogonal");
+    let found =
+        compressed(&layers, &vec![scale; depth], &data, rank, Threads::Pool).expect("orthogonal");
     let near = |a: Array2<f64>, b: Array2<f64>| (a - b).iter().all(|x| x.abs() < 1e-8);
     assert!(
         near(found.V.dot(&found.V.t()), V.dot(&V.t())),
@@ -375,7 +376,7 @@ fn what_it_cannot_serve_is_refused_by_name() {
         matrices[1] = given(Array2::zeros((4, 3)));
     }
     let data = prepare(&other).expect("drawn");
-    let error = start(&other, &data).expect_err("does not chain");
+    let error = start(&other, &data, Threads::Seq).expect_err("does not chain");
     assert_eq!(
         error.to_string(),
         "expected 4 x 4 for the weights of layer 2, found 4 x 3"

@@ -14,6 +14,9 @@ const ROW_BYTES: usize = 32;
 /// Bytes that buffers start on a multiple of, one cache line.
 pub(crate) const LINE: usize = 64;
 
+/// Side of the blocks that a transpose moves at once.
+pub(super) const BLOCK: usize = 4;
+
 /// A number that comes in vectors.
 pub(crate) trait Lane: Real {
     type Vector<S: Simd>: Copy + 'static;
@@ -34,6 +37,12 @@ pub(crate) trait Lane: Real {
 
     /// The sum over the lanes.
     fn sum_lanes<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
+
+    /// Columns of a block, from its rows.
+    #[inline(always)]
+    fn turn_block([a, b, c, d]: [&[Self; BLOCK]; BLOCK]) -> [[Self; BLOCK]; BLOCK] {
+        [0, 1, 2, 3].map(|r| [a[r], b[r], c[r], d[r]])
+    }
 
     /// Whole vectors from the front.
     fn as_lanes<S: Simd>(entries: &[Self]) -> &[Self::Vector<S>];
@@ -63,6 +72,27 @@ impl Lane for f64 {
     #[inline(always)]
     fn sum_lanes<S: Simd>(simd: S, a: S::f64s) -> f64 {
         simd.reduce_sum_f64s(a)
+    }
+
+    // The compiler moves a block number by number where nobody tells it of the shuffles.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn turn_block(rows: [&[f64; BLOCK]; BLOCK]) -> [[f64; BLOCK]; BLOCK] {
+        let Some(simd) = pulp::x86::V3::try_new() else {
+            let [a, b, c, d] = rows;
+            return [0, 1, 2, 3].map(|r| [a[r], b[r], c[r], d[r]]);
+        };
+        let avx = simd.avx;
+        let [a, b, c, d] = rows.map(|row| pulp::cast(*row));
+        let (ab_even, ab_odd) = (avx._mm256_unpacklo_pd(a, b), avx._mm256_unpackhi_pd(a, b));
+        let (cd_even, cd_odd) = (avx._mm256_unpacklo_pd(c, d), avx._mm256_unpackhi_pd(c, d));
+        // Lower halves of both, then upper halves of both.
+        [
+            pulp::cast(avx._mm256_permute2f128_pd::<0x20>(ab_even, cd_even)),
+            pulp::cast(avx._mm256_permute2f128_pd::<0x20>(ab_odd, cd_odd)),
+            pulp::cast(avx._mm256_permute2f128_pd::<0x31>(ab_even, cd_even)),
+            pulp::cast(avx._mm256_permute2f128_pd::<0x31>(ab_odd, cd_odd)),
+        ]
     }
 
     #[inline(always)]

@@ -7,7 +7,7 @@ use pulp::{Simd, WithSimd};
 
 use super::lanes::Lane;
 use super::net::Net;
-use super::tiles::{Large, Mat, MatMut, Products, Store, Tiles, transpose};
+use super::tiles::{Large, Mat, MatMut, Products, Store, Tiles};
 use crate::kernel::Threads;
 
 /// Partial sums of a sum of squares, so that additions do not wait for one another.
@@ -83,21 +83,48 @@ fn forward<T: Lane>(net: &mut Net<T>, products: impl Products<T>) -> f64 {
         Some(place) => place.of(&net.chain),
         None => net.cores[0].of(&net.weights),
     };
+    let targets = net.residual_place.of(&net.targets).entries;
     match &net.inputs {
         Some(inputs) => {
-            let residual = net.residual_place.of_mut(&mut net.residual);
-            products.times(residual, whole, inputs.X_place.of(&inputs.X), plain());
+            let residual = net.residual_place;
+            let X = inputs.X_place.of(&inputs.X);
+            products.times(residual.of_mut(&mut net.residual), whole, X, plain());
+            subtract(residual.of_mut(&mut net.residual).entries, targets)
         }
         None => {
-            let residual = net.residual_place.of_mut(&mut net.residual);
-            residual.entries.copy_from_slice(whole.entries);
+            // The first sum of the way back at once: nothing else needs the residual.
+            let first = net.up_places[0].of_mut(&mut net.up);
+            difference(first.entries, whole.entries, targets, net.c)
         }
     }
-    let residual = net.residual_place.of_mut(&mut net.residual);
-    subtract(
-        residual.entries,
-        net.residual_place.of(&net.targets).entries,
-    )
+}
+
+/// `S <- c (W - Y)`; returns `||W - Y||_F^2`. All have zeros after their columns.
+#[inline(always)]
+fn difference<T: Lane>(S: &mut [T], W: &[T], Y: &[T], c: T) -> f64 {
+    let mut sums = [0.0; SUMS];
+    let (S_parts, S_rest) = S.as_chunks_mut::<SUMS>();
+    let (W_parts, W_rest) = W.as_chunks::<SUMS>();
+    let (Y_parts, Y_rest) = Y.as_chunks::<SUMS>();
+    for ((S, W), Y) in S_parts.iter_mut().zip(W_parts).zip(Y_parts) {
+        let mut apart = *W;
+        for (r, &y) in apart.iter_mut().zip(Y) {
+            *r -= y;
+        }
+        for (s, &r) in S.iter_mut().zip(&apart) {
+            *s = c * r;
+        }
+        for (sum, r) in sums.iter_mut().zip(apart) {
+            *sum += r.wide() * r.wide();
+        }
+    }
+    let rest = S_rest.iter_mut().zip(W_rest).zip(Y_rest);
+    for (sum, ((s, &w), &y)) in sums.iter_mut().zip(rest) {
+        let r = w - y;
+        *s = c * r;
+        *sum += r.wide() * r.wide();
+    }
+    sums.iter().sum()
 }
 
 /// `R <- R - Y`; returns `||R||_F^2`. Both have zeros after their columns.
@@ -107,8 +134,12 @@ fn subtract<T: Lane>(residual: &mut [T], targets: &[T]) -> f64 {
     let (R_parts, R_rest) = residual.as_chunks_mut::<SUMS>();
     let (Y_parts, Y_rest) = targets.as_chunks::<SUMS>();
     for (R, Y) in R_parts.iter_mut().zip(Y_parts) {
-        for ((sum, r), &y) in sums.iter_mut().zip(R).zip(Y) {
+        let mut apart = *R;
+        for (r, &y) in apart.iter_mut().zip(Y) {
             *r -= y;
+        }
+        *R = apart;
+        for (sum, r) in sums.iter_mut().zip(apart) {
             *sum += r.wide() * r.wide();
         }
     }
@@ -122,38 +153,38 @@ fn subtract<T: Lane>(residual: &mut [T], targets: &[T]) -> f64 {
 #[inline(always)]
 fn backward<T: Lane>(net: &mut Net<T>, products: impl Products<T>, with: Use<T>) -> f64 {
     let depth = net.cores.len();
-    let residual = net.residual_place.of(&net.residual);
-    let first = net.up_places[0].of_mut(&mut net.up);
-    match &net.inputs {
-        Some(inputs) => {
-            let X_turned = inputs.X_turned_place.of(&inputs.X_turned);
-            products.times(first, residual, X_turned, Store::Replace { factor: net.c });
-        }
-        None => {
-            for (s, &r) in first.entries.iter_mut().zip(residual.entries) {
-                *s = net.c * r;
-            }
-        }
+    if let Some(inputs) = &net.inputs {
+        let residual = net.residual_place.of(&net.residual);
+        let first = net.up_places[0].of_mut(&mut net.up);
+        let X_turned = inputs.X_turned_place.of(&inputs.X_turned);
+        products.times(first, residual, X_turned, Store::Replace { factor: net.c });
     }
     let mut squares = 0.0;
-    for j in 0..depth {
-        if j + 1 < depth {
-            // Before the core changes.
-            let turned = net.turned_places[j];
-            transpose(
-                net.cores[j].of(&net.weights),
-                turned.of_mut(&mut net.turned),
-            );
-            let place = net.up_places[j + 1];
-            let (before, own) = net.up.split_at_mut(place.at);
-            let S = net.up_places[j].of(before);
-            products.times(place.front_of_mut(own), S, turned.of(&net.turned), plain());
-            squares += inner_core(net, products, j, with);
-        } else {
-            squares += last_core(net, with);
+    for j in 0..depth - 1 {
+        // Before the core changes.
+        let turned = net.turned_places[j];
+        let core = net.cores[j].of(&net.weights);
+        products.transpose(core, turned.of_mut(&mut net.turned));
+        squares += inner_core(net, products, j, with);
+        let turned = turned.of(&net.turned);
+        let place = net.up_places[j + 1];
+        let (before, own) = net.up.split_at_mut(place.at);
+        let S = net.up_places[j].of(before);
+        match with {
+            // The last gradient is this product itself: the step is taken as it is multiplied out.
+            Use::Descend { keep, rate } if j + 2 == depth => {
+                let store = Store::Update {
+                    keep,
+                    factor: -rate,
+                };
+                let last = net.cores[j + 1].of_mut(&mut net.weights);
+                products.times(last, S, turned, store);
+                return squares;
+            }
+            _ => products.times(place.front_of_mut(own), S, turned, plain()),
         }
     }
-    squares
+    squares + last_core(net, with)
 }
 
 /// Core `j` below the last.

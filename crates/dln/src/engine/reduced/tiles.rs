@@ -7,7 +7,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 use pulp::{Simd, WithSimd};
 
-use super::lanes::Lane;
+use super::lanes::{BLOCK, Lane};
 use crate::kernel::{Accum, Threads, product};
 
 /// A matrix: row `i` is `entries[i * stride..][..columns]`.
@@ -44,21 +44,53 @@ pub(super) trait Products<T>: Copy {
 
     /// `P = A^T B`.
     fn transposed_times(self, C: MatMut<'_, T>, A: Mat<'_, T>, B: Mat<'_, T>, store: Store<T>);
+
+    /// `to <- from^T`, with zeros from the last column to the end of each row.
+    fn transpose(self, from: Mat<'_, T>, to: MatMut<'_, T>);
 }
 
-/// `to <- from^T`, with zeros from the last column to the end of each row.
+/// `to <- from^T`, block by block, with zeros from the last column to the end of each row.
 #[inline(always)]
-pub(super) fn transpose<T: Lane>(from: Mat<'_, T>, to: MatMut<'_, T>) {
+fn transpose<T: Lane>(from: Mat<'_, T>, to: MatMut<'_, T>) {
     if from.columns == 0 || to.stride == 0 {
         return;
     }
+    let whole = from.rows - from.rows % BLOCK;
+    for i in (0..whole).step_by(BLOCK) {
+        let line = |r: usize| {
+            from.entries[(i + r) * from.stride..][..from.stride]
+                .as_chunks()
+                .0
+        };
+        let lines: [&[[T; BLOCK]]; BLOCK] = [line(0), line(1), line(2), line(3)];
+        let blocks = lines[0].iter().zip(lines[1]).zip(lines[2]).zip(lines[3]);
+        for (j, (((a, b), c), d)) in blocks.enumerate() {
+            let columns = T::turn_block([a, b, c, d]);
+            let held = from.columns.saturating_sub(j * BLOCK);
+            let at = j * BLOCK * to.stride + i;
+            let out = |r: usize| at + r * to.stride..at + r * to.stride + BLOCK;
+            if held >= BLOCK {
+                // Written out for the registers' sake.
+                to.entries[out(0)].copy_from_slice(&columns[0]);
+                to.entries[out(1)].copy_from_slice(&columns[1]);
+                to.entries[out(2)].copy_from_slice(&columns[2]);
+                to.entries[out(3)].copy_from_slice(&columns[3]);
+            } else {
+                for (r, column) in columns.iter().take(held).enumerate() {
+                    to.entries[out(r)].copy_from_slice(column);
+                }
+            }
+        }
+    }
     let rows = to.entries.chunks_exact_mut(to.stride).take(from.columns);
     for (j, row) in rows.enumerate() {
-        let (held, rest) = row.split_at_mut(from.rows);
-        for (out, line) in held.iter_mut().zip(from.entries.chunks_exact(from.stride)) {
-            *out = line[j];
+        for (i, out) in row.iter_mut().enumerate().skip(whole) {
+            *out = if i < from.rows {
+                from.entries[i * from.stride + j]
+            } else {
+                T::of(0.0)
+            };
         }
-        rest.fill(T::of(0.0));
     }
 }
 
@@ -87,6 +119,11 @@ impl<T: Lane, S: Simd> Products<T> for Tiles<S> {
     }
 
     #[inline(always)]
+    fn transpose(self, from: Mat<'_, T>, to: MatMut<'_, T>) {
+        transpose(from, to);
+    }
+
+    #[inline(always)]
     fn transposed_times(self, C: MatMut<'_, T>, A: Mat<'_, T>, B: Mat<'_, T>, store: Store<T>) {
         assert!(
             A.rows == B.rows && C.rows == A.columns,
@@ -110,8 +147,8 @@ trait Left<T>: Copy {
     /// The inner dimension.
     fn inner(self) -> usize;
 
-    /// Entries `p` of the rows `row .. row + R`, `p` below the inner dimension.
-    fn reader<const R: usize>(self, row: usize) -> impl Fn(usize) -> [T; R];
+    /// Entry `p` of the row `row + r`, by `p` below the inner dimension and `r` below `R`.
+    fn reader<const R: usize>(self, row: usize) -> impl Fn(usize, usize) -> T;
 }
 
 #[derive(Clone, Copy)]
@@ -124,15 +161,19 @@ impl<T: Copy> Left<T> for Plain<'_, T> {
     }
 
     #[inline(always)]
-    fn reader<const R: usize>(self, row: usize) -> impl Fn(usize) -> [T; R] {
+    fn reader<const R: usize>(self, row: usize) -> impl Fn(usize, usize) -> T {
         let Mat {
             entries,
             columns,
             stride,
             ..
         } = self.0;
-        let rows: [&[T]; R] = std::array::from_fn(|r| &entries[(row + r) * stride..][..columns]);
-        move |p| std::array::from_fn(|r| rows[r][p])
+        // A loop: `from_fn` is not inlined under the dispatch, and every entry would have its length checked.
+        let mut rows = [&entries[..0]; R];
+        for (r, line) in rows.iter_mut().enumerate() {
+            *line = &entries[(row + r) * stride..][..columns];
+        }
+        move |p, r| rows[r][p]
     }
 }
 
@@ -146,14 +187,11 @@ impl<T: Copy> Left<T> for Turned<'_, T> {
     }
 
     #[inline(always)]
-    fn reader<const R: usize>(self, row: usize) -> impl Fn(usize) -> [T; R] {
+    fn reader<const R: usize>(self, row: usize) -> impl Fn(usize, usize) -> T {
         let Mat {
             entries, stride, ..
         } = self.0;
-        move |p| {
-            let part = &entries[p * stride + row..][..R];
-            std::array::from_fn(|r| part[r])
-        }
+        move |p, r| entries[p * stride + row..][..R][r]
     }
 }
 
@@ -235,13 +273,13 @@ impl<T: Lane, S: Simd, L: Left<T>> Part<'_, T, S, L> {
         let read = self.left.reader::<R>(row);
         let zero = T::fill_lanes(simd, T::of(0.0));
         let mut sums = [[zero; V]; R];
-        for (p, b) in (0..self.left.inner()).zip(self.B.chunks_exact(self.width)) {
-            let Some(b) = b[at..].first_chunk::<V>() else {
-                return;
-            };
-            let a = read(p);
-            for (sums, &a) in sums.iter_mut().zip(&a) {
-                let a = T::fill_lanes(simd, a);
+        // Not `chunks_exact`, which divides at each tile.
+        let mut from = at;
+        for p in 0..self.left.inner() {
+            let b = &self.B[from..][..V];
+            from += self.width;
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let a = T::fill_lanes(simd, read(p, r));
                 for (sum, &b) in sums.iter_mut().zip(b) {
                     *sum = T::fused_lanes(simd, a, b, *sum);
                 }
@@ -283,6 +321,10 @@ impl<T: Lane> Products<T> for Large {
 
     fn transposed_times(self, C: MatMut<'_, T>, A: Mat<'_, T>, B: Mat<'_, T>, store: Store<T>) {
         self.run(C, A.view().reversed_axes(), B.view(), store);
+    }
+
+    fn transpose(self, from: Mat<'_, T>, to: MatMut<'_, T>) {
+        transpose(from, to);
     }
 }
 
