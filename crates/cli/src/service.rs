@@ -73,6 +73,7 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
             options.listen
         )));
     }
+    more_files();
     let (workers, users) = gates(options)?;
     let mut interrupts = Interrupts::new()?;
     let failed = |source| CliError::Write {
@@ -131,6 +132,14 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
     })
     .await?;
     Ok(Exit::Done)
+}
+
+/// Lets the process open as many files as the system allows it: a connection is one, and many systems begin
+/// with a thousand.
+fn more_files() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// Who may call: the bearers of the folder's tokens, or everybody.

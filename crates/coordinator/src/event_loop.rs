@@ -516,7 +516,8 @@ impl EventLoop {
         }
         self.metrics.leases += 1;
         let (lease, ranges) = (grant.lease.0, &grant.ranges);
-        tracing::info!(worker = worker.0, lease, sweep = %state.name, first = ranges.first().map(|r| r.start), "lease");
+        let trials: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+        tracing::info!(worker = worker.0, lease, sweep = %state.name, first = ranges.first().map(|r| r.start), trials, "lease");
         let checkpoints = ranges
             .iter()
             .flat_map(|range| self.checkpoints.in_range(&state.name, range))

@@ -12,21 +12,28 @@ use tonic::{Status, Streaming};
 /// Folder of uploads that no sweep has taken yet.
 const UPLOADS: &str = ".uploads";
 
+/// Extension of an upload under way.
+const PARTIAL: &str = "partial";
+
 /// Longest wait for a piece: a megabyte takes a second where a line is worth calling one.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where each known hash is.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FileIndex(Arc<Mutex<BTreeMap<String, PathBuf>>>);
+pub(crate) struct FileIndex {
+    paths: Arc<Mutex<BTreeMap<String, PathBuf>>>,
+    /// Bytes announced by uploads under way.
+    coming: Arc<Mutex<u64>>,
+}
 
 impl FileIndex {
     pub(crate) fn add(&self, hash: String, path: PathBuf) {
-        let mut index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
         index.insert(hash, path);
     }
 
     pub(crate) fn find(&self, hash: &str) -> Option<PathBuf> {
-        let index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
         index.get(hash).cloned()
     }
 }
@@ -52,15 +59,50 @@ pub(crate) fn forget_upload(data: &Path, hash: &str) {
     }
 }
 
-/// Whether uploads that no sweep has taken leave room for another.
-async fn has_room(folder: &Path, size: u64) -> std::io::Result<bool> {
-    let mut taken = 0;
-    let mut entries = tokio::fs::read_dir(folder).await?;
-    while let Some(entry) = entries.next_entry().await? {
-        // A file that has gone meanwhile takes no room.
-        taken += entry.metadata().await.map_or(0, |metadata| metadata.len());
+/// Room of an upload under way, given back at its end.
+struct Room<'a> {
+    index: &'a FileIndex,
+    bytes: u64,
+}
+
+impl<'a> Room<'a> {
+    /// Room for an upload beside those that lie in the folder or are under way; `None` where there is too little.
+    fn take(
+        index: &'a FileIndex,
+        folder: &Path,
+        bytes: u64,
+        limit: u64,
+    ) -> std::io::Result<Option<Self>> {
+        // Held while the folder is looked at, so that two cannot find the same room.
+        let mut coming = index.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = *coming;
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            // What is under way is counted at its announced size.
+            if entry.path().extension().is_some_and(|kind| kind == PARTIAL) {
+                continue;
+            }
+            // A file that has gone meanwhile takes no room.
+            taken += entry.metadata().map_or(0, |metadata| metadata.len());
+        }
+        if taken.saturating_add(bytes) > limit {
+            return Ok(None);
+        }
+        *coming += bytes;
+        drop(coming);
+        Ok(Some(Room { index, bytes }))
     }
-    Ok(taken + size <= limits::UPLOADS_BYTES)
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        let mut coming = self
+            .index
+            .coming
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *coming -= self.bytes;
+    }
 }
 
 /// Takes one upload: checks size and hash, and leaves it in the uploads folder.
@@ -91,14 +133,16 @@ pub(crate) async fn receive(
     let path = folder.join(digits);
     let failed = |error: std::io::Error| Status::internal(format!("{}: {error}", path.display()));
     tokio::fs::create_dir_all(&folder).await.map_err(failed)?;
-    if !has_room(&folder, file.size_bytes).await.map_err(failed)? {
+    let room =
+        Room::take(index, &folder, file.size_bytes, limits::UPLOADS_BYTES).map_err(failed)?;
+    let Some(_room) = room else {
         return Err(Status::resource_exhausted(format!(
             "more than {} bytes of uploads that no sweep has taken; submit what they belong to, or start the coordinator again",
             limits::UPLOADS_BYTES
         )));
-    }
+    };
     let partial = folder.join(format!(
-        "{digits}.{:016x}.partial",
+        "{digits}.{:016x}.{PARTIAL}",
         getrandom::u64().unwrap_or(0)
     ));
     let written = write(&partial, &file, &mut parts).await;
@@ -181,7 +225,25 @@ pub(crate) async fn send<T>(
 
 #[cfg(test)]
 mod tests {
-    use super::digits;
+    use super::*;
+
+    #[test]
+    fn uploads_together_have_a_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = FileIndex::default();
+        let take = |bytes| Room::take(&index, folder.path(), bytes, 100).unwrap();
+        // Lying in the folder, and one under way that is counted by what it announced.
+        std::fs::write(folder.path().join("0a"), [0; 30]).unwrap();
+        std::fs::write(folder.path().join("0b.1.partial"), [0; 50]).unwrap();
+        let first = take(60).unwrap();
+        assert!(take(11).is_none() && take(u64::MAX).is_none());
+        let second = take(10).unwrap();
+        assert!(take(1).is_none());
+        drop(first);
+        assert!(take(60).is_some() && take(61).is_none());
+        drop(second);
+        assert!(take(70).is_some() && take(71).is_none());
+    }
 
     #[test]
     fn only_well_formed_hashes_become_file_names() {

@@ -28,8 +28,12 @@ impl EventLoop {
                 };
                 let name = opened.name.clone();
                 self.add(*opened, asked);
-                self.remember(&name, open::PRIORITY, asked.to_string());
-                let _ = reply.send(());
+                let kept = self.remember(&name, open::PRIORITY, asked.to_string());
+                tokio::spawn(async move {
+                    // A sweep whose priority is not kept runs all the same; the log tells.
+                    let _ = kept.await;
+                    let _ = reply.send(());
+                });
             }
             User::Find { name, reply } => {
                 let folder = self
@@ -124,16 +128,31 @@ impl EventLoop {
         Some((key, self.sweeps.get(&key)?))
     }
 
-    /// Keeps a word in the sweep's journal.
-    fn remember(&self, name: &str, key: &'static str, value: String) {
-        if let Some((_, sweep)) = self.named(name) {
-            let reply = sweep.writer.set_state(key, value);
-            let name = name.to_owned();
-            tokio::spawn(async move {
-                if let Ok(Err(error)) = reply.await {
+    /// Keeps a word in the sweep's journal; completes once it is there, or cannot be.
+    fn remember(
+        &self,
+        name: &str,
+        key: &'static str,
+        value: String,
+    ) -> impl Future<Output = Result<(), Status>> + use<> {
+        let kept = self
+            .named(name)
+            .map(|(_, sweep)| sweep.writer.set_state(key, value));
+        let name = name.to_owned();
+        async move {
+            let Some(kept) = kept else {
+                return Err(users::no_sweep(&name));
+            };
+            match kept.await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => {
                     tracing::error!(sweep = %name, %error, "not remembered");
+                    Err(Status::internal(format!(
+                        "`{name}` does as asked until the coordinator is started again: {error}"
+                    )))
                 }
-            });
+                Err(_) => Err(Status::unavailable("the coordinator stops")),
+            }
         }
     }
 
@@ -268,9 +287,12 @@ impl EventLoop {
             }
         }
         self.drive(event);
-        self.remember(name, open::STATE, word.to_owned());
+        // It takes effect at once; the answer waits until a coordinator started again would know of it.
+        let kept = self.remember(name, open::STATE, word.to_owned());
         self.finish(key);
-        let _ = reply.send(Ok(0));
+        tokio::spawn(async move {
+            let _ = reply.send(kept.await.map(|()| 0));
+        });
     }
 
     /// Failed rows leave the tables first; then their numbers are pending again.
@@ -342,7 +364,8 @@ impl EventLoop {
         if was == Cancelled {
             let name = sweep.name.clone();
             self.drive(scheduler::Event::Resume { sweep: key });
-            self.remember(&name, open::STATE, "running".to_owned());
+            // Told in the log where it fails.
+            tokio::spawn(self.remember(&name, open::STATE, "running".to_owned()));
         }
     }
 

@@ -193,6 +193,11 @@ fn a_trial_that_kills_its_workers_fails_alone_and_can_be_retried() {
         .call(at, &["retry", "small", "--failed"])
         .expect(0);
     coordinator.call(at, &["watch", "small"]).expect(0);
+    // The failed trial alone ran again.
+    let by_healthy = "SELECT count(*) AS n FROM trials WHERE worker = 'healthy'";
+    assert_eq!(number(&run_folder, by_healthy), 1.0);
+    let its = "SELECT trial FROM trials WHERE worker = 'healthy'";
+    assert_eq!(number(&run_folder, its), 40.0);
     run(at, &["run", "small.toml", "--out", "local"]).expect(0);
     assert_equal(&at.join("local"), &run_folder);
 }

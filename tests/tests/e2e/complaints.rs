@@ -6,7 +6,7 @@ use tests::process::{Coordinator, run, until};
 use tests::tables::{assert_equal, number};
 use tonic_reflection::pb::{v1, v1alpha};
 
-use crate::common::{count, rows, state};
+use crate::common::{count, log, logged, rows, state};
 use crate::disk::SmallDisk;
 use crate::{SMALL, folder_with};
 
@@ -46,6 +46,90 @@ fn assert_equal_by_id(one: &Path, other: &Path) {
     // The order of rows is not the same, and sums round.
     let (a, b) = (number(one, sum), number(other, sum));
     assert!((a - b).abs() <= 1e-12 * a.abs(), "{a} and {b}");
+}
+
+/// What a person was told has happened: a coordinator that dies the moment after knows of it.
+#[test]
+fn an_answered_pause_or_cancel_outlives_the_coordinator() {
+    let folder = folder_with("small.toml", SMALL);
+    let at = folder.path();
+    let mut coordinator = Coordinator::start(at, "data");
+    submitted(at, &coordinator);
+    for (word, wanted) in [
+        ("pause", "paused"),
+        ("resume", "running"),
+        ("cancel", "cancelled"),
+        ("resume", "running"),
+        ("pause", "paused"),
+    ] {
+        coordinator.call(at, &[word, "small"]).expect(0);
+        coordinator.process.kill();
+        coordinator = Coordinator::start(at, "data");
+        assert_eq!(state(&coordinator, at, "small"), wanted, "after {word}");
+    }
+}
+
+/// Nobody waits for a worker to submit, and nobody is surprised by what a quiet log does not say.
+#[test]
+fn a_submit_returns_before_anything_runs_and_each_lease_is_a_line() {
+    let folder = folder_with("small.toml", SMALL);
+    let at = folder.path();
+    let talk = at.join("log");
+    let coordinator = Coordinator::with(at, "data", "127.0.0.1:0", |command| {
+        command.env("RUST_LOG", "info");
+        logged(command, &talk);
+    });
+    let told = coordinator.call(at, &["submit", "small.toml"]).expect(0);
+    assert_eq!(told.out, "small\n");
+    assert_eq!(count(&coordinator, at, "small", "completed"), 0);
+    let _worker = coordinator.worker(at, "w", 2);
+    coordinator.call(at, &["watch", "small"]).expect(0);
+    let page = log(&talk);
+    let lines: Vec<_> = page
+        .lines()
+        .filter(|line| line.contains(" lease "))
+        .collect();
+    assert!(!lines.is_empty(), "{page}");
+    for line in &lines {
+        let words = ["INFO", "worker=", "lease=", "sweep=small", "trials="];
+        assert!(words.iter().all(|word| line.contains(word)), "{line}");
+    }
+    // Together they hold every trial once: nobody was lost, so nothing was granted twice.
+    let trials = lines.iter().map(|line| {
+        let (_, rest) = line.split_once("trials=").unwrap();
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u64>().unwrap()
+    });
+    assert!(trials.sum::<u64>() >= 72, "{page}");
+}
+
+/// A thousand workers are a thousand connections, and many systems begin with as many files.
+#[test]
+fn the_services_may_open_as_many_files_as_the_system_allows() {
+    let folder = folder_with("small.toml", SMALL);
+    let at = folder.path();
+    let mut shell = std::process::Command::new("sh");
+    shell.current_dir(at).args([
+        "-c",
+        "ulimit -Sn 64; exec \"$0\" coordinator --listen 127.0.0.1:0 --data data",
+    ]);
+    shell.arg(tests::process::program());
+    let coordinator = Coordinator::of(shell);
+    let limits = format!("/proc/{}/limits", coordinator.process.child.id());
+    let Ok(limits) = std::fs::read_to_string(limits) else {
+        eprintln!("SKIPPED: this machine does not tell a process's limits");
+        return;
+    };
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let numbers: Vec<u64> = line
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    assert!(numbers.len() == 2 && numbers[0] == numbers[1], "{limits}");
+    assert!(numbers[0] > 64, "{limits}");
 }
 
 /// It was cancelled with every row there: to resume it is to finish it, and not to run for ever.

@@ -187,7 +187,16 @@ fn other_authorities_other_names_and_plain_text_do_not_connect() {
         "elsewhere/user.token",
     ];
     elsewhere.call(at, &words).expect(4);
-    lab.list("certs/ca.pem", "certs/user.token").expect(0);
+    // Whoever keeps the coordinator sees that somebody was turned away, and why.
+    let talk = log(&at.join("log"));
+    let refusals: Vec<_> = talk
+        .lines()
+        .filter(|line| line.contains("tls accept error"))
+        .collect();
+    for why in ["fatal alert", "InvalidContentType"] {
+        assert!(refusals.iter().any(|line| line.contains(why)), "{talk}");
+    }
+    assert!(refusals.len() >= 3, "{talk}");
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub enum DataProblem {
     Csv(csv::Error),
     #[error("is no Parquet: {0}")]
     Parquet(PolarsError),
+    #[error("is no Parquet: its footer is malformed")]
+    ParquetFooter,
     #[error("column {column} ('{name}') has type {found}, where {needed} are needed")]
     ColumnType {
         column: usize,

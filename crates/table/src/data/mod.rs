@@ -5,6 +5,7 @@
 
 mod delimited;
 mod error;
+mod footer;
 mod labels;
 mod load;
 mod npy;

@@ -8,6 +8,7 @@ use polars::prelude::{
 };
 
 use super::error::DataProblem;
+use super::footer;
 use super::load::{Matrix, Wanted, cut, value_count};
 
 /// Reads the columns in the order of the file.
@@ -16,6 +17,9 @@ pub(super) fn read(
     columns: Option<(u64, u64)>,
     wanted: Wanted,
 ) -> Result<Matrix, DataProblem> {
+    if !footer::is_sound(bytes) {
+        return Err(DataProblem::ParquetFooter);
+    }
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     let schema = reader.schema().map_err(DataProblem::Parquet)?;
     let rows = reader.num_rows().map_err(DataProblem::Parquet)?;

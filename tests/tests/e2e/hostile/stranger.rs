@@ -19,7 +19,7 @@ use tonic::codegen::Bytes;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Status, Streaming};
 
-use crate::common::{count, long, until_finished};
+use crate::common::{count, logged, long, until_finished};
 use crate::folder_with;
 
 /// Longest wait for an answer.
@@ -154,15 +154,24 @@ impl Stranger {
 
 /// Columns as a worker sends them, with a failed row for each number. What the rows say is made up.
 pub(super) fn columns(numbers: &[u64]) -> [Bytes; 4] {
+    let own: Vec<_> = numbers
+        .iter()
+        .map(|&number| (number, number, number))
+        .collect();
+    columns_of(&own)
+}
+
+/// As [`columns`], from each row's number, the trial whose id it carries and the one whose parameters it carries.
+pub(super) fn columns_of(rows: &[(u64, u64, u64)]) -> [Bytes; 4] {
     let grid = grid(text());
     let mut builder = BatchBuilder::new();
     let mut params = Vec::new();
-    for &number in numbers {
-        let index = number % grid.size();
-        grid.resolve_into(index, &mut params).unwrap();
+    for &(number, of_id, of_params) in rows {
+        grid.resolve_into(of_params % grid.size(), &mut params)
+            .unwrap();
         builder.push(&TrialRow {
             trial: number,
-            id: grid.id_of(index).unwrap().as_str(),
+            id: grid.id_of(of_id % grid.size()).unwrap().as_str(),
             params: &params,
             result: TrialResult::Failed {
                 error: "made up",
@@ -222,7 +231,10 @@ pub(super) struct Ground {
 impl Ground {
     pub(super) fn new() -> Self {
         let home = folder_with("small.toml", text());
-        let coordinator = Coordinator::start(home.path(), "data");
+        let talk = home.path().join("log");
+        let coordinator = Coordinator::with(home.path(), "data", "127.0.0.1:0", |command| {
+            logged(command, &talk);
+        });
         coordinator
             .call(home.path(), &["submit", "small.toml"])
             .expect(0);

@@ -3,12 +3,12 @@
 use rpc::v1;
 use rpc::v1::session_request::Message as Say;
 use rpc::v1::session_response::Message as Hear;
-use tests::process::Coordinator;
+use tests::process::{Coordinator, until};
 use tonic::Code;
 use tonic::codegen::Bytes;
 
-use super::stranger::{Ground, Stranger, columns, register, report, with_columns};
-use crate::common::{count, rows, state, workers};
+use super::stranger::{Ground, Stranger, columns, columns_of, register, report, with_columns};
+use crate::common::{count, log, rows, state, workers};
 
 #[test]
 fn strangers_are_refused_at_the_door() {
@@ -309,6 +309,102 @@ fn rows_that_do_not_fit_the_schema_are_refused() {
     assert!(
         workers(&ground.coordinator, ground.at()).is_empty(),
         "a refused worker is still listed"
+    );
+    ground.check();
+}
+
+#[test]
+fn rows_of_other_points_are_refused() {
+    let mut ground = Ground::new();
+    let url = ground.url().to_owned();
+    ground.runtime.block_on(async {
+        for (instance, what) in (1..).zip(["id", "parameters", "both"]) {
+            let mut stranger = Stranger::join(&url, instance).await;
+            let lease = stranger.lease().await;
+            let first = lease.ranges[0].start;
+            let row = match what {
+                "id" => (first, first + 1, first),
+                "parameters" => (first, first, first + 1),
+                _ => (first, first + 1, first + 1),
+            };
+            let columns = columns_of(&[row]);
+            stranger
+                .say(Say::Report(with_columns(1, &lease, columns)))
+                .await;
+            let refused = stranger.refused().await;
+            assert!(refused.contains("its point"), "{what}: {refused}");
+        }
+    });
+    assert_eq!(rows(&ground.at().join("data/small")), 0);
+    ground.check();
+}
+
+/// Words that nobody reads are not kept for ever.
+#[test]
+fn a_worker_that_does_not_read_is_sent_away() {
+    let mut ground = Ground::new();
+    let url = ground.url().to_owned();
+    let talkative = ground.runtime.spawn(async move {
+        let mut stranger = Stranger::join(&url, 1).await;
+        let lease = stranger.lease().await;
+        let nothing = [Bytes::new(), Bytes::new(), Bytes::new(), Bytes::new()];
+        // Each is answered at once, since it brings nothing that could wait for the disk.
+        for number in 1..200_000 {
+            let report = with_columns(number, &lease, nothing.clone());
+            stranger.say(Say::Report(report)).await;
+        }
+        stranger
+    });
+    until("the worker to be sent away", || {
+        workers(&ground.coordinator, ground.at()).is_empty()
+    });
+    talkative.abort();
+    let talk = log(&ground.at().join("log"));
+    assert!(talk.contains("does not read"), "{talk}");
+    ground.check();
+}
+
+/// A lease was for a sweep, and not for its name.
+#[test]
+fn results_of_a_sweep_that_was_taken_away_do_not_reach_the_next_of_its_name() {
+    let mut ground = Ground::new();
+    let url = ground.url().to_owned();
+    let (lease, stranger) = ground.runtime.block_on(async {
+        let mut stranger = Stranger::join(&url, 1).await;
+        (stranger.lease().await, stranger)
+    });
+    drop(stranger);
+    ground.coordinator.process.kill();
+    std::fs::remove_dir_all(ground.at().join("data/small")).unwrap();
+    let small = std::fs::read_to_string(ground.at().join("small.toml")).unwrap();
+    let other = small.replace("seed = 5", "seed = 6");
+    assert_ne!(small, other);
+    std::fs::write(ground.at().join("small.toml"), other).unwrap();
+    ground.coordinator = Coordinator::start(ground.home.path(), "data");
+    ground
+        .coordinator
+        .call(ground.at(), &["submit", "small.toml"])
+        .expect(0);
+    let url = ground.url().to_owned();
+    ground.runtime.block_on(async {
+        let mut again = register(1);
+        again.held = vec![v1::HeldLease {
+            lease: lease.lease,
+            generation: lease.generation,
+            sweep: lease.sweep.clone(),
+            ranges: lease.ranges.clone(),
+            proof: lease.proof.clone(),
+            outstanding: Vec::new(),
+        }];
+        let mut stranger = Stranger::open(&url, Say::Register(again)).await.unwrap();
+        // Its results are nobody's fault and nobody's wish: acknowledged, and dropped.
+        stranger.say(Say::Report(report(1, &lease))).await;
+        stranger.acknowledged(1).await;
+        stranger.leave().await;
+    });
+    assert_eq!(
+        count(&ground.coordinator, ground.at(), "small", "reported"),
+        0
     );
     ground.check();
 }
