@@ -4,10 +4,16 @@ use rpc::v1;
 use rpc::v1::session_request::Message as Say;
 use rpc::v1::session_response::Message as Hear;
 use tests::process::{Coordinator, until};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tonic::Code;
 use tonic::codegen::Bytes;
 
-use super::stranger::{Ground, Stranger, columns, columns_of, register, report, with_columns};
+use super::stranger::{
+    Ground, PATIENCE, Stranger, columns, columns_of, register, report, with_columns,
+};
 use crate::common::{count, log, rows, state, workers};
 
 #[test]
@@ -339,21 +345,53 @@ fn rows_of_other_points_are_refused() {
     ground.check();
 }
 
+/// A road to the coordinator on which its words get lost from some moment on, while the traveller's arrive.
+async fn one_way(url: &str, closed: watch::Receiver<bool>) -> String {
+    let to = url.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (near, _) = listener.accept().await.unwrap();
+        let far = TcpStream::connect(to).await.unwrap();
+        let (mut near_in, mut near_out) = near.into_split();
+        let (mut far_in, mut far_out) = far.into_split();
+        let there = tokio::spawn(async move { tokio::io::copy(&mut near_in, &mut far_out).await });
+        let mut buffer = [0; 4096];
+        while !*closed.borrow() {
+            let Ok(Ok(read)) = timeout(PATIENCE / 100, far_in.read(&mut buffer)).await else {
+                continue;
+            };
+            near_out.write_all(&buffer[..read]).await.unwrap();
+        }
+        // Neither read nor closed: the coordinator sees a peer that takes its time.
+        let _ended = there.await;
+        drop((far_in, near_out));
+    });
+    format!("http://{here}")
+}
+
 /// Words that nobody reads are not kept for ever.
 #[test]
 fn a_worker_that_does_not_read_is_sent_away() {
     let mut ground = Ground::new();
     let url = ground.url().to_owned();
-    let talkative = ground.runtime.spawn(async move {
+    let (close, closed) = watch::channel(false);
+    let (stranger, lease) = ground.runtime.block_on(async {
+        let url = one_way(&url, closed).await;
         let mut stranger = Stranger::join(&url, 1).await;
         let lease = stranger.lease().await;
+        (stranger, lease)
+    });
+    assert_eq!(workers(&ground.coordinator, ground.at()).len(), 1);
+    close.send_replace(true);
+    let talkative = ground.runtime.spawn(async move {
         let nothing = [Bytes::new(), Bytes::new(), Bytes::new(), Bytes::new()];
         // Each is answered at once, since it brings nothing that could wait for the disk.
-        for number in 1..200_000 {
+        for number in 1..50_000 {
             let report = with_columns(number, &lease, nothing.clone());
             stranger.say(Say::Report(report)).await;
         }
-        stranger
+        std::future::pending::<()>().await;
     });
     until("the worker to be sent away", || {
         workers(&ground.coordinator, ground.at()).is_empty()
