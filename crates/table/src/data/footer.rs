@@ -12,9 +12,131 @@ const MAGIC: &[u8; 4] = b"PAR1";
 /// Structures within structures: the format needs six.
 const DEPTH: u32 = 24;
 
-/// Whether the file has a footer whose counts and lengths fit in it.
+/// What a field holds.
+#[derive(Clone, Copy)]
+enum Shape {
+    Truth,
+    Byte,
+    /// A whole number, of any of the widths that are written alike.
+    Number,
+    /// A length, and so many bytes.
+    Text,
+    Struct(Fields),
+    List(&'static Shape),
+}
+
+/// Fields of a structure by their numbers. One that is not named may hold anything: readers go by its type.
+type Fields = &'static [(u64, Shape)];
+
+use Shape::{Byte, List, Number, Struct, Text, Truth};
+
+const EMPTY: Fields = &[];
+const UNIT: Fields = &[(1, Struct(EMPTY)), (2, Struct(EMPTY)), (3, Struct(EMPTY))];
+const DECIMAL: Fields = &[(1, Number), (2, Number)];
+const TIME: Fields = &[(1, Truth), (2, Struct(UNIT))];
+const INTEGER: Fields = &[(1, Byte), (2, Truth)];
+const LOGICAL_TYPE: Fields = &[
+    (1, Struct(EMPTY)),
+    (2, Struct(EMPTY)),
+    (3, Struct(EMPTY)),
+    (4, Struct(EMPTY)),
+    (5, Struct(DECIMAL)),
+    (6, Struct(EMPTY)),
+    (7, Struct(TIME)),
+    (8, Struct(TIME)),
+    (10, Struct(INTEGER)),
+    (11, Struct(EMPTY)),
+    (12, Struct(EMPTY)),
+    (13, Struct(EMPTY)),
+    (14, Struct(EMPTY)),
+    (15, Struct(EMPTY)),
+];
+const SCHEMA_ELEMENT: Fields = &[
+    (1, Number),
+    (2, Number),
+    (3, Number),
+    (4, Text),
+    (5, Number),
+    (6, Number),
+    (7, Number),
+    (8, Number),
+    (9, Number),
+    (10, Struct(LOGICAL_TYPE)),
+];
+const KEY_VALUE: Fields = &[(1, Text), (2, Text)];
+const STATISTICS: Fields = &[
+    (1, Text),
+    (2, Text),
+    (3, Number),
+    (4, Number),
+    (5, Text),
+    (6, Text),
+    (7, Truth),
+    (8, Truth),
+];
+const COLUMN_META_DATA: Fields = &[
+    (1, Number),
+    (2, List(&Number)),
+    (3, List(&Text)),
+    (4, Number),
+    (5, Number),
+    (6, Number),
+    (7, Number),
+    (8, List(&Struct(KEY_VALUE))),
+    (9, Number),
+    (10, Number),
+    (11, Number),
+    (12, Struct(STATISTICS)),
+    (13, List(&Struct(&[(1, Number), (2, Number), (3, Number)]))),
+    (14, Number),
+    (15, Number),
+];
+const COLUMN_CHUNK: Fields = &[
+    (1, Text),
+    (2, Number),
+    (3, Struct(COLUMN_META_DATA)),
+    (4, Number),
+    (5, Number),
+    (6, Number),
+    (7, Number),
+];
+const SORTING_COLUMN: Fields = &[(1, Number), (2, Truth), (3, Truth)];
+const ROW_GROUP: Fields = &[
+    (1, List(&Struct(COLUMN_CHUNK))),
+    (2, Number),
+    (3, Number),
+    (4, List(&Struct(SORTING_COLUMN))),
+    (5, Number),
+    (6, Number),
+    (7, Number),
+];
+const FILE_META_DATA: Fields = &[
+    (1, Number),
+    (2, List(&Struct(SCHEMA_ELEMENT))),
+    (3, Number),
+    (4, List(&Struct(ROW_GROUP))),
+    (5, List(&Struct(KEY_VALUE))),
+    (6, Text),
+    (7, List(&Struct(&[(1, Struct(EMPTY))]))),
+];
+
+impl Shape {
+    /// Whether the protocol's type of a value is that of this shape.
+    fn is_type(self, kind: u8) -> bool {
+        match self {
+            Truth => matches!(kind, 1 | 2),
+            Byte => kind == 3,
+            Number => matches!(kind, 4..=6),
+            Text => kind == 8,
+            List(_) => kind == 9,
+            Struct(_) => kind == 12,
+        }
+    }
+}
+
+/// Whether the file has a footer of the format whose counts and lengths fit in it.
 pub(super) fn is_sound(file: &[u8]) -> bool {
-    footer(file).is_some_and(|bytes| Footer { bytes }.structure(DEPTH).is_some())
+    footer(file).is_some_and(|bytes| Footer { bytes }.structure(FILE_META_DATA, DEPTH).is_some())
 }
 
 /// The footer's bytes.
@@ -62,26 +184,37 @@ impl Footer<'_> {
         (count <= self.bytes.len()).then_some(count)
     }
 
-    fn structure(&mut self, depth: u32) -> Option<()> {
+    fn structure(&mut self, fields: Fields, depth: u32) -> Option<()> {
         let depth = depth.checked_sub(1)?;
+        let mut last = 0;
         loop {
             let head = self.byte()?;
             let kind = head & 0x0f;
             if kind == 0 {
                 return Some(());
             }
-            if head >> 4 == 0 {
-                // The field's number, which did not fit beside its type.
-                self.number()?;
+            // The field's number: by how much it is above the last one's, or itself, zigzag.
+            let field = match head >> 4 {
+                0 => self.number().filter(|number| number % 2 == 0)? / 2,
+                more => last + u64::from(more),
+            };
+            if field <= last {
+                return None;
+            }
+            last = field;
+            let shape = fields.iter().find(|(number, _)| *number == field);
+            let shape = shape.map(|(_, shape)| *shape);
+            if shape.is_some_and(|shape| !shape.is_type(kind)) {
+                return None;
             }
             // A field's truth lies in its type.
             if !matches!(kind, 1 | 2) {
-                self.value(kind, depth)?;
+                self.value(kind, shape, depth)?;
             }
         }
     }
 
-    fn value(&mut self, kind: u8, depth: u32) -> Option<()> {
+    fn value(&mut self, kind: u8, shape: Option<Shape>, depth: u32) -> Option<()> {
         match kind {
             1..=3 => self.skip(1),
             4..=6 => self.number().map(drop),
@@ -90,21 +223,38 @@ impl Footer<'_> {
                 let length = self.count()?;
                 self.skip(length)
             }
-            9 | 10 => self.list(depth),
-            12 => self.structure(depth),
+            9 | 10 => {
+                let items = match shape {
+                    Some(List(items)) => Some(*items),
+                    _ => None,
+                };
+                self.list(items, depth)
+            }
+            12 => {
+                let fields = match shape {
+                    Some(Struct(fields)) => fields,
+                    _ => EMPTY,
+                };
+                self.structure(fields, depth)
+            }
             // The format has no maps; a reader that meets one is free to stumble.
             _ => None,
         }
     }
 
-    fn list(&mut self, depth: u32) -> Option<()> {
+    fn list(&mut self, items: Option<Shape>, depth: u32) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
         let head = self.byte()?;
+        let kind = head & 0x0f;
         let count = match head >> 4 {
             15 => self.count()?,
             few => usize::from(few),
         };
+        if items.is_some_and(|items| !items.is_type(kind)) {
+            return None;
+        }
         for _ in 0..count {
-            self.value(head & 0x0f, depth)?;
+            self.value(kind, items, depth)?;
         }
         Some(())
     }
