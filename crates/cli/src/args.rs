@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Run a sweep on this machine; on a run folder, continue or extend it
     Run(Run),
+    /// Run some trials of a sweep on both engines and tell how far apart they are
+    Verify(Verify),
     /// Serve sweeps to workers
     Coordinator(Coordinator),
     /// Train trials for a coordinator
@@ -124,6 +126,28 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) sets: Sets,
     /// Print the final status as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  parsimony verify sweep.toml                   as many trials as its [train] verify says, or 4
+  parsimony verify sweep.toml --trials 10 --json
+
+Writes no tables. Exits with 1 where the engines differ by more than the law allows.")]
+pub(crate) struct Verify {
+    /// The sweep file
+    pub(crate) file: PathBuf,
+    /// Trials to run on both engines [default: the sweep's train.verify, or 4 where that is 0]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) trials: Option<u64>,
+    /// Trials trained at the same time [default: all cores]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) threads: Option<u32>,
+    #[command(flatten)]
+    pub(crate) sets: Sets,
+    /// Machine-readable output
     #[arg(long)]
     pub(crate) json: bool,
 }

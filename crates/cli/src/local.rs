@@ -80,7 +80,8 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
         eprintln!("tables: {}", run.display());
     }
     if verifies {
-        let verified = verify::verify(sweep.grid, threads).await?;
+        let wanted = sweep.grid.spec().verify();
+        let verified = verify::verify(sweep.grid, wanted, threads).await?;
         eprint!("{}", verified.as_text());
         if options.json {
             let mut all = client::as_json(&status);

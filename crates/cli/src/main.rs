@@ -71,6 +71,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Command::Run(run) => runtime()?.block_on(local::run(&run)),
+        Command::Verify(options) => runtime()?.block_on(verify::command(&options)),
         Command::Coordinator(options) => runtime()?.block_on(service::coordinator(&options)),
         Command::Worker(options) => runtime()?.block_on(service::worker(&options)),
         Command::Submit(options) => runtime()?.block_on(submit::submit(&options)),

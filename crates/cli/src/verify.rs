@@ -1,22 +1,23 @@
-//! `[train] verify = n`: some trials of a finished sweep run on both engines, and how far apart they are.
+//! `[train] verify = n` and `parsimony verify`: some trials of a sweep run on both engines, and how far apart they
+//! are.
 //!
 //! The trials are spread evenly over those that are run and that the law can reduce. Both engines train the
 //! same draw from beginning to end; nothing of it reaches the tables.
 
-use std::collections::BTreeMap;
+mod differences;
+
 use std::time::Instant;
 
-use dln::{
-    Engine, EngineChoice, Metrics, NotReducible, Outcome, Precision, Status, Task, Threads, Trial,
-    TrialError,
-};
+use dln::{Engine, EngineChoice, Metrics, NotReducible, Status, Task, Threads, Trial, TrialError};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sweep::Grid;
 
+use self::differences::{COMPARED, Differences, Found, largest};
+use crate::args::Verify;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{output, service};
+use crate::{load, output, service};
 
 /// Grids of at most so many trials are looked at one by one: a fraction of a second.
 const LISTED: u64 = 4096;
@@ -26,17 +27,6 @@ const NEIGHBOURS: usize = 1000;
 
 /// Rows of a trial that are compared beside the first: decompositions of the wide network are costly.
 const ROWS: u64 = 10;
-
-/// What the law promises in double precision. Losses are held against themselves and a thousandth of the
-/// first, separations against themselves and a thousandth, singular values against the largest of their
-/// layer and step.
-const LOSS: f64 = 1e-11;
-const SINGULAR_VALUES: f64 = 1e-11;
-const SEPARATION: f64 = 1e-9;
-const FLOOR: f64 = 1e-3;
-
-/// How much coarser single precision is.
-const SINGLE: f64 = 536_870_912.0;
 
 /// One trial on both engines.
 struct Compared {
@@ -57,32 +47,6 @@ enum Unequal {
     Grid(String),
 }
 
-/// The largest differences over all rows; `None` where neither engine measures such a thing.
-struct Differences {
-    loss: f64,
-    singular_values: Option<f64>,
-    separation: Option<f64>,
-    /// By how much the promise is stretched.
-    coarser: f64,
-    core_width: Option<u64>,
-    full_seconds: f64,
-    reduced_seconds: f64,
-}
-
-impl Differences {
-    fn is_kept(&self) -> bool {
-        // Not a number is no promise kept.
-        let within = |found: f64, promised: f64| found <= promised * self.coarser;
-        within(self.loss, LOSS)
-            && self
-                .singular_values
-                .is_none_or(|found| within(found, SINGULAR_VALUES))
-            && self
-                .separation
-                .is_none_or(|found| within(found, SEPARATION))
-    }
-}
-
 /// What the verification of a sweep found.
 pub(crate) struct Verified {
     wanted: u64,
@@ -91,13 +55,40 @@ pub(crate) struct Verified {
     reason: Option<String>,
 }
 
+/// Trials of a sweep that does not say how many.
+const TRIALS: u64 = 4;
+
+/// `parsimony verify`.
+///
+/// # Errors
+/// [`CliError`].
+pub(crate) async fn command(options: &Verify) -> Result<Exit, CliError> {
+    let sweep = load::sweep(&options.file, &options.sets.sets)?;
+    let told = sweep.grid.spec().verify();
+    let wanted = options
+        .trials
+        .unwrap_or(if told > 0 { told } else { TRIALS });
+    let threads = service::threads(options.threads);
+    let verified = verify(sweep.grid, wanted, threads).await?;
+    if options.json {
+        output::json(&verified.as_json())?;
+    } else {
+        output::data(&verified.as_text())?;
+    }
+    Ok(if verified.is_kept() {
+        Exit::Done
+    } else {
+        Exit::Unexpected
+    })
+}
+
 /// Runs the trials on both engines. A person's Ctrl-C ends the process: the sweep itself is on disk.
 ///
 /// # Errors
 /// [`CliError`] where threads cannot be had or a part of the program fails.
-pub(crate) async fn verify(grid: Grid, threads: usize) -> Result<Verified, CliError> {
+pub(crate) async fn verify(grid: Grid, wanted: u64, threads: usize) -> Result<Verified, CliError> {
     let mut interrupts = service::Interrupts::new()?;
-    let running = tokio::task::spawn_blocking(move || compare_all(&grid, threads));
+    let running = tokio::task::spawn_blocking(move || compare_all(&grid, wanted, threads));
     tokio::select! {
         ended = running => match ended {
             Ok(verified) => verified,
@@ -110,8 +101,7 @@ pub(crate) async fn verify(grid: Grid, threads: usize) -> Result<Verified, CliEr
     }
 }
 
-fn compare_all(grid: &Grid, threads: usize) -> Result<Verified, CliError> {
-    let wanted = grid.spec().verify();
+fn compare_all(grid: &Grid, wanted: u64, threads: usize) -> Result<Verified, CliError> {
     let mut reason = None;
     let chosen = choose(grid, wanted, &mut reason);
     let pool = rayon::ThreadPoolBuilder::new()
@@ -212,10 +202,13 @@ fn compare(grid: &Grid, index: u64) -> Compared {
 fn both(trial: &Trial) -> Result<Differences, Unequal> {
     let mut trial = trial.clone();
     trial.measure.every = trial.train.steps.div_ceil(ROWS).max(1);
+    let classes = matches!(trial.problem.task, Task::Classification { .. });
     trial.measure.metrics = Metrics {
         train_loss: true,
+        test_loss: true,
         spectrum: true,
-        separation: matches!(trial.problem.task, Task::Classification { .. }),
+        angles: true,
+        separation: classes,
         ..Metrics::default()
     };
     let data = dln::prepare(&trial).map_err(Unequal::Refused)?;
@@ -228,6 +221,7 @@ fn both(trial: &Trial) -> Result<Differences, Unequal> {
     let reduced = match run(&trial, EngineChoice::Reduced) {
         Err(TrialError::NotReducible(NotReducible::Metrics)) => {
             trial.measure.metrics.spectrum = false;
+            trial.measure.metrics.angles = false;
             run(&trial, EngineChoice::Reduced)
         }
         ran => ran,
@@ -243,79 +237,7 @@ fn both(trial: &Trial) -> Result<Differences, Unequal> {
         (Status::Diverged, Status::Diverged) => return Err(Unequal::Diverged),
         _ => return Err(Unequal::OneDiverged),
     }
-    Ok(Differences {
-        loss: loss_difference(&full, &reduced),
-        singular_values: spectrum_difference(&full, &reduced),
-        separation: separation_difference(&full, &reduced),
-        coarser: match trial.train.precision {
-            Precision::F64 => 1.0,
-            Precision::F32 => SINGLE,
-        },
-        core_width: reduced.core_width,
-        full_seconds: full.train_seconds,
-        reduced_seconds: reduced.train_seconds,
-    })
-}
-
-/// Over the steps that both have a row of: a stop rule may end one of them a step before the other.
-fn loss_difference(full: &Outcome, reduced: &Outcome) -> f64 {
-    let losses = |outcome: &Outcome| -> BTreeMap<u64, f64> {
-        let rows = outcome.history.iter();
-        rows.filter_map(|row| Some((row.step, row.scalars.train_loss?)))
-            .collect()
-    };
-    let (full, reduced) = (losses(full), losses(reduced));
-    let first = full.values().next().copied().unwrap_or(0.0);
-    largest(full.iter().filter_map(|(step, a)| {
-        let b = reduced.get(step)?;
-        Some(relative(a - b, a.abs() + FLOOR * first.abs()))
-    }))
-    .unwrap_or(f64::NAN)
-}
-
-fn spectrum_difference(full: &Outcome, reduced: &Outcome) -> Option<f64> {
-    let spectra = |outcome: &Outcome| {
-        let mut spectra: BTreeMap<(u64, u32), Vec<f64>> = BTreeMap::new();
-        for row in &outcome.spectra {
-            let values = spectra.entry((row.step, row.layer)).or_default();
-            values.extend((0..row.multiplicity).map(|_| row.value));
-        }
-        spectra
-    };
-    let (full, reduced) = (spectra(full), spectra(reduced));
-    largest(full.iter().filter_map(|(place, a)| {
-        let b = reduced.get(place)?;
-        let size = a.first().copied().unwrap_or(0.0);
-        // A value that one of them lacks is 0 there.
-        let at = |values: &[f64], i: usize| values.get(i).copied().unwrap_or(0.0);
-        largest((0..a.len().max(b.len())).map(|i| relative(at(a, i) - at(b, i), size)))
-    }))
-}
-
-fn separation_difference(full: &Outcome, reduced: &Outcome) -> Option<f64> {
-    let separations = |outcome: &Outcome| -> BTreeMap<(u64, u32), f64> {
-        let rows = outcome.layers.iter();
-        rows.filter_map(|row| Some(((row.step, row.layer), row.separation?)))
-            .collect()
-    };
-    let (full, reduced) = (separations(full), separations(reduced));
-    largest(full.iter().filter_map(|(place, a)| {
-        let b = reduced.get(place)?;
-        Some(relative(a - b, a.abs() + FLOOR))
-    }))
-}
-
-fn relative(difference: f64, size: f64) -> f64 {
-    if difference == 0.0 {
-        0.0
-    } else {
-        difference.abs() / size
-    }
-}
-
-/// The largest number, NaN where there is one; `None` without numbers.
-fn largest(numbers: impl Iterator<Item = f64>) -> Option<f64> {
-    numbers.reduce(|a, b| if b.is_nan() || b > a { b } else { a })
+    Ok(Differences::between(&full, &reduced, trial.train.precision))
 }
 
 impl Verified {
@@ -346,15 +268,15 @@ impl Verified {
         }
         let mut text = String::new();
         if compared > 0 {
-            let say = |found: Option<f64>, words: &str| {
-                found.map_or_else(String::new, |found| format!(", {words} {found:.1e}"))
-            };
+            let largest: Vec<String> = COMPARED
+                .iter()
+                .zip(self.largest())
+                .filter_map(|(compared, found)| Some(format!("{} {:.1e}", compared.words, found?)))
+                .collect();
             text += &format!(
-                "verified: {compared} of {} trials on both engines; largest differences: loss {:.1e} (relative){}{}: {}\n",
+                "verified: {compared} of {} trials on both engines; largest differences: {}: {}\n",
                 output::grouped(self.wanted),
-                self.loss().unwrap_or(f64::NAN),
-                say(self.singular_values(), "singular values (of the largest)"),
-                say(self.separation(), "separation (relative)"),
+                largest.join(", "),
                 if self.is_kept() {
                     "within what the law promises"
                 } else {
@@ -382,40 +304,37 @@ impl Verified {
             .trials
             .iter()
             .map(|trial| match &trial.result {
-                Ok(found) => json!({
-                    "id": trial.id,
-                    "loss": found.loss,
-                    "singular_values": found.singular_values,
-                    "separation": found.separation,
-                    "core_width": found.core_width,
-                    "full_seconds": found.full_seconds,
-                    "reduced_seconds": found.reduced_seconds,
-                }),
+                Ok(found) => {
+                    let mut told = named(found.found);
+                    told.insert("id".to_owned(), json!(trial.id));
+                    told.insert("core_width".to_owned(), json!(found.core_width));
+                    told.insert("full_seconds".to_owned(), json!(found.full_seconds));
+                    told.insert("reduced_seconds".to_owned(), json!(found.reduced_seconds));
+                    Value::Object(told)
+                }
                 Err(unequal) => json!({ "id": trial.id, "not_compared": unequal.to_string() }),
             })
             .collect();
-        json!({
-            "wanted": self.wanted,
-            "compared": self.differences().count(),
-            "loss": self.loss(),
-            "singular_values": self.singular_values(),
-            "separation": self.separation(),
-            "within": self.is_kept(),
-            "trials": trials,
-        })
+        let mut all = named(self.largest());
+        all.insert("wanted".to_owned(), json!(self.wanted));
+        all.insert("compared".to_owned(), json!(self.differences().count()));
+        all.insert("within".to_owned(), json!(self.is_kept()));
+        all.insert("trials".to_owned(), json!(trials));
+        Value::Object(all)
     }
 
-    fn loss(&self) -> Option<f64> {
-        largest(self.differences().map(|found| found.loss))
+    /// Over all trials, in the order of [`COMPARED`].
+    fn largest(&self) -> Found {
+        std::array::from_fn(|k| largest(self.differences().filter_map(|trial| trial.found[k])))
     }
+}
 
-    fn singular_values(&self) -> Option<f64> {
-        largest(self.differences().filter_map(|found| found.singular_values))
-    }
-
-    fn separation(&self) -> Option<f64> {
-        largest(self.differences().filter_map(|found| found.separation))
-    }
+/// Differences under their names.
+fn named(found: Found) -> Map<String, Value> {
+    let pairs = COMPARED.iter().zip(found);
+    pairs
+        .map(|(compared, found)| (compared.name.to_owned(), json!(found)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -467,35 +386,35 @@ rate = 2.0
 
     #[test]
     fn both_engines_agree_and_a_difference_is_seen() {
-        let verified = compare_all(&grid(SWEEP), 2).unwrap();
+        let verified = compare_all(&grid(SWEEP), 4, 2).unwrap();
         assert_eq!(verified.differences().count(), 4);
         assert!(verified.is_kept(), "{}", verified.as_text());
-        assert!(verified.loss().unwrap() < 1e-12);
-        assert!(verified.singular_values().unwrap() < 1e-12);
-        assert!(
-            verified.separation().is_none(),
-            "a factorization has no classes"
-        );
+        let json = verified.as_json();
+        for (name, bound) in [
+            ("loss", 1e-12),
+            ("singular_values", 1e-12),
+            ("angles", 1e-7),
+        ] {
+            let found = json[name].as_f64().unwrap();
+            assert!(found < bound, "{name}: {found:e}");
+        }
+        for name in ["test_loss", "accuracy", "separation"] {
+            assert!(
+                json[name].is_null(),
+                "a factorization has no classes: {name}"
+            );
+        }
         let json = verified.as_json();
         assert_eq!(
             (&json["compared"], &json["within"]),
             (&json!(4), &json!(true))
         );
-
-        let trial = grid(SWEEP).trial(0).unwrap();
-        let mut other = trial.clone();
-        other.optimizer.rate *= 1.0 + 1e-6;
-        let outcome = |trial: &Trial| {
-            let data = dln::prepare(trial).unwrap();
-            dln::run(trial, &data, Threads::Seq, &|| 0.0).unwrap()
-        };
-        assert!(loss_difference(&outcome(&trial), &outcome(&other)) > 1e-9);
     }
 
     #[test]
     fn nothing_to_reduce_is_told() {
         let text = SWEEP.replace("[optimizer]", "[optimizer]\nkind = \"adam\"");
-        let verified = compare_all(&grid(&text), 1).unwrap();
+        let verified = compare_all(&grid(&text), 4, 1).unwrap();
         assert!(
             verified.as_text().contains("adam"),
             "{}",
@@ -507,9 +426,7 @@ rate = 2.0
     /// A comparison with nothing between the engines.
     fn equal() -> Differences {
         Differences {
-            loss: 0.0,
-            singular_values: Some(0.0),
-            separation: Some(0.0),
+            found: [Some(0.0); COMPARED.len()],
             coarser: 1.0,
             core_width: Some(4),
             full_seconds: 1.0,
@@ -547,42 +464,40 @@ rate = 2.0
         assert!(text.contains(words), "{what}: {text}");
     }
 
-    /// A difference just below and just above its bound, in both precisions.
-    #[track_caller]
-    fn check_bound(what: &str, bound: f64, with: impl Fn(f64) -> Differences) {
-        check_verdict(with(0.999 * bound), true, what);
-        check_verdict(with(1.001 * bound), false, what);
-        check_verdict(with(f64::NAN), false, what);
-        // Single precision has 29 bits less.
-        let coarser = 2.0_f64.powi(29);
-        let single = |found| Differences {
-            coarser: SINGLE,
-            ..with(found)
-        };
-        check_verdict(single(0.999 * coarser * bound), true, what);
-        check_verdict(single(1.001 * coarser * bound), false, what);
-    }
-
     #[test]
     fn each_difference_over_its_bound_breaks_the_promise_by_itself() {
-        check_bound("loss", 1e-11, |loss| Differences { loss, ..equal() });
-        check_bound("singular values", 1e-11, |found| Differences {
-            singular_values: Some(found),
-            ..equal()
-        });
-        check_bound("separation", 1e-9, |found| Differences {
-            separation: Some(found),
-            ..equal()
-        });
+        for (k, compared) in COMPARED.iter().enumerate() {
+            let with = |found: f64, coarser: f64| {
+                let mut differences = equal();
+                (differences.found[k], differences.coarser) = (Some(found), coarser);
+                differences
+            };
+            // Single precision has 29 bits less.
+            for coarser in [1.0, 2.0_f64.powi(29)] {
+                let bound = coarser * compared.promise;
+                check_verdict(with(0.999 * bound, coarser), true, compared.name);
+                check_verdict(with(1.001 * bound, coarser), false, compared.name);
+                check_verdict(with(f64::NAN, coarser), false, compared.name);
+            }
+        }
+        let promises = COMPARED.map(|compared| (compared.name, compared.promise));
+        assert_eq!(
+            promises,
+            [
+                ("loss", 1e-11),
+                ("test_loss", 1e-11),
+                ("accuracy", 1e-12),
+                ("singular_values", 1e-11),
+                ("angles", 1e-6),
+                ("separation", 1e-9),
+            ]
+        );
     }
 
     #[test]
     fn what_is_not_measured_breaks_nothing_and_one_engine_that_diverges_alone_does() {
-        let losses = Differences {
-            singular_values: None,
-            separation: None,
-            ..equal()
-        };
+        let mut losses = equal();
+        losses.found[1..].fill(None);
         check_verdict(losses, true, "losses alone");
         let kept = |unequal| verified(vec![Ok(equal()), Err(unequal)]).is_kept();
         assert!(kept(Unequal::Diverged));

@@ -51,6 +51,15 @@ pub(crate) enum LayerStart {
         rows: usize,
         columns: usize,
     },
+    /// `R_l D R_(l-1)^T`.
+    Balanced {
+        /// `rows x p`, orthonormal columns.
+        left: Reflectors,
+        /// `p` numbers.
+        D: Vec<f64>,
+        /// `columns x p`, orthonormal columns.
+        right: Reflectors,
+    },
     Dense(Array2<f64>),
 }
 
@@ -60,6 +69,7 @@ impl LayerStart {
         match self {
             LayerStart::Reflected { Q, .. } => Q.shape(),
             LayerStart::ScaledIdentity { rows, columns, .. } => (*rows, *columns),
+            LayerStart::Balanced { left, right, .. } => (left.shape().0, right.shape().0),
             LayerStart::Dense(W) => W.dim(),
         }
     }
@@ -79,6 +89,7 @@ impl LayerStart {
                 assert_eq!(X.nrows(), *columns, "rows of the matrix applied to");
                 padded(X, *rows, *scale)
             }
+            LayerStart::Balanced { left, D, right } => carried(left, D, right, X),
             LayerStart::Dense(W) => multiply(Threads::Seq, W.view(), X),
         }
     }
@@ -98,6 +109,7 @@ impl LayerStart {
                 assert_eq!(X.nrows(), *rows, "rows of the matrix applied to");
                 padded(X, *columns, *scale)
             }
+            LayerStart::Balanced { left, D, right } => carried(right, D, left, X),
             LayerStart::Dense(W) => multiply(Threads::Seq, W.t(), X),
         }
     }
@@ -114,6 +126,10 @@ impl LayerStart {
                 let mut W = Array2::zeros((*rows, *columns));
                 W.diag_mut().fill(*scale);
                 W
+            }
+            LayerStart::Balanced { left, D, right } => {
+                let left = scale_columns(left.form().view(), D);
+                multiply(Threads::Seq, left.view(), right.form().t())
             }
             LayerStart::Dense(W) => W.clone(),
         }
@@ -215,21 +231,30 @@ fn balanced_starts(trial: &Trial, shapes: &[(usize, usize)]) -> Vec<LayerStart> 
     let sigma = gaussian_singular_values(trial.draw, purpose, outputs_dim, inputs_dim, rank);
     let root = 1.0 / shapes.len() as f64;
     let roots: Vec<f64> = sigma.iter().map(|s| (s / sigma[0]).powf(root)).collect();
-    let bases: Vec<Array2<f64>> = (0..)
+    let bases: Vec<Reflectors> = (0..)
         .zip(&sizes)
         .map(|(index, &size)| {
-            Reflectors::new(trial.draw, Purpose::BalancedBasis, index, size, rank).form()
+            Reflectors::new(trial.draw, Purpose::BalancedBasis, index, size, rank)
         })
         .collect();
     bases
         .windows(2)
         .zip(&trial.init.scales)
-        .map(|(pair, &scale)| {
-            let D: Vec<f64> = roots.iter().map(|root| scale * root).collect();
-            let left = scale_columns(pair[1].view(), &D);
-            LayerStart::Dense(multiply(Threads::Seq, left.view(), pair[0].t()))
+        .map(|(pair, &scale)| LayerStart::Balanced {
+            left: pair[1].clone(),
+            D: roots.iter().map(|root| scale * root).collect(),
+            right: pair[0].clone(),
         })
         .collect()
+}
+
+/// `to D from^T X`.
+fn carried(to: &Reflectors, D: &[f64], from: &Reflectors, X: ArrayView2<'_, f64>) -> Array2<f64> {
+    let mut inner = from.apply_transpose(X);
+    for (mut row, &value) in inner.rows_mut().into_iter().zip(D) {
+        row *= value;
+    }
+    to.apply(inner.view())
 }
 
 fn given_starts(given: &[Given], shapes: &[(usize, usize)]) -> Result<Vec<LayerStart>, TrialError> {

@@ -6,6 +6,7 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::basis::Basis;
+use crate::data::scale_columns;
 use crate::init::LayerStart;
 use crate::kernel::{Threads, multiply, square_sum};
 
@@ -32,6 +33,10 @@ impl Layer {
         let (norm, isometry) = match &start {
             LayerStart::Reflected { scale, .. } | LayerStart::ScaledIdentity { scale, .. } => {
                 (scale.abs(), Some(*scale))
+            }
+            LayerStart::Balanced { D, .. } => {
+                let (rows, columns) = start.shape();
+                size_of_values(D, rows.min(columns))
             }
             LayerStart::Dense(W) => size(W),
         };
@@ -71,6 +76,15 @@ impl Layer {
                 let off = below.coordinates(W.t()).outside;
                 square_sum(off.view()).sqrt() <= NOTHING * self.norm
             }
+            LayerStart::Balanced { D, right, .. } => {
+                let rank = D.iter().filter(|&&value| value != 0.0).count();
+                // A subspace holds no more directions than it has; below that the basis is as thin as it.
+                rank <= below.width() && {
+                    let rows = scale_columns(right.form().view(), D);
+                    let off = below.coordinates(rows.view()).outside;
+                    square_sum(off.view()).sqrt() <= NOTHING * self.norm
+                }
+            }
             LayerStart::Reflected { scale, .. } | LayerStart::ScaledIdentity { scale, .. } => {
                 *scale == 0.0
             }
@@ -90,6 +104,15 @@ impl Layer {
         image /= self.norm;
         image
     }
+}
+
+/// As [`size`], from the singular values that are not 0 of a matrix that has `count`.
+fn size_of_values(values: &[f64], count: usize) -> (f64, Option<f64>) {
+    let mean = values.iter().map(|d| d * d).sum::<f64>() / count as f64;
+    let zeros = count.saturating_sub(values.len()) as f64;
+    let off = values.iter().map(|d| (d * d - mean).powi(2)).sum::<f64>() + zeros * mean * mean;
+    let norm = mean.sqrt();
+    (norm, (off.sqrt() <= ISOMETRY * mean).then_some(norm))
 }
 
 /// Root mean square of the singular values, and the scale where all of them are equal.
@@ -147,5 +170,31 @@ mod tests {
         let up = layer.up(array![[1.0], [2.0]].view());
         assert_eq!(up, array![[-1.0], [-2.0], [0.0]]);
         assert_eq!(layer.down(up.view()), array![[1.0], [2.0]]);
+    }
+
+    #[test]
+    fn a_balanced_layer_is_known_as_the_matrix_that_it_is() {
+        let mut trial =
+            crate::data::fixture::trial(crate::data::fixture::factorization(7, 4, 2), &[5, 2, 9]);
+        trial.init.kind = crate::config::InitKind::Balanced;
+        trial.init.scales = vec![0.5, 1.0, 2.0, 1.0];
+        for start in crate::init::starts(&trial).expect("drawn") {
+            let (thin, formed) = (
+                Layer::new(start.clone()),
+                Layer::new(LayerStart::Dense(start.form())),
+            );
+            assert!((thin.norm() - formed.norm()).abs() < 1e-14 * formed.norm());
+            assert_eq!(thin.isometry().is_some(), formed.isometry().is_some());
+            let (_, columns) = thin.shape();
+            let mut below = Basis::new(columns);
+            for wider in 0..3 {
+                assert_eq!(thin.ends_at(&below), formed.ends_at(&below), "{wider}");
+                // Two directions pass the bottleneck: those, and then another.
+                let rows = start.form();
+                let more = rows.slice(ndarray::s![..=wider.min(1), ..]).t().to_owned();
+                below.extend(more.view(), 1e-8);
+            }
+            assert!(thin.ends_at(&below));
+        }
     }
 }

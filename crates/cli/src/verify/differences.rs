@@ -1,0 +1,225 @@
+//! How far two outcomes of one trial are apart, and how far the law lets them be.
+
+use std::collections::BTreeMap;
+
+use dln::{Outcome, Precision, Scalars};
+
+/// Differences are held against themselves and this share of what they are measured by: of the first loss, or of
+/// one for separations.
+const FLOOR: f64 = 1e-3;
+
+/// How much coarser single precision is.
+const SINGLE: f64 = 536_870_912.0;
+
+/// Something that both engines measure.
+#[derive(Clone, Copy)]
+pub(super) struct Compared {
+    /// In JSON.
+    pub(super) name: &'static str,
+    /// For people, with the unit.
+    pub(super) words: &'static str,
+    /// What the law promises in double precision.
+    pub(super) promise: f64,
+}
+
+/// Losses are held against themselves and a thousandth of the first, separations against themselves and a
+/// thousandth, singular values against the largest of their layer and step. Accuracies are counts: one sample more
+/// or less is a difference.
+pub(super) const COMPARED: [Compared; 6] = [
+    compared("loss", "loss (relative)", 1e-11),
+    compared("test_loss", "test loss (relative)", 1e-11),
+    compared("accuracy", "accuracy", 1e-12),
+    compared("singular_values", "singular values (of the largest)", 1e-11),
+    compared("angles", "angles (radians)", 1e-6),
+    compared("separation", "separation (relative)", 1e-9),
+];
+
+const fn compared(name: &'static str, words: &'static str, promise: f64) -> Compared {
+    Compared {
+        name,
+        words,
+        promise,
+    }
+}
+
+/// The largest difference of each thing compared; `None` where neither engine measures such a thing.
+pub(super) type Found = [Option<f64>; COMPARED.len()];
+
+/// The largest differences over all rows of a trial.
+pub(super) struct Differences {
+    pub(super) found: Found,
+    /// By how much the promise is stretched.
+    pub(super) coarser: f64,
+    pub(super) core_width: Option<u64>,
+    pub(super) full_seconds: f64,
+    pub(super) reduced_seconds: f64,
+}
+
+impl Differences {
+    /// Of one trial on both engines, over the steps that both have a row of: a stop rule may end one of them a
+    /// step before the other.
+    pub(super) fn between(full: &Outcome, reduced: &Outcome, precision: Precision) -> Self {
+        let loss = |pick: fn(&Scalars) -> Option<f64>| {
+            let (full, reduced) = (curve(full, pick), curve(reduced, pick));
+            let first = full.values().next().copied().unwrap_or(0.0).abs();
+            apart(&full, &reduced, |a| a.abs() + FLOOR * first)
+        };
+        let count = |pick: fn(&Scalars) -> Option<f64>| {
+            apart(&curve(full, pick), &curve(reduced, pick), |_| 1.0)
+        };
+        let accuracies = [
+            count(|scalars| scalars.accuracy),
+            count(|scalars| scalars.test_accuracy),
+        ];
+        Differences {
+            found: [
+                // Both engines have a loss at step 0.
+                loss(|scalars| scalars.train_loss).or(Some(f64::NAN)),
+                loss(|scalars| scalars.test_loss),
+                largest(accuracies.into_iter().flatten()),
+                singular_values(full, reduced),
+                apart(&angles(full), &angles(reduced), |_| 1.0),
+                apart(&separations(full), &separations(reduced), |a| {
+                    a.abs() + FLOOR
+                }),
+            ],
+            coarser: match precision {
+                Precision::F64 => 1.0,
+                Precision::F32 => SINGLE,
+            },
+            core_width: reduced.core_width,
+            full_seconds: full.train_seconds,
+            reduced_seconds: reduced.train_seconds,
+        }
+    }
+
+    /// Whether all of it is within the promise. Not a number is no promise kept.
+    pub(super) fn is_kept(&self) -> bool {
+        COMPARED.iter().zip(self.found).all(|(compared, found)| {
+            found.is_none_or(|found| found <= compared.promise * self.coarser)
+        })
+    }
+}
+
+/// A scalar by step.
+fn curve(outcome: &Outcome, pick: fn(&Scalars) -> Option<f64>) -> BTreeMap<u64, f64> {
+    let rows = outcome.history.iter();
+    rows.filter_map(|row| Some((row.step, pick(&row.scalars)?)))
+        .collect()
+}
+
+/// Angles by step, layer, index and side, where they are defined.
+fn angles(outcome: &Outcome) -> BTreeMap<(u64, u32, u32, bool), f64> {
+    let sides = outcome.spectra.iter().flat_map(|row| {
+        let place = |left| (row.step, row.layer, row.index, left);
+        [
+            (place(true), row.left_angle),
+            (place(false), row.right_angle),
+        ]
+    });
+    sides
+        .filter_map(|(place, angle)| Some((place, angle?)))
+        .collect()
+}
+
+/// Separations by step and layer.
+fn separations(outcome: &Outcome) -> BTreeMap<(u64, u32), f64> {
+    let rows = outcome.layers.iter();
+    rows.filter_map(|row| Some(((row.step, row.layer), row.separation?)))
+        .collect()
+}
+
+/// The largest difference over the places that both have, in units of `size` of the first.
+fn apart<K: Ord>(
+    one: &BTreeMap<K, f64>,
+    other: &BTreeMap<K, f64>,
+    size: impl Fn(f64) -> f64,
+) -> Option<f64> {
+    largest(one.iter().filter_map(|(place, &a)| {
+        let b = other.get(place)?;
+        Some(relative(a - b, size(a)))
+    }))
+}
+
+fn singular_values(full: &Outcome, reduced: &Outcome) -> Option<f64> {
+    let spectra = |outcome: &Outcome| {
+        let mut spectra: BTreeMap<(u64, u32), Vec<f64>> = BTreeMap::new();
+        for row in &outcome.spectra {
+            let values = spectra.entry((row.step, row.layer)).or_default();
+            values.extend((0..row.multiplicity).map(|_| row.value));
+        }
+        spectra
+    };
+    let (full, reduced) = (spectra(full), spectra(reduced));
+    largest(full.iter().filter_map(|(place, a)| {
+        let b = reduced.get(place)?;
+        let size = a.first().copied().unwrap_or(0.0);
+        // A value that one of them lacks is 0 there.
+        let at = |values: &[f64], i: usize| values.get(i).copied().unwrap_or(0.0);
+        largest((0..a.len().max(b.len())).map(|i| relative(at(a, i) - at(b, i), size)))
+    }))
+}
+
+fn relative(difference: f64, size: f64) -> f64 {
+    if difference == 0.0 {
+        0.0
+    } else {
+        difference.abs() / size
+    }
+}
+
+/// The largest number, NaN where there is one; `None` without numbers.
+pub(super) fn largest(numbers: impl Iterator<Item = f64>) -> Option<f64> {
+    numbers.reduce(|a, b| if b.is_nan() || b > a { b } else { a })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dln::{Threads, Trial};
+
+    const CLASSES: &str = r#"
+name = "v"
+[problem]
+kind = "classification"
+inputs_dim = 12
+classes = 3
+samples_per_class = 20
+samples = { range = [0, 40] }
+test = { range = [40, 60] }
+inputs = { draw = "gaussian" }
+[network]
+depth = 3
+width = 20
+[train]
+steps = 40
+engine = "full"
+[optimizer]
+rate = 0.2
+[measure]
+every = 10
+metrics = ["train_loss", "test_loss", "spectrum", "angles", "separation"]
+"#;
+
+    #[test]
+    fn another_rate_shows_in_everything_that_is_compared() {
+        let spec = sweep::Spec::parse(CLASSES, "v.toml", &[]).unwrap();
+        let grid = sweep::Grid::new(spec, sweep::Arrays::new()).unwrap();
+        let trial = grid.trial(0).unwrap();
+        let outcome = |trial: &Trial| {
+            let data = dln::prepare(trial).unwrap();
+            dln::run(trial, &data, Threads::Seq, &|| 0.0).unwrap()
+        };
+        let same = Differences::between(&outcome(&trial), &outcome(&trial), Precision::F64);
+        assert!(same.is_kept());
+        assert_eq!(same.found, [Some(0.0); COMPARED.len()]);
+        let mut other = trial.clone();
+        other.optimizer.rate *= 8.0;
+        let apart = Differences::between(&outcome(&trial), &outcome(&other), Precision::F64);
+        for (compared, found) in COMPARED.iter().zip(apart.found) {
+            let found = found.unwrap_or(0.0);
+            assert!(found > compared.promise, "{}: {found:e}", compared.name);
+        }
+        assert!(largest([1.0, f64::NAN, 2.0].into_iter()).is_some_and(f64::is_nan));
+    }
+}
