@@ -5,12 +5,14 @@
 #   one-machine.sh start DIR    starts it and waits until both nodes are idle; then export SLURM_CONF=DIR/slurm.conf
 #   one-machine.sh down DIR     ends the controller alone: squeue, sbatch and scancel fail
 #   one-machine.sh up DIR       starts the controller again, with the jobs it had
+#   one-machine.sh crash DIR    kills the controller without a word, whatever it was about to write down
+#   one-machine.sh lose DIR N   kills node N (n1 or n2) and everything that runs on it, as a power cut would
 #   one-machine.sh stop DIR     cancels all jobs and ends every daemon, by the process ids in DIR
 #
 # SLURM_PORT is the first of three free ports; by default 16817. Debian packages: slurmctld slurmd slurm-client munge.
 set -euo pipefail
 
-verb=${1:?start, down, up or stop}
+verb=${1:?start, down, up, crash, lose or stop}
 dir=$(realpath -m "${2:?a folder}")
 port=${SLURM_PORT:-16817}
 export PATH=$PATH:/usr/sbin:/sbin
@@ -106,6 +108,25 @@ down)
     ;;
 up)
     slurmctld
+    ;;
+crash)
+    kill -9 "$(<"$dir/slurmctld.pid")"
+    ;;
+lose)
+    node=${3:?a node}
+    # The daemon, then the shepherd of each job on that node and what it shepherds: they are known by their environment.
+    kill -9 "$(<"$dir/slurmd.$node.pid")"
+    for process in /proc/[0-9]*; do
+        if grep -qzx "SLURM_CONF=$SLURM_CONF" "$process/environ" 2>/dev/null &&
+            grep -qzx "SLURMD_NODENAME=$node" "$process/environ" 2>/dev/null; then
+            job=${process#/proc/}
+            shepherd=$(cut -d' ' -f4 "$process/stat" 2>/dev/null) || continue
+            if [[ $(<"/proc/$shepherd/comm") == slurmstepd ]] 2>/dev/null; then
+                kill -9 "$shepherd" 2>/dev/null || true
+            fi
+            kill -9 "$job" 2>/dev/null || true
+        fi
+    done
     ;;
 stop)
     if [[ -s $dir/slurmctld.pid ]]; then

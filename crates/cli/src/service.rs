@@ -5,7 +5,7 @@ use std::time::Duration;
 use coordinator::{Layout, Observer};
 use rpc::auth::{Gate, Role};
 use rpc::limits;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -121,8 +121,7 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
             .map_err(|error| CliError::Request(format!("the certificates do not fit: {error}")))?;
     }
     let incoming = tokio_stream::StreamExt::map(TcpListenerStream::new(listener), |connection| {
-        // A socket that refuses the option still works, only slower.
-        connection.inspect(|stream| drop(stream.set_nodelay(true)))
+        connection.inspect(without_delay)
     });
     // Whoever only asks for health is sent away after a while as well, and may come back.
     let incoming = rpc::guard::guard(incoming);
@@ -132,6 +131,12 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
     })
     .await?;
     Ok(Exit::Done)
+}
+
+/// Messages leave at once instead of waiting for one another (TCP_NODELAY).
+fn without_delay(stream: &TcpStream) {
+    // A socket that refuses the option still works, only slower.
+    let _ = stream.set_nodelay(true);
 }
 
 /// Lets the process open as many files as the system allows it: a connection is one, and many systems begin
@@ -258,4 +263,29 @@ pub(crate) fn trial_hook() -> Option<fn(u64)> {
     let asked = ["PARSIMONY_FAULT_TRIAL", "PARSIMONY_FAULT_SLOW_MS"];
     let asked = asked.iter().any(|name| std::env::var_os(name).is_some());
     asked.then_some(crate::fault::before_trial as fn(u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepted_connections_do_not_wait() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+            let (_near, (far, _)) = (near.unwrap(), far.unwrap());
+            assert!(
+                !far.nodelay().unwrap(),
+                "the system's own default has changed"
+            );
+            without_delay(&far);
+            assert!(far.nodelay().unwrap());
+        });
+    }
 }

@@ -258,27 +258,38 @@ fn the_factored_network_needs_fewer_iterations_than_a_narrow_one() {
         "problem.observed=0.5",
         "init.scale=0.01",
         "optimizer.rate=40",
-        "optimizer.rank_estimate=2",
         "axes.replicate=[0, 1]",
-        "zip=[{\"train.engine\" = [\"factored\", \"full\"], \"network.width\" = [60, 4]}]",
+        "zip=[{\"train.engine\" = [\"factored\", \"factored\", \"full\", \"full\"], \"optimizer.rank_estimate\" = [2, 5, 2, 5], \"network.width\" = [60, 60, 4, 10]}]",
         "train.steps=10000",
         "train.stop.train_loss=1e-8",
         "measure.tolerance=1e-8",
         "measure.every=0",
     ];
     let small = small("fig-iteration-time", &sets);
-    let steps = |engine: &str| {
+    let steps = |engine: &str, width: u64| {
+        let which = match engine {
+            "factored" => format!("core_width = {width}"),
+            _ => format!("network_width = {width}"),
+        };
         let sql = format!(
-            "SELECT avg(tolerance_steps) AS s, count(tolerance_steps) AS n FROM trials WHERE engine = '{engine}'"
+            "SELECT avg(tolerance_steps) AS s, count(tolerance_steps) AS n FROM trials WHERE engine = '{engine}' AND {which}"
         );
         let row = numbers(&small.run, &sql).remove(0);
-        assert_eq!(row[1], 2.0, "{engine} did not arrive");
+        assert_eq!(row[1], 2.0, "{engine}, width {width}: did not arrive");
         row[0]
     };
-    let (factored, narrow) = (steps("factored"), steps("full"));
+    let factored = [4, 10].map(|width| steps("factored", width));
+    let narrow = [4, 10].map(|width| steps("full", width));
+    // At every rank estimate the compressed network takes about as many (5 % at this size, 0.05 % at d = 1000); a
+    // plain network takes fewer the wider it is.
     assert!(
-        narrow > 1.1 * factored,
-        "narrow {narrow}, factored {factored}"
+        (factored[0] / factored[1] - 1.0).abs() < 0.1,
+        "{factored:?}"
+    );
+    assert!(narrow[0] > 1.1 * narrow[1], "{narrow:?}");
+    assert!(
+        narrow[1] > 1.1 * factored[1],
+        "{narrow:?} against {factored:?}"
     );
 }
 

@@ -3,10 +3,12 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tests::process::{Coordinator, Finished, command, root, run, until};
 use tests::tables::assert_equal;
 
+use crate::common::{count, long, steps_for, until_finished};
 use crate::{SMALL, folder_with};
 
 /// A cluster of its own, stopped when dropped.
@@ -37,9 +39,15 @@ impl Lab {
 
     #[track_caller]
     fn call(&self, verb: &str) {
+        self.call_with(verb, &[]);
+    }
+
+    #[track_caller]
+    fn call_with(&self, verb: &str, more: &[&str]) {
         let output = Command::new(root().join("tests/slurm/one-machine.sh"))
             .arg(verb)
             .arg(&self.folder)
+            .args(more)
             .env("SLURM_PORT", self.port.to_string())
             .output()
             .unwrap();
@@ -89,9 +97,11 @@ impl Drop for Lab {
 
 /// The first of three free ports in a row, below those that the system hands out by itself.
 fn three_ports() -> u16 {
+    // Each is looked at once: a cluster of another test may not listen yet where it soon will.
+    static LOOKED_AT: AtomicU16 = AtomicU16::new(0);
     let start = 20_000 + u16::try_from(std::process::id() % 1000).unwrap() * 10;
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let mut candidates = (start..start + 2000).step_by(3);
+    let mut candidates = (0..600).map(|_| start + 3 * LOOKED_AT.fetch_add(1, Ordering::Relaxed));
     candidates
         .find(|&port| (port..port + 3).all(is_free))
         .expect("three free ports")
@@ -242,6 +252,79 @@ fn the_queue_brings_pilots_up_and_lets_them_go() {
     until("the pilots to leave", || {
         lab.queue().is_empty() && workers(at, &coordinator, &[]).is_empty()
     });
+}
+
+/// A sweep of a minute, a coordinator, and one pilot on its way; the pilot's job.
+fn one_pilot(at: &Path, lab: &Lab, coordinator: &Coordinator) -> String {
+    coordinator.call(at, &["submit", "long.toml"]).expect(0);
+    let mut words = vec!["launch", "slurm", "--workers", "1", "--time", "30m"];
+    words.extend(["--threads", "1", "--coordinator", &coordinator.url]);
+    words.extend(["--", "--output=/dev/null"]);
+    lab.run(at, &words).expect(0).out.trim().to_owned()
+}
+
+/// Ends the sweep with a worker of this machine beside the pilots, and holds it against one that met no trouble.
+fn finished_as_if_nothing_were(at: &Path, coordinator: &Coordinator) {
+    let _helper = coordinator.worker(at, "helper", 1);
+    until_finished(coordinator, at, "long");
+    run(at, &["run", "long.toml", "--out", "local"]).expect(0);
+    assert_equal(&at.join("local"), &at.join("data/long"));
+}
+
+/// A controller that dies just after it took a job in may begin it once more when it is back: two pilots of one
+/// name, of which the controller knows one.
+#[test]
+fn a_job_that_a_dead_controller_starts_twice_doubles_nothing() {
+    let folder = folder_with("long.toml", &long("long", 40, steps_for(0.5)));
+    let at = folder.path();
+    let Some(lab) = Lab::start(at) else {
+        return;
+    };
+    let coordinator = Coordinator::start(at, "data");
+    one_pilot(at, &lab, &coordinator);
+    until("the pilot", || !workers(at, &coordinator, &[]).is_empty());
+    lab.call("crash");
+    lab.call("up");
+    until("some trials", || {
+        count(&coordinator, at, "long", "completed") >= 4
+    });
+    eprintln!("pilots: {:?}", workers(at, &coordinator, &[]));
+    finished_as_if_nothing_were(at, &coordinator);
+}
+
+/// The node is gone with all that ran there; Slurm misses it after half a minute and begins the job again elsewhere.
+#[test]
+fn a_job_whose_node_is_lost_comes_back_and_nothing_is_lost() {
+    let folder = folder_with("long.toml", &long("long", 24, steps_for(1.0)));
+    let at = folder.path();
+    let Some(lab) = Lab::start(at) else {
+        return;
+    };
+    let coordinator = Coordinator::start(at, "data");
+    let job = one_pilot(at, &lab, &coordinator);
+    until("some trials", || {
+        count(&coordinator, at, "long", "completed") >= 2
+    });
+    let ask = |format: &str| {
+        let told = lab.ask(&["squeue", "--noheader", "--array", "--format", format]);
+        told.trim().to_owned()
+    };
+    lab.call_with("lose", &[&ask("%N")]);
+    until("the worker to be missed", || {
+        workers(at, &coordinator, &[]).is_empty()
+    });
+    until("the job to wait again", || ask("%T") == "PENDING");
+    // Slurm lets a requeued job wait for two more minutes; its keeper may have it begin at once.
+    lab.ask(&[
+        "scontrol",
+        "update",
+        &format!("JobId={job}"),
+        "StartTime=now",
+    ]);
+    until("the pilot to come back", || {
+        workers(at, &coordinator, &[]) == [format!("slurm-{job}_1")]
+    });
+    finished_as_if_nothing_were(at, &coordinator);
 }
 
 #[test]

@@ -128,6 +128,21 @@ mod tests {
         assert_eq!(read_array(&bytes, &wanted).unwrap(), array![[0.5], [1.5]]);
     }
 
+    /// Each of these once ended the process: a count of items, and a field of another type, that no footer backs.
+    #[test]
+    fn made_up_footers_are_refused() {
+        let found: [&[u8]; 2] = [
+            include_bytes!("../../fuzz/corpus/readers/parquet-footer-count"),
+            include_bytes!("../../fuzz/corpus/readers/parquet-footer-types"),
+        ];
+        for bytes in found {
+            // The first byte chooses the reader in the fuzzer.
+            let wanted = array_ref(Role::Inputs, "m.parquet");
+            let told = read_array(&bytes[1..], &wanted).unwrap_err().to_string();
+            assert_eq!(told, "m.parquet: is no Parquet: its footer is malformed");
+        }
+    }
+
     #[test]
     fn what_is_no_number_is_named() {
         let bytes = parquet(vec![
