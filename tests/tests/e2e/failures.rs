@@ -408,5 +408,5 @@ metrics = ["train_loss"]
         late < allowed,
         "{early} bytes at a third, {late} at the end"
     );
-    assert!(late < 400 << 20, "{late} bytes");
+    assert!(late < 200 << 20, "{late} bytes");
 }
