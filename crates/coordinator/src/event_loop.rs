@@ -76,8 +76,9 @@ pub(crate) struct WorkerState {
     pub(crate) heard: Instant,
     pub(crate) trials: u64,
     pub(crate) draining: bool,
-    /// Bytes of its reports that are not acknowledged.
+    /// Bytes of its reports that are not acknowledged, and their sum.
     pub(crate) in_flight: BTreeMap<u64, u64>,
+    pub(crate) in_flight_bytes: u64,
 }
 
 /// The parts of a grant that go to the worker.
@@ -377,6 +378,7 @@ impl EventLoop {
                 trials: 0,
                 draining: false,
                 in_flight: BTreeMap::new(),
+                in_flight_bytes: 0,
             },
         );
         self.drive(scheduler::Event::Join {

@@ -94,6 +94,16 @@ impl<'a> Room<'a> {
     }
 }
 
+/// An upload that has not come to its end; gone with this, also where the caller goes away in the middle.
+struct Partial(PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After a whole upload it has its own name and is not here any more.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 impl Drop for Room<'_> {
     fn drop(&mut self) {
         let mut coming = self
@@ -145,15 +155,10 @@ pub(crate) async fn receive(
         "{digits}.{:016x}.{PARTIAL}",
         getrandom::u64().unwrap_or(0)
     ));
-    let written = write(&partial, &file, &mut parts).await;
-    match written {
-        Ok(()) => tokio::fs::rename(&partial, &path).await.map_err(failed)?,
-        Err(status) => {
-            // What is left of a refused upload; a failure to remove it is told by the next one.
-            let _ = tokio::fs::remove_file(&partial).await;
-            return Err(status);
-        }
-    }
+    // After the room, and so dropped before it: what takes room is counted as long as it is there.
+    let partial = Partial(partial);
+    write(&partial.0, &file, &mut parts).await?;
+    tokio::fs::rename(&partial.0, &path).await.map_err(failed)?;
     index.add(file.hash.clone(), path);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The event loop's answers to people's programs.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use rpc::v1;
@@ -11,6 +12,21 @@ use crate::events::{Change, User};
 use crate::open;
 use crate::work::FolderWork;
 use crate::{status, users};
+
+/// Completes once what was changed is in the sweep's journal; at once where nothing had to be.
+#[derive(Default)]
+pub(crate) struct Kept(Option<Keeping>);
+
+type Keeping = Pin<Box<dyn Future<Output = Result<(), Status>> + Send>>;
+
+impl Kept {
+    async fn await_it(self) -> Result<(), Status> {
+        match self.0 {
+            Some(kept) => kept.await,
+            None => Ok(()),
+        }
+    }
+}
 
 impl EventLoop {
     pub(crate) fn user(&mut self, user: User) {
@@ -53,8 +69,10 @@ impl EventLoop {
                 files,
                 reply,
             } => {
-                self.grown(&name, folder, files);
-                let _ = reply.send(Ok(()));
+                let kept = self.grown(&name, folder, files);
+                tokio::spawn(async move {
+                    let _ = reply.send(kept.await_it().await);
+                });
             }
             User::Retried {
                 sweep,
@@ -64,12 +82,15 @@ impl EventLoop {
                 reply,
             } => {
                 let freed = numbers.len();
-                self.retried(sweep, numbers, counts);
-                let _ = reply.send(match problem {
+                let kept = self.retried(sweep, numbers, counts);
+                let answer = match problem {
                     None => Ok(freed),
                     Some(problem) => Err(Status::internal(format!(
                         "{freed} trials run again, the others not: {problem}"
                     ))),
+                };
+                tokio::spawn(async move {
+                    let _ = reply.send(kept.await_it().await.and(answer));
                 });
             }
             User::Statuses { reply } => {
@@ -209,12 +230,12 @@ impl EventLoop {
         name: &str,
         folder: Arc<sweep::Folder>,
         files: Vec<v1::FileName>,
-    ) {
+    ) -> Kept {
         let Some(key) = self.names.get(name).copied() else {
-            return;
+            return Kept::default();
         };
         let Some(state) = self.sweeps.get_mut(&key) else {
-            return;
+            return Kept::default();
         };
         for file in &files {
             if let Some(digits) = crate::files::digits(&file.hash) {
@@ -235,8 +256,9 @@ impl EventLoop {
             sweep: key,
             work: Arc::new(FolderWork(folder)),
         });
-        self.take_up_again(key);
+        let kept = self.take_up_again(key);
         self.publish(key);
+        kept
     }
 
     fn change(
@@ -256,9 +278,11 @@ impl EventLoop {
                 self.retry(key, reply);
                 return;
             }
-            (Change::Pause, Paused) | (Change::Resume, Running) | (Change::Cancel, Cancelled) => {
-                let _ = reply.send(Ok(0));
-                return;
+            // It is so already; that an answer of before is on the disk is waited for here as well.
+            (Change::Pause, Paused) => return self.answer_when_kept(name, "paused", reply),
+            (Change::Resume, Running) => return self.answer_when_kept(name, "running", reply),
+            (Change::Cancel, Cancelled) => {
+                return self.answer_when_kept(name, "cancelled", reply);
             }
             (Change::Pause, Running) => None,
             (Change::Resume, Paused | Cancelled | Stopped) => None,
@@ -288,8 +312,18 @@ impl EventLoop {
         }
         self.drive(event);
         // It takes effect at once; the answer waits until a coordinator started again would know of it.
-        let kept = self.remember(name, open::STATE, word.to_owned());
+        self.answer_when_kept(name, word, reply);
         self.finish(key);
+    }
+
+    /// Keeps a sweep's state in its journal, and answers then.
+    fn answer_when_kept(
+        &self,
+        name: &str,
+        word: &str,
+        reply: tokio::sync::oneshot::Sender<Result<u64, Status>>,
+    ) {
+        let kept = self.remember(name, open::STATE, word.to_owned());
         tokio::spawn(async move {
             let _ = reply.send(kept.await.map(|()| 0));
         });
@@ -329,9 +363,9 @@ impl EventLoop {
         key: SweepKey,
         numbers: sweep::IntervalSet,
         counts: table::Counts,
-    ) {
+    ) -> Kept {
         let Some(sweep) = self.sweeps.get_mut(&key) else {
-            return;
+            return Kept::default();
         };
         sweep.done_seconds -= sweep.predicted(&numbers);
         sweep.counts = counts;
@@ -344,29 +378,33 @@ impl EventLoop {
             sweep: key,
             numbers,
         });
-        if any {
-            self.take_up_again(key);
-        }
+        let kept = if any {
+            self.take_up_again(key)
+        } else {
+            Kept::default()
+        };
         self.publish(key);
+        kept
     }
 
     /// A sweep that had ended has something to do again, because somebody wants it so.
-    fn take_up_again(&mut self, key: SweepKey) {
+    fn take_up_again(&mut self, key: SweepKey) -> Kept {
         use v1::SweepState::{Cancelled, Finished, Running};
         let Some(sweep) = self.sweeps.get_mut(&key) else {
-            return;
+            return Kept::default();
         };
         let was = sweep.state;
         if !matches!(was, Finished | Cancelled) {
-            return;
+            return Kept::default();
         }
         sweep.state = Running;
-        if was == Cancelled {
-            let name = sweep.name.clone();
-            self.drive(scheduler::Event::Resume { sweep: key });
-            // Told in the log where it fails.
-            tokio::spawn(self.remember(&name, open::STATE, "running".to_owned()));
+        if was != Cancelled {
+            return Kept::default();
         }
+        let name = sweep.name.clone();
+        self.drive(scheduler::Event::Resume { sweep: key });
+        let kept = self.remember(&name, open::STATE, "running".to_owned());
+        Kept(Some(Box::pin(kept)))
     }
 
     fn worker_statuses(&self) -> Vec<v1::WorkerStatus> {

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use polars::prelude::{AnyValue, BooleanChunked, DataFrame, IdxSize};
-use sweep::{IntervalSet, Value};
+use sweep::{IntervalSet, Point};
 
 use crate::builder::BatchBuilder;
 use crate::error::{RowFault, TableError};
@@ -175,21 +175,33 @@ impl Batch {
         }
     }
 
-    /// Whether the row of this trial carries this id and these parameters; false where there is no such row.
-    ///
-    /// # Errors
-    /// Where polars cannot read a column, which the schema rules out.
-    pub fn has_point(
+    /// The first of these trials whose row is missing or does not carry the id and the parameters of its point;
+    /// a trial without a point is one.
+    pub fn first_misplaced(
         &self,
-        trial: u64,
-        id: &str,
-        params: &[Option<Value>],
-    ) -> Result<bool, TableError> {
-        let expected = point_row(trial, id, params)?;
-        let Some(expected) = expected.bundles.first() else {
-            return Ok(false);
+        points: impl IntoIterator<Item = (u64, Option<Point>)>,
+    ) -> Option<u64> {
+        let mut builder = BatchBuilder::new();
+        let mut trials = Vec::new();
+        for (trial, point) in points {
+            let Some(point) = point else {
+                return Some(trial);
+            };
+            push_point(&mut builder, trial, &point);
+            trials.push(trial);
+        }
+        let expected = builder.finish().ok()?;
+        let expected = expected.bundles.first()?.frame(TableName::Trials);
+        let fits = |(row, &trial): (usize, &u64)| {
+            // What polars cannot read, which the schema rules out, fits nothing.
+            self.has_row(trial, expected, row).unwrap_or(false)
         };
-        let expected = expected.frame(TableName::Trials);
+        let place = trials.iter().enumerate().position(|pair| !fits(pair))?;
+        Some(trials[place])
+    }
+
+    /// Whether the row of this trial begins as row `from` of a frame of `trials`, up to its status.
+    fn has_row(&self, trial: u64, expected: &DataFrame, from: usize) -> Result<bool, TableError> {
         for bundle in &self.bundles {
             let Some(row) = bundle.trial_numbers().iter().position(|&n| n == trial) else {
                 continue;
@@ -201,7 +213,7 @@ impl Batch {
                 .take_while(|c| c.name() != "status")
             {
                 let found = frame.column(column.name())?.get(row)?;
-                if !frames::same_value(&column.get(0)?, &found) {
+                if !frames::same_value(&column.get(from)?, &found) {
                     return Ok(false);
                 }
             }
@@ -344,13 +356,12 @@ impl Bundle {
     }
 }
 
-/// A row of a trial, of which the first columns matter.
-fn point_row(trial: u64, id: &str, params: &[Option<Value>]) -> Result<Batch, TableError> {
-    let mut builder = BatchBuilder::new();
+/// Adds a row of which the first columns matter.
+fn push_point(builder: &mut BatchBuilder, trial: u64, point: &Point) {
     builder.push(&TrialRow {
         trial,
-        id,
-        params,
+        id: &point.id(),
+        params: point.values(),
         result: TrialResult::Failed {
             error: "",
             seconds: 0.0,
@@ -361,7 +372,6 @@ fn point_row(trial: u64, id: &str, params: &[Option<Value>]) -> Result<Batch, Ta
         started_at_us: 0,
         run_isa: "",
     });
-    builder.finish()
 }
 
 fn unknown(table: TableName, trial: u64) -> RowFault {

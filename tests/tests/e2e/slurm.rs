@@ -288,7 +288,9 @@ fn a_job_that_a_dead_controller_starts_twice_doubles_nothing() {
     until("some trials", || {
         count(&coordinator, at, "long", "completed") >= 4
     });
-    eprintln!("pilots: {:?}", workers(at, &coordinator, &[]));
+    // One or two, by what the controller had written down.
+    let pilots = workers(at, &coordinator, &[]).len();
+    assert!((1..=2).contains(&pilots), "{pilots} pilots");
     finished_as_if_nothing_were(at, &coordinator);
 }
 

@@ -13,6 +13,9 @@ use crate::events::{Checkpoint, Event, Report};
 use crate::sweeps::Tidying;
 use crate::{fault_point, wire};
 
+/// What a report takes beside its columns.
+const REPORT_OVERHEAD: u64 = 256;
+
 impl EventLoop {
     /// Gives a report to the scheduler and keeps what it accepts for the next part.
     pub(super) fn report(&mut self, report: Report) {
@@ -67,14 +70,18 @@ impl EventLoop {
     }
 
     /// Whether the worker may have this report in flight beside the others; counts it. What it sent over an
-    /// earlier connection may be acknowledged on this one, so it is let have twice its credit.
+    /// earlier connection may be acknowledged on this one while it is on its way once more, and the last report
+    /// may pass the credit by its own size: so it is let have twice both.
     fn within_credit(&mut self, report: &Report) -> bool {
         let Some(worker) = self.workers.get_mut(&report.worker) else {
             return true;
         };
-        let before: u64 = worker.in_flight.values().sum();
-        worker.in_flight.insert(report.report, report.wire_bytes);
-        before < 2 * limits::CREDIT_BYTES
+        let before = worker.in_flight_bytes;
+        // A report without rows takes room as well; the worker's own count has this much for each.
+        let bytes = report.wire_bytes + REPORT_OVERHEAD;
+        *worker.in_flight.entry(report.report).or_default() += bytes;
+        worker.in_flight_bytes += bytes;
+        before < 2 * (limits::CREDIT_BYTES + limits::MESSAGE_BYTES as u64)
     }
 
     /// A trial of the report whose row does not carry the id and the parameters of its point: a worker of
@@ -85,16 +92,12 @@ impl EventLoop {
         let last = report.numbers.len().checked_sub(1)?;
         // Without randomness the first is looked at twice.
         let any = getrandom::u64().unwrap_or(0) % (last + 1);
-        [0, any, last]
-            .into_iter()
-            .filter_map(|k| nth(&report.numbers, k))
-            .find(|&trial| {
-                let fits = folder.point(trial).is_ok_and(|point| {
-                    let (id, params) = (point.id(), point.values());
-                    report.batch.has_point(trial, &id, params).unwrap_or(false)
-                });
-                !fits
-            })
+        let mut places = vec![0, any, last];
+        places.sort_unstable();
+        places.dedup();
+        let trials = places.into_iter().filter_map(|k| nth(&report.numbers, k));
+        let points = trials.map(|trial| (trial, folder.point(trial).ok()));
+        report.batch.first_misplaced(points)
     }
 
     fn keep(&mut self, sweep: SweepKey, mut report: Report, accepted: &IntervalSet) {
@@ -274,7 +277,8 @@ impl EventLoop {
         for (worker, reports) in by_worker {
             if let Some(state) = self.workers.get_mut(&worker) {
                 for report in &reports {
-                    state.in_flight.remove(report);
+                    let bytes = state.in_flight.remove(report).unwrap_or(0);
+                    state.in_flight_bytes -= bytes;
                 }
                 // A session that has ended offers its reports again.
                 state.outgoing.send(wire::acknowledge(reports));

@@ -250,7 +250,8 @@ impl Footer<'_> {
             15 => self.count()?,
             few => usize::from(few),
         };
-        if items.is_some_and(|items| !items.is_type(kind)) {
+        // Some writers give an empty list no type.
+        if count > 0 && items.is_some_and(|items| !items.is_type(kind)) {
             return None;
         }
         for _ in 0..count {
@@ -298,6 +299,16 @@ mod tests {
         assert!(!is_sound(&file(&[
             0x29, 0xfc, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0
         ])));
+        // An empty list, without a type as fastparquet writes it, or with another: there is nothing to mistake.
+        assert!(is_sound(&file(&[0x29, 0x00, 0])));
+        assert!(is_sound(&file(&[0x29, 0x05, 0])));
+        // The same field as a text, as a list of numbers, and after itself.
+        assert!(!is_sound(&file(&[0x28, 2, 0, 0, 0])));
+        assert!(!is_sound(&file(&[0x29, 0x25, 0, 0, 0])));
+        assert!(!is_sound(&file(&[0x29, 0x0c, 0x09, 0x04, 0x0c, 0])));
+        // A field that nobody knows goes by its type: 40, a list of texts.
+        assert!(is_sound(&file(&[0x09, 80, 0x28, 1, b'x', 1, b'y', 0])));
+        assert!(!is_sound(&file(&[0x09, 80, 0x28, 9, b'x', 1, b'y', 0])));
         // A text of more bytes than there are; a number without an end; a map.
         assert!(!is_sound(&file(&[0x18, 0xff, 0x7f, 0, 0])));
         assert!(!is_sound(&file(&[&[0x16][..], &[0xff; 12]].concat())));

@@ -230,6 +230,7 @@ fn iterated(A: ArrayView2<'_, f64>, rank: usize, block: usize) -> Option<Array2<
 mod tests {
     use super::*;
     use crate::config::Draw;
+    use crate::data::{fixture, prepare};
     use crate::stream::{Purpose, normal_rows};
 
     /// The subspaces agree: each contains the other.
@@ -241,6 +242,32 @@ mod tests {
         let lost = rank as f64 - square_sum(overlap.view());
         assert!(lost.abs() < 1e-12, "{lost:e}");
         assert_eq!(iterated(A.view(), rank, 2 * rank + 8).is_some(), iterates);
+    }
+
+    /// More columns than a panel has, and every size its own.
+    #[test]
+    fn panels_give_the_gradient_of_the_formed_network() {
+        let mut trial = fixture::trial(fixture::factorization(300, 280, 2), &[290, 270]);
+        trial.init.kind = InitKind::Orthogonal;
+        trial.init.scales = vec![0.5, 0.25, 2.0];
+        let data = prepare(&trial).expect("data");
+        let layers = starts(&trial).expect("drawn");
+        let (first, above) = layers.split_first().expect("three layers");
+        let formed: Vec<Array2<f64>> = layers.iter().map(LayerStart::form).collect();
+        let E = formed[2].dot(&formed[1]).dot(&formed[0]) - &*data.Y.dense();
+        let G = formed[1].t().dot(&formed[2].t().dot(&E));
+        let mut seen = Vec::new();
+        for threads in [Threads::Seq, Threads::Pool] {
+            let (found, turned) = gradients(first, above, &data, threads);
+            let near = |a: &Array2<f64>, b: &Array2<f64>| {
+                assert_eq!(a.dim(), b.dim());
+                assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-13));
+            };
+            near(&found, &G);
+            near(&turned, &formed[0].t().dot(&G));
+            seen.push((found, turned));
+        }
+        assert!(seen[0] == seen[1], "the same bits on any threads");
     }
 
     #[test]
