@@ -251,6 +251,14 @@ impl EventLoop {
         let folder = Arc::new(opened.folder);
         let predicted_seconds = folder.newest().total_cost().seconds;
         let share = done.len() as f64 / folder.count().max(1) as f64;
+        let tidying = if done.len() == folder.count() {
+            // Complete since an earlier process: it is shown as finished at once, and what small parts that one
+            // left are joined beside it.
+            writer.join(|| ());
+            Tidying::Done
+        } else {
+            Tidying::Due
+        };
         let state = match opened.state.as_deref() {
             Some("paused") => v1::SweepState::Paused,
             Some("cancelled") => v1::SweepState::Cancelled,
@@ -281,7 +289,7 @@ impl EventLoop {
             watch: watch::channel(v1::SweepStatus::default()).0,
             settling: Vec::new(),
             settling_now: Vec::new(),
-            tidying: Tidying::Due,
+            tidying,
         };
         let paused = state.state != v1::SweepState::Running;
         self.unopened.remove(&opened.name);
