@@ -15,7 +15,7 @@ use crate::kernel::{Threads, entries, entries_mut, scaled_add};
 
 /// Rows of a chunk: eight chunks of a thousand rows, some 50 microseconds each at a fifth of the entries.
 const CHUNK_ROWS: usize = 128;
-/// Bytes of both factors' rows in one block of columns: half of a first-level cache.
+/// Bytes of both factors' rows in one block of columns: three quarters of a first-level cache of 32 KiB.
 const BLOCK_BYTES: usize = 24 * 1024;
 /// Entries of a row whose errors are made before any is used: an error is the end of a chain of a dozen
 /// operations that each wait for the one before, and the chains of neighbours overlap only where nothing waits
