@@ -12,7 +12,7 @@ use super::start::{Start, start};
 use crate::checkpoint::{put_matrix, take_matrix};
 use crate::config::{Optimizer, Precision, Trial};
 use crate::data::Data;
-use crate::engine::reduced::{Lane, stride};
+use crate::engine::reduced::{Lane, arch_for, stride};
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
 use crate::kernel::{Accum, Threads, multiply, product};
@@ -89,7 +89,7 @@ impl<'a, T: Lane> Factored<'a, T> {
         let Start { V, C, U } = begun;
         let (d_x, width) = V.dim();
         let (d_y, last) = U.dim();
-        let row = stride::<T>(width);
+        let row = stride::<T>(arch_for::<T>(width), width);
         let optimizer = &trial.optimizer;
         let trained = optimizer.factor_rate != 0.0;
         let Y = data.Y.dense();

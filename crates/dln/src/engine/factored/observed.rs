@@ -10,19 +10,20 @@ use ndarray::Array2;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::engine::reduced::{Buffer, Lane, stride};
+use crate::engine::reduced::{BLOCK, Buffer, Lane, arch_for, stride};
 use crate::kernel::{Threads, entries, entries_mut, scaled_add};
 
 /// Rows of a chunk: eight chunks of a thousand rows, some 50 microseconds each at a fifth of the entries.
 const CHUNK_ROWS: usize = 128;
 /// Bytes of both factors' rows in one block of columns: three quarters of a first-level cache of 32 KiB.
 const BLOCK_BYTES: usize = 24 * 1024;
-/// Entries of a row whose errors are made before any is used: an error is the end of a chain of a dozen
-/// operations that each wait for the one before, and the chains of neighbours overlap only where nothing waits
-/// for their ends.
-const AT_ONCE: usize = 32;
-/// Partial sums of squares.
-const LANES: usize = 4;
+/// Entries whose errors are added up together: a row's in a block are filled up to a multiple with the column after
+/// the last one, which is zero.
+const GROUP: usize = BLOCK;
+/// Groups of a row whose errors are made before any is used: an error is the end of a chain of a dozen operations
+/// that each wait for the one before, and the chains of neighbours overlap only where nothing waits for their
+/// ends.
+const AT_ONCE: usize = 8;
 /// Numbers of a gradient that are added up together.
 const PART: usize = 4096;
 
@@ -30,13 +31,14 @@ const PART: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Observed<T> {
     chunks: Vec<Chunk<T>>,
-    /// The right factor, aligned.
+    /// The right factor, aligned, and a row of zeros.
     right: Buffer<T>,
     count: usize,
     c: T,
+    arch: Arch,
 }
 
-/// The entries of some rows, block of columns by block, row by row.
+/// The entries of some rows, block of columns by block, row by row, each row's filled up to whole groups.
 #[derive(Debug)]
 struct Chunk<T> {
     rows: usize,
@@ -44,8 +46,11 @@ struct Chunk<T> {
     starts: Vec<u32>,
     columns: Vec<u32>,
     targets: Vec<T>,
-    /// This chunk's part of the right factor's gradient; empty where that is not trained.
+    /// This chunk's part of the right factor's gradient, and a row of what is added up in vain; empty where that is
+    /// not trained.
     back: Buffer<T>,
+    /// Without those that fill up.
+    count: usize,
     squares: f64,
 }
 
@@ -64,25 +69,27 @@ impl<T: Lane> Observed<T> {
     ) -> Observed<T> {
         let (rows, columns) = Y.dim();
         assert!(
-            u32::try_from(columns * CHUNK_ROWS).is_ok(),
+            u32::try_from((columns + 1) * CHUNK_ROWS * GROUP).is_ok(),
             "entries of a chunk counted by 32 bits"
         );
-        let stride = stride::<T>(width);
+        let arch = arch_for::<T>(width);
+        let stride = stride::<T>(arch, width);
         let row_bytes = 2 * stride.max(1) * size_of::<T>();
         let block = (BLOCK_BYTES / row_bytes).max(16);
         let chunks: Vec<Chunk<T>> = (0..rows)
             .step_by(CHUNK_ROWS)
             .map(|start| {
                 let range = start..(start + CHUNK_ROWS).min(rows);
-                let back = if trained { columns * stride } else { 0 };
+                let back = if trained { (columns + 1) * stride } else { 0 };
                 Chunk::new(Y, mask, range, block, back)
             })
             .collect();
         Observed {
-            count: chunks.iter().map(|chunk| chunk.columns.len()).sum(),
+            count: chunks.iter().map(|chunk| chunk.count).sum(),
             chunks,
-            right: Buffer::zeros(columns * stride),
+            right: Buffer::zeros((columns + 1) * stride),
             c,
+            arch,
         }
     }
 
@@ -108,10 +115,11 @@ impl<T: Lane> Observed<T> {
             // Factors without columns: the outputs are zero.
             return self.target_squares();
         }
-        self.right.copy_from_slice(entries(right));
+        let right = entries(right);
+        self.right[..right.len()].copy_from_slice(right);
         let (c, right) = (self.c, &self.right[..]);
         let rows = CHUNK_ROWS * stride;
-        let arch = Arch::new();
+        let arch = self.arch;
         let visit = |chunk: &mut Chunk<T>, left: &[T], out: &mut [T]| {
             arch.dispatch(Pass {
                 chunk,
@@ -191,6 +199,7 @@ impl<T: Lane> Chunk<T> {
             columns: Vec::new(),
             targets: Vec::new(),
             back: Buffer::zeros(back),
+            count: 0,
             squares: 0.0,
         };
         for first in (0..columns).step_by(block) {
@@ -200,8 +209,12 @@ impl<T: Lane> Chunk<T> {
                     if mask[[i, j]] != 0.0 {
                         chunk.columns.push(j as u32);
                         chunk.targets.push(T::of(Y[[i, j]]));
+                        chunk.count += 1;
                     }
                 }
+                let filled = chunk.columns.len().next_multiple_of(GROUP);
+                chunk.columns.resize(filled, columns as u32);
+                chunk.targets.resize(filled, T::of(0.0));
                 chunk.starts.push(chunk.columns.len() as u32);
             }
         }
@@ -349,60 +362,57 @@ impl<T: Lane> Line<'_, T> {
         back: &mut [[T::Vector<S>; N]],
         sums: &mut [T::Vector<S>; N],
     ) -> f64 {
-        let mut squares = 0.0;
+        let mut squares = [0.0; GROUP];
         let a = *a;
         let mut held = *sums;
-        let pieces = self
-            .columns
-            .chunks(AT_ONCE)
-            .zip(self.targets.chunks(AT_ONCE));
-        for (columns, targets) in pieces {
-            let mut errors = [T::of(0.0); AT_ONCE];
-            for ((e, &column), &target) in errors.iter_mut().zip(columns).zip(targets) {
-                let Some(v) = right.get(column as usize) else {
-                    break;
-                };
-                let mut product = T::fill_lanes(simd, T::of(0.0));
-                for (&a, &v) in a.iter().zip(v) {
-                    product = T::fused_lanes(simd, a, v, product);
-                }
-                *e = T::sum_lanes(simd, product) - target;
-            }
-            squares += self.scale(&mut errors, columns.len());
-            for (&e, &column) in errors.iter().zip(columns) {
-                let e = T::fill_lanes(simd, e);
-                let Some(v) = right.get(column as usize) else {
-                    break;
-                };
-                for (sum, &v) in held.iter_mut().zip(v) {
-                    *sum = T::fused_lanes(simd, e, v, *sum);
-                }
-                if BACK {
-                    let Some(b) = back.get_mut(column as usize) else {
-                        break;
+        let zero = T::fill_lanes(simd, T::of(0.0));
+        let columns = self.columns.as_chunks::<GROUP>().0.chunks(AT_ONCE);
+        let targets = self.targets.as_chunks::<GROUP>().0.chunks(AT_ONCE);
+        for (columns, targets) in columns.zip(targets) {
+            let mut errors = [[T::of(0.0); GROUP]; AT_ONCE];
+            for ((errors, columns), targets) in errors.iter_mut().zip(columns).zip(targets) {
+                let mut products = [zero; GROUP];
+                for (product, &column) in products.iter_mut().zip(columns) {
+                    let Some(v) = right.get(column as usize) else {
+                        return f64::NAN;
                     };
-                    for (b, &a) in b.iter_mut().zip(&a) {
-                        *b = T::fused_lanes(simd, e, a, *b);
+                    for (&a, &v) in a.iter().zip(v) {
+                        *product = T::fused_lanes(simd, a, v, *product);
+                    }
+                }
+                let mut apart = T::sum_each::<S>(simd, products);
+                for (e, &target) in apart.iter_mut().zip(targets) {
+                    *e -= target;
+                }
+                for (square, e) in squares.iter_mut().zip(apart) {
+                    *square += e.wide() * e.wide();
+                }
+                for (error, e) in errors.iter_mut().zip(apart) {
+                    *error = self.c * e;
+                }
+            }
+            for (errors, columns) in errors.iter().zip(columns) {
+                for (&e, &column) in errors.iter().zip(columns) {
+                    let e = T::fill_lanes(simd, e);
+                    let Some(v) = right.get(column as usize) else {
+                        return f64::NAN;
+                    };
+                    for (sum, &v) in held.iter_mut().zip(v) {
+                        *sum = T::fused_lanes(simd, e, v, *sum);
+                    }
+                    if BACK {
+                        let Some(b) = back.get_mut(column as usize) else {
+                            return f64::NAN;
+                        };
+                        for (b, &a) in b.iter_mut().zip(&a) {
+                            *b = T::fused_lanes(simd, e, a, *b);
+                        }
                     }
                 }
             }
         }
         *sums = held;
-        squares
-    }
-
-    /// `e <- c e` for the first `count` errors, all others being 0; returns the sum of squares before.
-    #[inline(always)]
-    fn scale(&self, errors: &mut [T; AT_ONCE], count: usize) -> f64 {
-        let mut sums = [0.0; LANES];
-        let quads = errors.as_chunks_mut::<LANES>().0;
-        for quad in quads.iter_mut().take(count.div_ceil(LANES)) {
-            for (sum, e) in sums.iter_mut().zip(quad) {
-                *sum += e.wide() * e.wide();
-                *e *= self.c;
-            }
-        }
-        sums.iter().sum()
+        squares.iter().sum()
     }
 }
 
@@ -423,7 +433,7 @@ mod tests {
     }
 
     fn padded<T: Lane>(A: &Array2<f64>) -> Array2<T> {
-        let mut more = Array2::zeros((A.nrows(), stride::<T>(A.ncols())));
+        let mut more = Array2::zeros((A.nrows(), stride::<T>(arch_for::<T>(A.ncols()), A.ncols())));
         let mut held = more.slice_mut(s![.., ..A.ncols()]);
         held.zip_mut_with(A, |to, &from| *to = T::of(from));
         more

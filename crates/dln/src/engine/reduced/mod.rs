@@ -20,5 +20,5 @@ mod random_rows;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use lanes::{Buffer, Lane, stride};
+pub(crate) use lanes::{BLOCK, Buffer, Lane, arch_for, stride};
 pub(crate) use network::{build, start};

@@ -4,6 +4,8 @@
 
 use ndarray::{Array2, s};
 
+use pulp::Arch;
+
 use super::lanes::{Buffer, LINE, Lane, stride};
 use super::tiles::{Mat, MatMut};
 use crate::law::CoreProblem;
@@ -24,7 +26,7 @@ impl Place {
             at: *end,
             rows,
             columns,
-            stride: stride::<T>(columns),
+            stride: stride::<T>(Arch::new(), columns),
         };
         *end = (place.at + place.len()).next_multiple_of(LINE / size_of::<T>());
         place

@@ -380,7 +380,7 @@ mod tests {
     use pulp::Arch;
 
     fn matrix<T: Lane>(rows: usize, columns: usize, seed: usize) -> Array2<T> {
-        let mut A = Array2::zeros((rows, stride::<T>(columns)));
+        let mut A = Array2::zeros((rows, stride::<T>(Arch::new(), columns)));
         for ((i, j), a) in A.slice_mut(s![.., ..columns]).indexed_iter_mut() {
             *a = T::of((((i * 131 + j * 17 + i * j + seed * 7919) % 101) as f64 / 50.5) - 1.0);
         }
@@ -428,7 +428,7 @@ mod tests {
 
     fn check<T: Lane>(m: usize, k: usize, n: usize, tolerance: f64) {
         let A = matrix::<T>(m, k, 1);
-        let mut A_turned = Array2::zeros((k, stride::<T>(m)));
+        let mut A_turned = Array2::zeros((k, stride::<T>(Arch::new(), m)));
         transpose(mat(&A, k), mat_mut(&mut A_turned, m));
         assert_eq!(A_turned.slice(s![.., ..m]), A.slice(s![.., ..k]).t());
         let B = matrix::<T>(k, n, 2);
