@@ -189,6 +189,7 @@ fn report(grid: &sweep::Grid, number: u64, lease: &v1::Lease) -> v1::Report {
             attempt: 1,
             started_at_us: 0,
             run_isa: "none",
+            comparison: None,
         });
     }
     let payload = builder.finish().and_then(|batch| batch.to_ipc());

@@ -17,6 +17,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::Progress;
+use crate::verify;
 
 /// A coordinator that does not answer within this time cannot be reached.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -124,6 +125,9 @@ pub(crate) async fn status(options: &Status) -> Result<Exit, CliError> {
             if !words.is_empty() {
                 eprintln!("{words}");
             }
+        }
+        if let Some(comparisons) = &status.comparisons {
+            eprint!("{}", verify::as_text(comparisons));
         }
     }
     Ok(Exit::Done)
@@ -425,12 +429,17 @@ pub(crate) fn tell_end(status: &v1::SweepStatus, as_data: bool) -> Result<(), Cl
     if !status.problem.is_empty() {
         eprintln!("problem: {}", status.problem);
     }
+    if let Some(comparisons) = &status.comparisons {
+        eprint!("{}", verify::as_text(comparisons));
+    }
     Ok(())
 }
 
 /// The exit code that a sweep's end calls for.
 pub(crate) fn exit_of(status: &v1::SweepStatus) -> Exit {
+    let kept = status.comparisons.as_ref().is_none_or(verify::is_kept);
     match status.state() {
+        SweepState::Finished if !kept => Exit::Unexpected,
         SweepState::Finished if status.failed > 0 => Exit::TrialsFailed,
         SweepState::Finished => Exit::Done,
         SweepState::Cancelled => Exit::Interrupted,
@@ -496,12 +505,29 @@ pub(crate) fn as_json(status: &v1::SweepStatus) -> Value {
         "folder": status.folder,
         "problem": if status.problem.is_empty() { Value::Null } else { json!(status.problem) },
         "notes": status.notes,
+        "verify": status.comparisons.as_ref().map(verify::as_json),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::relative;
+    use super::*;
+
+    #[test]
+    fn a_law_that_does_not_hold_is_no_success() {
+        let mut status = v1::SweepStatus {
+            state: SweepState::Finished.into(),
+            ..v1::SweepStatus::default()
+        };
+        assert_eq!(exit_of(&status) as i32, 0);
+        status.comparisons = Some(v1::Comparisons::default());
+        assert_eq!(exit_of(&status) as i32, 0);
+        status.comparisons = Some(v1::Comparisons {
+            beyond: 1,
+            ..v1::Comparisons::default()
+        });
+        assert_eq!(exit_of(&status) as i32, 1);
+    }
 
     #[test]
     fn a_fetched_path_stays_below_its_folder() {

@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load::{self, Sweep};
 use crate::progress::Progress;
-use crate::{client, service, verify};
+use crate::{client, service};
 
 /// Both halves of a local run.
 struct House {
@@ -67,30 +67,20 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
         eprintln!("interrupted: nothing is lost, the same command goes on where this stopped");
         return Ok(Exit::Interrupted);
     }
-    let finished = status.state() == v1::SweepState::Finished;
-    let verifies = finished && sweep.grid.spec().verify() > 0;
-    // The one JSON value on standard output waits for what verification adds to it.
-    client::tell_end(&status, options.json && !verifies)?;
-    if finished {
+    client::tell_end(&status, options.json)?;
+    if status.comparisons.is_none() && sweep.grid.spec().verify() > 0 {
+        eprintln!(
+            "train.verify: the trials were there before it was asked for; `parsimony verify {}` compares some of them",
+            options.file.display()
+        );
+    }
+    if status.state() == v1::SweepState::Finished {
         let summary = report::summary(&run, &sweep.grid);
         match summary {
             Ok(text) => eprint!("{text}"),
             Err(error) => eprintln!("no summary: {error}"),
         }
         eprintln!("tables: {}", run.display());
-    }
-    if verifies {
-        let wanted = sweep.grid.spec().verify();
-        let verified = verify::verify(sweep.grid, wanted, threads).await?;
-        eprint!("{}", verified.as_text());
-        if options.json {
-            let mut all = client::as_json(&status);
-            all["verify"] = verified.as_json();
-            crate::output::json(&all)?;
-        }
-        if !verified.is_kept() {
-            return Ok(Exit::Unexpected);
-        }
     }
     Ok(client::exit_of(&status))
 }

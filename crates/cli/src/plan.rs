@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use sweep::{AxisSummary, Grid};
+use sweep::{AxisSummary, Grid, Verified};
 
 use crate::args::Plan;
 use crate::error::CliError;
@@ -39,7 +39,8 @@ pub(crate) fn plan(options: &Plan) -> Result<Exit, CliError> {
 fn as_text(grid: &Grid) -> String {
     let mut text = String::new();
     let survey = grid.survey();
-    let cost = survey.total;
+    let verified = verified(grid);
+    let cost = survey.total.and(verified.total());
     let mut line = |words: String| {
         text.push_str(words.trim_end());
         text.push('\n');
@@ -56,7 +57,7 @@ fn as_text(grid: &Grid) -> String {
         line(String::new());
     }
     line(format!("trials  {}", output::grouped(grid.count())));
-    line(format!("flops   {}", output::scaled(cost.flops)));
+    line(format!("flops   {}", output::scaled(survey.total.flops)));
     let threads = service::threads(None);
     line(format!(
         "memory  {}B a trial at the most",
@@ -67,6 +68,13 @@ fn as_text(grid: &Grid) -> String {
         output::duration(cost.seconds),
         output::duration(cost.seconds / threads as f64),
     ));
+    if verified.wanted > 0 {
+        line(format!(
+            "verify  {} trials on both engines, {} of that time",
+            output::grouped(verified.chosen.len() as u64),
+            output::duration(verified.total().seconds)
+        ));
+    }
     line(String::new());
     let rows: Vec<Vec<String>> = survey
         .groups
@@ -91,6 +99,11 @@ fn as_text(grid: &Grid) -> String {
     text
 }
 
+/// The trials that `[train] verify` has compared on both engines.
+fn verified(grid: &Grid) -> Verified {
+    Verified::of_grid(grid, grid.spec().verify())
+}
+
 /// The first and last values of an axis.
 fn preview(axis: &AxisSummary) -> String {
     let tuple = |values: &Vec<sweep::Value>| {
@@ -112,6 +125,9 @@ fn preview(axis: &AxisSummary) -> String {
 
 fn as_json(grid: &Grid) -> Value {
     let survey = grid.survey();
+    let verified = verified(grid);
+    let comparisons = verified.total();
+    let total = survey.total.and(comparisons);
     let axes: Vec<Value> = grid
         .axes()
         .iter()
@@ -132,8 +148,12 @@ fn as_json(grid: &Grid) -> Value {
         "name": grid.spec().name(),
         "trials": grid.count(),
         "flops": survey.total.flops,
-        "seconds": survey.total.seconds,
-        "bytes": survey.total.bytes,
+        "seconds": total.seconds,
+        "bytes": total.bytes,
+        "verify": {
+            "wanted": verified.wanted, "trials": verified.chosen.len(), "flops": comparisons.flops,
+            "seconds": comparisons.seconds,
+        },
         "axes": axes,
         "engines": engines,
         "exact": survey.exact,

@@ -47,12 +47,6 @@ pub(crate) async fn submit(options: &Submit) -> Result<Exit, CliError> {
         }
     };
     eprintln!("{accepted}: {} trials", output::grouped(answer.trials));
-    if sweep.grid.spec().verify() > 0 {
-        eprintln!(
-            "train.verify: a coordinator trains nothing itself; `parsimony verify {}` runs both engines here",
-            options.file.display()
-        );
-    }
     if options.json {
         output::json(&serde_json::json!({
             "name": answer.name, "accepted": accepted, "trials": answer.trials,

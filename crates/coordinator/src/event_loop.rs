@@ -249,7 +249,7 @@ impl EventLoop {
         self.checkpoints
             .take_up(&opened.name, &opened.dir, |trial| !done.contains(trial));
         let folder = Arc::new(opened.folder);
-        let predicted_seconds = folder.newest().total_cost().seconds;
+        let predicted_seconds = folder.total_cost().seconds;
         let share = done.len() as f64 / folder.count().max(1) as f64;
         let tidying = if done.len() == folder.count() {
             // Complete since an earlier process: it is shown as finished at once, and what small parts that one
@@ -278,6 +278,7 @@ impl EventLoop {
             state,
             complete: false,
             counts: opened.progress.counts,
+            comparisons: opened.progress.comparisons,
             predicted_seconds,
             done_seconds: predicted_seconds * share,
             done_seconds_at_start: predicted_seconds * share,

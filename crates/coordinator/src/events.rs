@@ -5,13 +5,13 @@ use std::sync::Arc;
 use rpc::v1;
 use scheduler::{LeaseBeat, LeaseId, SweepKey, WorkerId};
 use sweep::IntervalSet;
-use table::{Batch, CommitInfo, FolderError};
+use table::{Batch, FolderError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tonic::Status;
 
 use crate::open::Opened;
 use crate::proof::Identity;
-use crate::writer::ListingReply;
+use crate::writer::{Committed, ListingReply};
 
 /// Messages that may wait for one worker. The protocol needs a few (two leases, one spec a sweep, an
 /// acknowledgement a part); a worker that lets so many wait has stopped to read.
@@ -77,7 +77,7 @@ pub(crate) enum Event {
     Checkpoint(Box<Checkpoint>),
     Written {
         sweep: SweepKey,
-        result: Result<CommitInfo, (FolderError, Batch)>,
+        result: Result<Committed, (FolderError, Batch)>,
     },
     /// Small parts of a complete sweep have been joined.
     Tidied {

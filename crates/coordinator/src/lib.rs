@@ -5,6 +5,7 @@
 //! (that is `scheduler`) or how rows are stored (that is `table`).
 
 mod checkpoints;
+mod comparisons;
 mod config;
 mod data_lock;
 mod event_loop;
@@ -25,6 +26,7 @@ mod wire;
 mod work;
 mod writer;
 
+pub use comparisons::told as told_comparisons;
 pub use config::{Config, CoordinatorError, Layout};
 pub use observer::{Load, Observer};
 pub use serve::{Connection, serve, serve_observed};

@@ -250,7 +250,7 @@ impl EventLoop {
         }
         state.files.push(files);
         state.folder = Arc::clone(&folder);
-        state.predicted_seconds = folder.newest().total_cost().seconds;
+        state.predicted_seconds = folder.total_cost().seconds;
         state.complete = false;
         self.drive(scheduler::Event::GrowSweep {
             sweep: key,

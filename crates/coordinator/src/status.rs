@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use rpc::v1;
 
+use crate::comparisons;
 use crate::sweeps::SweepState;
 
 /// Elapsed time below which a pace means nothing yet.
@@ -44,6 +45,7 @@ pub(crate) fn of(sweep: &SweepState, leased: u64, leases: usize, threads: u32) -
         folder: sweep.dir.display().to_string(),
         leases: u32::try_from(leases).unwrap_or(u32::MAX),
         notes: sweep.notes.clone(),
+        comparisons: comparisons::told(sweep.folder.verified(), &sweep.comparisons),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rpc::v1;
 use scheduler::WorkerId;
 use sweep::IntervalSet;
-use table::{Batch, Counts};
+use table::{Batch, Comparison, Counts};
 use tokio::sync::watch;
 
 use crate::proof::Identity;
@@ -52,6 +52,8 @@ pub(crate) struct SweepState {
     /// Every number is accounted for; the last part may still be on its way.
     pub(crate) complete: bool,
     pub(crate) counts: Counts,
+    /// Durable results of `[train] verify`.
+    pub(crate) comparisons: Vec<Comparison>,
     pub(crate) predicted_seconds: f64,
     pub(crate) done_seconds: f64,
     pub(crate) done_seconds_at_start: f64,

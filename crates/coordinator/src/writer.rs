@@ -7,7 +7,8 @@ use std::thread;
 
 use sweep::IntervalSet;
 use table::{
-    Batch, CommitInfo, Counts, FailedTrial, FolderError, Freed, GenerationRecord, RunFolder,
+    Batch, CommitInfo, Comparison, Counts, FailedTrial, FolderError, Freed, GenerationRecord,
+    RunFolder,
 };
 use tokio::sync::oneshot;
 
@@ -46,15 +47,30 @@ pub(crate) struct Progress {
     pub(crate) done: IntervalSet,
     pub(crate) failed: Vec<FailedTrial>,
     pub(crate) counts: Counts,
+    pub(crate) comparisons: Vec<Comparison>,
+}
+
+/// What a commit changed.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) info: CommitInfo,
+    /// All that the folder has, where there are new ones.
+    pub(crate) comparisons: Option<Vec<Comparison>>,
 }
 
 impl Progress {
     /// Reads it.
     ///
     /// # Errors
-    /// Where the journal cannot be read.
-    pub(crate) fn of(folder: &RunFolder) -> Result<Self, FolderError> {
+    /// Where the journal, or a part with comparisons, cannot be read.
+    pub(crate) fn of(folder: &RunFolder, verifies: bool) -> Result<Self, FolderError> {
+        let comparisons = if verifies {
+            folder.comparisons()?
+        } else {
+            Vec::new()
+        };
         Ok(Progress {
+            comparisons,
             done: folder.done()?,
             failed: folder.failed()?,
             counts: folder.counts()?,
@@ -105,12 +121,12 @@ impl Writer {
     pub(crate) fn commit(
         &mut self,
         mut batch: Batch,
-        then: impl FnOnce(Result<CommitInfo, (FolderError, Batch)>) + Send + 'static,
+        then: impl FnOnce(Result<Committed, (FolderError, Batch)>) + Send + 'static,
     ) {
         let work: Work = Box::new(move |folder| {
             let committed = catch_unwind(AssertUnwindSafe(|| commit(folder, &mut batch)));
             then(match committed {
-                Ok(Ok(info)) => Ok(info),
+                Ok(Ok(committed)) => Ok(committed),
                 Ok(Err(error)) => Err((error, batch)),
                 Err(_) => {
                     folder.doubt();
@@ -195,7 +211,7 @@ impl Writer {
 }
 
 /// Commits a batch, without what an earlier attempt made durable before it failed.
-fn commit(folder: &mut RunFolder, batch: &mut Batch) -> Result<CommitInfo, FolderError> {
+fn commit(folder: &mut RunFolder, batch: &mut Batch) -> Result<Committed, FolderError> {
     folder.settle()?;
     let landed = folder.take_landed();
     if !landed.is_empty() {
@@ -205,5 +221,14 @@ fn commit(folder: &mut RunFolder, batch: &mut Batch) -> Result<CommitInfo, Folde
     for run in landed.runs() {
         info.numbers.insert(run);
     }
-    Ok(info)
+    let news = info.compares || !landed.is_empty();
+    let comparisons = news.then(|| folder.comparisons()).transpose();
+    Ok(Committed {
+        info,
+        // The rows are durable whether or not they can be read back at this moment.
+        comparisons: comparisons.unwrap_or_else(|error| {
+            tracing::warn!(%error, "comparisons cannot be read back");
+            None
+        }),
+    })
 }

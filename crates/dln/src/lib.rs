@@ -26,6 +26,7 @@ mod reflectors;
 mod run;
 mod spectrum_draw;
 mod stream;
+pub mod verify;
 
 pub use config::*;
 pub use data::{Data, prepare};

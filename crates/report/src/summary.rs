@@ -165,6 +165,7 @@ mod tests {
                 attempt: 1,
                 started_at_us: 0,
                 run_isa: "none",
+                comparison: None,
             });
         }
         folder.commit(&builder.finish().unwrap()).unwrap();

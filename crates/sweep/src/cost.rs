@@ -84,7 +84,7 @@ impl Cost {
     }
 
     /// The cost of these trials and of the others.
-    pub(crate) fn and(self, other: Cost) -> Cost {
+    pub fn and(self, other: Cost) -> Cost {
         Cost {
             flops: self.flops + other.flops,
             bytes: self.bytes.max(other.bytes),

@@ -9,6 +9,7 @@ use polars::prelude::{AnyValue, BooleanChunked, DataFrame, IdxSize};
 use sweep::{IntervalSet, Point};
 
 use crate::builder::BatchBuilder;
+use crate::comparison;
 use crate::error::{RowFault, TableError};
 use crate::folder::{Counts, FailedTrial};
 use crate::frames::{self, concat};
@@ -118,6 +119,15 @@ impl Batch {
             .into_iter()
             .map(|failed| (failed.trial, failed.error))
             .collect()
+    }
+
+    /// Whether trials in it were compared on both engines.
+    pub(crate) fn compares(&self) -> bool {
+        self.bundles.iter().any(|bundle| {
+            let verdicts = frames::texts(bundle.frame(TableName::Trials), "run_verify");
+            // The column exists in every bundle.
+            verdicts.is_ok_and(|verdicts| !matches!(verdicts, frames::Texts::One(None, _)))
+        })
     }
 
     pub(crate) fn tally(&self) -> Result<Tally, TableError> {
@@ -323,6 +333,7 @@ impl Bundle {
         let ids = frames::texts(frame, "id")?;
         let statuses = frames::texts(frame, "status")?;
         let errors = frames::texts(frame, "error")?;
+        comparison::read(frame)?;
         let mut failed = Vec::new();
         for (row, &trial) in numbers.iter().enumerate() {
             let id = ids.get(row).unwrap_or_default();
@@ -371,6 +382,7 @@ fn push_point(builder: &mut BatchBuilder, trial: u64, point: &Point) {
         attempt: 0,
         started_at_us: 0,
         run_isa: "",
+        comparison: None,
     });
 }
 
@@ -548,6 +560,7 @@ pub(crate) mod tests {
                 attempt: 1,
                 started_at_us: 1_700_000_000_000_000 + trial as i64,
                 run_isa: "scalar",
+                comparison: None,
             });
         }
         builder.finish().unwrap()

@@ -6,12 +6,13 @@
 use polars::prelude::{Column, DataFrame, Float64Type, UInt32Type, UInt64Type};
 
 use crate::batch::Batch;
+use crate::comparison::ComparisonRow;
 use crate::error::TableError;
 use crate::lane::{Numbers, Parameter, Texts, Times};
 use crate::row::{
     HistoryValues, LayerValues, OutcomeRow, ScalarValues, SpectrumValues, TrialResult, TrialRow,
 };
-use crate::schema::SCALARS;
+use crate::schema::{DIFFERENCES, SCALARS};
 
 /// Bytes that a row takes, near enough to decide when a report is full: what varies from trial to trial (number,
 /// id, a few parameters, metrics, times), and the numbers of a row of the other tables.
@@ -131,6 +132,7 @@ struct TrialLanes {
     attempt: Numbers<UInt32Type>,
     started_at: Times,
     run_isa: Texts,
+    comparison: ComparisonLanes,
 }
 
 /// An empty text names nobody.
@@ -163,6 +165,7 @@ impl TrialLanes {
             attempt: Numbers::new("attempt"),
             started_at: Times::new("started_at"),
             run_isa: Texts::new("run_isa"),
+            comparison: ComparisonLanes::new(),
         }
     }
 
@@ -181,6 +184,7 @@ impl TrialLanes {
         self.attempt.push(Some(row.attempt));
         self.started_at.push(row.started_at_us);
         self.run_isa.push(named(row.run_isa));
+        self.comparison.push(row.comparison);
     }
 
     fn push_outcome(&mut self, outcome: &OutcomeRow) {
@@ -245,6 +249,45 @@ impl TrialLanes {
             self.started_at.finish(),
             self.run_isa.finish(),
         ]);
+        columns.extend(self.comparison.finish());
+        columns
+    }
+}
+
+/// `run_verify` and what follows it.
+struct ComparisonLanes {
+    verdict: Texts,
+    differences: [Numbers<Float64Type>; 6],
+    full_seconds: Numbers<Float64Type>,
+    reduced_seconds: Numbers<Float64Type>,
+}
+
+impl ComparisonLanes {
+    fn new() -> Self {
+        ComparisonLanes {
+            verdict: Texts::new("run_verify"),
+            differences: DIFFERENCES.map(Numbers::new),
+            full_seconds: Numbers::new("verify_full_seconds"),
+            reduced_seconds: Numbers::new("verify_reduced_seconds"),
+        }
+    }
+
+    fn push(&mut self, row: Option<&ComparisonRow>) {
+        let verdict = row.map(|row| row.verdict.text());
+        self.verdict.push(verdict.as_deref());
+        let differences = row.map_or([None; 6], |row| row.differences);
+        for (lane, value) in self.differences.iter_mut().zip(differences) {
+            lane.push(value);
+        }
+        self.full_seconds.push(row.and_then(|row| row.full_seconds));
+        let seconds = row.and_then(|row| row.reduced_seconds);
+        self.reduced_seconds.push(seconds);
+    }
+
+    fn finish(self) -> Vec<Column> {
+        let mut columns = vec![self.verdict.finish()];
+        columns.extend(self.differences.into_iter().map(Numbers::finish));
+        columns.extend([self.full_seconds.finish(), self.reduced_seconds.finish()]);
         columns
     }
 }

@@ -81,6 +81,8 @@ pub enum RowFault {
     },
     #[error("trial {trial} has the id '{found}', not 32 lower-case hexadecimal digits")]
     Id { trial: u64, found: String },
+    #[error("trial {trial} has a comparison that is neither within, beyond nor not compared")]
+    Verdict { trial: u64 },
     #[error("`{table}` has rows of trial {trial}, which failed")]
     RowsOfFailed { table: &'static str, trial: u64 },
 }

@@ -8,6 +8,7 @@
 mod batch;
 mod builder;
 mod codec;
+mod comparison;
 mod data;
 mod error;
 mod folder;
@@ -23,6 +24,7 @@ pub mod text;
 
 pub use batch::Batch;
 pub use builder::BatchBuilder;
+pub use comparison::{Comparison, ComparisonRow, Verdict};
 pub use data::{DataError, DataProblem, file_hash, load_arrays, read_array};
 pub use error::{PayloadFault, RowFault, TableError};
 pub use folder::{

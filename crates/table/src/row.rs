@@ -5,6 +5,8 @@
 
 use sweep::Value;
 
+use crate::comparison::ComparisonRow;
+
 /// One trial, ready to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct TrialRow<'a> {
@@ -24,6 +26,8 @@ pub struct TrialRow<'a> {
     pub started_at_us: i64,
     /// Instruction set of the kernels that ran.
     pub run_isa: &'a str,
+    /// Of the trials that are compared on both engines.
+    pub comparison: Option<&'a ComparisonRow>,
 }
 
 /// How a trial ended.

@@ -95,6 +95,16 @@ pub(crate) const SCALARS: [&str; 9] = [
     "alignment",
 ];
 
+/// Largest differences between both engines' outcomes of a trial, where `[train] verify` compares them.
+pub(crate) const DIFFERENCES: [&str; 6] = [
+    "run_verify_loss",
+    "run_verify_test_loss",
+    "run_verify_accuracy",
+    "run_verify_singular_values",
+    "run_verify_angles",
+    "run_verify_separation",
+];
+
 /// Columns of `trials` that depend on the run besides `run_*` and `*_seconds`.
 const RUN: [&str; 4] = ["worker", "host", "attempt", "started_at"];
 
@@ -199,6 +209,12 @@ fn trials() -> Vec<ColumnSpec> {
         column("attempt", Kind::U32),
         column("started_at", Kind::Time),
         column("run_isa", Kind::Text),
+        column("run_verify", Kind::Text),
+    ]);
+    all.extend(DIFFERENCES.map(|name| column(name, Kind::F64)));
+    all.extend([
+        column("verify_full_seconds", Kind::F64),
+        column("verify_reduced_seconds", Kind::F64),
     ]);
     all
 }

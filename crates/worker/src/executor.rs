@@ -13,11 +13,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use table::{BatchBuilder, TrialResult, TrialRow};
+use table::{BatchBuilder, ComparisonRow, TrialResult, TrialRow};
 use tokio::sync::mpsc;
 use tonic::codegen::Bytes;
 
 use crate::cache::Cache;
+use crate::comparison::{self, Predicted};
 use crate::config::{Config, WorkerError};
 use crate::files::Sweep;
 use crate::lease::{Flag, Lease, Output, ReportBody, Revoked};
@@ -275,17 +276,26 @@ impl Shared {
     /// The last numbers of a lease are through.
     fn end(&self, active: &Active) {
         for gathered in &active.gathered {
-            let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
-            let gathered = std::mem::replace(&mut *gathered, Gathered::new());
-            if !gathered.numbers.is_empty() {
-                self.emit(&active.job, gathered);
-            }
+            self.hand_over(&active.job, gathered);
         }
         self.output(Output::Ended(Arc::clone(&active.job.lease)));
     }
 
+    /// Reports what has been gathered, if anything.
+    fn hand_over(&self, job: &Job, gathered: &Mutex<Gathered>) {
+        let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let gathered = std::mem::replace(&mut *gathered, Gathered::new());
+        if !gathered.numbers.is_empty() {
+            self.emit(job, gathered);
+        }
+    }
+
     /// Runs one number and gathers its rows.
     fn one(&self, job: &Job, number: u64, thread: usize, gathered: &Mutex<Gathered>) {
+        if job.sweep.folder.verified().cost(number).is_some() {
+            // Its wide run may take long: what is there does not wait for it.
+            self.hand_over(job, gathered);
+        }
         let slot = &self.slots[thread];
         slot.lease.store(job.lease.lease, Ordering::Relaxed);
         slot.trial.store(number, Ordering::Relaxed);
@@ -309,10 +319,10 @@ impl Shared {
             });
         let (grid, index) = job.sweep.folder.grid_of(number)?;
         let mut params = Vec::new();
-        let trained = match grid.resolve_into(index, &mut params) {
-            Err(error) => failed(&error),
+        let (compared, trained) = match grid.resolve_into(index, &mut params) {
+            Err(error) => (None, failed(&error)),
             Ok(()) => match grid.trial(index) {
-                Err(error) => failed(&error),
+                Err(error) => (None, failed(&error)),
                 Ok(trial) => self.train(job, number, &trial, grid.cost(index).seconds),
             },
         };
@@ -339,6 +349,7 @@ impl Shared {
             attempt: job.lease.attempt,
             started_at_us,
             run_isa: dln::isa(),
+            comparison: compared.as_ref(),
         };
         let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
         gathered.builder.push(&row);
@@ -349,7 +360,14 @@ impl Shared {
             .then(|| std::mem::replace(&mut *gathered, Gathered::new()))
     }
 
-    fn train(&self, job: &Job, number: u64, trial: &dln::Trial, predicted: f64) -> Trained {
+    /// Trains, and before that compares both engines where the sweep wants it of this trial.
+    fn train(
+        &self,
+        job: &Job,
+        number: u64,
+        trial: &dln::Trial,
+        predicted: f64,
+    ) -> (Option<ComparisonRow>, Trained) {
         let save = |step: u64, state: Vec<u8>| {
             self.output(Output::Checkpoint {
                 lease: Arc::clone(&job.lease),
@@ -374,8 +392,18 @@ impl Shared {
             checkpoint_every: self.config.checkpoint_every,
             resume,
             save: &save,
+            ended: trial::UNSEEN,
         };
-        trial::train(trial, predicted, &bench)
+        match job.sweep.folder.verified().cost(number) {
+            None => (None, trial::train(trial, predicted, &bench)),
+            Some(cost) => {
+                let predicted = Predicted {
+                    trial: predicted,
+                    comparison: cost.seconds,
+                };
+                comparison::train(trial, &predicted, &bench)
+            }
+        }
     }
 
     /// Turns gathered columns into a report. Columns that cannot be encoded are an error of ours: their

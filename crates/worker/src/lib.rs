@@ -4,6 +4,7 @@
 //! that is `scheduler`'s, behind the coordinator.
 
 mod cache;
+mod comparison;
 mod config;
 mod executor;
 pub mod fault_point;
@@ -16,5 +17,6 @@ mod shelf;
 mod trial;
 mod wire;
 
+pub use comparison::row as comparison_row;
 pub use config::{Config, FileSource, Stop, WorkerError};
 pub use run::run;

@@ -38,14 +38,39 @@ pub(crate) struct Bench<'a> {
     pub(crate) resume: Option<Vec<u8>>,
     /// Takes (steps, state).
     pub(crate) save: &'a (dyn Fn(u64, Vec<u8>) + Sync),
+    /// Sees a run that has come to its end.
+    pub(crate) ended: &'a (dyn Fn(&Run<'_>) + Sync),
+}
+
+/// For those who have no use for the end of a run but its outcome.
+pub(crate) const UNSEEN: &(dyn Fn(&Run<'_>) + Sync) = &|_| ();
+
+impl<'a> Bench<'a> {
+    /// With another state to continue from, another place for states and another look at the end.
+    pub(crate) fn with(
+        &self,
+        resume: Option<Vec<u8>>,
+        save: &'a (dyn Fn(u64, Vec<u8>) + Sync),
+        ended: &'a (dyn Fn(&Run<'_>) + Sync),
+    ) -> Bench<'a> {
+        Bench {
+            resume,
+            save,
+            ended,
+            ..*self
+        }
+    }
 }
 
 /// Trains one trial. A panic is a failed trial with the panic's message.
 pub(crate) fn train(trial: &Trial, predicted_seconds: f64, bench: &Bench<'_>) -> Trained {
+    guarded(|begun| advance(trial, predicted_seconds, bench, begun))
+}
+
+/// Turns errors and panics of a trial into words.
+pub(crate) fn guarded(work: impl FnOnce(Instant) -> Result<Trained, TrialError>) -> Trained {
     let begun = Instant::now();
-    let caught = catch_unwind(AssertUnwindSafe(|| {
-        advance(trial, predicted_seconds, bench, begun)
-    }));
+    let caught = catch_unwind(AssertUnwindSafe(|| work(begun)));
     let error = match caught {
         Ok(Ok(trained)) => return trained,
         Ok(Err(error)) => error.to_string(),
@@ -57,7 +82,7 @@ pub(crate) fn train(trial: &Trial, predicted_seconds: f64, bench: &Bench<'_>) ->
     }
 }
 
-fn advance(
+pub(crate) fn advance(
     trial: &Trial,
     predicted_seconds: f64,
     bench: &Bench<'_>,
@@ -84,6 +109,7 @@ fn advance(
             run.advance(slice)
         };
         if progress? == Progress::Done {
+            (bench.ended)(&run);
             return Ok(Trained::Ran(Box::new(run.finish())));
         }
         if (bench.unwanted)() {

@@ -27,6 +27,7 @@ mod slurm;
 mod ssh;
 mod tidy;
 mod tls;
+mod verified;
 
 /// A small sweep that every part of the tables has rows of.
 pub(crate) const SMALL: &str = r#"

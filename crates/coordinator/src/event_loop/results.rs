@@ -6,11 +6,12 @@ use std::time::Instant;
 use rpc::{limits, v1};
 use scheduler::{Action, SweepKey, WorkerId};
 use sweep::IntervalSet;
-use table::{Batch, BatchBuilder, CommitInfo, FolderError, TrialResult, TrialRow};
+use table::{Batch, BatchBuilder, FolderError, TrialResult, TrialRow};
 
 use super::EventLoop;
 use crate::events::{Checkpoint, Event, Report};
 use crate::sweeps::Tidying;
+use crate::writer::Committed;
 use crate::{fault_point, wire};
 
 /// What a report takes beside its columns.
@@ -189,16 +190,19 @@ impl EventLoop {
     pub(super) fn written(
         &mut self,
         sweep: SweepKey,
-        result: Result<CommitInfo, (FolderError, Batch)>,
+        result: Result<Committed, (FolderError, Batch)>,
     ) {
         let Some(state) = self.sweeps.get_mut(&sweep) else {
             return;
         };
         let mut reports = state.writing.take().unwrap_or_default();
         match result {
-            Ok(info) => {
+            Ok(Committed { info, comparisons }) => {
                 self.metrics.written(&info);
                 state.counts = info.counts;
+                if let Some(comparisons) = comparisons {
+                    state.comparisons = comparisons;
+                }
                 for run in info.numbers.runs() {
                     self.checkpoints.drop_range(&state.name, &run);
                 }
@@ -320,6 +324,7 @@ impl EventLoop {
             attempt: attempts,
             started_at_us: now_us(),
             run_isa: "",
+            comparison: None,
         });
         if state.problem.is_empty() {
             state.problem = format!("trial {number}: {error}");

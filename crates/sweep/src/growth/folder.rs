@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::difference;
 use super::older::Older;
+use super::verified::Verified;
 use crate::cost::Cost;
 use crate::error::{Mistake, SweepError};
 use crate::grid::{All, Grid, Not, Test, first};
@@ -41,6 +42,7 @@ pub struct Folder {
     generations: Vec<Generation>,
     /// One a generation; `None` for the first.
     older: Vec<Option<Older>>,
+    verified: Verified,
 }
 
 impl fmt::Debug for Folder {
@@ -51,13 +53,29 @@ impl fmt::Debug for Folder {
 
 impl Folder {
     pub fn new(first: Arc<Grid>) -> Folder {
-        Folder {
+        let fresh = if first.spec().verify() > 0 {
+            first.count()
+        } else {
+            0
+        };
+        let mut folder = Folder {
             generations: vec![Generation {
                 base: 0,
                 grid: first,
             }],
             older: vec![None],
-        }
+            verified: Verified::default(),
+        };
+        folder.choose(fresh);
+        folder
+    }
+
+    /// Chooses among the newest generation's trials, of which `fresh` are new.
+    fn choose(&mut self, fresh: u64) {
+        let wanted = self.newest().spec().verify();
+        let mut verified = std::mem::take(&mut self.verified);
+        verified.add(&self.part(self.generations.len() - 1), fresh, wanted);
+        self.verified = verified;
     }
 
     /// Adds a generation, if `grid` has points that the folder lacks.
@@ -73,7 +91,8 @@ impl Folder {
         let Some(older) = Older::between(newest, &grid) else {
             return Err(difference::error(newest, &grid));
         };
-        if grid.count() == newest.count() {
+        let fresh = grid.count() - newest.count();
+        if fresh == 0 {
             return Ok(Growth::Same);
         }
         let base = self.end();
@@ -82,6 +101,7 @@ impl Folder {
         }
         self.generations.push(Generation { base, grid });
         self.older.push(Some(older));
+        self.choose(fresh);
         Ok(Growth::Grown)
     }
 
@@ -203,16 +223,34 @@ impl Folder {
         })
     }
 
-    /// Predicted cost of a trial; nothing from [`Folder::end`] on.
+    /// The trials that are compared on both engines.
+    pub fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// Predicted cost of a trial, a comparison of both engines included; nothing from [`Folder::end`] on.
     pub fn cost(&self, number: u64) -> Cost {
-        self.grid_of(number)
-            .map_or_else(Cost::default, |(grid, index)| grid.cost(index))
+        let alone = self
+            .grid_of(number)
+            .map_or_else(Cost::default, |(grid, index)| grid.cost(index));
+        match self.verified.cost(number) {
+            Some(comparison) => alone.and(comparison),
+            None => alone,
+        }
+    }
+
+    /// Predicted cost of all trials and comparisons.
+    pub fn total_cost(&self) -> Cost {
+        self.newest().total_cost().and(self.verified.total())
     }
 
     /// End of a run of numbers from `number` on whose predicted costs are the same.
     pub fn constant_run(&self, number: u64) -> u64 {
         match self.grid_of(number) {
-            Some((grid, index)) => number - index + grid.constant_run(index),
+            Some((grid, index)) => {
+                let end = number - index + grid.constant_run(index);
+                self.verified.cut(number, end)
+            }
             None => number.saturating_add(1),
         }
     }
@@ -237,15 +275,20 @@ impl Folder {
 }
 
 /// One generation's numbers.
-struct Part<'a> {
-    base: u64,
-    grid: &'a Grid,
-    older: Option<&'a Older>,
+pub(super) struct Part<'a> {
+    pub(super) base: u64,
+    pub(super) grid: &'a Grid,
+    pub(super) older: Option<&'a Older>,
 }
 
 impl Part<'_> {
-    fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.base + self.grid.size()
+    }
+
+    /// The trial of a number of this generation, if its point makes one.
+    pub(super) fn trial(&self, number: u64) -> Option<dln::Trial> {
+        self.grid.trial(number - self.base).ok()
     }
 
     fn kept(&self, number: u64) -> bool {
@@ -267,7 +310,7 @@ impl Part<'_> {
     }
 
     /// The first kept number in `from..end`, all of this generation.
-    fn next(&self, from: u64, end: u64) -> Option<u64> {
+    pub(super) fn next(&self, from: u64, end: u64) -> Option<u64> {
         let end = end.min(self.end());
         let near = from.saturating_add(NEAR).min(end);
         if let Some(number) = (from..near).find(|&number| self.kept(number)) {

@@ -8,5 +8,7 @@ mod digits;
 mod folder;
 mod members;
 mod older;
+mod verified;
 
 pub use folder::{Folder, Generation, Growth};
+pub use verified::Verified;

@@ -65,6 +65,7 @@ impl RunFolder {
             bytes,
             numbers,
             counts: self.counts,
+            compares: batch.compares(),
         })
     }
 

@@ -72,6 +72,8 @@ pub struct CommitInfo {
     pub numbers: IntervalSet,
     /// Of the whole folder.
     pub counts: Counts,
+    /// Trials among them were compared on both engines.
+    pub compares: bool,
 }
 
 /// Failed trials whose rows are gone.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use sweep::IntervalSet;
 
+use crate::comparison::{self, Comparison};
+use crate::error::TableError;
 use crate::journal::{self, Inspection, Journal};
 use crate::part::{self, Label};
 use crate::schema::{SCHEMA_VERSION, TableName, fingerprint};
@@ -164,6 +166,28 @@ impl RunFolder {
     /// None at present; the counts are kept in memory.
     pub fn counts(&self) -> Result<Counts, FolderError> {
         Ok(self.counts)
+    }
+
+    /// Comparisons of trials on both engines, in order of their numbers. Reads a column of all of `trials`.
+    ///
+    /// # Errors
+    /// Where a part cannot be read.
+    pub fn comparisons(&self) -> Result<Vec<Comparison>, FolderError> {
+        let mut found = Vec::new();
+        for (_, part) in self.journal.parts()? {
+            if part.table != TableName::Trials {
+                continue;
+            }
+            let path = self.part(part.table, part.file);
+            let frame = part::read(&path, Some(&["run_verify"]))?;
+            let verdicts = frame.column("run_verify").map_err(TableError::from)?;
+            if verdicts.null_count() < frame.height() {
+                let frame = part::read(&path, Some(&comparison::columns()))?;
+                found.extend(comparison::read(&frame)?);
+            }
+        }
+        found.sort_by_key(|comparison| comparison.trial);
+        Ok(found)
     }
 
     /// A value that was kept under a key.

@@ -186,6 +186,7 @@ pub(super) fn columns_of(rows: &[(u64, u64, u64)]) -> [Bytes; 4] {
             attempt: 1,
             started_at_us: 0,
             run_isa: "none",
+            comparison: None,
         });
     }
     let payload = builder.finish().unwrap().to_ipc().unwrap();

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dln::{Outcome, Precision, Scalars, SpectrumRow};
+use crate::config::Precision;
+use crate::outcome::{Outcome, Scalars, SpectrumRow};
 
 /// Differences are held against themselves and this share of what they are measured by: of the first loss, or of
 /// one for separations.
@@ -16,23 +17,23 @@ const GAP: f64 = 1e-4;
 const SINGLE: f64 = 536_870_912.0;
 
 /// Something that both engines measure.
-#[derive(Clone, Copy)]
-pub(super) struct Compared {
-    /// In JSON.
-    pub(super) name: &'static str,
+#[derive(Clone, Copy, Debug)]
+pub struct Compared {
+    /// In tables and JSON.
+    pub name: &'static str,
     /// For people, with the unit.
-    pub(super) words: &'static str,
+    pub words: &'static str,
     /// What the law promises in double precision.
-    pub(super) promise: f64,
+    pub promise: f64,
     /// Whether it is judged in single precision.
-    pub(super) in_single: bool,
+    pub in_single: bool,
 }
 
 /// Losses are held against themselves and a thousandth of the first, separations against themselves and a
 /// thousandth, singular values against the largest of their layer and step. Accuracies are counts: one sample more
 /// or less is a difference. In single precision accuracies and angles are told and not judged: outputs that are
 /// nearly equal, and vectors of values that are, go either way there.
-pub(super) const COMPARED: [Compared; 6] = [
+pub const COMPARED: [Compared; 6] = [
     compared("loss", "loss (relative)", 1e-11, true),
     compared("test_loss", "test loss (relative)", 1e-11, true),
     compared("accuracy", "accuracy", 1e-12, false),
@@ -61,22 +62,25 @@ const fn compared(
 }
 
 /// The largest difference of each thing compared; `None` where neither engine measures such a thing.
-pub(super) type Found = [Option<f64>; COMPARED.len()];
+pub type Found = [Option<f64>; COMPARED.len()];
 
 /// The largest differences over all rows of a trial.
-pub(super) struct Differences {
-    pub(super) found: Found,
-    /// By how much the promise is stretched.
-    pub(super) coarser: f64,
-    pub(super) core_width: Option<u64>,
-    pub(super) full_seconds: f64,
-    pub(super) reduced_seconds: f64,
+#[derive(Clone, Debug)]
+pub struct Differences {
+    /// In the order of [`COMPARED`].
+    pub found: Found,
+    /// By how much the promise is stretched: 1 in double precision.
+    pub coarser: f64,
+    pub core_width: Option<u64>,
+    /// Of the steps alone.
+    pub full_seconds: f64,
+    pub reduced_seconds: f64,
 }
 
 impl Differences {
     /// Of one trial on both engines, over the steps that both have a row of: a stop rule may end one of them a
     /// step before the other.
-    pub(super) fn between(full: &Outcome, reduced: &Outcome, precision: Precision) -> Self {
+    pub fn between(full: &Outcome, reduced: &Outcome, precision: Precision) -> Self {
         let loss = |pick: fn(&Scalars) -> Option<f64>| {
             let (full, reduced) = (curve(full, pick), curve(reduced, pick));
             let first = full.values().next().copied().unwrap_or(0.0).abs();
@@ -112,7 +116,7 @@ impl Differences {
     }
 
     /// Whether all of it is within the promise. Not a number is no promise kept.
-    pub(super) fn is_kept(&self) -> bool {
+    pub fn is_kept(&self) -> bool {
         COMPARED.iter().zip(self.found).all(|(compared, found)| {
             let judged = self.coarser == 1.0 || compared.in_single;
             !judged || found.is_none_or(|found| found <= compared.promise * self.coarser)
@@ -219,46 +223,34 @@ fn relative(difference: f64, size: f64) -> f64 {
 }
 
 /// The largest number, NaN where there is one; `None` without numbers.
-pub(super) fn largest(numbers: impl Iterator<Item = f64>) -> Option<f64> {
+pub fn largest(numbers: impl Iterator<Item = f64>) -> Option<f64> {
     numbers.reduce(|a, b| if b.is_nan() || b > a { b } else { a })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dln::{Threads, Trial};
-
-    const CLASSES: &str = r#"
-name = "v"
-[problem]
-kind = "classification"
-inputs_dim = 12
-classes = 3
-samples_per_class = 20
-samples = { range = [0, 40] }
-test = { range = [40, 60] }
-inputs = { draw = "gaussian" }
-[network]
-depth = 3
-width = 20
-[train]
-steps = 40
-engine = "full"
-[optimizer]
-rate = 0.2
-[measure]
-every = 10
-metrics = ["train_loss", "test_loss", "spectrum", "angles", "separation"]
-"#;
+    use crate::config::{Metrics, Trial};
+    use crate::data::fixture::{classification, trial};
+    use crate::{Threads, prepare, run};
 
     #[test]
     fn another_rate_shows_in_everything_that_is_compared() {
-        let spec = sweep::Spec::parse(CLASSES, "v.toml", &[]).unwrap();
-        let grid = sweep::Grid::new(spec, sweep::Arrays::new()).unwrap();
-        let trial = grid.trial(0).unwrap();
+        let mut trial = trial(classification(12, 3, 13), &[20, 20]);
+        trial.train.steps = 40;
+        trial.optimizer.rate = 0.2;
+        trial.measure.every = 10;
+        trial.measure.metrics = Metrics {
+            train_loss: true,
+            test_loss: true,
+            spectrum: true,
+            angles: true,
+            separation: true,
+            ..Metrics::default()
+        };
         let outcome = |trial: &Trial| {
-            let data = dln::prepare(trial).unwrap();
-            dln::run(trial, &data, Threads::Seq, &|| 0.0).unwrap()
+            let data = prepare(trial).unwrap();
+            run(trial, &data, Threads::Seq, &|| 0.0).unwrap()
         };
         let same = Differences::between(&outcome(&trial), &outcome(&trial), Precision::F64);
         assert!(same.is_kept());

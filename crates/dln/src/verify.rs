@@ -1,0 +1,210 @@
+//! One trial on both engines, and whether the law keeps its word: `[train] verify`.
+//!
+//! Both engines train the same draw from beginning to end with measurements of their own, so nothing of a
+//! comparison is a part of the trial's outcome. [`both`] does it in one go; whoever trains in pieces takes
+//! [`compared`], [`on_reduced`], [`on`] and [`between`] one after the other.
+
+mod differences;
+
+pub use differences::{COMPARED, Compared, Differences, Found, largest};
+
+use crate::config::{EngineChoice, Metrics, Precision, Task, Trial};
+use crate::data::Data;
+use crate::error::{NotReducible, TrialError};
+use crate::kernel::Threads;
+use crate::outcome::{Outcome, Status};
+use crate::run::{Clock, run};
+
+/// Rows of a trial that are compared beside the first: decompositions of the wide network are costly.
+const ROWS: u64 = 10;
+
+/// Why there is nothing to compare, or too much.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NotCompared {
+    #[error("{0}")]
+    Refused(#[from] TrialError),
+    #[error("it diverges")]
+    Diverged,
+    #[error("one engine diverges, the other does not")]
+    OneDiverged,
+}
+
+impl NotCompared {
+    /// Whether the law breaks its promise here. A trial outside of the law is no broken promise; a core whose
+    /// certificate fails is one.
+    pub fn breaks(&self) -> bool {
+        match self {
+            NotCompared::Refused(TrialError::NotReducible(refused)) => {
+                matches!(refused, NotReducible::Residual { .. })
+            }
+            NotCompared::Refused(_) | NotCompared::OneDiverged => true,
+            NotCompared::Diverged => false,
+        }
+    }
+}
+
+/// The trial with the measurements that are compared.
+pub fn compared(trial: &Trial) -> Trial {
+    let mut trial = trial.clone();
+    trial.measure.every = trial.train.steps.div_ceil(ROWS).max(1);
+    trial.measure.metrics = Metrics {
+        train_loss: true,
+        test_loss: true,
+        spectrum: true,
+        angles: true,
+        separation: matches!(trial.problem.task, Task::Classification { .. }),
+        ..Metrics::default()
+    };
+    trial
+}
+
+/// The trial on an engine.
+pub fn on(trial: &Trial, engine: EngineChoice) -> Trial {
+    let mut trial = trial.clone();
+    trial.train.engine = engine;
+    trial
+}
+
+/// Has a trial of [`compared`] trained on the reduced engine. At depth 2 an open core carries the losses of any
+/// start, but not all singular values: those are not measured then, and the trial's own metrics say so afterwards.
+///
+/// # Errors
+/// Those of `train`.
+pub fn on_reduced<R>(
+    trial: &mut Trial,
+    train: impl Fn(&Trial) -> Result<R, TrialError>,
+) -> Result<R, TrialError> {
+    match train(&on(trial, EngineChoice::Reduced)) {
+        Err(TrialError::NotReducible(NotReducible::Metrics)) => {
+            trial.measure.metrics.spectrum = false;
+            trial.measure.metrics.angles = false;
+            train(&on(trial, EngineChoice::Reduced))
+        }
+        ran => ran,
+    }
+}
+
+/// How far the two outcomes are apart.
+///
+/// # Errors
+/// [`NotCompared`] where either of them diverges.
+pub fn between(
+    full: &Outcome,
+    reduced: &Outcome,
+    precision: Precision,
+) -> Result<Differences, NotCompared> {
+    match (full.status, reduced.status) {
+        (Status::Completed, Status::Completed) => {
+            Ok(Differences::between(full, reduced, precision))
+        }
+        (Status::Diverged, Status::Diverged) => Err(NotCompared::Diverged),
+        _ => Err(NotCompared::OneDiverged),
+    }
+}
+
+/// Trains a trial on both engines. `data` serve the trial of [`compared`].
+///
+/// # Errors
+/// [`NotCompared`].
+pub fn both(
+    trial: &Trial,
+    data: &Data,
+    threads: Threads,
+    clock: Clock<'_>,
+) -> Result<Differences, NotCompared> {
+    let mut trial = compared(trial);
+    let train = |trial: &Trial| run(trial, data, threads, clock);
+    let reduced = on_reduced(&mut trial, train)?;
+    let full = train(&on(&trial, EngineChoice::Full))?;
+    between(&full, &reduced, trial.train.precision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{InitKind, Inputs, OptimizerKind, Problem, Samples, Targets};
+    use crate::data::fixture::{classification, factorization, given, trial};
+    use crate::data::prepare;
+    use ndarray::{Array2, array};
+
+    fn verified(trial: &Trial) -> Result<Differences, NotCompared> {
+        let data = prepare(&compared(trial)).expect("data");
+        both(trial, &data, Threads::Seq, &|| 0.0)
+    }
+
+    #[test]
+    fn both_engines_agree_in_all_that_they_measure() {
+        let mut factors = trial(factorization(12, 12, 2), &[12, 12]);
+        factors.train.steps = 30;
+        factors.optimizer.rate = 2.0;
+        let found = verified(&factors).expect("within the law");
+        assert!(found.is_kept(), "{found:?}");
+        assert_eq!(found.core_width, Some(4));
+        let told = |name: &str| {
+            let at = COMPARED.iter().position(|c| c.name == name).expect("known");
+            found.found[at]
+        };
+        for name in ["loss", "singular_values", "angles"] {
+            assert!(told(name).is_some(), "{name}");
+        }
+        for name in ["test_loss", "accuracy", "separation"] {
+            assert!(
+                told(name).is_none(),
+                "a factorization has no classes: {name}"
+            );
+        }
+        let mut classes = trial(classification(12, 3, 10), &[20]);
+        classes.train.steps = 20;
+        let found = verified(&classes).expect("within the law");
+        assert!(
+            found.is_kept() && found.found.iter().all(Option::is_some),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_told_and_judged() {
+        let mut adam = trial(factorization(12, 12, 2), &[16, 16]);
+        adam.optimizer.kind = OptimizerKind::Adam;
+        let refused = verified(&adam).expect_err("outside of the law");
+        assert!(
+            !refused.breaks() && refused.to_string().contains("adam"),
+            "{refused}"
+        );
+        let mut wild = trial(factorization(12, 12, 2), &[16, 16]);
+        wild.optimizer.rate = 1e6;
+        wild.train.steps = 200;
+        assert_eq!(
+            verified(&wild).expect_err("diverges"),
+            NotCompared::Diverged
+        );
+        assert!(!NotCompared::Diverged.breaks() && NotCompared::OneDiverged.breaks());
+    }
+
+    #[test]
+    fn losses_are_compared_where_a_core_carries_no_spectrum() {
+        let corner = |value| {
+            let mut A = Array2::zeros((4, 3));
+            A[[0, 0]] = value;
+            given(A)
+        };
+        let problem = Problem {
+            task: Task::Regression {
+                samples: Samples {
+                    inputs: Inputs::Given(corner(1.0)),
+                    targets: Targets::Given(corner(1.5)),
+                    train: (0, 3),
+                    test: None,
+                    whiten: false,
+                },
+            },
+            ..factorization(4, 4, 1)
+        };
+        let mut open = trial(problem, &[]);
+        let W = Array2::from_diag(&array![1.0, 2.0, 3.0, 4.0]);
+        open.init.kind = InitKind::Given(vec![given(W)]);
+        let found = verified(&open).expect("a core with a rest");
+        assert!(found.is_kept(), "{found:?}");
+        assert!(found.found[0].is_some() && found.found[3..5].iter().all(Option::is_none));
+    }
+}
