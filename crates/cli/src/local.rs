@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load::{self, Sweep};
 use crate::progress::Progress;
-use crate::{client, service};
+use crate::{client, service, verify};
 
 /// Both halves of a local run.
 struct House {
@@ -68,12 +68,7 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
         return Ok(Exit::Interrupted);
     }
     client::tell_end(&status, options.json)?;
-    if status.comparisons.is_none() && sweep.grid.spec().verify() > 0 {
-        eprintln!(
-            "train.verify: the trials were there before it was asked for; `parsimony verify {}` compares some of them",
-            options.file.display()
-        );
-    }
+    verify::tell_unasked(&status, sweep.grid.spec().verify(), &options.file);
     if status.state() == v1::SweepState::Finished {
         let summary = report::summary(&run, &sweep.grid);
         match summary {

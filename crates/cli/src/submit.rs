@@ -11,6 +11,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::load::{self, Sweep};
 use crate::output;
+use crate::verify::tell_unasked;
 
 /// Pieces of a file queued for the connection.
 const PIECES: usize = 4;
@@ -47,6 +48,15 @@ pub(crate) async fn submit(options: &Submit) -> Result<Exit, CliError> {
         }
     };
     eprintln!("{accepted}: {} trials", output::grouped(answer.trials));
+    let verify = sweep.grid.spec().verify();
+    if verify > 0 && answer.accepted() == v1::Accepted::Continued {
+        let name = answer.name.clone();
+        let status = client
+            .status(v1::StatusRequest { name })
+            .await?
+            .into_inner();
+        tell_unasked(&status.status.unwrap_or_default(), verify, &options.file);
+    }
     if options.json {
         output::json(&serde_json::json!({
             "name": answer.name, "accepted": accepted, "trials": answer.trials,

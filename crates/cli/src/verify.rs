@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sweep::{Grid, Verified};
 use table::{Comparison, ComparisonRow, Verdict};
 
-pub(crate) use self::words::{as_json, as_text, is_kept};
+pub(crate) use self::words::{as_json, as_text, is_kept, tell_unasked};
 
 use crate::args::Verify;
 use crate::error::CliError;

@@ -6,6 +6,9 @@ use table::{Comparison, Verdict};
 /// Trials that are told about one by one.
 const TOLD: usize = 16;
 
+/// Letters of what is told about one.
+const LETTERS: usize = 256;
+
 /// A sweep's comparisons; `None` where it asks for none.
 pub fn told(verified: &sweep::Verified, comparisons: &[Comparison]) -> Option<v1::Comparisons> {
     if verified.wanted == 0 {
@@ -32,6 +35,7 @@ pub fn told(verified: &sweep::Verified, comparisons: &[Comparison]) -> Option<v1
             Verdict::NotCompared(why) => Some(why.as_str()),
         };
         if let Some(why) = why.filter(|_| told.notes.len() < TOLD) {
+            let why: String = why.chars().take(LETTERS).collect();
             told.notes.push(format!("trial {}: {why}", comparison.id));
         }
         if row.differences.iter().any(Option::is_some) {

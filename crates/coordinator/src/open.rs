@@ -125,7 +125,7 @@ pub(crate) fn submit(
     if run_folder.generations()?.is_empty() {
         let folder = Folder::new(Arc::clone(&new));
         run_folder.add_generation(&record(&folder, &text.files), &text.toml)?;
-        let progress = Progress::of(&run_folder, false)?;
+        let progress = Progress::of(&run_folder, folder.verified())?;
         return Ok(Opened {
             name: name.to_owned(),
             dir,
@@ -217,7 +217,7 @@ fn opened(
     let Some(folder) = folder else {
         return Ok(None);
     };
-    let progress = Progress::of(&run_folder, folder.verified().wanted > 0)?;
+    let progress = Progress::of(&run_folder, folder.verified())?;
     let priority = run_folder
         .state(PRIORITY)?
         .and_then(|text| text.parse().ok());

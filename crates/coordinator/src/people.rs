@@ -369,6 +369,9 @@ impl EventLoop {
         };
         sweep.done_seconds -= sweep.predicted(&numbers);
         sweep.counts = counts;
+        sweep
+            .comparisons
+            .retain(|comparison| !numbers.contains(comparison.trial));
         sweep.problem.clear();
         if !numbers.is_empty() {
             sweep.complete = false;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use sweep::IntervalSet;
+use sweep::{IntervalSet, Verified};
 use table::{
     Batch, CommitInfo, Comparison, Counts, FailedTrial, FolderError, Freed, GenerationRecord,
     RunFolder,
@@ -54,23 +54,23 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 pub(crate) struct Committed {
     pub(crate) info: CommitInfo,
-    /// All that the folder has, where there are new ones.
-    pub(crate) comparisons: Option<Vec<Comparison>>,
+    /// All that the folder has, where more of them became durable than the batch tells.
+    pub(crate) all_comparisons: Option<Vec<Comparison>>,
 }
 
 impl Progress {
     /// Reads it.
     ///
     /// # Errors
-    /// Where the journal, or a part with comparisons, cannot be read.
-    pub(crate) fn of(folder: &RunFolder, verifies: bool) -> Result<Self, FolderError> {
-        let comparisons = if verifies {
-            folder.comparisons()?
-        } else {
-            Vec::new()
-        };
+    /// Where the journal cannot be read.
+    pub(crate) fn of(folder: &RunFolder, verified: &Verified) -> Result<Self, FolderError> {
+        let mut found = Vec::new();
+        if verified.wanted > 0 {
+            found = comparisons(folder);
+            found.retain(|comparison| verified.cost(comparison.trial).is_some());
+        }
         Ok(Progress {
-            comparisons,
+            comparisons: found,
             done: folder.done()?,
             failed: folder.failed()?,
             counts: folder.counts()?,
@@ -221,14 +221,17 @@ fn commit(folder: &mut RunFolder, batch: &mut Batch) -> Result<Committed, Folder
     for run in landed.runs() {
         info.numbers.insert(run);
     }
-    let news = info.compares || !landed.is_empty();
-    let comparisons = news.then(|| folder.comparisons()).transpose();
+    let all_comparisons = (!landed.is_empty()).then(|| comparisons(folder));
     Ok(Committed {
         info,
-        // The rows are durable whether or not they can be read back at this moment.
-        comparisons: comparisons.unwrap_or_else(|error| {
-            tracing::warn!(%error, "comparisons cannot be read back");
-            None
-        }),
+        all_comparisons,
+    })
+}
+
+/// What the folder's rows tell. They are durable, and stay so, whether or not they can be read at this moment.
+fn comparisons(folder: &RunFolder) -> Vec<Comparison> {
+    folder.comparisons().unwrap_or_else(|error| {
+        tracing::warn!(dir = %folder.dir().display(), %error, "comparisons cannot be read back");
+        Vec::new()
     })
 }

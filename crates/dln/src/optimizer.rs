@@ -3,7 +3,7 @@
 //! Gradients come as products not yet multiplied out, so that gradient descent adds them straight to the
 //! weights. Which step comes when is the business of the engines.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use crate::checkpoint::{put_matrix, put_u64, take_matrix, take_u64};
 use crate::config::{Optimizer, OptimizerKind};
@@ -81,6 +81,8 @@ pub(crate) struct Descent<T> {
     first: Vec<Array2<T>>,
     /// Second moment, by layer; empty where there is none.
     second: Vec<Array2<T>>,
+    /// Columns of each layer; any further ones only fill its rows up.
+    columns: Vec<usize>,
     /// A gradient multiplied out, as large as the largest layer; empty where it is not needed.
     scratch: Vec<T>,
 }
@@ -103,8 +105,15 @@ impl<T: Real> Descent<T> {
             steps: 0,
             first: zeros(adam || momentum),
             second: zeros(adam || rmsprop),
+            columns: shapes.iter().map(|&(_, columns)| columns).collect(),
             scratch: vec![T::of(0.0); if adam || rmsprop { largest } else { 0 }],
         }
+    }
+
+    /// Says that a layer has only so many columns, and rows that are filled up with zeros.
+    pub(crate) fn with_columns(mut self, layer: usize, columns: usize) -> Descent<T> {
+        self.columns[layer] = columns;
+        self
     }
 
     /// Counts a step; every layer is then updated once.
@@ -219,10 +228,13 @@ impl<T: Real> Descent<T> {
         });
     }
 
+    /// Writes the state without what fills rows up, which depends on the machine.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         put_u64(out, self.steps);
-        for state in self.first.iter().chain(&self.second) {
-            put_matrix(out, state);
+        for states in [&self.first, &self.second] {
+            for (state, &columns) in states.iter().zip(&self.columns) {
+                put_matrix(out, &state.slice(s![.., ..columns]).to_owned());
+            }
         }
     }
 
@@ -230,8 +242,13 @@ impl<T: Real> Descent<T> {
     /// [`crate::CheckpointError`] where the bytes end early or belong to other shapes.
     pub(crate) fn load(&mut self, bytes: &mut &[u8]) -> Result<(), TrialError> {
         self.steps = take_u64(bytes)?;
-        for state in self.first.iter_mut().chain(&mut self.second) {
-            take_matrix(bytes, state)?;
+        for states in [&mut self.first, &mut self.second] {
+            for (state, &columns) in states.iter_mut().zip(&self.columns) {
+                let mut held = state.slice_mut(s![.., ..columns]);
+                let mut own = held.to_owned();
+                take_matrix(bytes, &mut own)?;
+                held.assign(&own);
+            }
         }
         Ok(())
     }
@@ -312,6 +329,38 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_state_moves_between_rows_of_different_filling() {
+        for kind in [OptimizerKind::Momentum { beta: 0.9 }, OptimizerKind::Adam] {
+            let descent = |stride| {
+                let descent = Descent::<f64>::new(&optimizer(kind, 0.0), &[(2, stride), (1, 1)]);
+                descent.with_columns(0, 3)
+            };
+            let step = |descent: &mut Descent<f64>, stride: usize| {
+                let mut W = Array2::ones((2, stride));
+                let mut G = Array2::zeros((2, stride));
+                G.slice_mut(s![.., ..3])
+                    .assign(&array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+                let gradient = Gradient {
+                    left: G.view(),
+                    right: None,
+                };
+                descent.begin();
+                descent.apply(Threads::Seq, 0, &mut W, &gradient);
+                W.slice(s![.., ..3]).to_owned()
+            };
+            let mut narrow = descent(4);
+            step(&mut narrow, 4);
+            let mut state = Vec::new();
+            narrow.save(&mut state);
+            let mut wide = descent(8);
+            let mut bytes = state.as_slice();
+            wide.load(&mut bytes).expect("the same columns");
+            assert!(bytes.is_empty());
+            assert_eq!(step(&mut narrow, 4), step(&mut wide, 8));
         }
     }
 

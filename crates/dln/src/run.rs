@@ -15,7 +15,7 @@ use crate::measure::Rows;
 use crate::outcome::{self, Outcome, Scalars, Status};
 
 /// Format of a checkpoint, raised whenever its bytes change.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Steps between the states kept to go back to when the loss stops being finite: the copy costs less than
 /// a thousandth of the steps, and going back repeats at most this many.
 const SAFE_EVERY: u64 = 1024;

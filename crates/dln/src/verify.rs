@@ -139,7 +139,6 @@ mod tests {
         factors.optimizer.rate = 2.0;
         let found = verified(&factors).expect("within the law");
         assert!(found.is_kept(), "{found:?}");
-        assert_eq!(found.core_width, Some(4));
         let told = |name: &str| {
             let at = COMPARED.iter().position(|c| c.name == name).expect("known");
             found.found[at]
@@ -179,6 +178,16 @@ mod tests {
             NotCompared::Diverged
         );
         assert!(!NotCompared::Diverged.breaks() && NotCompared::OneDiverged.breaks());
+        let refused = |why: NotReducible| NotCompared::from(TrialError::from(why)).breaks();
+        assert!(!refused(NotReducible::Metrics));
+        let residual = NotReducible::Residual {
+            residual: 1e-9,
+            tolerance: 1e-10,
+        };
+        assert!(
+            refused(residual),
+            "a certificate that fails is a broken promise"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use polars::prelude::{AnyValue, BooleanChunked, DataFrame, IdxSize};
 use sweep::{IntervalSet, Point};
 
 use crate::builder::BatchBuilder;
-use crate::comparison;
+use crate::comparison::{self, Comparison};
 use crate::error::{RowFault, TableError};
 use crate::folder::{Counts, FailedTrial};
 use crate::frames::{self, concat};
@@ -121,13 +121,16 @@ impl Batch {
             .collect()
     }
 
-    /// Whether trials in it were compared on both engines.
-    pub(crate) fn compares(&self) -> bool {
-        self.bundles.iter().any(|bundle| {
-            let verdicts = frames::texts(bundle.frame(TableName::Trials), "run_verify");
-            // The column exists in every bundle.
-            verdicts.is_ok_and(|verdicts| !matches!(verdicts, frames::Texts::One(None, _)))
-        })
+    /// What comparing trials on both engines found.
+    ///
+    /// # Errors
+    /// A verdict that is none.
+    pub fn comparisons(&self) -> Result<Vec<Comparison>, TableError> {
+        let mut all = Vec::new();
+        for bundle in &self.bundles {
+            all.extend(comparison::read(bundle.frame(TableName::Trials))?);
+        }
+        Ok(all)
     }
 
     pub(crate) fn tally(&self) -> Result<Tally, TableError> {

@@ -272,6 +272,33 @@ mod tests {
         assert!(decoded(&[9; 40]).is_none() && decoded(&[]).is_none());
     }
 
+    #[test]
+    fn verdicts_are_those_of_what_was_found() {
+        let found = |loss| {
+            Ok(Differences {
+                found: [Some(loss), None, None, None, None, None],
+                coarser: 1.0,
+                full_seconds: 2.0,
+                reduced_seconds: 1.0,
+            })
+        };
+        assert_eq!(super::row(found(1e-13)).verdict, Verdict::Within);
+        let beyond = super::row(found(1e-3));
+        assert_eq!(beyond.verdict, Verdict::Beyond(None));
+        assert_eq!(
+            (beyond.differences[0], beyond.full_seconds),
+            (Some(1e-3), Some(2.0))
+        );
+        let of = |why| super::row(Err(why)).verdict;
+        assert!(matches!(
+            of(NotCompared::OneDiverged),
+            Verdict::Beyond(Some(_))
+        ));
+        assert!(matches!(of(NotCompared::Diverged), Verdict::NotCompared(_)));
+        let outside = TrialError::from(dln::NotReducible::Metrics);
+        assert!(matches!(of(outside.into()), Verdict::NotCompared(_)));
+    }
+
     /// Trains in slices, leaving with a checkpoint after each, until the end; what was found and how often it left.
     fn in_pieces(trial: &Trial) -> (ComparisonRow, Box<Outcome>, usize) {
         let cache = Cache::default();

@@ -369,6 +369,9 @@ impl Shared {
         predicted: f64,
     ) -> (Option<ComparisonRow>, Trained) {
         let save = |step: u64, state: Vec<u8>| {
+            if state.len() > rpc::limits::CHECKPOINT_BYTES {
+                return;
+            }
             self.output(Output::Checkpoint {
                 lease: Arc::clone(&job.lease),
                 trial: number,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tests::process::{Coordinator, run, until};
+use tests::process::{Background, Coordinator, run, until};
 use tests::tables::number;
 
 use crate::common::{log, logged, long, status, steps_for, until_finished};
@@ -25,10 +25,18 @@ fn a_cluster_compares_as_many_trials_as_the_sweep_asks_for_and_tells_for_good() 
     let at = folder.path();
     let mut coordinator = Coordinator::start(at, "data");
     coordinator.call(at, &["submit", "small.toml"]).expect(0);
-    let waiting = status(&coordinator, at, "small");
+    let waiting = status(&coordinator, at, "small")["verify"].clone();
     assert_eq!(
-        (&waiting["verify"]["chosen"], &waiting["verify"]["compared"]),
-        (&Value::from(5), &Value::from(0))
+        (&waiting["chosen"], &waiting["compared"], &waiting["within"]),
+        (&Value::from(5), &Value::from(0), &Value::Null)
+    );
+    // The same sweep with more to compare is the same sweep.
+    let more = ["submit", "small.toml", "--set", "train.verify=9"];
+    let told = coordinator.call(at, &more).expect(0);
+    assert!(
+        told.err.contains("`parsimony verify small.toml`"),
+        "{}",
+        told.err
     );
     let _workers = ["one", "two"].map(|name| coordinator.worker(at, name, 1));
     let told = coordinator.call(at, &["watch", "small"]).expect(0);
@@ -100,7 +108,7 @@ fn a_finished_sweep_that_is_asked_to_verify_says_how() {
     let words = ["run", "small.toml", "--out", "r", "--set", "train.verify=3"];
     let told = run(at, &words).expect(0);
     assert!(
-        told.err.contains("parsimony verify small.toml"),
+        told.err.contains("`parsimony verify small.toml`"),
         "{}",
         told.err
     );
@@ -108,9 +116,17 @@ fn a_finished_sweep_that_is_asked_to_verify_says_how() {
     assert!(told.out.contains("verified: 3 of 3 trials"), "{}", told.out);
 }
 
-/// The wide run of a comparison is long where the trial is not.
-#[test]
-fn a_comparison_outlives_its_worker() {
+/// Whether a checkpoint is that of a wide run: a mark, the length of the reduced run's last state, that state, the
+/// wide one.
+fn is_of_a_wide_run(path: &Path) -> bool {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let length = bytes.get(1..9).and_then(|length| length.try_into().ok());
+    let length = length.map_or(usize::MAX, |length| u64::from_le_bytes(length) as usize);
+    bytes.first() == Some(&1) && length < bytes.len() - 9
+}
+
+/// The wide run of a comparison is long where the trial is not; its worker ends in the middle of it.
+fn check_outlives(end: impl FnOnce(&mut Background)) {
     let text = long("long", 1, steps_for(4.0))
         .replace("engine = \"full\"", "engine = \"reduced\"\nverify = 1")
         .replace("kind = \"gaussian\"\nscale = 0.1", "kind = \"orthogonal\"");
@@ -129,17 +145,35 @@ fn a_comparison_outlives_its_worker() {
     };
     let mut first = worker("first");
     coordinator.call(at, &["submit", "long.toml"]).expect(0);
-    until("a checkpoint", || {
-        at.join("data/long/checkpoints/0").is_file()
+    until("a checkpoint of the wide run", || {
+        is_of_a_wide_run(&at.join("data/long/checkpoints/0"))
     });
-    first.kill();
+    end(&mut first);
     let _second = worker("second");
     until_finished(&coordinator, at, "long");
     let talk = log(&at.join("second"));
-    assert!(talk.contains("continues from its checkpoint"), "{talk}");
+    // The reduced run at its end, and the wide one where it was.
+    assert_eq!(
+        talk.matches("continues from its checkpoint").count(),
+        2,
+        "{talk}"
+    );
     let rows = at.join("data/long");
     assert_eq!(
         counted(&rows, "run_verify = 'within' AND engine = 'reduced'"),
         1.0
     );
+}
+
+#[test]
+fn a_comparison_outlives_a_killed_worker() {
+    check_outlives(Background::kill);
+}
+
+#[test]
+fn a_comparison_outlives_a_drained_worker() {
+    check_outlives(|worker| {
+        worker.signal("TERM");
+        assert_eq!(worker.wait(), Some(0));
+    });
 }

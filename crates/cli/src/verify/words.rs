@@ -1,5 +1,7 @@
 //! What is told of comparisons, wherever they were made.
 
+use std::path::Path;
+
 use dln::verify::COMPARED;
 use rpc::v1;
 use serde_json::{Value, json};
@@ -43,9 +45,9 @@ pub(crate) fn as_text(told: &v1::Comparisons) -> String {
             output::duration(told.full_seconds),
             output::duration(told.reduced_seconds)
         );
-    } else {
+    } else if is_kept(told) {
         text += &format!(
-            "verified: none of {} trials has differences to tell: {verdict}\n",
+            "verified: {} trials chosen, none compared\n",
             output::grouped(told.chosen)
         );
     }
@@ -53,6 +55,18 @@ pub(crate) fn as_text(told: &v1::Comparisons) -> String {
         text += &format!("verified: {note}\n");
     }
     text
+}
+
+/// A hint where a sweep is run as one that asks for fewer comparisons than its file does.
+pub(crate) fn tell_unasked(status: &v1::SweepStatus, wanted: u64, file: &Path) {
+    let known = status.comparisons.as_ref().map_or(0, |told| told.wanted);
+    if known < wanted {
+        eprintln!(
+            "train.verify: the sweep was there before so much was asked of it; `parsimony verify {}` compares trials \
+             at any time",
+            file.display()
+        );
+    }
 }
 
 /// For people; a name that this program does not know stays as it is.
@@ -67,7 +81,7 @@ pub(crate) fn as_json(told: &v1::Comparisons) -> Value {
         "wanted": told.wanted,
         "chosen": told.chosen,
         "compared": told.compared,
-        "within": is_kept(told),
+        "within": (told.compared > 0 || told.beyond > 0).then(|| is_kept(told)),
         "beyond": told.beyond,
         "full_seconds": told.full_seconds,
         "reduced_seconds": told.reduced_seconds,
@@ -123,12 +137,28 @@ mod tests {
                 (&json!(beyond == 0), &json!(2e-9))
             );
             assert!(json["loss"].is_null());
-            let alone = v1::Comparisons {
-                compared: 0,
-                ..told
-            };
-            assert!(as_text(&alone).contains(words));
         }
+    }
+
+    #[test]
+    fn nothing_is_promised_before_anything_is_compared() {
+        let waiting = v1::Comparisons {
+            compared: 0,
+            largest: Vec::new(),
+            ..told(0)
+        };
+        let text = as_text(&waiting);
+        assert!(
+            text.contains("3 trials chosen, none compared") && !text.contains("within"),
+            "{text}"
+        );
+        assert!(as_json(&waiting)["within"].is_null());
+        let broken = v1::Comparisons {
+            beyond: 1,
+            ..waiting
+        };
+        assert_eq!(as_json(&broken)["within"], json!(false));
+        assert!(as_text(&broken).contains("it diverges"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 use rpc::{limits, v1};
 use scheduler::{Action, SweepKey, WorkerId};
 use sweep::IntervalSet;
-use table::{Batch, BatchBuilder, FolderError, TrialResult, TrialRow};
+use table::{Batch, BatchBuilder, Comparison, FolderError, TrialResult, TrialRow};
 
 use super::EventLoop;
 use crate::events::{Checkpoint, Event, Report};
@@ -34,6 +34,11 @@ impl EventLoop {
         };
         if let Some(trial) = self.misplaced(sweep, &report) {
             let why = format!("the row of trial {trial} is not that of its point of the grid");
+            self.send_away(report.worker, &why);
+            return;
+        }
+        if let Some(trial) = self.compared_unasked(sweep, &report) {
+            let why = format!("nobody asked for a comparison of trial {trial}");
             self.send_away(report.worker, &why);
             return;
         }
@@ -68,6 +73,19 @@ impl EventLoop {
         );
         self.keep(sweep, report, &accepted);
         self.apply(others);
+    }
+
+    /// A trial of the report that was compared on both engines though the sweep does not choose it: what is kept of
+    /// comparisons has as many rows as were asked for.
+    fn compared_unasked(&self, sweep: SweepKey, report: &Report) -> Option<u64> {
+        let verified = self.sweeps.get(&sweep)?.folder.verified();
+        // Verdicts were read when the report came in.
+        let compared = report.batch.comparisons().unwrap_or_default();
+        let unasked = |comparison: &Comparison| verified.cost(comparison.trial).is_none();
+        compared
+            .into_iter()
+            .find(unasked)
+            .map(|comparison| comparison.trial)
     }
 
     /// Whether the worker may have this report in flight beside the others; counts it. What it sent over an
@@ -197,11 +215,15 @@ impl EventLoop {
         };
         let mut reports = state.writing.take().unwrap_or_default();
         match result {
-            Ok(Committed { info, comparisons }) => {
+            Ok(Committed {
+                info,
+                all_comparisons,
+            }) => {
                 self.metrics.written(&info);
                 state.counts = info.counts;
-                if let Some(comparisons) = comparisons {
-                    state.comparisons = comparisons;
+                match all_comparisons {
+                    Some(all) => state.comparisons = all,
+                    None => state.comparisons.extend(info.comparisons),
                 }
                 for run in info.numbers.runs() {
                     self.checkpoints.drop_range(&state.name, &run);

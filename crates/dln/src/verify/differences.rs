@@ -71,7 +71,6 @@ pub struct Differences {
     pub found: Found,
     /// By how much the promise is stretched: 1 in double precision.
     pub coarser: f64,
-    pub core_width: Option<u64>,
     /// Of the steps alone.
     pub full_seconds: f64,
     pub reduced_seconds: f64,
@@ -109,7 +108,6 @@ impl Differences {
                 Precision::F64 => 1.0,
                 Precision::F32 => SINGLE,
             },
-            core_width: reduced.core_width,
             full_seconds: full.train_seconds,
             reduced_seconds: reduced.train_seconds,
         }
@@ -233,6 +231,51 @@ mod tests {
     use crate::config::{Metrics, Trial};
     use crate::data::fixture::{classification, trial};
     use crate::{Threads, prepare, run};
+
+    /// A comparison with nothing between the engines.
+    fn equal() -> Differences {
+        Differences {
+            found: [Some(0.0); COMPARED.len()],
+            coarser: 1.0,
+            full_seconds: 1.0,
+            reduced_seconds: 0.5,
+        }
+    }
+
+    #[test]
+    fn each_difference_over_its_bound_breaks_the_promise_by_itself() {
+        for (k, compared) in COMPARED.iter().enumerate() {
+            // Single precision has 29 bits less.
+            for coarser in [1.0, 2.0_f64.powi(29)] {
+                let bound = coarser * compared.promise;
+                let judged = coarser == 1.0 || compared.in_single;
+                for (found, kept) in [
+                    (0.999 * bound, true),
+                    (1.001 * bound, !judged),
+                    (f64::NAN, !judged),
+                ] {
+                    let mut differences = equal();
+                    (differences.found[k], differences.coarser) = (Some(found), coarser);
+                    assert_eq!(differences.is_kept(), kept, "{}: {found:e}", compared.name);
+                }
+            }
+        }
+        let promises = COMPARED.map(|compared| (compared.name, compared.promise));
+        assert_eq!(
+            promises,
+            [
+                ("loss", 1e-11),
+                ("test_loss", 1e-11),
+                ("accuracy", 1e-12),
+                ("singular_values", 1e-11),
+                ("angles", 1e-6),
+                ("separation", 1e-9),
+            ]
+        );
+        let mut losses = equal();
+        losses.found[1..].fill(None);
+        assert!(losses.is_kept(), "what is not measured breaks nothing");
+    }
 
     #[test]
     fn another_rate_shows_in_everything_that_is_compared() {

@@ -12,8 +12,13 @@ use crate::grid::Grid;
 /// Generations of at most so many trials are looked at one by one: a fraction of a second.
 const LISTED: u64 = 4096;
 
-/// Neighbours looked at for one that can be reduced, where there are more.
-const NEIGHBOURS: usize = 1000;
+/// Trials of a larger one that are looked at in vain, and of those at most so many for one share.
+const IN_VAIN: usize = 4096;
+const IN_VAIN_A_SHARE: usize = 1000;
+
+/// Most memory of a wide run. A comparison is an extra: it must not end a worker on which its trial would have run
+/// in a thousandth of that.
+const MOST_BYTES: f64 = 8e9;
 
 /// The trials of a folder that are compared on both engines.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -96,23 +101,31 @@ impl Verified {
         (0..count).map(at).collect()
     }
 
+    /// The middles of equal shares of what is left, or what comes next after them. A share that begins with a gap, as
+    /// where older generations hold the points, is cut anew after it.
     fn by_shares(&mut self, part: &Part<'_>, wanted: u64) -> Vec<u64> {
         let mut chosen = Vec::new();
-        let mut free = part.base;
+        let mut in_vain = IN_VAIN;
+        let mut free = part.next(part.base, part.end()).unwrap_or(part.end());
         for k in 0..wanted {
-            let middle = part.base + middle_of_share(k, wanted, part.end() - part.base);
-            let mut from = middle.max(free);
-            for _ in 0..NEIGHBOURS {
-                let Some(number) = part.next(from, part.end()) else {
-                    break;
-                };
+            let share = (part.end() - free) / (wanted - k);
+            let mut from = free + share / 2;
+            free += share;
+            let mut left = in_vain.min(IN_VAIN_A_SHARE);
+            in_vain -= left;
+            while let Some(number) = part.next(from, part.end()) {
                 from = number + 1;
                 if self.can_reduce(part, number) {
                     chosen.push(number);
-                    free = from;
+                    free = free.max(from);
                     break;
                 }
+                if left == 0 {
+                    break;
+                }
+                left -= 1;
             }
+            in_vain += left;
         }
         chosen
     }
@@ -133,8 +146,22 @@ impl Verified {
                 self.reason.get_or_insert_with(|| refused.to_string());
                 false
             }
-            None => true,
+            None => self.is_small(&trial),
         }
+    }
+
+    /// Whether a worker may be asked to train the wide network too.
+    fn is_small(&mut self, trial: &Trial) -> bool {
+        let bytes = of_comparison(trial).bytes;
+        if bytes > MOST_BYTES {
+            self.reason.get_or_insert_with(|| {
+                format!(
+                    "the wide network takes {:.0} GB, too many to train it for a comparison",
+                    bytes / 1e9
+                )
+            });
+        }
+        bytes <= MOST_BYTES
     }
 }
 
@@ -213,6 +240,51 @@ rate = 2.0
             new.iter()
                 .all(|&number| number >= 200 && folder.kept(number)),
             "{new:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_new_in_a_large_folder_is_spread_too() {
+        let large = SWEEP
+            .replace("\"init.kind\" = [\"orthogonal\", \"gaussian\"]\n", "")
+            .replace("[0, 50]", "[0, 1000000]");
+        let mut folder = Folder::new(grid(&large));
+        assert_eq!(numbers(&folder), [250_000, 750_000, 1_250_000, 1_750_000]);
+        folder
+            .grow(grid(&large.replace("[3, 4]", "[3, 4, 5]")))
+            .unwrap();
+        // The new depth is the last third of the new numbers.
+        let new = numbers(&folder).split_off(4);
+        let first = 2_000_000 + 2_000_000;
+        let spread = [125_000, 375_000, 625_000, 875_000].map(|k| first + k);
+        assert_eq!(new, spread);
+    }
+
+    #[test]
+    fn choosing_ends_where_the_law_holds_nowhere() {
+        let adam = SWEEP
+            .replace("[0, 50]", "[0, 1000000000]")
+            .replace("verify = 4", "verify = 10000")
+            .replace("rate = 2.0", "rate = 2.0\nkind = \"adam\"");
+        let folder = Folder::new(grid(&adam));
+        assert_eq!(numbers(&folder), Vec::<u64>::new());
+        assert!(
+            folder
+                .verified()
+                .reason
+                .as_deref()
+                .is_some_and(|why| why.contains("adam"))
+        );
+    }
+
+    #[test]
+    fn a_network_too_wide_to_train_is_not_compared() {
+        let wide = SWEEP.replace("[problem]", "[network]\nwidth = 40000\n[problem]");
+        let folder = Folder::new(grid(&wide));
+        let reason = folder.verified().reason.as_deref().unwrap_or("");
+        assert!(
+            numbers(&folder).is_empty() && reason.contains("GB"),
+            "{reason}"
         );
     }
 

@@ -119,11 +119,16 @@ pub fn is_usable_name(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
+/// Most trials that a sweep has compared on both engines: each costs a wide run, and whoever serves or trains the
+/// sweep keeps a list of them.
+const MAX_VERIFIED: u64 = 10_000;
+
 fn verify(tree: Option<&Tree>) -> Result<u64, SweepError> {
     let Some(tree) = tree else { return Ok(0) };
     tree.whole()
         .and_then(|count| u64::try_from(count).ok())
-        .ok_or_else(|| tree.wrong("train.verify", "an integer of at least 0"))
+        .filter(|&count| count <= MAX_VERIFIED)
+        .ok_or_else(|| tree.wrong("train.verify", "an integer from 0 to 10000"))
 }
 
 type FilterParts = (Filter, Option<Place>, Vec<Place>, Vec<Place>);

@@ -341,7 +341,7 @@ fn types_and_bounds_are_checked() {
     );
     check(
         "[train]\nverify = -1",
-        "`train.verify` is -1, but must be an integer of at least 0",
+        "`train.verify` is -1, but must be an integer from 0 to 10000",
         "-1",
         None,
     );

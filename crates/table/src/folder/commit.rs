@@ -39,6 +39,7 @@ impl RunFolder {
                 trial: repeated.start,
             });
         }
+        let comparisons = batch.comparisons()?;
         let mut bytes = 0;
         if !numbers.is_empty() {
             let tally = batch.tally()?;
@@ -65,7 +66,7 @@ impl RunFolder {
             bytes,
             numbers,
             counts: self.counts,
-            compares: batch.compares(),
+            comparisons,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use sweep::IntervalSet;
 
+use crate::comparison::Comparison;
 use crate::folder::FolderError;
 use crate::schema::TableName;
 
@@ -72,8 +73,8 @@ pub struct CommitInfo {
     pub numbers: IntervalSet,
     /// Of the whole folder.
     pub counts: Counts,
-    /// Trials among them were compared on both engines.
-    pub compares: bool,
+    /// Those of them that were compared on both engines.
+    pub comparisons: Vec<Comparison>,
 }
 
 /// Failed trials whose rows are gone.

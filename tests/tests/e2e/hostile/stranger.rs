@@ -8,7 +8,7 @@ use rpc::v1;
 use rpc::v1::session_request::Message as Say;
 use rpc::v1::session_response::Message as Hear;
 use rpc::v1::worker_service_client::WorkerServiceClient;
-use table::{BatchBuilder, TrialResult, TrialRow};
+use table::{BatchBuilder, ComparisonRow, TrialResult, TrialRow, Verdict};
 use tests::process::{Coordinator, run};
 use tests::tables::{assert_equal, number};
 use tokio::runtime::Runtime;
@@ -165,8 +165,22 @@ pub(super) fn columns(numbers: &[u64]) -> [Bytes; 4] {
     columns_of(&own)
 }
 
+/// As [`columns`], with a comparison that nobody asked for.
+pub(super) fn compared(numbers: &[u64]) -> [Bytes; 4] {
+    let comparison = ComparisonRow::without(Verdict::Beyond(Some("made up".to_owned())));
+    let own: Vec<_> = numbers
+        .iter()
+        .map(|&number| (number, number, number))
+        .collect();
+    rows_of(&own, Some(&comparison))
+}
+
 /// As [`columns`], from each row's number, the trial whose id it carries and the one whose parameters it carries.
 pub(super) fn columns_of(rows: &[(u64, u64, u64)]) -> [Bytes; 4] {
+    rows_of(rows, None)
+}
+
+fn rows_of(rows: &[(u64, u64, u64)], comparison: Option<&ComparisonRow>) -> [Bytes; 4] {
     let grid = grid(text());
     let mut builder = BatchBuilder::new();
     let mut params = Vec::new();
@@ -186,7 +200,7 @@ pub(super) fn columns_of(rows: &[(u64, u64, u64)]) -> [Bytes; 4] {
             attempt: 1,
             started_at_us: 0,
             run_isa: "none",
-            comparison: None,
+            comparison,
         });
     }
     let payload = builder.finish().unwrap().to_ipc().unwrap();

@@ -12,7 +12,7 @@ use tonic::Code;
 use tonic::codegen::Bytes;
 
 use super::stranger::{
-    Ground, PATIENCE, Stranger, columns, columns_of, register, report, with_columns,
+    Ground, PATIENCE, Stranger, columns, columns_of, compared, register, report, with_columns,
 };
 use crate::common::{count, log, rows, state, workers};
 
@@ -316,6 +316,23 @@ fn rows_that_do_not_fit_the_schema_are_refused() {
         workers(&ground.coordinator, ground.at()).is_empty(),
         "a refused worker is still listed"
     );
+    ground.check();
+}
+
+#[test]
+fn a_comparison_that_nobody_asked_for_is_refused() {
+    let mut ground = Ground::new();
+    let url = ground.url().to_owned();
+    ground.runtime.block_on(async {
+        let mut stranger = Stranger::join(&url, 1).await;
+        let lease = stranger.lease().await;
+        let columns = compared(&[lease.ranges[0].start]);
+        let report = with_columns(1, &lease, columns);
+        stranger.say(Say::Report(report)).await;
+        let refused = stranger.refused().await;
+        assert!(refused.contains("nobody asked"), "{refused}");
+    });
+    assert_eq!(rows(&ground.at().join("data/small")), 0);
     ground.check();
 }
 

@@ -145,7 +145,8 @@ impl<'a, T: Lane> Factored<'a, T> {
             down: by_columns(shapes.len() - 1),
             up: by_columns(shapes.len()),
             inner: Descent::new(optimizer, &shapes),
-            outer: trained.then(|| Descent::new(&outer, &[(d_x, row), (d_y, last)])),
+            outer: trained
+                .then(|| Descent::new(&outer, &[(d_x, row), (d_y, last)]).with_columns(0, width)),
             loss: f64::NAN,
             flops: flops(entries, d_y, &widths, trained),
         }
@@ -285,7 +286,8 @@ impl<T: Lane> Engine for Factored<'_, T> {
     }
 
     fn save(&self, out: &mut Vec<u8>) {
-        for W in [&self.V, &self.U].into_iter().chain(&self.C) {
+        put_matrix(out, &self.V.slice(s![.., ..self.width]).to_owned());
+        for W in std::iter::once(&self.U).chain(&self.C) {
             put_matrix(out, W);
         }
         self.inner.save(out);
@@ -295,7 +297,11 @@ impl<T: Lane> Engine for Factored<'_, T> {
     }
 
     fn load(&mut self, bytes: &mut &[u8]) -> Result<(), TrialError> {
-        for W in [&mut self.V, &mut self.U].into_iter().chain(&mut self.C) {
+        let mut held = self.V.slice_mut(s![.., ..self.width]);
+        let mut V = held.to_owned();
+        take_matrix(bytes, &mut V)?;
+        held.assign(&V);
+        for W in std::iter::once(&mut self.U).chain(&mut self.C) {
             take_matrix(bytes, W)?;
         }
         self.loss = f64::NAN;

@@ -15,8 +15,8 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::kernel::Real;
 
-/// Rows of matrices start on multiples of this many bytes, one AVX2 register: the layout, and with it a
-/// checkpoint, is then the same on machines with narrower registers.
+/// Rows of matrices start on multiples of at least this many bytes, one AVX2 register, on machines with narrower
+/// registers too. Checkpoints hold rows without what fills them up.
 const ROW_BYTES: usize = 32;
 
 /// Bytes that buffers start on a multiple of, one cache line.
@@ -261,6 +261,19 @@ impl<T> DerefMut for Buffer<T> {
     }
 }
 
+/// The instruction sets of this machine.
+#[cfg(test)]
+pub(super) fn archs() -> Vec<Arch> {
+    let mut archs = vec![Arch::new()];
+    #[cfg(target_arch = "x86_64")]
+    archs.extend(
+        [Arch::Scalar]
+            .into_iter()
+            .chain(V3::try_new().map(Arch::V3)),
+    );
+    archs
+}
+
 struct LaneCount<T>(PhantomData<T>);
 
 impl<T: Lane> WithSimd for LaneCount<T> {
@@ -311,12 +324,9 @@ mod tests {
 
     #[test]
     fn sums_together_are_sums_one_by_one() {
-        Arch::new().dispatch(EachAsOne::<f64>(PhantomData));
-        Arch::new().dispatch(EachAsOne::<f32>(PhantomData));
-        pulp::Scalar::new().vectorize(EachAsOne::<f64>(PhantomData));
-        #[cfg(target_arch = "x86_64")]
-        if let Some(simd) = V3::try_new() {
-            Simd::vectorize(simd, EachAsOne::<f64>(PhantomData));
+        for arch in archs() {
+            arch.dispatch(EachAsOne::<f64>(PhantomData));
+            arch.dispatch(EachAsOne::<f32>(PhantomData));
         }
     }
 

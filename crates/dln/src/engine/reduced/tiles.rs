@@ -374,7 +374,7 @@ impl<'a, T> MatMut<'a, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lanes::stride;
+    use super::super::lanes::{archs, stride};
     use super::*;
     use ndarray::{Array2, s};
     use pulp::Arch;
@@ -453,14 +453,18 @@ mod tests {
         ];
         for (store, keep, factor) in stores {
             let wanted = start.mapv(T::wide) * keep + &product * factor;
-            let (mut one, mut other) = (start.clone(), start.clone());
-            Arch::new().dispatch(Both {
-                out: [&mut one, &mut other],
-                A: mat(&A, k),
-                A_turned: mat(&A_turned, m),
-                B: mat(&B, n),
-                store,
-            });
+            let mut all = Vec::new();
+            for arch in archs() {
+                let (mut one, mut other) = (start.clone(), start.clone());
+                arch.dispatch(Both {
+                    out: [&mut one, &mut other],
+                    A: mat(&A, k),
+                    A_turned: mat(&A_turned, m),
+                    B: mat(&B, n),
+                    store,
+                });
+                all.extend([one, other]);
+            }
             let mut large = start.clone();
             Large(Threads::Seq).times(mat_mut(&mut large, n), mat(&A, k), mat(&B, n), store);
             let mut turned = start.clone();
@@ -470,7 +474,8 @@ mod tests {
                 mat(&B, n),
                 store,
             );
-            for found in [one, other, large, turned] {
+            all.extend([large, turned]);
+            for found in all {
                 let error = found.mapv(T::wide) - &wanted;
                 let small = error.iter().all(|x| x.abs() <= tolerance * (k + 1) as f64);
                 assert!(small, "{m} x {k} x {n}");
