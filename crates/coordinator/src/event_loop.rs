@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::checkpoints::Checkpoints;
 use crate::config::Config;
-use crate::events::{Event, Hello, Outgoing};
+use crate::events::{Event, Hello, Left, Outgoing};
 use crate::files::FileIndex;
 use crate::metrics::Counters;
 use crate::open::Opened;
@@ -76,6 +76,8 @@ pub(crate) struct WorkerState {
     pub(crate) heard: Instant,
     pub(crate) trials: u64,
     pub(crate) draining: bool,
+    /// Of its last heartbeat: trials that take a while still, with their sweeps.
+    left: Vec<(SweepKey, Left)>,
     /// Bytes of its reports that are not acknowledged, and their sum.
     pub(crate) in_flight: BTreeMap<u64, u64>,
     pub(crate) in_flight_bytes: u64,
@@ -192,9 +194,20 @@ impl EventLoop {
                 connection,
                 for_good,
             } => self.gone(worker, connection, for_good),
-            Event::Heartbeat { worker, leases } => {
+            Event::Heartbeat {
+                worker,
+                leases,
+                left,
+            } => {
                 self.hear(worker);
                 self.drive(scheduler::Event::Heartbeat { worker, leases });
+                if let Some(state) = self.workers.get_mut(&worker) {
+                    let known = |left: &Left| self.scheduler.sweep_of(worker, left.lease);
+                    state.left = left
+                        .iter()
+                        .filter_map(|left| Some((known(left)?, *left)))
+                        .collect();
+                }
             }
             Event::GiveBack {
                 worker,
@@ -386,6 +399,7 @@ impl EventLoop {
                 heard: Instant::now(),
                 trials: 0,
                 draining: false,
+                left: Vec::new(),
                 in_flight: BTreeMap::new(),
                 in_flight_bytes: 0,
             },
@@ -582,7 +596,14 @@ impl EventLoop {
         let seen = self.scheduler.sweep_status(sweep);
         let (leased, leases) = seen.map_or((0, 0), |seen| (seen.leased, seen.leases));
         let threads = self.workers.values().map(|w| w.hello.threads).sum();
-        status::of(state, leased, leases, threads)
+        let left = self.workers.iter().flat_map(|(&worker, told)| {
+            let of_sweep = told.left.iter().filter(move |(of, _)| *of == sweep);
+            of_sweep.filter(move |(_, left)| {
+                self.scheduler.holds(worker, left.lease, sweep, left.trial)
+            })
+        });
+        let left: Vec<Left> = left.map(|&(_, left)| left).collect();
+        status::of(state, leased, leases, threads, &left)
     }
 
     pub(crate) fn is_local(&self) -> bool {

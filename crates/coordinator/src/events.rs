@@ -64,6 +64,7 @@ pub(crate) enum Event {
     Heartbeat {
         worker: WorkerId,
         leases: Vec<LeaseBeat>,
+        left: Vec<Left>,
     },
     Drain {
         worker: WorkerId,
@@ -84,6 +85,14 @@ pub(crate) enum Event {
         sweep: SweepKey,
     },
     User(User),
+}
+
+/// A running trial that its worker expects to take so long still.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left {
+    pub(crate) lease: LeaseId,
+    pub(crate) trial: u64,
+    pub(crate) seconds: f64,
 }
 
 /// A worker's introduction, checked.

@@ -15,7 +15,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::events::{Checkpoint, Event, Hello, Outgoing as Queue, Report};
+use crate::events::{Checkpoint, Event, Hello, Left, Outgoing as Queue, Report};
 use crate::files::{self, FileIndex};
 use crate::proof::{Identity, Key};
 use crate::wire;
@@ -163,10 +163,14 @@ impl Workers {
                 None | Some(Message::Register(_)) => {
                     return Err(Status::invalid_argument("Register comes once, first").into());
                 }
-                Some(Message::Heartbeat(heartbeat)) => Event::Heartbeat {
-                    worker,
-                    leases: beats(heartbeat)?,
-                },
+                Some(Message::Heartbeat(heartbeat)) => {
+                    let left = left(&heartbeat);
+                    Event::Heartbeat {
+                        worker,
+                        leases: beats(heartbeat)?,
+                        left,
+                    }
+                }
                 Some(Message::Drain(_)) => Event::Drain { worker },
                 Some(Message::GiveBack(give_back)) => Event::GiveBack {
                     worker,
@@ -217,6 +221,28 @@ impl From<Status> for Broken {
 
 fn stopping() -> Status {
     Status::unavailable("the coordinator stops")
+}
+
+/// Seconds from which on it matters how long a trial takes still, and past which nobody can tell.
+const TELLING: std::ops::Range<f64> = 1.0..1e9;
+
+/// The trials that take a while still. At most as many as run, which [`beats`] bounds.
+fn left(heartbeat: &v1::Heartbeat) -> Vec<Left> {
+    let of_lease = |beat: &v1::LeaseBeat| {
+        let lease = LeaseId(beat.lease);
+        let trials = beat
+            .running
+            .clone()
+            .into_iter()
+            .zip(beat.left_seconds.clone());
+        trials.map(move |(trial, seconds)| Left {
+            lease,
+            trial,
+            seconds,
+        })
+    };
+    let all = heartbeat.leases.iter().flat_map(of_lease);
+    all.filter(|left| TELLING.contains(&left.seconds)).collect()
 }
 
 fn beats(heartbeat: v1::Heartbeat) -> Result<Vec<LeaseBeat>, Status> {

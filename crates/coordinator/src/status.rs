@@ -5,6 +5,7 @@ use std::time::Instant;
 use rpc::v1;
 
 use crate::comparisons;
+use crate::events::Left;
 use crate::sweeps::SweepState;
 
 /// Elapsed time below which a pace means nothing yet.
@@ -24,8 +25,14 @@ pub(crate) fn has_ended(status: &v1::SweepStatus) -> bool {
     )
 }
 
-/// The sweep's status now.
-pub(crate) fn of(sweep: &SweepState, leased: u64, leases: usize, threads: u32) -> v1::SweepStatus {
+/// The sweep's status now; `left` are those of its running trials that take a while still.
+pub(crate) fn of(
+    sweep: &SweepState,
+    leased: u64,
+    leases: usize,
+    threads: u32,
+    left: &[Left],
+) -> v1::SweepStatus {
     let elapsed = sweep.begun.elapsed();
     v1::SweepStatus {
         name: sweep.name.clone(),
@@ -39,7 +46,7 @@ pub(crate) fn of(sweep: &SweepState, leased: u64, leases: usize, threads: u32) -
         done_seconds: sweep.done_seconds,
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         reported: sweep.reported,
-        eta_seconds: eta_seconds(sweep, leased, threads),
+        eta_seconds: eta_seconds(sweep, leased, threads, left),
         problem: sweep.problem.clone(),
         priority: sweep.priority,
         folder: sweep.dir.display().to_string(),
@@ -50,12 +57,12 @@ pub(crate) fn of(sweep: &SweepState, leased: u64, leases: usize, threads: u32) -
 }
 
 /// Seconds to the end of a sweep, negative where nothing is known.
-fn eta_seconds(sweep: &SweepState, leased: u64, threads: u32) -> f64 {
+fn eta_seconds(sweep: &SweepState, leased: u64, threads: u32, left: &[Left]) -> f64 {
     let elapsed = sweep.begun.elapsed().as_secs_f64();
     if sweep.state != v1::SweepState::Running || threads == 0 || elapsed < PACE_AFTER_SECONDS {
         return -1.0;
     }
-    eta(Ahead {
+    eta(&Ahead {
         predicted: sweep.predicted_seconds - sweep.done_seconds,
         predicted_here: sweep.done_seconds - sweep.done_seconds_at_start,
         worked: sweep.work_seconds,
@@ -63,6 +70,10 @@ fn eta_seconds(sweep: &SweepState, leased: u64, threads: u32) -> f64 {
         trials: sweep.folder.count().saturating_sub(sweep.counts.total()),
         leased,
         threads,
+        told: left
+            .iter()
+            .map(|left| (sweep.folder.cost(left.trial).seconds, left.seconds))
+            .collect(),
     })
 }
 
@@ -79,19 +90,28 @@ struct Ahead {
     trials: u64,
     leased: u64,
     threads: u32,
+    /// Of the leased trials, those whose workers tell how long they take still: predicted thread seconds, and seconds
+    /// still.
+    told: Vec<(f64, f64)>,
 }
 
 /// The pace is that of the finished trials, thread by thread, and not results over time: after a hundred small
 /// trials and an hour of a large one the latter would promise months.
-fn eta(ahead: Ahead) -> f64 {
+fn eta(ahead: &Ahead) -> f64 {
     let pace = (ahead.worked + PRIOR_SECONDS) / (ahead.predicted_here.max(0.0) + PRIOR_SECONDS);
-    let left = ahead.predicted.max(0.0) * pace;
     let trials = ahead.trials.max(1) as f64;
-    let threads = f64::from(ahead.threads);
-    let leased = (ahead.leased as f64 / trials).min(1.0);
-    let in_flight = (ahead.elapsed * threads.min(trials) - ahead.worked).max(0.0);
-    let left = left - in_flight.min(MOST_IN_FLIGHT * left * leased);
-    left / threads.min(trials)
+    let threads = f64::from(ahead.threads).min(trials);
+    let of_told: f64 = ahead.told.iter().map(|told| told.0).sum();
+    let left = (ahead.predicted - of_told).max(0.0) * pace;
+    if ahead.told.is_empty() {
+        let leased = (ahead.leased as f64 / trials).min(1.0);
+        let in_flight = (ahead.elapsed * threads - ahead.worked).max(0.0);
+        return (left - in_flight.min(MOST_IN_FLIGHT * left * leased)) / threads;
+    }
+    // Their own pace is better than any prediction, and the longest of them is the least that there is to wait for.
+    let seconds = ahead.told.iter().map(|told| told.1);
+    let longest = seconds.clone().fold(0.0, f64::max);
+    ((left + seconds.sum::<f64>()) / threads).max(longest)
 }
 
 /// Milliseconds since an instant, for the wire.
@@ -103,7 +123,7 @@ pub(crate) fn since_ms(then: Instant) -> u64 {
 mod tests {
     use super::*;
 
-    fn check(ahead: Ahead, least: f64, most: f64) {
+    fn check(ahead: &Ahead, least: f64, most: f64) {
         let eta = eta(ahead);
         assert!((least..=most).contains(&eta), "{eta}");
     }
@@ -119,8 +139,9 @@ mod tests {
             trials: 600,
             leased: 8,
             threads: 4,
+            told: Vec::new(),
         };
-        check(ahead, 295.0, 301.0);
+        check(&ahead, 295.0, 301.0);
     }
 
     #[test]
@@ -134,8 +155,28 @@ mod tests {
             trials: 1,
             leased: 1,
             threads: 2,
+            told: Vec::new(),
         };
-        check(ahead, 60.0, 80.0);
+        check(&ahead, 60.0, 80.0);
+    }
+
+    #[test]
+    fn a_running_trials_own_pace_beats_its_prediction() {
+        // Predicted at three hours each; their steps say ten and four minutes, and a third has not begun.
+        let mut ahead = Ahead {
+            predicted: 2.0 * 10_800.0,
+            predicted_here: 0.0,
+            worked: 0.0,
+            elapsed: 60.0,
+            trials: 2,
+            leased: 2,
+            threads: 2,
+            told: vec![(10_800.0, 600.0), (10_800.0, 240.0)],
+        };
+        check(&ahead, 600.0, 600.0);
+        (ahead.trials, ahead.predicted) = (3, 2.0 * 10_800.0 + 900.0);
+        // 900 s of it on two threads beside 840 s.
+        check(&ahead, 870.0, 870.0);
     }
 
     #[test]
@@ -148,7 +189,8 @@ mod tests {
             trials: 2,
             leased: 2,
             threads: 2,
+            told: Vec::new(),
         };
-        check(ahead, 0.2, 0.3);
+        check(&ahead, 0.2, 0.3);
     }
 }

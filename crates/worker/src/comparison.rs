@@ -327,6 +327,7 @@ mod tests {
                 resume: resume.take().map(|(_, state)| state),
                 save: &save,
                 ended: UNSEEN,
+                left: &|_| (),
             };
             match super::train(trial, &predicted, &bench) {
                 (Some(row), Trained::Ran(outcome)) => return (row, outcome, left),

@@ -32,6 +32,9 @@ const REPORT_EVERY: Duration = Duration::from_millis(500);
 /// No trial: the mark of an idle slot.
 const IDLE: u64 = u64::MAX;
 
+/// Seconds that a trial takes still, where nobody can tell.
+const UNKNOWN: f64 = -1.0;
+
 /// One lease with what it takes to run it.
 pub(crate) struct Job {
     pub(crate) lease: Arc<Lease>,
@@ -84,6 +87,17 @@ struct Shared {
 struct Slot {
     lease: AtomicU64,
     trial: AtomicU64,
+    /// Bits of the seconds that the trial is expected to take still; negative where nothing is known.
+    left: AtomicU64,
+}
+
+/// A trial in the hands of a thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Running {
+    pub(crate) lease: u64,
+    pub(crate) trial: u64,
+    /// Seconds that it is expected to take still; negative where nothing is known.
+    pub(crate) left: f64,
 }
 
 /// Columns gathered by one thread for one lease, and the numbers that the thread has finished.
@@ -124,6 +138,7 @@ impl Executor {
         let slot = || Slot {
             lease: AtomicU64::new(0),
             trial: AtomicU64::new(IDLE),
+            left: AtomicU64::new(UNKNOWN.to_bits()),
         };
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
@@ -166,17 +181,16 @@ impl Executor {
         self.shared.draining.raise();
     }
 
-    /// Pairs of lease and trial being trained.
-    pub(crate) fn running(&self) -> Vec<(u64, u64)> {
+    /// What is being trained.
+    pub(crate) fn running(&self) -> Vec<Running> {
         let slots = self.shared.slots.iter();
         slots
-            .map(|slot| {
-                (
-                    slot.lease.load(Ordering::Relaxed),
-                    slot.trial.load(Ordering::Relaxed),
-                )
+            .map(|slot| Running {
+                lease: slot.lease.load(Ordering::Relaxed),
+                trial: slot.trial.load(Ordering::Relaxed),
+                left: f64::from_bits(slot.left.load(Ordering::Relaxed)),
             })
-            .filter(|&(_, trial)| trial != IDLE)
+            .filter(|running| running.trial != IDLE)
             .collect()
     }
 }
@@ -298,11 +312,12 @@ impl Shared {
         }
         let slot = &self.slots[thread];
         slot.lease.store(job.lease.lease, Ordering::Relaxed);
+        slot.left.store(UNKNOWN.to_bits(), Ordering::Relaxed);
         slot.trial.store(number, Ordering::Relaxed);
         if let Some(hook) = self.config.before_trial {
             hook(number);
         }
-        let due = self.gather(job, number, gathered);
+        let due = self.gather(job, number, slot, gathered);
         slot.trial.store(IDLE, Ordering::Relaxed);
         if let Some(due) = due {
             self.emit(job, due);
@@ -310,7 +325,13 @@ impl Shared {
     }
 
     /// Trains and pushes; hands over what has been gathered when it is due.
-    fn gather(&self, job: &Job, number: u64, gathered: &Mutex<Gathered>) -> Option<Gathered> {
+    fn gather(
+        &self,
+        job: &Job,
+        number: u64,
+        slot: &Slot,
+        gathered: &Mutex<Gathered>,
+    ) -> Option<Gathered> {
         let begun = Instant::now();
         let started_at_us = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -323,7 +344,7 @@ impl Shared {
             Err(error) => (None, failed(&error)),
             Ok(()) => match grid.trial(index) {
                 Err(error) => (None, failed(&error)),
-                Ok(trial) => self.train(job, number, &trial, grid.cost(index).seconds),
+                Ok(trial) => self.train(job, number, &trial, grid.cost(index).seconds, slot),
             },
         };
         let outcome;
@@ -367,6 +388,7 @@ impl Shared {
         number: u64,
         trial: &dln::Trial,
         predicted: f64,
+        slot: &Slot,
     ) -> (Option<ComparisonRow>, Trained) {
         let save = |step: u64, state: Vec<u8>| {
             if state.len() > rpc::limits::CHECKPOINT_BYTES {
@@ -396,6 +418,7 @@ impl Shared {
             resume,
             save: &save,
             ended: trial::UNSEEN,
+            left: &|seconds| slot.left.store(seconds.to_bits(), Ordering::Relaxed),
         };
         match job.sweep.folder.verified().cost(number) {
             None => (None, trial::train(trial, predicted, &bench)),

@@ -241,8 +241,13 @@ impl Session {
     fn heartbeat(&self) -> v1::SessionRequest {
         let running = self.executor.running();
         let leases = self.hand.keys().map(|&lease| {
-            let of_lease = running.iter().filter(|(of, _)| *of == lease);
-            (lease, of_lease.map(|&(_, trial)| trial).collect())
+            let of_lease = running.iter().filter(|running| running.lease == lease);
+            (
+                lease,
+                of_lease
+                    .map(|running| (running.trial, running.left))
+                    .collect(),
+            )
         });
         wire::heartbeat(leases)
     }

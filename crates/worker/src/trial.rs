@@ -40,6 +40,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) save: &'a (dyn Fn(u64, Vec<u8>) + Sync),
     /// Sees a run that has come to its end.
     pub(crate) ended: &'a (dyn Fn(&Run<'_>) + Sync),
+    /// Takes the seconds that the run is expected to take still, by its pace so far.
+    pub(crate) left: &'a (dyn Fn(f64) + Sync),
 }
 
 /// For those who have no use for the end of a run but its outcome.
@@ -99,6 +101,7 @@ pub(crate) fn advance(
     };
     let slice = slice_steps(trial, predicted_seconds);
     let mut saved = Instant::now();
+    let (first, since) = (run.steps(), Instant::now());
     loop {
         // Threads change nothing but the time that a slice takes.
         let progress = if (bench.idle)() {
@@ -112,6 +115,8 @@ pub(crate) fn advance(
             (bench.ended)(&run);
             return Ok(Trained::Ran(Box::new(run.finish())));
         }
+        let (taken, left) = (run.steps() - first, trial.train.steps - run.steps());
+        (bench.left)(since.elapsed().as_secs_f64() * left as f64 / taken.max(1) as f64);
         if (bench.unwanted)() {
             return Ok(Trained::GivenBack);
         }
@@ -166,4 +171,45 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_trial_tells_after_each_slice_how_long_it_takes_still() {
+        let text = "name = \"v\"\n[problem]\ndim = 8\n[train]\nsteps = 9\n";
+        let spec = sweep::Spec::parse(text, "v.toml", &[]).unwrap();
+        let grid = sweep::Grid::new(spec, sweep::Arrays::new()).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .unwrap();
+        let told = Mutex::new(Vec::new());
+        let bench = Bench {
+            cache: &Cache::default(),
+            pool: &pool,
+            idle: &|| true,
+            unwanted: &|| false,
+            draining: &Flag::default(),
+            checkpoint_every: Duration::from_secs(3600),
+            resume: None,
+            save: &|_, _| (),
+            ended: UNSEEN,
+            left: &|seconds| told.lock().unwrap().push(seconds),
+        };
+        // So long that every slice is of one step.
+        let trained = train(&grid.trial(0).unwrap(), 1e3, &bench);
+        assert!(matches!(trained, Trained::Ran(_)));
+        let told = told.into_inner().unwrap();
+        // The ninth ends it.
+        assert_eq!(told.len(), 8);
+        assert!(
+            told.iter().all(|seconds| (0.0..10.0).contains(seconds)),
+            "{told:?}"
+        );
+    }
 }

@@ -147,11 +147,20 @@ pub(crate) fn held(lease: &Lease, outstanding: &IntervalSet) -> v1::HeldLease {
     }
 }
 
-/// Every lease in hand with its running trials.
-pub(crate) fn heartbeat(leases: impl Iterator<Item = (u64, Vec<u64>)>) -> v1::SessionRequest {
+/// Every lease in hand with its running trials and the seconds that each takes still.
+pub(crate) fn heartbeat(
+    leases: impl Iterator<Item = (u64, Vec<(u64, f64)>)>,
+) -> v1::SessionRequest {
     request(Request::Heartbeat(v1::Heartbeat {
         leases: leases
-            .map(|(lease, running)| v1::LeaseBeat { lease, running })
+            .map(|(lease, running)| {
+                let (running, left_seconds) = running.into_iter().unzip();
+                v1::LeaseBeat {
+                    lease,
+                    running,
+                    left_seconds,
+                }
+            })
             .collect(),
     }))
 }

@@ -7,6 +7,7 @@ mod choice;
 pub(crate) mod factored;
 pub(crate) mod full;
 mod interface;
+pub(crate) mod observed;
 pub(crate) mod reduced;
 
 pub(crate) use choice::build;

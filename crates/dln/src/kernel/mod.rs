@@ -3,7 +3,6 @@
 mod elementwise;
 mod product;
 mod real;
-mod sampled;
 mod svd;
 mod triangle;
 mod view;
@@ -15,7 +14,6 @@ pub(crate) use elementwise::{
 pub use product::Threads;
 pub(crate) use product::{Accum, multiply, product};
 pub(crate) use real::Real;
-pub(crate) use sampled::Sampled;
 pub(crate) use svd::{Svd, singular_values, svd};
 pub(crate) use triangle::triangle;
 pub(crate) use view::{view, view_mut};

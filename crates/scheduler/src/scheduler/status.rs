@@ -165,6 +165,12 @@ impl Scheduler {
         })
     }
 
+    /// The sweep that a worker's lease is of.
+    pub fn sweep_of(&self, worker: WorkerId, lease: LeaseId) -> Option<SweepKey> {
+        let lease = self.leases.get(&lease)?;
+        (lease.live() && lease.worker == worker).then_some(lease.sweep)
+    }
+
     /// Whether a result of this number would be new: it has no row, and its sweep has not ended.
     pub fn is_wanted(&self, sweep: SweepKey, number: u64) -> bool {
         self.sweeps.get(&sweep).is_some_and(|entry| {

@@ -168,6 +168,8 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
         let beat = v1::LeaseBeat {
             lease: own.lease,
             running: vec![inside],
+            // Of nobody's trial.
+            left_seconds: vec![f64::NAN, 1e300, -5.0],
         };
         impostor
             .say(Say::Heartbeat(v1::Heartbeat { leases: vec![beat] }))
@@ -303,6 +305,7 @@ fn rows_that_do_not_fit_the_schema_are_refused() {
             .map(|lease| v1::LeaseBeat {
                 lease,
                 running: Vec::new(),
+                left_seconds: Vec::new(),
             })
             .collect();
         stranger.say(Say::Heartbeat(v1::Heartbeat { leases })).await;

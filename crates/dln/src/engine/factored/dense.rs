@@ -5,7 +5,7 @@ use ndarray::{Array2, s};
 use crate::kernel::{Accum, Real, Threads, product, squared_residual};
 
 #[derive(Debug)]
-pub(super) struct Dense<T> {
+pub(crate) struct Dense<T> {
     Y: Array2<T>,
     mask: Option<Array2<T>>,
     /// The outputs, turned into the residual.
@@ -15,7 +15,7 @@ pub(super) struct Dense<T> {
 
 impl<T: Real> Dense<T> {
     /// `Y`: `d_y x d_x`; `mask`: 0 or 1, of the same shape.
-    pub(super) fn new(Y: Array2<T>, mask: Option<Array2<T>>, c: T) -> Dense<T> {
+    pub(crate) fn new(Y: Array2<T>, mask: Option<Array2<T>>, c: T) -> Dense<T> {
         Dense {
             E: Array2::zeros(Y.dim()),
             Y,
@@ -25,7 +25,7 @@ impl<T: Real> Dense<T> {
     }
 
     /// As [`super::observed::Observed::pass`].
-    pub(super) fn pass(
+    pub(crate) fn pass(
         &mut self,
         threads: Threads,
         width: usize,

@@ -1,12 +1,12 @@
 //! The full engine: every weight of the network is trained.
 //!
-//! `fit` is what is fitted, `samples_side`, `outputs_side` and `observed` are three ways to the same
+//! `fit` is what is fitted, `samples_side`, `outputs_side` and `observed_side` are three ways to the same
 //! gradients, `network` puts them under an optimizer, `metrics` measures.
 
 mod fit;
 mod metrics;
 mod network;
-mod observed;
+mod observed_side;
 mod outputs_side;
 mod pass;
 mod samples_side;

@@ -4,18 +4,19 @@ use ndarray::Array2;
 
 use super::fit::{Fit, cast};
 use super::metrics::{self, Meter};
-use super::observed::Observed;
+use super::observed_side::ObservedSide;
 use super::outputs_side::OutputsSide;
 use super::pass::Pass;
 use super::samples_side::SamplesSide;
 use crate::checkpoint::{put_matrix, take_matrix};
 use crate::config::{Activation, Precision, Trial};
 use crate::data::Data;
+use crate::engine::reduced::Lane;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
 use crate::flops;
 use crate::init;
-use crate::kernel::{Real, Threads, entries, in_chunks, vectorized};
+use crate::kernel::{Threads, entries, in_chunks, vectorized};
 use crate::measure::Rows;
 use crate::optimizer::{Descent, Gradient};
 use crate::outcome;
@@ -55,7 +56,7 @@ pub(super) struct Full<'a, T> {
     flops: f64,
 }
 
-impl<'a, T: Real> Full<'a, T> {
+impl<'a, T: Lane> Full<'a, T> {
     /// Starts from these weights `W_1 .. W_L`.
     pub(super) fn new(
         trial: &'a Trial,
@@ -102,16 +103,16 @@ impl<'a, T: Real> Full<'a, T> {
 }
 
 /// The way to the gradients with the fewest operations for these shapes, and how many they are a step.
-fn cheapest<T: Real>(trial: &Trial, data: &Data, shapes: &[(usize, usize)]) -> (Pass<T>, f64) {
+fn cheapest<T: Lane>(trial: &Trial, data: &Data, shapes: &[(usize, usize)]) -> (Pass<T>, f64) {
     let linear = trial.network.activation == Activation::Linear;
     let fit = Fit::<T>::new(data, linear);
     let mut dims = vec![trial.problem.inputs_dim];
     dims.extend(shapes.iter().map(|&(rows, _)| rows));
     let (n, identity) = (fit.samples(), fit.X.is_none());
-    if let Some(mask) = &fit.mask {
-        let observed = mask.iter().filter(|&&m| m != T::of(0.0)).count();
+    if let Some(mask) = &data.mask {
+        let observed = mask.iter().filter(|&&m| m != 0.0).count();
         if linear && identity && flops::observed_pays(&dims, observed as f64) {
-            let pass = Observed::new(fit.c, mask, &fit.Y, shapes);
+            let pass = ObservedSide::new(fit.c, mask, &data.Y.dense(), shapes);
             let flops = flops::observed_side(&dims, pass.count() as f64);
             return (Pass::Observed(pass), flops);
         }
@@ -128,7 +129,7 @@ fn cheapest<T: Real>(trial: &Trial, data: &Data, shapes: &[(usize, usize)]) -> (
     }
 }
 
-impl<T: Real> Engine for Full<'_, T> {
+impl<T: Lane> Engine for Full<'_, T> {
     fn loss(&mut self) -> f64 {
         self.gradients_ready = false;
         self.loss = self.pass.loss(self.threads, &self.weights);

@@ -2,10 +2,11 @@
 
 use ndarray::Array2;
 
-use super::observed::Observed;
+use super::observed_side::ObservedSide;
 use super::outputs_side::OutputsSide;
 use super::samples_side::SamplesSide;
-use crate::kernel::{Real, Threads};
+use crate::engine::reduced::Lane;
+use crate::kernel::Threads;
 use crate::optimizer::Gradient;
 
 /// The three ways to a gradient, by what they multiply; chosen once by cost.
@@ -13,10 +14,10 @@ use crate::optimizer::Gradient;
 pub(super) enum Pass<T> {
     Samples(SamplesSide<T>),
     Outputs(OutputsSide<T>),
-    Observed(Observed<T>),
+    Observed(ObservedSide<T>),
 }
 
-impl<T: Real> Pass<T> {
+impl<T: Lane> Pass<T> {
     /// The train loss at these weights.
     pub(super) fn loss(&mut self, threads: Threads, weights: &[Array2<T>]) -> f64 {
         match self {

@@ -8,8 +8,9 @@ use crate::config::*;
 use crate::data::fixture::{classification, completion, factorization, trial};
 use crate::data::prepare;
 use crate::engine::Engine;
+use crate::engine::reduced::Lane;
 use crate::init;
-use crate::kernel::{Real, Threads};
+use crate::kernel::Threads;
 
 /// The way to the gradients that shapes and mask should lead to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -144,7 +145,7 @@ fn relu_gradients() {
 }
 
 /// Bits of the weights after three steps.
-fn trained<T: Real>(trial: &Trial, threads: Threads) -> (Way, Vec<Array2<T>>) {
+fn trained<T: Lane>(trial: &Trial, threads: Threads) -> (Way, Vec<Array2<T>>) {
     let data = prepare(trial).expect("data");
     let start = init::weights(trial).expect("weights");
     let mut full = Full::<T>::new(trial, &data, threads, &start);

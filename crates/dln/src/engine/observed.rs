@@ -29,11 +29,12 @@ const PART: usize = 4096;
 
 /// The observed entries of a `rows x columns` matrix, with their targets.
 #[derive(Debug)]
-pub(super) struct Observed<T> {
+pub(crate) struct Observed<T> {
     chunks: Vec<Chunk<T>>,
     /// The right factor, aligned, and a row of zeros.
     right: Buffer<T>,
     count: usize,
+    stride: usize,
     c: T,
     arch: Arch,
 }
@@ -60,7 +61,7 @@ impl<T: Lane> Observed<T> {
     ///
     /// # Panics
     /// Where a chunk of rows has more than `u32::MAX` entries, or a row more columns.
-    pub(super) fn new(
+    pub(crate) fn new(
         Y: &Array2<f64>,
         mask: &Array2<f64>,
         width: usize,
@@ -88,14 +89,20 @@ impl<T: Lane> Observed<T> {
             count: chunks.iter().map(|chunk| chunk.count).sum(),
             chunks,
             right: Buffer::zeros((columns + 1) * stride),
+            stride,
             c,
             arch,
         }
     }
 
     /// Observed entries.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count
+    }
+
+    /// Numbers from the start of a factor's row to that of the next.
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
     }
 
     /// With `R = left right^T - Y` at the observed entries and 0 elsewhere: `out <- c R right`,
@@ -103,7 +110,7 @@ impl<T: Lane> Observed<T> {
     ///
     /// # Shapes
     /// `left`, `out`: `rows x stride`, `right`, `back`: `columns x stride`, zero from the factors' width on.
-    pub(super) fn pass(
+    pub(crate) fn pass(
         &mut self,
         threads: Threads,
         [left, right]: [&Array2<T>; 2],
@@ -249,8 +256,14 @@ impl<T: Lane> WithSimd for Pass<'_, T> {
             6 => self.rows::<S, 6>(simd),
             7 => self.rows::<S, 7>(simd),
             8 => self.rows::<S, 8>(simd),
+            9 => self.rows::<S, 9>(simd),
             10 => self.rows::<S, 10>(simd),
+            11 => self.rows::<S, 11>(simd),
             12 => self.rows::<S, 12>(simd),
+            13 => self.rows::<S, 13>(simd),
+            14 => self.rows::<S, 14>(simd),
+            15 => self.rows::<S, 15>(simd),
+            16 => self.rows::<S, 16>(simd),
             _ => self.rows_of_any_width::<S>(simd),
         }
     }
@@ -418,9 +431,9 @@ impl<T: Lane> Line<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dense::Dense;
     use super::*;
     use crate::config::Draw;
+    use crate::engine::factored::Dense;
     use crate::stream::{Purpose, normal_rows};
     use ndarray::s;
 

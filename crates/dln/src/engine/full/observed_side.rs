@@ -3,38 +3,41 @@
 //! The output is computed where it is observed alone, between the last layer and the transposed product of
 //! those below; below that, everything is as on the samples' side.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2, s};
 
-use crate::kernel::{Accum, Real, Sampled, Threads, product};
+use crate::engine::observed::Observed;
+use crate::engine::reduced::Lane;
+use crate::kernel::{Accum, Threads, product};
 use crate::optimizer::Gradient;
 
 #[derive(Debug)]
-pub(super) struct Observed<T> {
+pub(super) struct ObservedSide<T> {
     c: f64,
-    sampled: Sampled<T>,
-    /// `c (E - Y)` at the observed entries.
-    residual: Vec<T>,
-    scratch: Vec<T>,
+    observed: Observed<T>,
+    /// `d_(L-1)`: columns of the next four, whose rows are filled up with zeros.
+    width: usize,
+    /// `W_L`, `d_y x stride`.
+    upper: Array2<T>,
+    /// `A_(L-1)^T`, `d_x x stride`.
+    last: Array2<T>,
+    /// Gradient of the last layer, `d_y x stride`.
+    top: Array2<T>,
+    /// `B_(L-1)^T`, `d_x x stride`: gradient of the loss in the last hidden layer.
+    back_last: Array2<T>,
     /// `A_2 .. A_(L-2)`; `A_1` is `W_1` itself.
     forward: Vec<Array2<T>>,
-    /// `A_(L-1)^T`, `d_x x d_(L-1)`.
-    last: Array2<T>,
-    /// Gradient of the last layer.
-    top: Array2<T>,
-    /// `B_(L-1)^T`, `d_x x d_(L-1)`: gradient of the loss in the last hidden layer.
-    back_last: Array2<T>,
     /// `B_1 .. B_(L-2)`.
     back: Vec<Array2<T>>,
 }
 
-impl<T: Real> Observed<T> {
-    /// For at least two layers of these shapes (rows, columns).
+impl<T: Lane> ObservedSide<T> {
+    /// For at least two layers of these shapes (rows, columns). `mask` and `Y`: `d_y x d_x`.
     pub(super) fn new(
         c: f64,
-        mask: &Array2<T>,
-        Y: &Array2<T>,
+        mask: &Array2<f64>,
+        Y: &Array2<f64>,
         shapes: &[(usize, usize)],
-    ) -> Observed<T> {
+    ) -> ObservedSide<T> {
         let depth = shapes.len();
         let d_x = shapes[0].1;
         let (d_y, width) = shapes[depth - 1];
@@ -42,18 +45,18 @@ impl<T: Real> Observed<T> {
             let rows = layers.iter().map(|&(rows, _)| rows);
             rows.map(|rows| Array2::zeros((rows, d_x))).collect()
         };
-        let sampled = Sampled::new(mask, Y);
-        let zeros = vec![T::of(0.0); sampled.count()];
-        Observed {
+        let observed = Observed::new(Y, mask, width, true, T::of(c));
+        let filled = |rows| Array2::zeros((rows, observed.stride()));
+        ObservedSide {
             c,
-            sampled,
-            residual: zeros.clone(),
-            scratch: zeros,
+            width,
+            upper: filled(d_y),
+            last: filled(d_x),
+            top: filled(d_y),
+            back_last: filled(d_x),
             forward: activations(shapes.get(1..depth - 2).unwrap_or_default()),
-            last: Array2::zeros((d_x, width)),
-            top: Array2::zeros((d_y, width)),
-            back_last: Array2::zeros((d_x, width)),
             back: activations(&shapes[..depth - 2]),
+            observed,
         }
     }
 
@@ -66,20 +69,19 @@ impl<T: Real> Observed<T> {
             let C = above[0].view_mut();
             product(threads, C, Accum::Replace, T::of(1.0), W, A.view());
         }
+        let mut last = self.last.slice_mut(s![.., ..self.width]);
         if depth == 2 {
-            self.last.assign(&weights[0].t());
+            last.assign(&weights[0].t());
         } else {
             let A = self.forward.last().unwrap_or(&weights[0]);
             let W = &weights[depth - 2];
-            let C = self.last.view_mut();
-            product(threads, C, Accum::Replace, T::of(1.0), A.t(), W.t());
+            product(threads, last, Accum::Replace, T::of(1.0), A.t(), W.t());
         }
-        let factor = T::of(self.c);
-        let top = &weights[depth - 1];
-        let squares = self
-            .sampled
-            .residual(threads, top, &self.last, factor, &mut self.residual);
-        0.5 * self.c * squares
+        let mut upper = self.upper.slice_mut(s![.., ..self.width]);
+        upper.assign(&weights[depth - 1]);
+        let both = [&self.upper, &self.last];
+        let back = Some(&mut self.back_last);
+        0.5 * self.c * self.observed.pass(threads, both, &mut self.top, back)
     }
 
     pub(super) fn gradients(
@@ -89,27 +91,19 @@ impl<T: Real> Observed<T> {
         visit: &mut impl FnMut(usize, &mut Array2<T>, &Gradient<'_, T>),
     ) {
         let depth = weights.len();
-        let sampled = &self.sampled;
-        sampled.times(threads, &self.residual, &self.last, &mut self.top);
-        sampled.transpose_times(
-            threads,
-            &self.residual,
-            &weights[depth - 1],
-            &mut self.scratch,
-            &mut self.back_last,
-        );
         let top = Gradient {
-            left: self.top.view(),
+            left: self.top.slice(s![.., ..self.width]),
             right: None,
         };
         visit(depth - 1, &mut weights[depth - 1], &top);
+        let back_last: ArrayView2<'_, T> = self.back_last.slice(s![.., ..self.width]);
         for l in (0..depth - 1).rev() {
             let (below, above) = weights.split_at_mut(l);
             let W = &mut above[0];
             let (back_below, back_above) = self.back.split_at_mut(l);
             let B = match back_above.first() {
                 Some(B) => B.view(),
-                None => self.back_last.t(),
+                None => back_last.t(),
             };
             if l > 0 {
                 // Before W changes.
@@ -127,6 +121,6 @@ impl<T: Real> Observed<T> {
 
     /// Observed entries.
     pub(super) fn count(&self) -> usize {
-        self.sampled.count()
+        self.observed.count()
     }
 }
