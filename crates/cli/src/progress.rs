@@ -68,20 +68,46 @@ fn done(status: &SweepStatus) -> u64 {
 
 fn words(status: &SweepStatus) -> String {
     let seconds = status.elapsed_ms as f64 / 1e3;
-    let mut words = String::new();
+    let mut words = Vec::new();
     if seconds > 0.0 && status.reported > 0 {
         let rate = status.reported as f64 / seconds;
-        words = if rate >= 10.0 {
+        words.push(if rate >= 10.0 {
             format!("{} trials/s", output::scaled(rate.round()))
         } else {
             format!("{rate:.2} trials/s")
-        };
+        });
     }
     if status.eta_seconds >= 0.0 {
-        words += &format!(", {} left", output::duration(status.eta_seconds));
+        words.push(format!("{} left", output::duration(status.eta_seconds)));
     }
     if status.failed > 0 {
-        words += &format!(", {} failed", status.failed);
+        words.push(format!("{} failed", status.failed));
     }
-    words
+    if words.is_empty() {
+        words.push("begun".to_owned());
+    }
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_known_is_told() {
+        let mut status = SweepStatus {
+            eta_seconds: -1.0,
+            elapsed_ms: 2000,
+            ..SweepStatus::default()
+        };
+        assert_eq!(words(&status), "begun");
+        status.eta_seconds = 480.0;
+        assert_eq!(words(&status), format!("{} left", output::duration(480.0)));
+        (status.reported, status.failed) = (50, 2);
+        let told = words(&status);
+        assert!(
+            told.starts_with("25 trials/s, ") && told.ends_with(", 2 failed"),
+            "{told}"
+        );
+    }
 }
