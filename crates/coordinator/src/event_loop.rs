@@ -602,7 +602,7 @@ impl EventLoop {
                 self.scheduler.holds(worker, left.lease, sweep, left.trial)
             })
         });
-        let left: Vec<Left> = left.map(|&(_, left)| left).collect();
+        let left = status::quickest(left.map(|&(_, left)| left));
         status::of(state, leased, leases, threads, &left)
     }
 

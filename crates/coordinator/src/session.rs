@@ -164,10 +164,10 @@ impl Workers {
                     return Err(Status::invalid_argument("Register comes once, first").into());
                 }
                 Some(Message::Heartbeat(heartbeat)) => {
-                    let left = left(&heartbeat);
+                    let (leases, left) = beats(heartbeat)?;
                     Event::Heartbeat {
                         worker,
-                        leases: beats(heartbeat)?,
+                        leases,
                         left,
                     }
                 }
@@ -223,29 +223,27 @@ fn stopping() -> Status {
     Status::unavailable("the coordinator stops")
 }
 
-/// Seconds from which on it matters how long a trial takes still, and past which nobody can tell.
-const TELLING: std::ops::Range<f64> = 1.0..1e9;
+/// Seconds past which nobody can tell how long a trial takes still.
+const TELLING: std::ops::Range<f64> = 0.0..1e9;
 
-/// The trials that take a while still. At most as many as run, which [`beats`] bounds.
+/// The trials of which it is told how long they take still.
 fn left(heartbeat: &v1::Heartbeat) -> Vec<Left> {
-    let of_lease = |beat: &v1::LeaseBeat| {
-        let lease = LeaseId(beat.lease);
-        let trials = beat
-            .running
-            .clone()
-            .into_iter()
-            .zip(beat.left_seconds.clone());
-        trials.map(move |(trial, seconds)| Left {
-            lease,
-            trial,
-            seconds,
-        })
-    };
-    let all = heartbeat.leases.iter().flat_map(of_lease);
-    all.filter(|left| TELLING.contains(&left.seconds)).collect()
+    let mut all = Vec::new();
+    for beat in &heartbeat.leases {
+        for (&trial, &seconds) in beat.running.iter().zip(&beat.left_seconds) {
+            if TELLING.contains(&seconds) {
+                all.push(Left {
+                    lease: LeaseId(beat.lease),
+                    trial,
+                    seconds,
+                });
+            }
+        }
+    }
+    all
 }
 
-fn beats(heartbeat: v1::Heartbeat) -> Result<Vec<LeaseBeat>, Status> {
+fn beats(heartbeat: v1::Heartbeat) -> Result<(Vec<LeaseBeat>, Vec<Left>), Status> {
     let running: usize = heartbeat
         .leases
         .iter()
@@ -256,11 +254,12 @@ fn beats(heartbeat: v1::Heartbeat) -> Result<Vec<LeaseBeat>, Status> {
             "more leases or running trials than one worker has",
         ));
     }
+    let left = left(&heartbeat);
     let beats = heartbeat.leases.into_iter().map(|beat| LeaseBeat {
         lease: LeaseId(beat.lease),
         running: beat.running,
     });
-    Ok(beats.collect())
+    Ok((beats.collect(), left))
 }
 
 /// Leases that a worker brings along, each with its proof.

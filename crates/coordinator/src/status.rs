@@ -1,5 +1,6 @@
 //! What people see of sweeps and workers.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use rpc::v1;
@@ -25,13 +26,23 @@ pub(crate) fn has_ended(status: &v1::SweepStatus) -> bool {
     )
 }
 
-/// The sweep's status now; `left` are those of its running trials that take a while still.
+/// Seconds that each trial takes still. Of one that runs twice, the quicker counts.
+pub(crate) fn quickest(left: impl Iterator<Item = Left>) -> BTreeMap<u64, f64> {
+    let mut quickest: BTreeMap<u64, f64> = BTreeMap::new();
+    for Left { trial, seconds, .. } in left {
+        let least = quickest.entry(trial).or_insert(seconds);
+        *least = least.min(seconds);
+    }
+    quickest
+}
+
+/// The sweep's status now; `left` are the running trials whose workers tell how many seconds they take still.
 pub(crate) fn of(
     sweep: &SweepState,
     leased: u64,
     leases: usize,
     threads: u32,
-    left: &[Left],
+    left: &BTreeMap<u64, f64>,
 ) -> v1::SweepStatus {
     let elapsed = sweep.begun.elapsed();
     v1::SweepStatus {
@@ -57,7 +68,7 @@ pub(crate) fn of(
 }
 
 /// Seconds to the end of a sweep, negative where nothing is known.
-fn eta_seconds(sweep: &SweepState, leased: u64, threads: u32, left: &[Left]) -> f64 {
+fn eta_seconds(sweep: &SweepState, leased: u64, threads: u32, left: &BTreeMap<u64, f64>) -> f64 {
     let elapsed = sweep.begun.elapsed().as_secs_f64();
     if sweep.state != v1::SweepState::Running || threads == 0 || elapsed < PACE_AFTER_SECONDS {
         return -1.0;
@@ -72,7 +83,7 @@ fn eta_seconds(sweep: &SweepState, leased: u64, threads: u32, left: &[Left]) -> 
         threads,
         told: left
             .iter()
-            .map(|left| (sweep.folder.cost(left.trial).seconds, left.seconds))
+            .map(|(&trial, &seconds)| (sweep.folder.cost(trial).seconds, seconds))
             .collect(),
     })
 }
@@ -177,6 +188,21 @@ mod tests {
         (ahead.trials, ahead.predicted) = (3, 2.0 * 10_800.0 + 900.0);
         // 900 s of it on two threads beside 840 s.
         check(&ahead, 870.0, 870.0);
+    }
+
+    #[test]
+    fn of_a_trial_that_runs_twice_the_quicker_counts() {
+        let left = |lease, trial, seconds| Left {
+            lease: scheduler::LeaseId(lease),
+            trial,
+            seconds,
+        };
+        let all = [left(1, 7, 1000.0), left(2, 7, 200.0), left(3, 8, 50.0)];
+        let quickest = quickest(all.into_iter());
+        assert_eq!(
+            quickest.into_iter().collect::<Vec<_>>(),
+            [(7, 200.0), (8, 50.0)]
+        );
     }
 
     #[test]

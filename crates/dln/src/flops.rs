@@ -133,19 +133,23 @@ pub(crate) fn observed_side(dims: &[usize], observed: f64) -> f64 {
     flops
 }
 
-/// Widest last hidden layer for products by entries: a row of doubles in sixteen AVX2 registers.
-const WIDEST: usize = 64;
+/// Widest last hidden layer for products by entries.
+const WIDEST: usize = 128;
 /// Most numbers of a factor, 512 kB of doubles: what the second-level cache of one core holds.
 const LARGEST: usize = 65_536;
 /// Largest share of entries observed, where the last hidden layer is narrow: dense products of few columns
 /// wait for memory. At d = 1000, 20 % observed, one core of an EPYC with AVX-512, a step takes 0.49 ms by entries at
 /// width 10 and 0.76 ms at 22, and 2.2 and 2.7 ms as dense products.
-const DENSEST: f64 = 0.5;
+const DENSEST: f64 = 0.55;
 /// The same from [`NARROW`] columns on. At d = 100, width 50, a step takes 37 us at 20 % and 42 us at 30 %, 50 us at
 /// 50 %, and 59 us dense, there; with vectors of 256 bits 52, 63 and 83 us.
-const DENSEST_WIDE: f64 = 0.3;
+const DENSEST_WIDE: f64 = 0.35;
+/// The same past [`FITS`] columns.
+const DENSEST_WIDEST: f64 = 0.06;
 /// Width from which dense products run at full speed.
 const NARROW: usize = 32;
+/// Widest last hidden layer whose rows fit into registers: sixteen of AVX2, of doubles.
+const FITS: usize = 64;
 
 /// Whether products by the observed entries are the cheaper ones.
 pub(crate) fn observed_pays(dims: &[usize], observed: f64) -> bool {
@@ -159,10 +163,10 @@ pub(crate) fn observed_pays(dims: &[usize], observed: f64) -> bool {
 }
 
 fn densest(width: usize) -> f64 {
-    if width < NARROW {
-        DENSEST
-    } else {
-        DENSEST_WIDE
+    match width {
+        0..NARROW => DENSEST,
+        NARROW..=FITS => DENSEST_WIDE,
+        _ => DENSEST_WIDEST,
     }
 }
 
@@ -272,8 +276,10 @@ mod tests {
         let dims = [100, 50, 50, 100];
         assert!(observed_pays(&dims, 1000.0));
         assert!(observed_pays(&dims, 3000.0));
-        assert!(!observed_pays(&dims, 3100.0));
-        assert!(!observed_pays(&[1000, 65, 1000], 1000.0));
+        assert!(!observed_pays(&dims, 4000.0));
+        assert!(observed_pays(&[600, 100, 600], 0.02 * 360e3));
+        assert!(!observed_pays(&[600, 100, 600], 0.1 * 360e3));
+        assert!(!observed_pays(&[500, 129, 500], 100.0));
         assert!(observed_pays(&[100, 50, 10, 100], 3000.0));
         assert!(!observed_pays(&[1000, 1000, 1000], 1000.0));
         assert!(!observed_pays(&[10, 10], 10.0));

@@ -15,6 +15,9 @@ const COMPARING: u8 = 1;
 /// First byte of the state of a trial whose comparison is made.
 const COMPARED: u8 = 2;
 
+/// How long a run of a comparison takes still says nothing of the trial, which begins after it.
+const UNTOLD: &(dyn Fn(f64) + Sync) = &|_| ();
+
 /// Predicted seconds of the parts.
 pub(crate) struct Predicted {
     pub(crate) trial: f64,
@@ -80,7 +83,10 @@ fn compare(
         let keep = |run: &Run<'_>| {
             *end.lock().unwrap_or_else(PoisonError::into_inner) = run.checkpoint();
         };
-        let small = bench.with(reduced, &save, &keep);
+        let small = Bench {
+            left: UNTOLD,
+            ..bench.with(reduced, &save, &keep)
+        };
         let reduced = verify::on_reduced(&mut compared, |trial| {
             advance(trial, predicted, &small, begun)
         });
@@ -91,7 +97,10 @@ fn compare(
             let reduced = end.lock().unwrap_or_else(PoisonError::into_inner).clone();
             (bench.save)(step, encoded(&Stage::Comparing { reduced, wide }));
         };
-        let wide = bench.with(wide, &save, UNSEEN);
+        let wide = Bench {
+            left: UNTOLD,
+            ..bench.with(wide, &save, UNSEEN)
+        };
         let on_full = verify::on(&compared, EngineChoice::Full);
         let full = advance(&on_full, predicted, &wide, begun);
         if let Some(full) = outcome(full, &mut found) {

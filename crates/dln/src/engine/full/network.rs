@@ -10,7 +10,7 @@ use super::pass::Pass;
 use super::samples_side::SamplesSide;
 use crate::checkpoint::{put_matrix, take_matrix};
 use crate::config::{Activation, Precision, Trial};
-use crate::data::Data;
+use crate::data::{Data, InputsMatrix};
 use crate::engine::reduced::Lane;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
@@ -105,18 +105,18 @@ impl<'a, T: Lane> Full<'a, T> {
 /// The way to the gradients with the fewest operations for these shapes, and how many they are a step.
 fn cheapest<T: Lane>(trial: &Trial, data: &Data, shapes: &[(usize, usize)]) -> (Pass<T>, f64) {
     let linear = trial.network.activation == Activation::Linear;
-    let fit = Fit::<T>::new(data, linear);
     let mut dims = vec![trial.problem.inputs_dim];
     dims.extend(shapes.iter().map(|&(rows, _)| rows));
-    let (n, identity) = (fit.samples(), fit.X.is_none());
-    if let Some(mask) = &data.mask {
+    if let (Some(mask), InputsMatrix::Identity, true) = (&data.mask, &data.X, linear) {
         let observed = mask.iter().filter(|&&m| m != 0.0).count();
-        if linear && identity && flops::observed_pays(&dims, observed as f64) {
-            let pass = ObservedSide::new(fit.c, mask, &data.Y.dense(), shapes);
+        if flops::observed_pays(&dims, observed as f64) {
+            let pass = ObservedSide::new(data.c, mask, &data.Y.dense(), shapes);
             let flops = flops::observed_side(&dims, pass.count() as f64);
             return (Pass::Observed(pass), flops);
         }
     }
+    let fit = Fit::<T>::new(data, linear);
+    let (n, identity) = (fit.samples(), fit.X.is_none());
     let samples = flops::samples_side(&dims, n, identity);
     let outputs = flops::outputs_side(&dims, n, identity);
     if linear && outputs < samples {
