@@ -194,6 +194,39 @@ fn weights_do_not_depend_on_threads() {
     }
 }
 
+/// Gradients of the observed entries lie in rows that are filled up; kept ones do not.
+#[test]
+fn every_optimizer_takes_gradients_of_the_observed_entries() {
+    let kinds = [
+        OptimizerKind::Gd,
+        OptimizerKind::Momentum { beta: 0.9 },
+        OptimizerKind::Adam,
+        OptimizerKind::Rmsprop,
+    ];
+    for kind in kinds {
+        for widths in [&[4][..], &[5, 4, 3]] {
+            let mut trial = gaussian(completion(6, 7, 2, 0.2), widths, Activation::Linear);
+            trial.optimizer.kind = kind;
+            trial.optimizer.rate = 0.01;
+            trial.optimizer.weight_decay = 0.1;
+            let (found, straight) = trained::<f64>(&trial, Threads::Seq);
+            assert_eq!(found, Way::Observed);
+            let data = prepare(&trial).expect("data");
+            let start = init::weights(&trial).expect("weights");
+            let mut kept = Full::<f64>::new(&trial, &data, Threads::Seq, &start);
+            for _ in 0..3 {
+                kept.loss();
+                kept.gradient_norm();
+                kept.update();
+            }
+            for (A, B) in straight.iter().zip(&kept.weights) {
+                let error = (A - B).iter().fold(0.0, |e: f64, d| e.max(d.abs()));
+                assert!(error <= 1e-12, "{kind:?}: {error:e}");
+            }
+        }
+    }
+}
+
 #[test]
 fn single_precision_is_double_precision_rounded() {
     let trials = [
