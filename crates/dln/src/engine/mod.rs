@@ -1,7 +1,8 @@
 //! The engines: what turns initial weights into measured rows.
 //!
 //! `full` trains every weight, `reduced` the exact core of the law, `factored` the papers' compressed
-//! network for completion. `choice` picks one for a trial.
+//! network for completion; `observed` is the pass over observed entries that `full` and `factored` share. `choice`
+//! picks an engine for a trial.
 
 mod choice;
 pub(crate) mod factored;
