@@ -123,11 +123,11 @@ pub(crate) async fn status(options: &Status) -> Result<Exit, CliError> {
         tell_sweeps(std::slice::from_ref(&status), false)?;
         for words in [&status.problem].into_iter().chain(&status.notes) {
             if !words.is_empty() {
-                eprintln!("{words}");
+                say!("{words}");
             }
         }
         if let Some(comparisons) = &status.comparisons {
-            eprint!("{}", verify::as_text(comparisons));
+            crate::talk::write(format_args!("{}", verify::as_text(comparisons)));
         }
     }
     Ok(Exit::Done)
@@ -175,7 +175,7 @@ pub(crate) async fn retry(options: &Retry) -> Result<Exit, CliError> {
     let name = options.sweep.clone();
     let mut client = connect(&options.coordinator).await?;
     let retried = client.retry(v1::RetryRequest { name }).await?.into_inner();
-    eprintln!("{} failed trials run again", retried.trials);
+    say!("{} failed trials run again", retried.trials);
     Ok(Exit::Done)
 }
 
@@ -244,7 +244,7 @@ pub(crate) async fn fetch(options: &Fetch) -> Result<Exit, CliError> {
             Err(CliError::Status(status))
                 if status.code() == tonic::Code::Aborted && tries < FETCHES =>
             {
-                eprintln!("{}: {}", options.sweep, status.message());
+                say!("{}: {}", options.sweep, status.message());
             }
             other => return other,
         }
@@ -290,7 +290,7 @@ async fn fetch_once(options: &Fetch) -> Result<Exit, CliError> {
     }
     finish_file(open.take()).await?;
     remove_older_parts(out, &wanted).map_err(failed)?;
-    eprintln!(
+    say!(
         "{}: {} files in {}",
         options.sweep,
         wanted.len(),
@@ -383,18 +383,18 @@ fn relative(text: &str) -> Result<PathBuf, CliError> {
 /// Words before a sweep's progress.
 pub(crate) fn tell_start(status: &v1::SweepStatus, accepted: v1::Accepted) {
     for note in &status.notes {
-        eprintln!("note: {note}");
+        say!("note: {note}");
     }
     let done = status.completed + status.diverged + status.failed;
     match accepted {
         v1::Accepted::Continued if done > 0 => {
-            eprintln!(
+            say!(
                 "continuing: {} of {} trials are done",
                 output::grouped(done),
                 output::grouped(status.trials)
             );
         }
-        v1::Accepted::Grown => eprintln!(
+        v1::Accepted::Grown => say!(
             "grown: {} of {} trials are done",
             output::grouped(done),
             output::grouped(status.trials)
@@ -414,7 +414,7 @@ pub(crate) fn tell_end(status: &v1::SweepStatus, as_data: bool) -> Result<(), Cl
     } else {
         0.0
     };
-    eprintln!(
+    say!(
         "{} {}: {} completed, {} diverged, {} failed of {} trials; {} computed in {} ({} trials/s)",
         status.name,
         state_name(status.state()),
@@ -427,10 +427,10 @@ pub(crate) fn tell_end(status: &v1::SweepStatus, as_data: bool) -> Result<(), Cl
         output::scaled((rate * 10.0).round() / 10.0)
     );
     if !status.problem.is_empty() {
-        eprintln!("problem: {}", status.problem);
+        say!("problem: {}", status.problem);
     }
     if let Some(comparisons) = &status.comparisons {
-        eprint!("{}", verify::as_text(comparisons));
+        crate::talk::write(format_args!("{}", verify::as_text(comparisons)));
     }
     Ok(())
 }

@@ -73,7 +73,7 @@ pub(crate) fn diagnose(options: &Diagnose) -> Result<Exit, CliError> {
     }
     if let Some(file) = &options.write {
         let file = file.display();
-        eprintln!("plan written: see `parsimony plan {file}`, then `parsimony run {file}`");
+        say!("plan written: see `parsimony plan {file}`, then `parsimony run {file}`");
     }
     Ok(Exit::Done)
 }

@@ -95,13 +95,13 @@ impl CliError {
                 .build();
             let shown = fmt_with(&handler, drawn.as_ref(), &mut text);
             if shown.is_ok() {
-                eprint!("{text}");
+                crate::talk::write(format_args!("{text}"));
                 return exit;
             }
         }
-        eprintln!("error: {self}");
+        say!("error: {self}");
         if let Some(help) = self.help() {
-            eprintln!("  help: {help}");
+            say!("  help: {help}");
         }
         exit
     }

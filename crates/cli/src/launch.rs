@@ -39,7 +39,7 @@ fn start_slurm(options: &LaunchSlurm) -> Result<Exit, CliError> {
     worker_token(&options.coordinator)?;
     let workers = options.workers.unwrap_or(1);
     let job = slurm::submit(&pilot, workers, options.time, &options.sbatch)?;
-    eprintln!(
+    say!(
         "job {job}: {workers} worker{}, {job}_1 to {job}_{workers}",
         plural(workers as usize)
     );
@@ -56,9 +56,9 @@ fn stop_slurm(options: &LaunchSlurm) -> Result<Exit, CliError> {
     let jobs = slurm::jobs(url)?;
     let stopped = slurm::drain(&jobs)?;
     if stopped.is_empty() {
-        eprintln!("no worker of {url} in the queue");
+        say!("no worker of {url} in the queue");
     } else {
-        eprintln!("told to go: {}", stopped.join(" "));
+        say!("told to go: {}", stopped.join(" "));
     }
     if options.elsewhere.json {
         output::json(&json!({ "stopped": stopped }))?;
@@ -122,7 +122,7 @@ fn start_ssh(options: &LaunchSsh) -> Result<Exit, CliError> {
                 json!({ "host": host, "process": started.process, "state": state, "log": started.log }),
             );
             for line in started.words.lines() {
-                eprintln!("{host}: it says: {line}");
+                say!("{host}: it says: {line}");
             }
         }
         Err(error) => told.ill(host, &error),
@@ -136,7 +136,7 @@ fn stop_ssh(options: &LaunchSsh) -> Result<Exit, CliError> {
     let mut entries = roll.read()?;
     entries.retain(|entry| only.as_ref().is_none_or(|only| only.contains(&entry.host)));
     if entries.is_empty() {
-        eprintln!("no worker is remembered in {}", roll.path().display());
+        say!("no worker is remembered in {}", roll.path().display());
     }
     let stop = |entry: &Entry| -> Result<Stopped, SshError> {
         let stopped = ssh::stop(&entry.host, &options.ssh, &entry.coordinator, entry.process)?;
@@ -187,7 +187,7 @@ impl Told {
     }
 
     fn well(&mut self, data: &str, talk: &str, record: Value) {
-        eprintln!("{}", talk.trim_end());
+        say!("{}", talk.trim_end());
         if self.as_json {
             self.records.push(record);
         } else if let Err(error) = output::data(&format!("{data}\n")) {
@@ -196,7 +196,7 @@ impl Told {
     }
 
     fn ill(&mut self, host: &str, error: &SshError) {
-        eprintln!("{host}: {error}");
+        say!("{host}: {error}");
         self.failed += 1;
         self.records
             .push(json!({ "host": host, "error": error.to_string() }));
@@ -291,7 +291,7 @@ pub(crate) fn tell_loopback(url: &str) {
         .iter()
         .any(|loopback| host.starts_with(loopback))
     {
-        eprintln!("note: {url} is this machine itself; workers on other machines cannot reach it");
+        say!("note: {url} is this machine itself; workers on other machines cannot reach it");
     }
 }
 
@@ -347,7 +347,7 @@ fn worker_token(coordinator: &CoordinatorUrl) -> Result<Option<String>, CliError
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o077 != 0 {
-        eprintln!("note: others may read {}: chmod 600 it", path.display());
+        say!("note: others may read {}: chmod 600 it", path.display());
     }
     Ok(Some(token))
 }

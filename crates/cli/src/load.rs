@@ -25,7 +25,7 @@ pub(crate) fn sweep(path: &Path, sets: &[String]) -> Result<Sweep, CliError> {
     })?;
     let spec = Spec::parse(&text, &path.display().to_string(), sets)?;
     for warning in spec.warnings() {
-        eprintln!("warning: {warning}");
+        say!("warning: {warning}");
     }
     // The parent of a bare file name is empty, which stands for this folder.
     let parent = path

@@ -40,7 +40,7 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
         .clone()
         .unwrap_or_else(|| PathBuf::from("runs").join(&name));
     let threads = service::threads(options.threads);
-    eprintln!(
+    say!(
         "{name}: {} trials on {threads} thread{}",
         crate::output::grouped(sweep.grid.count()),
         if threads == 1 { "" } else { "s" }
@@ -64,7 +64,7 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
     let (status, interrupted) = follow(&mut house, &name, submitted.accepted()).await?;
     close(house).await?;
     if interrupted && status.state() != v1::SweepState::Finished {
-        eprintln!("interrupted: nothing is lost, the same command goes on where this stopped");
+        say!("interrupted: nothing is lost, the same command goes on where this stopped");
         return Ok(Exit::Interrupted);
     }
     client::tell_end(&status, options.json)?;
@@ -72,10 +72,10 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
     if status.state() == v1::SweepState::Finished {
         let summary = report::summary(&run, &sweep.grid);
         match summary {
-            Ok(text) => eprint!("{text}"),
-            Err(error) => eprintln!("no summary: {error}"),
+            Ok(text) => crate::talk::write(format_args!("{text}")),
+            Err(error) => say!("no summary: {error}"),
         }
-        eprintln!("tables: {}", run.display());
+        say!("tables: {}", run.display());
     }
     Ok(client::exit_of(&status))
 }
@@ -176,7 +176,7 @@ async fn follow(
                 }
                 interrupted = true;
                 progress.finish();
-                eprintln!("stopping: what has been computed is being written (Ctrl-C again to leave at once)");
+                say!("stopping: what has been computed is being written (Ctrl-C again to leave at once)");
                 house.stop_worker.send_replace(Stop::Drain);
             }
         }

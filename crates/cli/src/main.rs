@@ -1,5 +1,14 @@
 //! The program `parsimony`: words in, exit code out. Everything it does is in the crates below it.
 
+#![warn(
+    clippy::print_stderr,
+    reason = "it panics where nobody can read it; `say!` does not"
+)]
+
+// Its macro is used by the modules after it.
+#[macro_use]
+mod talk;
+
 mod args;
 mod autoscale;
 mod bounded;
@@ -54,6 +63,8 @@ fn init_tracing() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // It would report a line that cannot be written by `eprintln!`, which panics.
+        .log_internal_errors(false)
         .with_ansi(output::colour())
         .init();
 }

@@ -42,7 +42,7 @@ impl Progress {
             bar.set_message(words(status));
         } else if self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = Instant::now();
-            eprintln!(
+            say!(
                 "{}: {}/{} trials, {}",
                 status.name,
                 done,

@@ -127,7 +127,7 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
     let incoming = rpc::guard::guard(incoming);
     coordinator::serve_observed(incoming, server, config, &observer, async move {
         interrupts.next().await;
-        eprintln!("stopping: what has been reported is being written");
+        say!("stopping: what has been reported is being written");
     })
     .await?;
     Ok(Exit::Done)
@@ -198,7 +198,7 @@ pub(crate) async fn worker(options: &Worker) -> Result<Exit, CliError> {
     let (stop, stopped) = watch::channel(Stop::No);
     tokio::spawn(async move {
         interrupts.next().await;
-        eprintln!("draining: running trials end, the rest goes back (again to leave at once)");
+        say!("draining: running trials end, the rest goes back (again to leave at once)");
         stop.send_replace(Stop::Drain);
         interrupts.next().await;
         std::process::exit(Exit::Interrupted as i32);

@@ -47,7 +47,7 @@ pub(crate) async fn submit(options: &Submit) -> Result<Exit, CliError> {
             ));
         }
     };
-    eprintln!("{accepted}: {} trials", output::grouped(answer.trials));
+    say!("{accepted}: {} trials", output::grouped(answer.trials));
     let verify = sweep.grid.spec().verify();
     if verify > 0 && answer.accepted() == v1::Accepted::Continued {
         let name = answer.name.clone();

@@ -68,7 +68,7 @@ async fn compare_or_leave(
             Err(error) => Err(CliError::Ended(error.to_string())),
         },
         () = interrupts.next() => {
-            eprintln!("verification interrupted; it writes no tables, and those there are stay complete");
+            say!("verification interrupted; it writes no tables, and those there are stay complete");
             std::process::exit(Exit::Interrupted as i32);
         }
     }

@@ -61,7 +61,7 @@ pub(crate) fn as_text(told: &v1::Comparisons) -> String {
 pub(crate) fn tell_unasked(status: &v1::SweepStatus, wanted: u64, file: &Path) {
     let known = status.comparisons.as_ref().map_or(0, |told| told.wanted);
     if known < wanted {
-        eprintln!(
+        say!(
             "train.verify: the sweep was there before so much was asked of it; `parsimony verify {}` compares trials \
              at any time",
             file.display()
