@@ -137,7 +137,12 @@ async fn step(
     now: Duration,
 ) -> Result<Decision, CliError> {
     let url = plan.pilot.coordinator.clone();
-    let jobs = aside(move || slurm::jobs(&url)).await??;
+    let jobs = aside(move || {
+        // What cannot be read of the ids is found by the comment.
+        let known = launching::submitted().and_then(|submitted| submitted.of(&url).ok());
+        slurm::jobs(&url, &known.unwrap_or_default())
+    })
+    .await??;
     let (waiting, running) = slurm::count(&jobs);
     let failures = scaler.failures();
     let decision = scaler.look(now, demand, Pilots { waiting, running });
@@ -167,7 +172,13 @@ async fn step(
 }
 
 async fn submit(plan: Arc<Plan>, count: u32) -> Result<(), CliError> {
-    let submitted = aside(move || slurm::submit(&plan.pilot, count, plan.time, &plan.sbatch)).await;
+    let submitted = aside(move || {
+        let job = slurm::submit(&plan.pilot, count, plan.time, &plan.sbatch)?;
+        let (remembered, coordinator) = (launching::submitted(), &plan.pilot.coordinator);
+        launching::remember(remembered.as_ref(), coordinator, &job);
+        Ok::<_, slurm::SlurmError>(job)
+    })
+    .await;
     let job = submitted??;
     tracing::info!(%job, count, "pilots submitted");
     Ok(())

@@ -14,8 +14,9 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
 
-/// Hosts that are spoken to at the same time: an ssh client each, which takes some 10 MB.
-const HOSTS_AT_ONCE: usize = 32;
+/// Hosts that are spoken to at the same time: below the ten connections in the making at which sshd, on a jump host
+/// that all of them go through, begins to drop some (MaxStartups).
+const HOSTS_AT_ONCE: usize = 8;
 
 /// Slurm counts walltimes in minutes.
 const LEAST_TIME: Duration = Duration::from_secs(60);
@@ -38,7 +39,9 @@ fn start_slurm(options: &LaunchSlurm) -> Result<Exit, CliError> {
     let pilot = pilot(&options.elsewhere, &options.coordinator)?;
     worker_token(&options.coordinator)?;
     let workers = options.workers.unwrap_or(1);
+    let submitted = submitted();
     let job = slurm::submit(&pilot, workers, options.time, &options.sbatch)?;
+    remember(submitted.as_ref(), &pilot.coordinator, &job);
     say!(
         "job {job}: {workers} worker{}, {job}_1 to {job}_{workers}",
         plural(workers as usize)
@@ -53,12 +56,16 @@ fn start_slurm(options: &LaunchSlurm) -> Result<Exit, CliError> {
 
 fn stop_slurm(options: &LaunchSlurm) -> Result<Exit, CliError> {
     let url = url(&options.coordinator.url)?;
-    let jobs = slurm::jobs(url)?;
+    let known = match submitted() {
+        Some(submitted) => submitted.of(url)?,
+        None => Vec::new(),
+    };
+    let jobs = slurm::jobs(url, &known)?;
     let stopped = slurm::drain(&jobs)?;
     if stopped.is_empty() {
         say!("no worker of {url} in the queue");
     } else {
-        say!("told to go: {}", stopped.join(" "));
+        say!("asked to leave: {}", stopped.join(" "));
     }
     if options.elsewhere.json {
         output::json(&json!({ "stopped": stopped }))?;
@@ -190,7 +197,7 @@ impl Told {
         say!("{}", talk.trim_end());
         if self.as_json {
             self.records.push(record);
-        } else if let Err(error) = output::data(&format!("{data}\n")) {
+        } else if let Err(error) = output::announce(&format!("{data}\n")) {
             self.broken = Some(error);
         }
     }
@@ -233,21 +240,41 @@ fn roll(options: &LaunchSsh) -> Result<Roll, CliError> {
     if let Some(path) = &options.state {
         return Ok(Roll::at(path.clone()));
     }
+    let state = state_folder().ok_or_else(|| {
+        CliError::Request("no HOME to remember workers in: name a file with --state".to_owned())
+    })?;
+    Ok(Roll::at(state.join("ssh.json")))
+}
+
+/// Where this user's launches are remembered; none without a home.
+fn state_folder() -> Option<PathBuf> {
     let variable = |name| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
     let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
-    let state = state.ok_or_else(|| {
-        CliError::Request("no HOME to remember workers in: name a file with --state".to_owned())
-    })?;
-    Ok(Roll::at(state.join("parsimony/ssh.json")))
+    Some(state?.join("parsimony"))
+}
+
+/// Where the ids of Slurm jobs are remembered; none without a home, where pilots are found by their comment alone.
+pub(crate) fn submitted() -> Option<slurm::Submitted> {
+    Some(slurm::Submitted::at(state_folder()?.join("slurm.json")))
+}
+
+/// Remembers a job. It is there already: that it cannot be remembered is a warning.
+pub(crate) fn remember(submitted: Option<&slurm::Submitted>, coordinator: &str, job: &str) {
+    if let Some(Err(error)) = submitted.map(|submitted| submitted.add(coordinator, job)) {
+        say!(
+            "warning: job {job} is not remembered, and is found again only while its comment stays: {error}"
+        );
+    }
 }
 
 /// The worker that is to run elsewhere.
 fn pilot(elsewhere: &Elsewhere, coordinator: &CoordinatorUrl) -> Result<Pilot, CliError> {
     let url = url(&coordinator.url)?;
+    crate::address::check(coordinator)?;
     if url.starts_with("https://") && coordinator.ca.is_none() {
         return Err(CliError::Request(
             "https needs the lab's authority: --ca FILE or PARSIMONY_CA".to_owned(),

@@ -64,11 +64,31 @@ pub fn run(
     input: &str,
     patience: Duration,
 ) -> Result<Output, CommandError> {
+    run_without(program, words, input, patience, &|_| false)
+}
+
+/// As [`run`], without the variables of our environment that `drop` names.
+///
+/// # Errors
+/// [`CommandError`].
+pub(crate) fn run_without(
+    program: &str,
+    words: &[String],
+    input: &str,
+    patience: Duration,
+    drop: &dyn Fn(&str) -> bool,
+) -> Result<Output, CommandError> {
     let start = |source| CommandError::Start {
         program: program.to_owned(),
         source,
     };
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(drop) {
+            command.env_remove(name);
+        }
+    }
+    let mut child = command
         .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

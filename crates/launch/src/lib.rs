@@ -10,6 +10,7 @@ mod crowd;
 mod pilot;
 pub mod slurm;
 pub mod ssh;
+mod state_file;
 
 pub use command::{CommandError, Output, run};
 pub use crowd::each;

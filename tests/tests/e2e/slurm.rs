@@ -56,7 +56,10 @@ impl Lab {
     }
 
     fn point(&self, command: &mut Command) {
-        command.env("SLURM_CONF", self.folder.join("slurm.conf"));
+        command
+            .env("SLURM_CONF", self.folder.join("slurm.conf"))
+            // What this user's launches are remembered in is not the tests' to change.
+            .env("XDG_STATE_HOME", self.folder.join("state"));
     }
 
     /// A call of the program that finds this cluster.
@@ -327,6 +330,107 @@ fn a_job_whose_node_is_lost_comes_back_and_nothing_is_lost() {
         workers(at, &coordinator, &[]) == [format!("slurm-{job}_1")]
     });
     finished_as_if_nothing_were(at, &coordinator);
+}
+
+/// Programs of a site that stand before Slurm's own in the search path and print notices around their answers.
+fn noisy(at: &Path) -> std::ffi::OsString {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bin = at.join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    for name in ["sbatch", "squeue"] {
+        let path = bin.join(name);
+        let real = Command::new("sh")
+            .args([
+                "-c",
+                &format!("PATH=$PATH:/usr/sbin:/sbin command -v {name}"),
+            ])
+            .output()
+            .unwrap();
+        let real = String::from_utf8_lossy(&real.stdout).trim().to_owned();
+        let script = format!(
+            "#!/bin/sh\necho 'Notice: maintenance on Friday'\n{real} \"$@\" || exit\necho\necho 'Your fair share is 0.3'\n"
+        );
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut paths = vec![bin];
+    paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
+    std::env::join_paths(paths).unwrap()
+}
+
+/// A site's habits: variables in everybody's environment, jobs that are submitted from within a job, comments that are
+/// rewritten, notices around every answer.
+#[test]
+fn a_sites_habits_do_not_change_what_a_pilot_is() {
+    let folder = folder_with("small.toml", SMALL);
+    let at = folder.path();
+    let Some(lab) = Lab::start(at) else {
+        return;
+    };
+    let coordinator = Coordinator::start(at, "data");
+    let path = noisy(at);
+    let call = |words: &[&str]| {
+        let mut command = command(at);
+        lab.point(&mut command);
+        command.env("PATH", &path).args(words);
+        for (name, value) in [
+            ("SBATCH_TIMELIMIT", "2"),
+            ("SBATCH_ARRAY_INX", "1-5"),
+            ("SBATCH_JOB_NAME", "mine"),
+            ("SLURM_JOB_ID", "1"),
+            ("SLURM_CPUS_PER_TASK", "3"),
+        ] {
+            command.env(name, value);
+        }
+        let output = command.output().unwrap();
+        Finished {
+            words: words.join(" "),
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    };
+    let mut words = vec!["launch", "slurm", "--workers", "1", "--time", "30m"];
+    words.extend([
+        "--coordinator",
+        &coordinator.url,
+        "--",
+        "--output=/dev/null",
+    ]);
+    let submitted = call(&words).expect(0);
+    let job = submitted.out.trim().to_owned();
+    assert!(job.bytes().all(|c| c.is_ascii_digit()), "{}", submitted.out);
+    let shown = lab.ask(&["scontrol", "show", "job", &job]);
+    assert!(shown.contains("TimeLimit=00:30:00"), "{shown}");
+    assert!(shown.contains("JobName=parsimony-worker"), "{shown}");
+    assert_eq!(shown.matches("JobId=").count(), 1, "{shown}");
+    until("the pilot to join", || {
+        !workers(at, &coordinator, &[]).is_empty()
+    });
+    let listed = coordinator.call(at, &["workers", "--json"]).expect(0);
+    let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
+    assert_ne!(
+        listed[0]["threads"], 3,
+        "the outer job's share is not the pilot's"
+    );
+    lab.ask(&[
+        "scontrol",
+        "update",
+        &format!("JobId={job}"),
+        "Comment=project=physics",
+    ]);
+    let shown = lab.ask(&["scontrol", "show", "job", &job]);
+    assert!(shown.contains("Comment=project=physics"), "{shown}");
+    let stopped = call(&[
+        "launch",
+        "slurm",
+        "--stop",
+        "--coordinator",
+        &coordinator.url,
+    ])
+    .expect(0);
+    assert_eq!(stopped.out, format!("{job}_1\n"), "{}", stopped.err);
+    until("an empty queue", || lab.queue().is_empty());
 }
 
 #[test]

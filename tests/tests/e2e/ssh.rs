@@ -18,6 +18,11 @@ struct Host {
 
 /// Starts an sshd in a folder; `None`, with a word, where there is none to be had.
 fn host(at: &Path) -> Option<Host> {
+    host_with(at, "")
+}
+
+/// One with more settings.
+fn host_with(at: &Path, more: &str) -> Option<Host> {
     let skip = |why: &str| {
         eprintln!("SKIPPED: {why}");
         None
@@ -42,10 +47,10 @@ fn host(at: &Path) -> Option<Host> {
     let server = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/key.pub\n\
          PidFile {folder}/sshd.pid\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
-         KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
+         KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n{more}"
     );
     let client = format!(
-        "Host *\n  Port {port}\n  IdentityFile {folder}/key\n  IdentitiesOnly yes\n  LogLevel ERROR\n  \
+        "Host node*\n  HostName 127.0.0.1\nHost *\n  Port {port}\n  IdentityFile {folder}/key\n  IdentitiesOnly yes\n  LogLevel ERROR\n  \
          UserKnownHostsFile {folder}/known\n  StrictHostKeyChecking no\n"
     );
     std::fs::write(at.join("sshd_config"), server).unwrap();
@@ -243,6 +248,50 @@ fn a_worker_that_is_refused_is_told_with_the_reason() {
     // A person's token is refused here already.
     let told = launch_with("certs/user.token", program.to_str().unwrap()).expect(2);
     assert!(told.err.contains("worker.token"), "{}", told.err);
+}
+
+/// A login shell that greets without ending its line.
+#[test]
+fn a_greeting_without_a_line_end_hides_no_worker() {
+    let folder = folder_with("small.toml", SMALL);
+    let at = folder.path();
+    let greeting = "ForceCommand printf 'Welcome to the lab! '; eval \"$SSH_ORIGINAL_COMMAND\"\n";
+    let Some(host) = host_with(at, greeting) else {
+        return;
+    };
+    let coordinator = Coordinator::start(at, "data");
+    let remembered = Remembered(at.join("state/ssh.json"));
+    std::fs::write(at.join("hosts.txt"), "127.0.0.1\n").unwrap();
+    let program = program();
+    let mut start = vec!["--hosts", "hosts.txt", "--coordinator", &coordinator.url];
+    start.extend(["--program", program.to_str().unwrap(), "--threads", "1"]);
+    let first = launch(at, &host, &start).expect(0);
+    assert_eq!(remembered.workers().len(), 1, "{}", first.err);
+    let again = launch(at, &host, &start).expect(0);
+    assert!(again.err.contains("there already"), "{}", again.err);
+    let stopped = launch(at, &host, &["--stop"]).expect(0);
+    assert!(stopped.out.contains("draining"), "{}", stopped.out);
+    assert!(remembered.workers().is_empty());
+}
+
+/// One sshd that all connections go through, as a jump host is, drops those beyond a few in the making.
+#[test]
+fn connections_that_a_busy_host_drops_are_made_again() {
+    let folder = folder_with("small.toml", SMALL);
+    let at = folder.path();
+    let Some(host) = host_with(at, "MaxStartups 2\n") else {
+        return;
+    };
+    let coordinator = Coordinator::start(at, "data");
+    let remembered = Remembered(at.join("state/ssh.json"));
+    let hosts: String = (1..=10).map(|node| format!("node{node}\n")).collect();
+    std::fs::write(at.join("hosts.txt"), hosts).unwrap();
+    let program = program();
+    let mut start = vec!["--hosts", "hosts.txt", "--coordinator", &coordinator.url];
+    start.extend(["--program", program.to_str().unwrap(), "--threads", "1"]);
+    launch(at, &host, &start).expect(0);
+    assert_eq!(remembered.workers().len(), 10);
+    launch(at, &host, &["--stop"]).expect(0);
 }
 
 #[test]

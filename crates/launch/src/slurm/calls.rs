@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::JOB_NAME;
 use super::error::SlurmError;
-use super::queue::{self, Job, State};
-use super::script::{check_options, comment, script};
-use crate::command::{CommandError, run};
+use super::queue::{self, Job, Ours, State};
+use super::script::{self, check_options};
+use crate::command::{CommandError, run, run_without};
 use crate::pilot::Pilot;
 
 /// Wait for one call. Slurm's programs give up by themselves after some ten seconds without a controller; one
@@ -25,34 +24,30 @@ pub fn submit(
 ) -> Result<String, SlurmError> {
     check_options(options)?;
     let mut words = vec!["--parsable".to_owned()];
+    words.extend(script::options(pilot, workers, time));
     words.extend_from_slice(options);
-    let answer = run("sbatch", &words, &script(pilot, workers, time), PATIENCE)?;
+    let text = script::script(pilot, time);
+    let answer = run_without("sbatch", &words, &text, PATIENCE, &script::is_harmful)?;
     queue::job_id(&answer.out)
 }
 
-/// The pilots of a coordinator that wait or run, whoever submitted them.
+/// The pilots of a coordinator that wait or run: those with its comment, whoever submitted them, and those of the
+/// ids in `submitted`, since a site may rewrite comments and names.
 ///
 /// # Errors
 /// [`SlurmError`]; a `squeue` that is down is an error, not an empty list.
-pub fn jobs(coordinator: &str) -> Result<Vec<Job>, SlurmError> {
-    let comment = comment(coordinator);
+pub fn jobs(coordinator: &str, submitted: &[String]) -> Result<Vec<Job>, SlurmError> {
+    let ours = Ours::new(coordinator, submitted);
     let asked = run("squeue", &["--json".to_owned()], "", PATIENCE);
     let read = asked
         .map_err(SlurmError::from)
-        .and_then(|answer| queue::from_json(&answer.out, &comment));
+        .and_then(|answer| queue::from_json(&answer.out, &ours));
     match read {
         // Builds without the JSON plugin, and releases before 21.08.
         Err(SlurmError::Command(CommandError::Failed { .. }) | SlurmError::NoJson(_)) => {
-            let words = [
-                "--noheader",
-                "--array",
-                "--name",
-                JOB_NAME,
-                "--format",
-                "%i|%T|%U|%j|%k",
-            ];
+            let words = ["--noheader", "--array", "--format", "%i|%T|%U|%j|%k"];
             let answer = run("squeue", &words.map(str::to_owned), "", PATIENCE)?;
-            queue::from_text(&answer.out, &comment)
+            queue::from_text(&answer.out, &ours)
         }
         read => read,
     }

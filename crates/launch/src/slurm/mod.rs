@@ -7,11 +7,13 @@ mod calls;
 mod error;
 mod queue;
 mod script;
+mod submitted;
 
 pub use calls::{cancel_waiting, drain, jobs, submit};
 pub use error::SlurmError;
-pub use queue::{Job, State, count, from_json, from_text};
-pub use script::{check_options, comment, script};
+pub use queue::{Job, Ours, State, count, from_json, from_text};
+pub use script::{check_options, comment};
+pub use submitted::Submitted;
 
 /// Name of every job of ours, by which they are found again.
 pub const JOB_NAME: &str = "parsimony-worker";

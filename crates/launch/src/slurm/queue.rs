@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::JOB_NAME;
 use super::error::SlurmError;
+use super::script::comment;
 
 /// What a pilot job is at, as far as it matters here. Jobs that end or have ended are not listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,29 @@ pub struct Job {
     pub user: Option<u64>,
 }
 
+/// How pilots are told from other jobs.
+#[derive(Clone, Debug)]
+pub struct Ours {
+    comment: String,
+    submitted: Vec<String>,
+}
+
+impl Ours {
+    /// Pilots with the comment of a coordinator, and those of the job ids in `submitted`.
+    pub fn new(coordinator: &str, submitted: &[String]) -> Self {
+        Ours {
+            comment: comment(coordinator),
+            submitted: submitted.to_vec(),
+        }
+    }
+
+    fn contains(&self, id: &str, name: &str, comment: &str) -> bool {
+        let job = id.split(['_', '+']).next().unwrap_or_default();
+        name == JOB_NAME && comment == self.comment
+            || self.submitted.iter().any(|known| known == job)
+    }
+}
+
 /// Pilots that wait and that run.
 pub fn count(jobs: &[Job]) -> (u32, u32) {
     let of = |state| {
@@ -34,14 +58,22 @@ pub fn count(jobs: &[Job]) -> (u32, u32) {
     (of(State::Waiting), of(State::Running))
 }
 
-/// Reads `sbatch --parsable`: the id, and the cluster behind a semicolon.
+/// Reads `sbatch --parsable`: the id, and the cluster behind a semicolon. A site's wrapper may print notes around it,
+/// or answer as `sbatch` does without the option.
 pub(super) fn job_id(answer: &str) -> Result<String, SlurmError> {
-    let line = answer.lines().last().unwrap_or_default().trim();
-    let id = line.split(';').next().unwrap_or_default();
-    if id.is_empty() || !id.bytes().all(|c| c.is_ascii_digit()) {
-        return Err(SlurmError::NoJobId(answer.trim().to_owned()));
-    }
-    Ok(id.to_owned())
+    let id_of = |line: &str| -> Option<String> {
+        let line = line.trim();
+        let line = line.strip_prefix("Submitted batch job ").unwrap_or(line);
+        let id = line.split([';', ' ']).next().unwrap_or_default();
+        // A note that begins with a number has more words behind it.
+        let alone = id.len() == line.len()
+            || line[id.len()..].starts_with(';')
+            || line.contains(" on cluster ");
+        let is_id = !id.is_empty() && id.bytes().all(|c| c.is_ascii_digit());
+        (is_id && alone).then(|| id.to_owned())
+    };
+    let found = answer.lines().rev().find_map(id_of);
+    found.ok_or_else(|| SlurmError::NoJobId(answer.trim().to_owned()))
 }
 
 /// Reads `squeue --json`, which lists every user's jobs, ended ones too, whatever filters it is given. Numbers
@@ -50,8 +82,8 @@ pub(super) fn job_id(answer: &str) -> Result<String, SlurmError> {
 /// # Errors
 /// [`SlurmError::Controller`] where the answer carries errors, which it does, with an exit code of 0, while
 /// the controller is down.
-pub fn from_json(answer: &str, comment: &str) -> Result<Vec<Job>, SlurmError> {
-    let answer: Value = serde_json::from_str(answer)?;
+pub fn from_json(answer: &str, ours: &Ours) -> Result<Vec<Job>, SlurmError> {
+    let answer: Value = serde_json::from_str(without_notices(answer))?;
     if let Some(error) = answer["errors"]
         .as_array()
         .and_then(|errors| errors.first())
@@ -68,8 +100,20 @@ pub fn from_json(answer: &str, comment: &str) -> Result<Vec<Job>, SlurmError> {
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
-    let ours = |job: &&Value| job["name"] == JOB_NAME && job["comment"] == comment;
-    Ok(jobs.iter().filter(ours).filter_map(job_of).collect())
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let is_ours = |job: &&Value| {
+        let id = number(&job["array_job_id"]).filter(|&id| id > 0);
+        let id = id.or_else(|| number(&job["job_id"])).unwrap_or_default();
+        ours.contains(&id.to_string(), &word(&job["name"]), &word(&job["comment"]))
+    };
+    Ok(jobs.iter().filter(is_ours).filter_map(job_of).collect())
+}
+
+/// The JSON of an answer that a site's wrapper has put notices around.
+fn without_notices(answer: &str) -> &str {
+    let first = answer.find('{').unwrap_or(0);
+    let end = answer.rfind('}').map_or(answer.len(), |last| last + 1);
+    answer.get(first..end).unwrap_or(answer)
 }
 
 fn job_of(job: &Value) -> Option<Job> {
@@ -95,10 +139,11 @@ fn job_of(job: &Value) -> Option<Job> {
 }
 
 /// Reads `squeue --noheader --array --format %i|%T|%U|%j|%k`: id, state, user, name, comment.
+/// Lines of another form are a site's notices, unless they speak of an error.
 ///
 /// # Errors
-/// [`SlurmError::NoLine`].
-pub fn from_text(answer: &str, comment: &str) -> Result<Vec<Job>, SlurmError> {
+/// [`SlurmError::Controller`].
+pub fn from_text(answer: &str, ours: &Ours) -> Result<Vec<Job>, SlurmError> {
     let mut jobs = Vec::new();
     for line in answer.lines().filter(|line| !line.trim().is_empty()) {
         let mut fields = line.trim().splitn(5, '|');
@@ -106,9 +151,12 @@ pub fn from_text(answer: &str, comment: &str) -> Result<Vec<Job>, SlurmError> {
         let (Some(id), Some(state), Some(user), Some(name), Some(told)) =
             (next(), next(), next(), next(), next())
         else {
-            return Err(SlurmError::NoLine(line.to_owned()));
+            if line.contains("error") {
+                return Err(SlurmError::Controller(line.trim().to_owned()));
+            }
+            continue;
         };
-        if name != JOB_NAME || told != comment {
+        if !ours.contains(id, name, told) {
             continue;
         }
         if let Some(state) = state_of(&[state]) {
@@ -186,6 +234,11 @@ mod tests {
 
     const OURS: &str = "parsimony http://head:7070";
 
+    fn ours(submitted: &[&str]) -> Ours {
+        let submitted: Vec<String> = submitted.iter().map(|&id| id.to_owned()).collect();
+        Ours::new("http://head:7070", &submitted)
+    }
+
     fn job(id: &str, state: State, workers: u32) -> Job {
         Job {
             id: id.to_owned(),
@@ -201,6 +254,11 @@ mod tests {
         check("1234\n", Some("1234"));
         check("1234;cluster\n", Some("1234"));
         check("warning: x\n77\n", Some("77"));
+        check("77\nYour fair share is 0.3\n", Some("77"));
+        check("77;main\n\n  Have a good day.\n\n", Some("77"));
+        check("Submitted batch job 4242\n", Some("4242"));
+        check("Submitted batch job 4242 on cluster main\n", Some("4242"));
+        check("100 of 200 hours are left\n", None);
         check("sbatch: error", None);
         check("", None);
     }
@@ -254,13 +312,31 @@ mod tests {
             job("10", State::Waiting, 2),
             job("13", State::Waiting, 1),
         ];
-        assert_eq!(from_json(&old(), OURS).unwrap(), expected);
-        assert_eq!(from_json(NEW, OURS).unwrap(), expected);
+        assert_eq!(from_json(&old(), &ours(&[])).unwrap(), expected);
+        assert_eq!(from_json(NEW, &ours(&[])).unwrap(), expected);
         assert_eq!(count(&expected), (3, 1));
-        assert!(
-            from_json(NEW, "parsimony http://other:7070")
-                .unwrap()
-                .is_empty()
+        let other = Ours::new("http://other:7070", &[]);
+        assert!(from_json(NEW, &other).unwrap().is_empty());
+        let noisy = format!("Notice: maintenance on Friday\n{NEW}\nHave a good day\n");
+        assert_eq!(from_json(&noisy, &ours(&[])).unwrap(), expected);
+    }
+
+    /// A site whose plugin writes its own comments, and another that renames jobs.
+    #[test]
+    fn jobs_of_known_ids_are_ours_whatever_a_site_calls_them() {
+        let rewritten = NEW
+            .replace(OURS, "project=physics")
+            .replace("parsimony-worker", "u1-job");
+        assert!(from_json(&rewritten, &ours(&[])).unwrap().is_empty());
+        assert_eq!(from_json(&rewritten, &ours(&["10"])).unwrap().len(), 2);
+        assert_eq!(
+            from_json(&rewritten, &ours(&["10", "13"])).unwrap().len(),
+            3
+        );
+        let text = "10_2|RUNNING|1000|u1-job|\n100_1|RUNNING|1000|u1-job|\n";
+        assert_eq!(
+            from_text(text, &ours(&["10"])).unwrap(),
+            [job("10_2", State::Running, 1)]
         );
     }
 
@@ -268,10 +344,10 @@ mod tests {
     fn a_controller_that_is_down_is_no_empty_queue() {
         let down = r#"{"meta":{},"errors":[{"description":"Failed while looking for jobs","error_number":-1,
             "error":"Unspecified error","source":"slurm_load_jobs"}],"jobs":[]}"#;
-        let told = from_json(down, OURS).unwrap_err().to_string();
+        let told = from_json(down, &ours(&[])).unwrap_err().to_string();
         assert!(told.contains("Failed while looking for jobs"), "{told}");
-        assert!(from_json("slurm_load_jobs error", OURS).is_err());
-        assert!(from_json(r#"{"jobs":[]}"#, OURS).unwrap().is_empty());
+        assert!(from_json("slurm_load_jobs error", &ours(&[])).is_err());
+        assert!(from_json(r#"{"jobs":[]}"#, &ours(&[])).unwrap().is_empty());
     }
 
     #[test]
@@ -284,9 +360,11 @@ mod tests {
             job("10_2", State::Running, 1),
             job("10_5", State::Waiting, 1),
         ];
-        assert_eq!(from_text(&text, OURS).unwrap(), expected);
-        assert!(from_text("slurm_load_jobs error", OURS).is_err());
-        assert!(from_text("\n", OURS).unwrap().is_empty());
+        assert_eq!(from_text(&text, &ours(&[])).unwrap(), expected);
+        let noisy = format!("Notice: maintenance\n{text}");
+        assert_eq!(from_text(&noisy, &ours(&[])).unwrap(), expected);
+        assert!(from_text("slurm_load_jobs error", &ours(&[])).is_err());
+        assert!(from_text("\n", &ours(&[])).unwrap().is_empty());
     }
 
     #[test]

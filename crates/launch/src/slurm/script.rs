@@ -65,26 +65,59 @@ pub fn comment(coordinator: &str) -> String {
     format!("parsimony {url}")
 }
 
-/// The batch script of `workers` pilots. `exec` makes the worker the process that Slurm signals.
+/// The options of `sbatch` that make the pilots what they are. They go on the command line, since variables like
+/// `SBATCH_TIMELIMIT` in the caller's environment beat the lines of a script.
+pub(super) fn options(pilot: &Pilot, workers: u32, time: Option<Duration>) -> Vec<String> {
+    let mut words = vec![
+        format!("--job-name={JOB_NAME}"),
+        format!("--comment={}", comment(&pilot.coordinator)),
+        format!("--array=1-{}", workers.clamp(1, MAX_WORKERS)),
+        format!("--signal=B:TERM@{}", warning(time).as_secs()),
+        "--requeue".to_owned(),
+        "--open-mode=append".to_owned(),
+    ];
+    if let Some(time) = time {
+        words.push(format!("--time={}", slurm_time(time)));
+    }
+    if let Some(threads) = pilot.threads {
+        words.push(format!("--cpus-per-task={threads}"));
+    }
+    words
+}
+
+/// Variables of the environment that must not reach `sbatch`: those of a job that this process runs in, which the
+/// pilots would take for their own (`SLURM_CPUS_PER_TASK` among them), and those that undo what a pilot is or make
+/// `sbatch` wait. Where the site's choice of partition, account and the like is kept in `SBATCH_` variables, it holds.
+pub(super) fn is_harmful(name: &str) -> bool {
+    const OURS: [&str; 11] = [
+        "SBATCH_ARRAY_INX",
+        "SBATCH_COMMENT",
+        "SBATCH_EXPORT",
+        "SBATCH_GET_USER_ENV",
+        "SBATCH_JOB_NAME",
+        "SBATCH_NO_REQUEUE",
+        "SBATCH_OPEN_MODE",
+        "SBATCH_REQUEUE",
+        "SBATCH_SIGNAL",
+        "SBATCH_TEST_ONLY",
+        "SBATCH_WAIT",
+    ];
+    // How Slurm itself is found and spoken to.
+    const KEPT: [&str; 4] = [
+        "SLURM_CONF",
+        "SLURM_CLUSTERS",
+        "SLURM_CONF_SERVER",
+        "SLURM_JWT",
+    ];
+    OURS.contains(&name) || name.starts_with("SLURM_") && !KEPT.contains(&name)
+}
+
+/// The batch script of a pilot. `exec` makes the worker the process that Slurm signals.
 ///
 /// A worker is told how long it has: by Slurm's own word where there is one, since a partition's limit and a
 /// requeue after the loss of a node are known to it alone; else by `time`.
-pub fn script(pilot: &Pilot, workers: u32, time: Option<Duration>) -> String {
-    let mut lines = vec![
-        "#!/bin/sh".to_owned(),
-        format!("#SBATCH --job-name={JOB_NAME}"),
-        format!("#SBATCH --comment=\"{}\"", comment(&pilot.coordinator)),
-        format!("#SBATCH --array=1-{}", workers.clamp(1, MAX_WORKERS)),
-        format!("#SBATCH --signal=B:TERM@{}", warning(time).as_secs()),
-        "#SBATCH --requeue".to_owned(),
-        "#SBATCH --open-mode=append".to_owned(),
-    ];
-    if let Some(time) = time {
-        lines.push(format!("#SBATCH --time={}", slurm_time(time)));
-    }
-    if let Some(threads) = pilot.threads {
-        lines.push(format!("#SBATCH --cpus-per-task={threads}"));
-    }
+pub(super) fn script(pilot: &Pilot, time: Option<Duration>) -> String {
+    let mut lines = vec!["#!/bin/sh".to_owned()];
     // By its array's id: the last task of an array has that id for its own, and `squeue` would list all of them.
     lines.push("job=${SLURM_ARRAY_JOB_ID:-0}_${SLURM_ARRAY_TASK_ID:-0}".to_owned());
     lines.push(format!("set -- {}", pilot.words().join(" ")));
@@ -140,15 +173,19 @@ mod tests {
     #[test]
     fn the_script_makes_the_worker_the_signalled_process() {
         let pilot = plain("/opt/par simony");
-        let text = script(&pilot, 4, Some(Duration::from_secs(5400)));
-        assert!(text.starts_with("#!/bin/sh\n#SBATCH"), "{text}");
-        assert!(text.contains("#SBATCH --array=1-4\n"), "{text}");
-        assert!(text.contains("#SBATCH --time=0-01:30:00\n"), "{text}");
-        assert!(text.contains("#SBATCH --signal=B:TERM@60\n"), "{text}");
-        assert!(
-            text.contains("#SBATCH --comment=\"parsimony https://head:7070\"\n"),
-            "{text}"
-        );
+        let time = Some(Duration::from_secs(5400));
+        let text = script(&pilot, time);
+        assert!(text.starts_with("#!/bin/sh\n"), "{text}");
+        let wanted = [
+            "--job-name=parsimony-worker",
+            "--comment=parsimony https://head:7070",
+            "--array=1-4",
+            "--signal=B:TERM@60",
+            "--requeue",
+            "--open-mode=append",
+            "--time=0-01:30:00",
+        ];
+        assert_eq!(options(&pilot, 4, time), wanted);
         assert!(
             text.contains("set -- worker --coordinator https://head:7070\n"),
             "{text}"
@@ -158,17 +195,45 @@ mod tests {
             text.ends_with("\nexec '/opt/par simony' \"$@\"\n"),
             "{text}"
         );
-        assert!(!text.contains("cpus-per-task"), "{text}");
+    }
+
+    #[test]
+    fn the_environment_of_an_outer_job_stays_outside() {
+        for name in [
+            "SLURM_CPUS_PER_TASK",
+            "SLURM_JOB_ID",
+            "SBATCH_ARRAY_INX",
+            "SBATCH_JOB_NAME",
+            "SBATCH_WAIT",
+        ] {
+            assert!(is_harmful(name), "{name}");
+        }
+        for name in [
+            "SLURM_CONF",
+            "SBATCH_PARTITION",
+            "SBATCH_ACCOUNT",
+            "SBATCH_TIMELIMIT",
+            "PATH",
+        ] {
+            assert!(!is_harmful(name), "{name}");
+        }
     }
 
     #[test]
     fn without_a_time_the_queue_is_asked() {
         let mut pilot = plain("p");
         pilot.threads = Some(16);
-        let text = script(&pilot, 1, None);
-        assert!(!text.contains("#SBATCH --time"), "{text}");
+        let text = script(&pilot, None);
         assert!(text.contains("squeue --noheader"), "{text}");
-        assert!(text.contains("#SBATCH --cpus-per-task=16\n"), "{text}");
+        let options = options(&pilot, 1, None);
+        assert!(
+            options.contains(&"--cpus-per-task=16".to_owned()),
+            "{options:?}"
+        );
+        assert!(
+            !options.iter().any(|word| word.starts_with("--time")),
+            "{options:?}"
+        );
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::command::CommandError;
 pub enum SshError {
     #[error(transparent)]
     Command(#[from] CommandError),
+    #[error("the connection was dropped again and again before it was made: {0}")]
+    Dropped(String),
     #[error("the host answered `{0}` instead of a process id")]
     NoProcess(String),
     #[error(

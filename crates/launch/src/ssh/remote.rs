@@ -3,14 +3,22 @@
 use std::time::Duration;
 
 use super::error::SshError;
-use crate::command::run;
+use crate::command::{CommandError, Output, run};
 use crate::pilot::{Pilot, quote};
 
 /// Wait for one host, its ssh connection included.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Begins the line of a host's answer that is ours: a login shell may print a greeting before it.
+/// Begins what is ours of a host's answer: a login shell may print a greeting before it, with or without a line end.
 const MARK: &str = "parsimony:";
+
+/// Waits before a connection that was dropped is tried again.
+const RETRIES: [Duration; 4] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 
 /// A worker on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +54,7 @@ pub fn start(
 ) -> Result<Started, SshError> {
     let script = start_script(pilot, token.is_some(), known);
     let input = token.map_or_else(String::new, |token| format!("{token}\n"));
-    let answer = run("ssh", &words(host, options, &script), &input, PATIENCE)?;
+    let answer = ask(&words(host, options, &script), &input)?;
     read_start(&answer.out).ok_or_else(|| SshError::NoProcess(answer.out.trim().to_owned()))
 }
 
@@ -61,12 +69,13 @@ pub fn stop(
     process: u32,
 ) -> Result<Stopped, SshError> {
     let script = stop_script(coordinator, process);
-    let answer = run("ssh", &words(host, options, &script), "", PATIENCE)?;
+    let answer = ask(&words(host, options, &script), "")?;
     let ours = |word: &str| {
+        let ending = format!("{MARK} {word}");
         answer
             .out
             .lines()
-            .any(|line| line.trim() == format!("{MARK} {word}"))
+            .any(|line| line.trim_end().ends_with(&ending))
     };
     if ours("draining") {
         Ok(Stopped::Draining)
@@ -75,6 +84,35 @@ pub fn stop(
     } else {
         Err(SshError::NoProcess(answer.out.trim().to_owned()))
     }
+}
+
+/// Calls ssh, again where the host or one on the way refused the connection itself: sshd drops connections at random
+/// once some (MaxStartups, 10) are being made at the same time. Then nothing has been started there.
+fn ask(words: &[String], input: &str) -> Result<Output, SshError> {
+    let mut waits = RETRIES.iter();
+    loop {
+        let refused = match run("ssh", words, input, PATIENCE) {
+            Err(CommandError::Failed { error, .. }) if is_dropped(&error) => error,
+            other => return Ok(other?),
+        };
+        let Some(&wait) = waits.next() else {
+            return Err(SshError::Dropped(refused.trim().to_owned()));
+        };
+        // Not all at the same moment again: process ids and addresses differ enough.
+        let spread = Duration::from_millis(u64::from(words.as_ptr() as usize as u32 >> 4) % 500);
+        std::thread::sleep(wait + spread);
+    }
+}
+
+/// Whether ssh ended before it had a connection that anything could run over.
+fn is_dropped(error: &str) -> bool {
+    let before = [
+        "kex_exchange_identification",
+        "banner exchange",
+        "stdio forwarding failed",
+        "Exceeded MaxStartups",
+    ];
+    before.iter().any(|words| error.contains(words))
 }
 
 /// The words of ssh. The first value of an option counts, so the caller's own come before our timeout.
@@ -155,8 +193,9 @@ fn stop_script(coordinator: &str, process: u32) -> String {
 
 /// Reads the answer to a start: the marked line, and the worker's words after it.
 fn read_start(answer: &str) -> Option<Started> {
-    let mut lines = answer.lines().skip_while(|line| !line.starts_with(MARK));
-    let mut fields = lines.next()?.strip_prefix(MARK)?.trim().splitn(2, ' ');
+    let mut lines = answer.lines().skip_while(|line| !line.contains(MARK));
+    let (_, ours) = lines.next()?.split_once(MARK)?;
+    let mut fields = ours.trim().splitn(2, ' ');
     let process = fields.next()?.parse().ok()?;
     Some(Started {
         process,
@@ -214,8 +253,22 @@ mod tests {
             Some((12, Some("/tmp/l"), "WARN away")),
         );
         check("parsimony: 7\n", Some((7, None, "")));
+        check(
+            "Welcome! parsimony: 7 /tmp/l\n",
+            Some((7, Some("/tmp/l"), "")),
+        );
         check("parsimony: x\n", None);
         check("", None);
+    }
+
+    #[test]
+    fn only_connections_that_never_were_are_tried_again() {
+        assert!(is_dropped(
+            "kex_exchange_identification: Connection closed by remote host"
+        ));
+        assert!(is_dropped("Connection timed out during banner exchange"));
+        assert!(!is_dropped("Connection to node closed by remote host."));
+        assert!(!is_dropped("Permission denied (publickey)."));
     }
 
     /// A program that stands for the worker.

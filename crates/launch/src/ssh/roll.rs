@@ -1,12 +1,11 @@
 //! The list of workers that were started over SSH: which host, which process. It is what `--stop` goes by.
 
-use std::fs::File;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::error::SshError;
+use crate::state_file;
 
 /// A worker that was started, and not yet asked to leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +38,8 @@ impl Roll {
     /// # Errors
     /// [`SshError::Roll`] where the file cannot be read, [`SshError::NoRoll`] where it is something else.
     pub fn read(&self) -> Result<Vec<Entry>, SshError> {
-        match std::fs::read_to_string(&self.path) {
-            Ok(text) => parse(&text).ok_or_else(|| SshError::NoRoll {
-                path: self.path.clone(),
-            }),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(self.failed(error)),
-        }
+        let text = state_file::read(&self.path).map_err(|source| self.failed(source))?;
+        self.parse(text.as_deref())
     }
 
     /// Adds a worker.
@@ -65,17 +59,24 @@ impl Roll {
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<Entry>)) -> Result<(), SshError> {
-        let failed = |error| self.failed(error);
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let lock = File::create(self.path.with_extension("lock")).map_err(failed)?;
-        lock.lock().map_err(failed)?;
-        let mut entries = self.read()?;
-        change(&mut entries);
-        let partial = self.path.with_extension("partial");
-        std::fs::write(&partial, text(&entries)).map_err(failed)?;
-        std::fs::rename(&partial, &self.path).map_err(failed)
+        let changed = state_file::change(&self.path, |text| {
+            let mut entries = self.parse(text.as_deref()).map_err(Failed::Ssh)?;
+            change(&mut entries);
+            Ok(self::text(&entries))
+        });
+        changed.map_err(|failed| match failed {
+            Failed::Ssh(error) => error,
+            Failed::Io(source) => self.failed(source),
+        })
+    }
+
+    fn parse(&self, text: Option<&str>) -> Result<Vec<Entry>, SshError> {
+        let Some(text) = text else {
+            return Ok(Vec::new());
+        };
+        parse(text).ok_or_else(|| SshError::NoRoll {
+            path: self.path.clone(),
+        })
     }
 
     fn failed(&self, source: std::io::Error) -> SshError {
@@ -83,6 +84,17 @@ impl Roll {
             path: self.path.clone(),
             source,
         }
+    }
+}
+
+enum Failed {
+    Ssh(SshError),
+    Io(std::io::Error),
+}
+
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Failed::Io(error)
     }
 }
 

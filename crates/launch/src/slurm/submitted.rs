@@ -1,0 +1,136 @@
+//! The job ids that `sbatch` gave, by coordinator: a site may rewrite names and comments, an id stays.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::error::SlurmError;
+use crate::state_file;
+
+/// Ids kept of one coordinator, the newest: far more than can be in a queue, each of up to a thousand pilots.
+const KEPT: usize = 200;
+
+/// The file that remembers them.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    path: PathBuf,
+}
+
+impl Submitted {
+    pub fn at(path: PathBuf) -> Self {
+        Submitted { path }
+    }
+
+    /// Ids of a coordinator, the oldest first; none where there is no file.
+    ///
+    /// # Errors
+    /// [`SlurmError::Submitted`] where the file cannot be read, [`SlurmError::NotSubmitted`] where it is something
+    /// else.
+    pub fn of(&self, coordinator: &str) -> Result<Vec<String>, SlurmError> {
+        let text = state_file::read(&self.path).map_err(|source| self.failed(source))?;
+        let jobs = self.parse(text.as_deref())?;
+        let ours = jobs.into_iter().filter(|(url, _)| url == coordinator);
+        Ok(ours.map(|(_, job)| job).collect())
+    }
+
+    /// Remembers a job.
+    ///
+    /// # Errors
+    /// As [`Submitted::of`], and where the file cannot be written.
+    pub fn add(&self, coordinator: &str, job: &str) -> Result<(), SlurmError> {
+        let changed = state_file::change(&self.path, |text| {
+            let mut jobs = self.parse(text.as_deref()).map_err(Failed::Slurm)?;
+            jobs.push((coordinator.to_owned(), job.to_owned()));
+            let mut left = KEPT;
+            let mut kept: Vec<_> = jobs
+                .into_iter()
+                .rev()
+                .filter(|(url, _)| {
+                    url != coordinator || {
+                        left = left.saturating_sub(1);
+                        left > 0
+                    }
+                })
+                .collect();
+            kept.reverse();
+            let jobs: Vec<Value> = kept
+                .iter()
+                .map(|(url, job)| json!({ "coordinator": url, "job": job }))
+                .collect();
+            Ok(format!("{:#}\n", json!({ "jobs": jobs })))
+        });
+        changed.map_err(|failed| match failed {
+            Failed::Slurm(error) => error,
+            Failed::Io(source) => self.failed(source),
+        })
+    }
+
+    /// (coordinator, id) of every job.
+    fn parse(&self, text: Option<&str>) -> Result<Vec<(String, String)>, SlurmError> {
+        let Some(text) = text else {
+            return Ok(Vec::new());
+        };
+        let wrong = || SlurmError::NotSubmitted {
+            path: self.path.clone(),
+        };
+        let value: Value = serde_json::from_str(text).map_err(|_| wrong())?;
+        let jobs = value["jobs"].as_array().ok_or_else(wrong)?;
+        jobs.iter()
+            .map(|job| {
+                let word = |key: &str| job[key].as_str().map(str::to_owned);
+                word("coordinator").zip(word("job")).ok_or_else(wrong)
+            })
+            .collect()
+    }
+
+    fn failed(&self, source: io::Error) -> SlurmError {
+        SlurmError::Submitted {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+enum Failed {
+    Slurm(SlurmError),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Failed::Io(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_are_remembered_by_coordinator_and_the_newest_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let submitted = Submitted::at(folder.path().join("state/slurm.json"));
+        assert!(submitted.of("http://a:1").unwrap().is_empty());
+        submitted.add("http://b:1", "7").unwrap();
+        for job in 0..KEPT + 5 {
+            submitted.add("http://a:1", &job.to_string()).unwrap();
+        }
+        let found = submitted.of("http://a:1").unwrap();
+        assert!(found.len() < KEPT && found.last().unwrap() == &(KEPT + 4).to_string());
+        assert_eq!(submitted.of("http://b:1").unwrap(), ["7"]);
+    }
+
+    #[test]
+    fn another_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes");
+        std::fs::write(&path, "my notes").unwrap();
+        let submitted = Submitted::at(path.clone());
+        assert!(matches!(
+            submitted.add("http://a:1", "7"),
+            Err(SlurmError::NotSubmitted { .. })
+        ));
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "my notes");
+    }
+}
