@@ -160,6 +160,7 @@ fn report(grid: &sweep::Grid, number: u64, lease: &v1::Lease) -> v1::Report {
     };
     let outcome = OutcomeRow {
         status: "completed",
+        error: None,
         steps: 0,
         last: scalars,
         history: vec![HistoryValues { step: 0, scalars }],

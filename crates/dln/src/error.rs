@@ -185,6 +185,8 @@ pub enum NotReducible {
         "the metrics asked for need what the reduction does not carry: the rest of the first layer"
     )]
     Metrics,
+    #[error("the squares of the data overflow, so that nothing certifies the reduction")]
+    Overflow,
     #[error("the residual {residual:e} of the reduction is above {tolerance:e}")]
     Residual { residual: f64, tolerance: f64 },
 }

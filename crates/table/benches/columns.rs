@@ -19,6 +19,7 @@ fn outcome(trial: u64) -> OutcomeRow {
     };
     OutcomeRow {
         status: "completed",
+        error: None,
         steps: 0,
         last: scalars,
         history: vec![HistoryValues { step: 0, scalars }],

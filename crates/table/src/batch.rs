@@ -345,15 +345,18 @@ impl Bundle {
                 return Err(RowFault::Id { trial, found }.into());
             }
             let status = statuses.get(row).unwrap_or_default();
-            let has_failed = match status {
-                "completed" | "diverged" => false,
-                "failed" => true,
+            // A trial that diverged says why; those of older versions do not.
+            let (has_failed, may_say_why) = match status {
+                "completed" => (false, false),
+                "diverged" => (false, true),
+                "failed" => (true, true),
                 other => {
                     let found = shortened(other);
                     return Err(RowFault::Status { trial, found }.into());
                 }
             };
-            if has_failed != errors.get(row).is_some() {
+            let says_why = errors.get(row).is_some();
+            if says_why && !may_say_why || has_failed && !says_why {
                 return Err(RowFault::Error {
                     trial,
                     status: status.to_owned(),
@@ -484,6 +487,7 @@ pub(crate) mod tests {
         };
         OutcomeRow {
             status,
+            error: None,
             steps,
             last: scalars(steps),
             history: (0..=steps)

@@ -189,7 +189,7 @@ impl TrialLanes {
 
     fn push_outcome(&mut self, outcome: &OutcomeRow) {
         self.status.push(Some(outcome.status));
-        self.error.push(None);
+        self.error.push(outcome.error.as_deref());
         self.steps.push(Some(outcome.steps));
         self.scalars.push(&outcome.last);
         self.tolerance_steps.push(outcome.tolerance_steps);

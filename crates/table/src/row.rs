@@ -47,6 +47,8 @@ pub enum TrialResult<'a> {
 pub struct OutcomeRow {
     /// `completed` or `diverged`.
     pub status: &'static str,
+    /// Why it diverged.
+    pub error: Option<String>,
     /// Updates taken.
     pub steps: u64,
     /// Values at the last finite step.

@@ -10,6 +10,7 @@ pub(crate) fn row(outcome: &Outcome) -> OutcomeRow {
             Status::Completed => "completed",
             Status::Diverged => "diverged",
         },
+        error: divergence(outcome),
         steps: outcome.steps,
         last: scalars(&outcome.last),
         history: outcome
@@ -54,6 +55,20 @@ pub(crate) fn row(outcome: &Outcome) -> OutcomeRow {
         setup_seconds: outcome.setup_seconds,
         train_seconds: outcome.train_seconds,
         measure_seconds: outcome.measure_seconds,
+    }
+}
+
+/// Why a trial diverged, in words.
+fn divergence(outcome: &Outcome) -> Option<String> {
+    match outcome.status {
+        Status::Completed => None,
+        Status::Diverged if outcome.history.is_empty() => Some(
+            "the train loss is not finite at the start: the data or the initial weights are too large".to_owned(),
+        ),
+        Status::Diverged => Some(format!(
+            "the train loss is not finite after step {}: the rate is too large for these data and this start",
+            outcome.steps
+        )),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Which engine serves a trial.
 
+use super::unbounded::Unbounded;
 use super::{Engine, factored, full, reduced};
 use crate::config::{EngineChoice, Trial};
 use crate::data::Data;
-use crate::error::TrialError;
+use crate::error::{NotReducible, TrialError};
 use crate::kernel::Threads;
 use crate::law::{self, Choice};
 
@@ -22,9 +23,16 @@ pub(crate) fn build<'a>(
     let plain = |engine| (engine, None);
     match trial.train.engine {
         EngineChoice::Full => full::build(trial, data, threads).map(plain),
-        EngineChoice::Reduced => reduced::build(trial, data, threads).map(plain),
+        EngineChoice::Reduced => match reduced::build(trial, data, threads) {
+            Err(TrialError::NotReducible(NotReducible::Overflow)) if Unbounded::serves(data) => {
+                Ok(plain(Box::new(Unbounded)))
+            }
+            built => built.map(plain),
+        },
         EngineChoice::Factored => factored::build(trial, data, threads).map(plain),
         EngineChoice::Auto => match law::choose(trial, data, threads)? {
+            Choice::Overflow if Unbounded::serves(data) => Ok(plain(Box::new(Unbounded))),
+            Choice::Overflow => full::build(trial, data, threads).map(plain),
             Choice::Reduced(engine) => Ok(plain(engine)),
             Choice::Full { refused_residual } => {
                 Ok((full::build(trial, data, threads)?, refused_residual))

@@ -2,7 +2,7 @@
 //!
 //! `full` trains every weight, `reduced` the exact core of the law, `factored` the papers' compressed
 //! network for completion; `observed` is the pass over observed entries that `full` and `factored` share. `choice`
-//! picks an engine for a trial.
+//! picks an engine for a trial; `unbounded` stands in where no loss is finite.
 
 mod choice;
 pub(crate) mod factored;
@@ -10,6 +10,7 @@ pub(crate) mod full;
 mod interface;
 pub(crate) mod observed;
 pub(crate) mod reduced;
+mod unbounded;
 
 pub(crate) use choice::build;
 pub(crate) use interface::{Engine, EngineReport};

@@ -1,6 +1,7 @@
 //! Dense kernels over ndarray views: products, decompositions, element-wise passes.
 
 mod elementwise;
+mod norm;
 mod product;
 mod real;
 mod svd;
@@ -11,6 +12,7 @@ pub(crate) use elementwise::{
     dot, entries, entries_mut, in_chunks, scale, scaled_add, square_sum, squared_residual,
     vectorized,
 };
+pub(crate) use norm::norm_of;
 pub use product::Threads;
 pub(crate) use product::{Accum, multiply, product};
 pub(crate) use real::Real;

@@ -67,6 +67,8 @@ pub(crate) enum Choice<'a> {
     Full {
         refused_residual: Option<f64>,
     },
+    /// The squares of the data overflow, so that no certificate can be had.
+    Overflow,
 }
 
 /// The reduced engine where it is exact and cheaper, else the full one.
@@ -101,6 +103,7 @@ pub(crate) fn choose_within<'a>(
         Err(TrialError::NotReducible(NotReducible::Residual { residual, .. })) => {
             left(Some(residual))
         }
+        Err(TrialError::NotReducible(NotReducible::Overflow)) => Ok(Choice::Overflow),
         Err(TrialError::NotReducible(_)) => left(None),
         Err(error) => Err(error),
     }

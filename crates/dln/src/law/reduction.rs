@@ -224,6 +224,9 @@ pub(crate) fn reduce_within(
         }
         refused = residual;
     }
+    if !refused.is_finite() {
+        return Err(NotReducible::Overflow.into());
+    }
     Err(NotReducible::Residual {
         residual: refused,
         tolerance: certified,

@@ -110,8 +110,14 @@ fn centred(X: ArrayView2<'_, f64>, classes: &[u32]) -> Centred {
     let global: Array1<f64> = X.sum_axis(Axis(1)) / X.ncols() as f64;
     let present: Vec<usize> = (0..slots).filter(|&class| counts[class] > 0).collect();
     let mut between = means.select(Axis(1), &present);
+    let size = square_sum(between.view());
     for mut mean in between.columns_mut() {
         mean -= &global;
+    }
+    // A mean of n numbers is off by up to n roundings of its size: differences below that are no differences.
+    let noise = X.ncols() as f64 * f64::EPSILON;
+    if square_sum(between.view()) <= noise * noise * size {
+        between.fill(0.0);
     }
     Centred {
         within,
@@ -160,6 +166,24 @@ mod tests {
             }
         }
         assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn equal_samples_have_no_separation() {
+        let classes: Vec<u32> = (0..9).map(|i| i % 3).collect();
+        for value in [0.1, 1.0 / 3.0, 7e5, 1e-12] {
+            let column = Array1::from_shape_fn(5, |i| value * (1.0 + i as f64 / 7.0));
+            let X = Array2::from_shape_fn((5, 9), |(i, _)| column[i]);
+            assert_eq!(sample_separation(X.view(), &classes), None, "{value}");
+            let found = Classes::new(X.view(), &classes);
+            let layers = found.by_layer(&[matrix(4, 5).view()], Threads::Seq);
+            assert_eq!(layers, [None, None], "{value}");
+        }
+        // What differs by more than rounding is kept.
+        let X = Array2::from_shape_fn((5, 9), |(i, j)| {
+            1.0 + i as f64 + 1e-9 * ((j % 3) as f64 + ((j * 7) % 5) as f64)
+        });
+        assert!(sample_separation(X.view(), &classes).is_some());
     }
 
     #[test]

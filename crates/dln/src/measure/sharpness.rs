@@ -17,6 +17,9 @@ const MOST_STEPS: usize = 1000;
 const RESIDUAL: f64 = 1e-8;
 /// Residual relative to the norm of the operator below which nothing more can be resolved.
 const NOISE: f64 = 1e-14;
+/// Largest entries of the first product between which the squares of Lanczos stay far from the ends of a double's
+/// range: operators beyond are scaled by a power of two, which rounds nothing.
+const PLAIN: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
 /// Seed of the start vector, the same for every trial.
 const START: u64 = 0x5ba9_7e55;
 
@@ -216,9 +219,16 @@ fn largest_eigenvalue(size: usize, mut apply: impl FnMut(&[f64], &mut [f64])) ->
     let mut T = Tridiagonal::default();
     let mut beta = 0.0;
     let mut found = None;
+    let mut factor = 1.0;
     // Rounding can cost a small operator a few steps beyond its size.
-    for _ in 0..(2 * size + 8).min(MOST_STEPS) {
+    for step in 0..(2 * size + 8).min(MOST_STEPS) {
         apply(&v, &mut w);
+        if step == 0 {
+            factor = factor_of(&w);
+        }
+        if factor != 1.0 {
+            scale(Threads::Seq, &mut w, factor);
+        }
         scaled_add(Threads::Seq, &mut w, -beta, &previous);
         let alpha = dot(&w, &v);
         scaled_add(Threads::Seq, &mut w, -alpha, &v);
@@ -228,7 +238,7 @@ fn largest_eigenvalue(size: usize, mut apply: impl FnMut(&[f64], &mut [f64])) ->
         }
         T.push(alpha, beta);
         let (value, residual) = T.largest();
-        found = Some(value);
+        found = Some(value / factor);
         if residual <= RESIDUAL * value.abs() || residual <= NOISE * T.norm {
             break;
         }
@@ -237,6 +247,16 @@ fn largest_eigenvalue(size: usize, mut apply: impl FnMut(&[f64], &mut [f64])) ->
         scale(Threads::Seq, &mut v, 1.0 / beta);
     }
     found
+}
+
+/// The power of two that brings the largest of these numbers near 1, where it is outside of [`PLAIN`]; else 1.
+fn factor_of(numbers: &[f64]) -> f64 {
+    let largest = numbers.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    if largest == 0.0 || !largest.is_finite() || PLAIN.contains(&largest) {
+        return 1.0;
+    }
+    // Of a subnormal number the logarithm is below -1022: the factor is then as large as a double holds.
+    (-largest.log2().round()).clamp(-1000.0, 1000.0).exp2()
 }
 
 /// The matrix of the Lanczos steps taken so far.
@@ -461,6 +481,16 @@ mod tests {
         assert_eq!(largest_eigenvalue(3, |_, out| out.fill(f64::NAN)), None);
         let one = largest_eigenvalue(1, |v, out| out.copy_from_slice(&[-2.0 * v[0]]));
         assert!((one.expect("finite") + 2.0).abs() < 1e-14);
+        // Squares of these underflow and overflow.
+        for size in [1e-200, 1e-300, 1e160, 1e250] {
+            let found = largest_eigenvalue(30, |v, out| {
+                for (i, (out, v)) in out.iter_mut().zip(v).enumerate() {
+                    *out = size * (i as f64 + 1.0) * v;
+                }
+            });
+            let found = found.expect("finite") / size;
+            assert!((found - 30.0).abs() < 1e-9, "{size:e}: {found}");
+        }
         // A tight pair at the top.
         let top = largest_eigenvalue(30, |v, out| {
             out.copy_from_slice(v);

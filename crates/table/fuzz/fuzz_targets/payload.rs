@@ -57,6 +57,7 @@ fn outcome(trial: u64) -> OutcomeRow {
     };
     OutcomeRow {
         status: "completed",
+        error: None,
         steps: 10,
         last,
         history: vec![HistoryValues {

@@ -15,7 +15,7 @@ use crate::engine::observed::Observed;
 use crate::engine::reduced::{Lane, arch_for, stride};
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
-use crate::kernel::{Accum, Threads, multiply, product};
+use crate::kernel::{Accum, Threads, multiply, norm_of, product};
 use crate::measure::{Alignment, Rows};
 use crate::optimizer::{Descent, Gradient};
 use crate::outcome;
@@ -176,12 +176,14 @@ impl<'a, T: Lane> Factored<'a, T> {
         }
     }
 
-    /// Sum of squares of all gradients that are taken, penalty included, at the weights of the kept pass.
-    fn gradient_squares(&self) -> f64 {
+    /// Sum of squares of all gradients that are taken, penalty included, at the weights of the kept pass, each
+    /// entry times `scale`.
+    fn gradient_squares(&self, scale: f64) -> f64 {
         let decay = T::of(self.trial.optimizer.weight_decay);
         let square = |mut G: Array2<T>, W: ArrayView2<'_, T>| -> f64 {
             G.scaled_add(decay, &W);
-            G.iter().map(|g| g.wide() * g.wide()).sum()
+            let entries = G.iter().map(|g| scale * g.wide());
+            entries.map(|g| g * g).sum()
         };
         let mut sum = 0.0;
         for (j, C) in self.C.iter().enumerate() {
@@ -238,7 +240,7 @@ impl<T: Lane> Engine for Factored<'_, T> {
 
     fn gradient_norm(&mut self) -> f64 {
         self.sums_up();
-        self.gradient_squares().sqrt()
+        norm_of(|scale| self.gradient_squares(scale))
     }
 
     fn update(&mut self) {

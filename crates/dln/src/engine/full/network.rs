@@ -16,7 +16,7 @@ use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
 use crate::flops;
 use crate::init;
-use crate::kernel::{Threads, entries, in_chunks, vectorized};
+use crate::kernel::{Threads, entries, in_chunks, norm_of, vectorized};
 use crate::measure::Rows;
 use crate::optimizer::{Descent, Gradient};
 use crate::outcome;
@@ -81,8 +81,8 @@ impl<'a, T: Lane> Full<'a, T> {
         }
     }
 
-    /// `sum_l ||G_l + weight_decay W_l||_F^2` of the kept gradients.
-    fn gradient_squares(&self) -> f64 {
+    /// `sum_l ||scale (G_l + weight_decay W_l)||_F^2` of the kept gradients.
+    fn gradient_squares(&self, scale: f64) -> f64 {
         let decay = T::of(self.trial.optimizer.weight_decay);
         let layers = self.gradients.iter().zip(&self.weights);
         layers
@@ -91,7 +91,7 @@ impl<'a, T: Lane> Full<'a, T> {
                 in_chunks(self.threads, parts, &|(G, W): (&[T], &[T])| {
                     vectorized(|| {
                         let squares = G.iter().zip(W).map(|(&g, &w)| {
-                            let g = (g + decay * w).wide();
+                            let g = scale * (g + decay * w).wide();
                             g * g
                         });
                         squares.sum::<f64>()
@@ -149,7 +149,7 @@ impl<T: Lane> Engine for Full<'_, T> {
                 gradient.write_to(threads, gradients[layer].view_mut());
             });
         self.gradients_ready = true;
-        self.gradient_squares().sqrt()
+        norm_of(|scale| self.gradient_squares(scale))
     }
 
     fn update(&mut self) {

@@ -15,7 +15,7 @@ use crate::data::Data;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
 use crate::flops;
-use crate::kernel::Threads;
+use crate::kernel::{Threads, norm_of};
 use crate::law::{Reduction, reduce};
 use crate::measure::Rows;
 use crate::outcome;
@@ -138,12 +138,14 @@ impl<T: Lane> Engine for Reduced<'_, T> {
 
     fn gradient_norm(&mut self) -> f64 {
         let decay = T::of(self.trial.optimizer.weight_decay);
-        let squares = self.arch.dispatch(Backward {
-            net: &mut self.net,
-            large: self.large,
-            with: Use::Measure { decay },
-        });
-        (squares + self.off.gradient_square()).sqrt()
+        norm_of(|scale| {
+            let squares = self.arch.dispatch(Backward {
+                net: &mut self.net,
+                large: self.large,
+                with: Use::Measure { decay, scale },
+            });
+            squares + self.off.gradient_square(scale)
+        })
     }
 
     fn update(&mut self) {

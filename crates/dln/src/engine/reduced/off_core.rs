@@ -110,12 +110,12 @@ impl Scalars {
     }
 
     /// Sum of squares of the gradient off the core.
-    pub(super) fn gradient_square(&self) -> f64 {
+    pub(super) fn gradient_square(&self, scale: f64) -> f64 {
         let mut sum = 0.0;
         for l in 0..self.scales.len() {
-            let moving = self.slope(l) * self.moving(l);
+            let moving = scale * (self.slope(l) * self.moving(l));
             sum += self.live as f64 * moving * moving;
-            let idle = self.decay * self.idle.values[l];
+            let idle = scale * (self.decay * self.idle.values[l]);
             sum += self.idle_squares[l] * idle * idle;
         }
         sum
@@ -201,7 +201,7 @@ mod tests {
                 .collect();
             let of_live: f64 = gradient.iter().map(|g| 2.0 * g * g).sum();
             let of_idle: f64 = idle.iter().map(|x| 3.0 * (decay * x).powi(2)).sum();
-            assert!((found.gradient_square() - of_live - of_idle).abs() < 1e-14);
+            assert!((found.gradient_square(1.0) - of_live - of_idle).abs() < 1e-14);
             found.update();
             for l in 0..rho.len() {
                 velocity[l] = beta * velocity[l] + gradient[l];

@@ -20,8 +20,8 @@ pub(super) enum Use<T> {
     Descend { keep: T, rate: T },
     /// `V <- beta V + G + decay C; C <- C - rate V`.
     Momentum { beta: T, decay: T, rate: T },
-    /// The sum of squares of `G + decay C`; the core stays.
-    Measure { decay: T },
+    /// The sum of squares of `scale (G + decay C)`; the core stays.
+    Measure { decay: T, scale: f64 },
 }
 
 /// The forward pass; its output is `||R||_F^2`.
@@ -226,9 +226,9 @@ fn inner_core<T: Lane>(
             );
             0.0
         }
-        Use::Measure { decay } => {
+        Use::Measure { decay, scale } => {
             products.transposed_times(place.front_of_mut(&mut net.gradient), A, S, plain());
-            square_sum(place.front_of(&net.gradient), place.of(lower), decay)
+            square_sum(place.front_of(&net.gradient), place.of(lower), decay, scale)
         }
     }
 }
@@ -256,7 +256,7 @@ fn last_core<T: Lane>(net: &mut Net<T>, with: Use<T>) -> f64 {
             glide(core, place.of_mut(&mut net.velocity), decay, rate);
             0.0
         }
-        Use::Measure { decay } => square_sum(S, place.of(&net.weights), decay),
+        Use::Measure { decay, scale } => square_sum(S, place.of(&net.weights), decay, scale),
     }
 }
 
@@ -269,9 +269,9 @@ fn glide<T: Lane>(core: MatMut<'_, T>, velocity: MatMut<'_, T>, decay: T, rate: 
     }
 }
 
-/// `||G + decay C||_F^2`, over the columns alone: a buffer shared by cores is not clean beyond them.
+/// `||scale (G + decay C)||_F^2`, over the columns alone: a buffer shared by cores is not clean beyond them.
 #[inline(always)]
-fn square_sum<T: Lane>(gradient: Mat<'_, T>, core: Mat<'_, T>, decay: T) -> f64 {
+fn square_sum<T: Lane>(gradient: Mat<'_, T>, core: Mat<'_, T>, decay: T, scale: f64) -> f64 {
     if core.stride == 0 {
         return 0.0;
     }
@@ -279,7 +279,7 @@ fn square_sum<T: Lane>(gradient: Mat<'_, T>, core: Mat<'_, T>, decay: T) -> f64 
     let rows = gradient.entries.chunks_exact(core.stride);
     for (G, C) in rows.zip(core.entries.chunks_exact(core.stride)) {
         for (&g, &w) in G[..core.columns].iter().zip(C) {
-            let whole = (g + decay * w).wide();
+            let whole = scale * (g + decay * w).wide();
             sum += whole * whole;
         }
     }
@@ -375,7 +375,7 @@ mod tests {
                     let norm = arch.dispatch(Backward {
                         net: &mut net,
                         large,
-                        with: Use::Measure { decay },
+                        with: Use::Measure { decay, scale: 1.0 },
                     });
                     let wanted: f64 = G.iter().flatten().map(|g| g * g).sum();
                     assert!((norm - wanted).abs() <= 1e-12 * wanted, "{norm} {wanted}");
