@@ -13,90 +13,157 @@ pub enum ReportError {
     Query(#[from] table::QueryError),
 }
 
-/// Final train loss (and test loss and accuracy where there are any) by the swept parameters: as many axes,
-/// from the first, as keep it to a screenful; `replicate` is averaged over.
+/// Final train loss (and test loss and accuracy where there are any) by the swept parameters: the axes that move the
+/// loss most, as many as keep it to a screenful. Means are over completed trials alone; the other axes are averaged
+/// over, and a line names them.
 ///
 /// # Errors
 /// [`ReportError`] where the tables cannot be read.
 pub fn summary(run: &Path, grid: &Grid) -> Result<String, ReportError> {
     let runs = [run.to_owned()];
-    let keys = group_keys(grid);
-    let has = |column: &str| -> Result<bool, ReportError> {
-        let sql = format!("SELECT count({column}) AS n FROM trials WHERE {column} IS NOT NULL");
-        let counted = table::query(&runs, &sql)?;
-        Ok(counted.column("n").is_ok_and(|n| {
-            n.max_reduce()
-                .is_ok_and(|max| max.value().try_extract::<u64>().is_ok_and(|n| n > 0))
-        }))
-    };
-    let mut columns = vec![
-        "count(*) AS trials".to_owned(),
-        "avg(steps) AS steps".to_owned(),
-        "min(train_loss) AS train_loss_min".to_owned(),
-        "avg(train_loss) AS train_loss_mean".to_owned(),
-    ];
+    let Axes { shown, dropped } = chosen_axes(&runs, grid)?;
+    let mut columns = vec!["count(*) AS trials".to_owned()];
+    if number(
+        &runs,
+        "SELECT count(*) AS n FROM trials WHERE status = 'diverged'",
+    )? > 0.0
+    {
+        columns.push("sum(CASE WHEN status = 'diverged' THEN 1 ELSE 0 END) AS diverged".to_owned());
+    }
+    columns.push(format!("avg({}) AS steps", completed("steps")));
+    columns.push(format!(
+        "min({}) AS train_loss_min",
+        completed("train_loss")
+    ));
+    columns.push(format!(
+        "avg({}) AS train_loss_mean",
+        completed("train_loss")
+    ));
     for (column, name) in [
         ("test_loss", "test_loss_mean"),
         ("accuracy", "accuracy_mean"),
         ("test_accuracy", "test_accuracy_mean"),
         ("effective_rank", "effective_rank_mean"),
     ] {
-        if has(column)? {
-            columns.push(format!("avg({column}) AS {name}"));
+        let sql = format!("SELECT count({column}) AS n FROM trials WHERE {column} IS NOT NULL");
+        if number(&runs, &sql)? > 0.0 {
+            columns.push(format!("avg({}) AS {name}", completed(column)));
         }
     }
-    columns.push("sum(train_seconds) AS train_seconds".to_owned());
-    let sql = if keys.is_empty() {
+    columns.push(format!(
+        "avg({}) AS train_seconds_mean",
+        completed("train_seconds")
+    ));
+    let sql = if shown.is_empty() {
         format!("SELECT {} FROM trials", columns.join(", "))
     } else {
-        let keys = keys.join(", ");
+        let keys = shown.join(", ");
         format!(
             "SELECT {keys}, {} FROM trials GROUP BY {keys} ORDER BY {keys}",
             columns.join(", ")
         )
     };
     let rows = table::query(&runs, &sql)?;
-    Ok(table::to_text(&rows) + &refused_certificates(&runs)?)
+    let mut text = table::to_text(&rows);
+    if !dropped.is_empty() {
+        text += &format!("means are over {}\n", dropped.join(", "));
+    }
+    Ok(text + &refused_certificates(&runs)?)
+}
+
+/// A column's value in completed trials: what a diverged one leaves behind says nothing in a mean.
+fn completed(column: &str) -> String {
+    format!("CASE WHEN status = 'completed' THEN {column} END")
+}
+
+/// The number in the column `n` of a query's only row; 0 where it is null.
+fn number(runs: &[PathBuf], sql: &str) -> Result<f64, ReportError> {
+    let counted = table::query(runs, sql)?;
+    let largest = counted.column("n").ok().and_then(|n| n.max_reduce().ok());
+    let largest = largest.and_then(|largest| largest.value().try_extract::<f64>().ok());
+    Ok(largest.unwrap_or(0.0))
 }
 
 /// A line about trials whose core did not hold what it promised, so that the full engine ran; nothing where there
 /// are none.
 fn refused_certificates(runs: &[PathBuf]) -> Result<String, ReportError> {
-    let sql = "SELECT count(*) AS n, max(reduction_residual) AS residual FROM trials \
-               WHERE engine = 'full' AND reduction_residual IS NOT NULL";
-    let row = table::query(runs, sql)?;
-    let value = |name: &str| -> f64 {
-        let largest = row.column(name).ok().and_then(|n| n.max_reduce().ok());
-        let largest = largest.and_then(|largest| largest.value().try_extract::<f64>().ok());
-        largest.unwrap_or(0.0)
-    };
-    let count = value("n");
+    let refused = "FROM trials WHERE engine = 'full' AND reduction_residual IS NOT NULL";
+    let count = number(runs, &format!("SELECT count(*) AS n {refused}"))?;
     if count == 0.0 {
         return Ok(String::new());
     }
+    let residual = number(
+        runs,
+        &format!("SELECT max(reduction_residual) AS n {refused}"),
+    )?;
     Ok(format!(
         "{count} trial{} on the full engine instead of a core: its certificate did not hold (reduction_residual up to \
          {:.1e})\n",
         if count == 1.0 { " ran" } else { "s ran" },
-        value("residual")
+        residual
     ))
 }
 
-/// Columns to group by.
-fn group_keys(grid: &Grid) -> Vec<String> {
-    let mut keys = Vec::new();
-    let mut rows = 1_u64;
-    for axis in grid.axes() {
+/// Columns to group by, and names of the axes that are averaged over.
+struct Axes {
+    shown: Vec<String>,
+    dropped: Vec<String>,
+}
+
+/// The axes that move the loss most, in the order of the sweep file, while their rows fit a screen.
+fn chosen_axes(runs: &[PathBuf], grid: &Grid) -> Result<Axes, ReportError> {
+    let mut ranked = Vec::new();
+    let axes = grid.axes();
+    for (place, axis) in axes.iter().enumerate() {
+        let columns: Vec<String> = axis
+            .keys
+            .iter()
+            .filter_map(|name| sweep::key(name))
+            .map(|key| key.column.to_owned())
+            .collect();
         let is_replicate = axis.keys.iter().all(|&key| key == "replicate");
-        let grown = rows.saturating_mul(axis.count);
-        if is_replicate || grown > ROWS {
-            continue;
-        }
-        rows = grown;
-        let columns = axis.keys.iter().filter_map(|name| sweep::key(name));
-        keys.extend(columns.map(|key| key.column.to_owned()));
+        let fits = !is_replicate && axis.count <= ROWS && !columns.is_empty();
+        let effect = if fits { effect(runs, &columns)? } else { 0.0 };
+        ranked.push((place, axis, columns, fits, effect));
     }
-    keys
+    // Stable: axes of one effect stay in the file's order.
+    ranked.sort_by(|a, b| b.4.total_cmp(&a.4));
+    let mut rows = 1_u64;
+    let mut shown = Vec::new();
+    let mut dropped = Vec::new();
+    for (place, axis, columns, fits, _) in ranked {
+        let grown = rows.saturating_mul(axis.count);
+        if fits && grown <= ROWS {
+            rows = grown;
+            shown.push((place, columns));
+        } else if axis.count > 1 {
+            dropped.push((place, axis.keys.join(" + ")));
+        }
+    }
+    shown.sort_by_key(|(place, _)| *place);
+    dropped.sort_by_key(|(place, _)| *place);
+    Ok(Axes {
+        shown: shown.into_iter().flat_map(|(_, columns)| columns).collect(),
+        dropped: dropped.into_iter().map(|(_, name)| name).collect(),
+    })
+}
+
+/// How far an axis moves the loss: the variance, over its values, of the mean decimal logarithm of the train loss.
+fn effect(runs: &[PathBuf], columns: &[String]) -> Result<f64, ReportError> {
+    let sql = format!(
+        "SELECT avg(log10(train_loss)) AS mean FROM trials \
+         WHERE status = 'completed' AND train_loss > 0 GROUP BY {}",
+        columns.join(", ")
+    );
+    let groups = table::query(runs, &sql)?;
+    let means: Vec<f64> = match groups.column("mean").and_then(|mean| mean.f64()) {
+        Ok(means) => means.iter().flatten().collect(),
+        Err(_) => Vec::new(),
+    };
+    let count = means.len() as f64;
+    let center = means.iter().sum::<f64>() / count.max(1.0);
+    let squares = means.iter().map(|mean| (mean - center).powi(2));
+    Ok(squares.sum::<f64>() / count.max(1.0))
 }
 
 #[cfg(test)]
@@ -110,6 +177,9 @@ mod tests {
 
     const SWEEP: &str =
         "name = \"s\"\n[axes]\n\"replicate\" = { range = [0, 3] }\n[problem]\ndim = 4\nrank = 1\n";
+
+    /// Stands for a trial that diverged.
+    const DIVERGED: &str = "diverged";
 
     /// A run of three trials: the engine of each and its residual.
     fn told(trials: [(&'static str, Option<f64>); 3]) -> String {
@@ -134,17 +204,19 @@ mod tests {
         folder.add_generation(&record, SWEEP).unwrap();
         let mut builder = BatchBuilder::new();
         for (trial, (engine, reduction_residual)) in (0..).zip(trials) {
+            let diverged = engine == DIVERGED;
             let outcome = OutcomeRow {
-                status: "completed",
+                status: if diverged { "diverged" } else { "completed" },
+                error: None,
                 steps: 10,
                 last: ScalarValues {
-                    train_loss: Some(0.5),
+                    train_loss: Some(if diverged { 1e222 } else { 0.5 }),
                     ..ScalarValues::default()
                 },
                 history: Vec::new(),
                 spectra: Vec::new(),
                 layers: Vec::new(),
-                engine,
+                engine: if diverged { "full" } else { engine },
                 core_width: None,
                 reduction_residual,
                 flops: 1.0,
@@ -189,5 +261,15 @@ mod tests {
             "{text}"
         );
         assert!(!told([full, held, held]).contains("certificate"));
+    }
+
+    #[test]
+    fn diverged_trials_are_counted_and_left_out_of_means() {
+        let full = ("full", None);
+        let text = told([full, (DIVERGED, None), full]);
+        assert!(text.contains("diverged") && text.contains("0.5"), "{text}");
+        assert!(!text.contains("222"), "{text}");
+        assert!(text.contains("means are over replicate"), "{text}");
+        assert!(!told([full, full, full]).contains("diverged"));
     }
 }
