@@ -1,6 +1,6 @@
 //! The command line: names, defaults, and the examples that `--help` shows.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ pub(crate) enum Command {
     /// How far a sweep, or every sweep, is
     Status(Status),
     /// Follow a sweep until it ends; exits as `run` would
-    Watch(Named),
+    Watch(Watch),
     /// Grant no more leases of a sweep
     Pause(Named),
     /// Take a paused, cancelled or stopped sweep up again
@@ -161,7 +161,7 @@ pub(crate) struct Verify {
       --autoscale slurm --max-workers 20 --pilot-time 4h -- --partition=short")]
 pub(crate) struct Coordinator {
     /// Address to listen on; port 0 takes a free one, printed on standard output
-    #[arg(long, default_value = "127.0.0.1:7070")]
+    #[arg(long, default_value = "127.0.0.1:7070", value_parser = listen, value_name = "ADDR")]
     pub(crate) listen: SocketAddr,
     /// Folder of run folders, one a sweep
     #[arg(long, value_name = "DIR")]
@@ -173,7 +173,7 @@ pub(crate) struct Coordinator {
     #[arg(long, conflicts_with = "certs")]
     pub(crate) insecure: bool,
     /// Serve Prometheus metrics at http://ADDR/metrics; port 0 takes a free one, printed on standard output
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
     pub(crate) metrics: Option<SocketAddr>,
     /// Serve them off loopback too: they have neither TLS nor token, and name the sweeps
     #[arg(long, requires = "metrics")]
@@ -223,6 +223,9 @@ pub(crate) struct CoordinatorUrl {
     /// File of the token for this kind of call (worker.token or user.token)
     #[arg(long, env = "PARSIMONY_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Send the token in clear to another machine
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }
 
 #[derive(Debug, Args)]
@@ -269,6 +272,17 @@ pub(crate) struct Named {
     pub(crate) sweep: String,
     #[command(flatten)]
     pub(crate) coordinator: CoordinatorUrl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The sweep's name
+    pub(crate) sweep: String,
+    #[command(flatten)]
+    pub(crate) coordinator: CoordinatorUrl,
+    /// How long to look for a lost coordinator
+    #[arg(long, value_parser = duration, value_name = "TIME", default_value = "5m")]
+    pub(crate) reconnect: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -384,7 +398,7 @@ pub(crate) struct Certs {
     /// Folder to make; nothing in it is overwritten
     pub(crate) dir: PathBuf,
     /// Name or address by which the coordinator is reached (repeatable)
-    #[arg(long = "host", required = true, value_name = "NAME")]
+    #[arg(long = "host", required = true, value_name = "NAME", value_parser = host)]
     pub(crate) hosts: Vec<String>,
     /// How long certificates and tokens are good
     #[arg(long, value_parser = duration, default_value = "365d", value_name = "TIME")]
@@ -431,6 +445,51 @@ fn clock(text: &str) -> Option<u64> {
         .ok()?
         .checked_mul(86_400)?
         .checked_add(seconds)
+}
+
+/// Reads an address to listen on: `127.0.0.1:7070`, or a name of this machine with a port.
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    let example = "write 127.0.0.1:7070 for this machine alone, or 0.0.0.0:7070 for every network";
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let named = text
+        .rsplit_once(':')
+        .is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok());
+    if !named || text.contains("//") {
+        return Err(format!("`{text}` is not an address with a port; {example}"));
+    }
+    let found = text.to_socket_addrs().map_err(|error| {
+        format!("`{text}` names no address of this machine ({error}); {example}")
+    })?;
+    // A name of both kinds stands for its IPv4 address, which `http://NAME:PORT` tries too.
+    let found: Vec<SocketAddr> = found.collect();
+    let first = found.iter().find(|address| address.is_ipv4());
+    first
+        .or(found.first())
+        .copied()
+        .ok_or_else(|| format!("`{text}` names no address of this machine; {example}"))
+}
+
+/// Reads a host's name or address, as a certificate holds it.
+fn host(text: &str) -> Result<String, String> {
+    if text.parse::<IpAddr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    let bare = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let bare = bare.split(['/', ':']).next().unwrap_or_default().trim();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let is_name = |name: &str| {
+        let rest = name.strip_prefix("*.").unwrap_or(name);
+        !rest.is_empty() && rest.len() <= 253 && rest.chars().all(allowed)
+    };
+    if is_name(text) {
+        return Ok(text.to_owned());
+    }
+    let instead = if is_name(bare) { bare } else { "head.lab" };
+    Err(format!(
+        "`{text}` is not a host's name or address; write it without scheme, port or blanks: {instead}"
+    ))
 }
 
 /// Reads `0..64`, or `64` for the one column.
@@ -519,6 +578,36 @@ mod tests {
         }
         assert!(factor("0").is_err() && factor("inf").is_err() && positive("-1").is_err());
         assert_eq!(factor("-0.5"), Ok(-0.5));
+    }
+
+    #[test]
+    fn hosts_and_addresses_to_listen_on_are_checked() {
+        let refused = |read: Result<String, String>, words: &str| {
+            let why = read.expect_err("it was taken");
+            assert!(why.contains(words), "{why}");
+        };
+        for good in ["head", "head.lab", "10.0.0.1", "::1", "*.lab"] {
+            assert_eq!(host(good).as_deref(), Ok(good));
+        }
+        refused(host("head:7070"), "head");
+        refused(host("https://head.lab"), "head.lab");
+        for bad in ["", " ", "a b", "head.lab ", "-/-", "*."] {
+            refused(host(bad), "write it without");
+        }
+        assert_eq!(
+            listen("127.0.0.1:0"),
+            Ok(SocketAddr::from(([127, 0, 0, 1], 0)))
+        );
+        assert_eq!(
+            listen("localhost:7070"),
+            Ok(SocketAddr::from(([127, 0, 0, 1], 7070)))
+        );
+        for bad in [":7070", "7070", "", "http://127.0.0.1:7070", "127.0.0.1"] {
+            refused(
+                listen(bad).map(|a| a.to_string()),
+                "127.0.0.1:7070 for this machine",
+            );
+        }
     }
 
     #[test]

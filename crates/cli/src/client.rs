@@ -6,7 +6,7 @@ use std::time::Duration;
 use rpc::auth::{self, Bearer};
 use rpc::v1::SweepState;
 use rpc::v1::sweep_service_client::SweepServiceClient;
-use rpc::{certs, limits, v1};
+use rpc::{limits, v1};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tonic::service::interceptor::InterceptedService;
@@ -15,9 +15,8 @@ use tonic::transport::{Channel, Endpoint};
 use crate::args::{CoordinatorUrl, Fetch, Listing, Named, Retry, Status};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::output;
-use crate::progress::Progress;
 use crate::verify;
+use crate::{address, output};
 
 /// A coordinator that does not answer within this time cannot be reached.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,28 +51,9 @@ pub(crate) fn bearer(coordinator: &CoordinatorUrl) -> Result<Bearer, CliError> {
 /// Settings of a connection.
 ///
 /// # Errors
-/// Where the address is no URL, or the authority's file cannot be read.
+/// Where the address is not sound, or the authority's file cannot be read.
 pub(crate) fn endpoint(coordinator: &CoordinatorUrl) -> Result<Endpoint, CliError> {
-    let url = &coordinator.url;
-    let mut endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| {
-        CliError::Request(format!(
-            "`{url}` is no address of a coordinator ({error}); write http://HOST:PORT"
-        ))
-    })?;
-    if url.starts_with("https://") {
-        let tls = match &coordinator.ca {
-            Some(ca) => certs::client_tls(ca)?,
-            None => {
-                return Err(CliError::Request(
-                    "https needs the lab's authority: --ca FILE or PARSIMONY_CA".to_owned(),
-                ));
-            }
-        };
-        endpoint = endpoint
-            .tls_config(tls)
-            .map_err(|error| CliError::Request(format!("the authority does not fit: {error}")))?;
-    }
-    Ok(endpoint
+    Ok(address::endpoint(coordinator)?
         .tcp_nodelay(true)
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(Duration::from_secs(10))
@@ -131,23 +111,6 @@ pub(crate) async fn status(options: &Status) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Done)
-}
-
-pub(crate) async fn watch(options: &Named) -> Result<Exit, CliError> {
-    let mut client = connect(&options.coordinator).await?;
-    let request = v1::WatchRequest {
-        name: options.sweep.clone(),
-    };
-    let mut statuses = client.watch(request).await?.into_inner();
-    let mut progress = Progress::new();
-    let mut last = v1::SweepStatus::default();
-    while let Some(response) = statuses.message().await? {
-        last = response.status.unwrap_or_default();
-        progress.show(&last);
-    }
-    progress.finish();
-    tell_end(&last, false)?;
-    Ok(exit_of(&last))
 }
 
 pub(crate) async fn pause(options: &Named) -> Result<Exit, CliError> {
@@ -406,7 +369,7 @@ pub(crate) fn tell_start(status: &v1::SweepStatus, accepted: v1::Accepted) {
 /// Words after it.
 pub(crate) fn tell_end(status: &v1::SweepStatus, as_data: bool) -> Result<(), CliError> {
     if as_data {
-        output::json(&as_json(status))?;
+        output::announce(&format!("{:#}\n", as_json(status)))?;
     }
     let seconds = status.elapsed_ms as f64 / 1e3;
     let rate = if seconds > 0.0 {

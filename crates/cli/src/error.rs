@@ -30,6 +30,8 @@ pub(crate) enum CliError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("nobody reads standard output any more")]
+    ReaderGone,
     #[error("standard output: {0}")]
     Output(#[source] std::io::Error),
     #[error("{0}")]
@@ -86,6 +88,9 @@ impl CliError {
     /// Tells it on standard error.
     pub(crate) fn print(&self) -> Exit {
         let exit = self.exit();
+        if let CliError::ReaderGone = self {
+            return exit;
+        }
         if let CliError::Sweep(drawn) = self {
             let mut text = String::new();
             let handler = MietteHandlerOpts::new()
@@ -118,6 +123,7 @@ impl CliError {
             CliError::Folder(error) if error.is_request_error() => Exit::Request,
             CliError::Slurm(error) if error.is_request() => Exit::Request,
             CliError::Ssh(error) if error.is_request() => Exit::Request,
+            CliError::ReaderGone => Exit::Done,
             CliError::Unreachable { .. } | CliError::Connection(_) => Exit::Unreachable,
             CliError::Worker(
                 worker::WorkerError::Unreachable(_) | worker::WorkerError::Lost(_),
@@ -143,6 +149,10 @@ impl CliError {
 
     fn help(&self) -> Option<&'static str> {
         match self {
+            CliError::Status(status) if status.code() == Code::Unauthenticated => Some(
+                "give the token's file with --token-file or PARSIMONY_TOKEN_FILE: worker.token for `worker`, user.token for \
+                 the rest",
+            ),
             CliError::Unreachable { .. } | CliError::Connection(_) => {
                 Some("is it running? give its address with --coordinator or PARSIMONY_COORDINATOR")
             }

@@ -39,6 +39,12 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
         .out
         .clone()
         .unwrap_or_else(|| PathBuf::from("runs").join(&name));
+    if run.exists() && !run.is_dir() {
+        return Err(CliError::Request(format!(
+            "{} is a file; --out takes a folder",
+            run.display()
+        )));
+    }
     let threads = service::threads(options.threads);
     say!(
         "{name}: {} trials on {threads} thread{}",

@@ -9,6 +9,7 @@
 #[macro_use]
 mod talk;
 
+mod address;
 mod args;
 mod autoscale;
 mod bounded;
@@ -27,7 +28,9 @@ mod progress;
 mod query;
 mod service;
 mod submit;
+mod threads;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -47,12 +50,31 @@ fn main() -> ExitCode {
             return if wrong { Exit::Request } else { Exit::Done }.into();
         }
     };
+    threads::adapt();
     init_tracing();
-    let exit = match dispatch(arguments) {
-        Ok(exit) => exit,
-        Err(error) => error.print(),
+    // A panic is our error: exit code 1, after what the panic's own message says.
+    let ended = std::panic::catch_unwind(|| dispatch(arguments));
+    let exit = match ended {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => error.print(),
+        Err(panic) => {
+            if threads::is_shortage(&words_of(panic.as_ref())) {
+                say!(
+                    "error: the system allows no more threads; `ulimit -u` prints the limit of processes and threads"
+                );
+            }
+            Exit::Unexpected
+        }
     };
     exit.into()
+}
+
+/// What a panic says.
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.map(str::to_owned)
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default()
 }
 
 /// Events go to standard error, those of `RUST_LOG` or warnings alone.
@@ -85,17 +107,25 @@ fn dispatch(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Verify(options) => runtime()?.block_on(verify::command(&options)),
         Command::Coordinator(options) => runtime()?.block_on(service::coordinator(&options)),
         Command::Worker(options) => runtime()?.block_on(service::worker(&options)),
-        Command::Submit(options) => runtime()?.block_on(submit::submit(&options)),
-        Command::List(options) => runtime()?.block_on(client::list(&options)),
-        Command::Status(options) => runtime()?.block_on(client::status(&options)),
-        Command::Watch(options) => runtime()?.block_on(client::watch(&options)),
-        Command::Pause(options) => runtime()?.block_on(client::pause(&options)),
-        Command::Resume(options) => runtime()?.block_on(client::resume(&options)),
-        Command::Cancel(options) => runtime()?.block_on(client::cancel(&options)),
-        Command::Retry(options) => runtime()?.block_on(client::retry(&options)),
-        Command::Workers(options) => runtime()?.block_on(client::workers(&options)),
-        Command::Fetch(options) => runtime()?.block_on(client::fetch(&options)),
+        Command::Submit(options) => one_thread()?.block_on(submit::submit(&options)),
+        Command::List(options) => one_thread()?.block_on(client::list(&options)),
+        Command::Status(options) => one_thread()?.block_on(client::status(&options)),
+        Command::Watch(options) => one_thread()?.block_on(watch::watch(&options)),
+        Command::Pause(options) => one_thread()?.block_on(client::pause(&options)),
+        Command::Resume(options) => one_thread()?.block_on(client::resume(&options)),
+        Command::Cancel(options) => one_thread()?.block_on(client::cancel(&options)),
+        Command::Retry(options) => one_thread()?.block_on(client::retry(&options)),
+        Command::Workers(options) => one_thread()?.block_on(client::workers(&options)),
+        Command::Fetch(options) => one_thread()?.block_on(client::fetch(&options)),
     }
+}
+
+/// A runtime for a command that only asks and waits: login nodes allow few threads.
+fn one_thread() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {

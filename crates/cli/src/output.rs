@@ -7,26 +7,38 @@ use crate::error::CliError;
 
 /// Whether talk may be coloured. Meaning never rests on it.
 pub(crate) fn colour() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && std::io::stderr().is_terminal()
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && is_terminal()
 }
 
-/// Whether talk may be redrawn in place.
+/// Whether talk may be redrawn in place: on a terminal that can move its cursor.
 pub(crate) fn is_terminal() -> bool {
-    std::io::stderr().is_terminal()
+    let can_move = |term: std::ffi::OsString| !term.is_empty() && term != "dumb";
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(can_move)
 }
 
-/// Writes data. A reader that has gone away (`| head`) is no error.
+/// Writes data.
 ///
 /// # Errors
-/// [`CliError::Output`].
+/// [`CliError::Output`]; [`CliError::ReaderGone`] where the reader has gone away (`| head`), which ends a command
+/// early and is no failure.
 pub(crate) fn data(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(CliError::ReaderGone),
         Err(error) => Err(CliError::Output(error)),
         Ok(()) => Ok(()),
+    }
+}
+
+/// Writes data of a command whose work goes on, or whose exit code matters, also where nobody reads it.
+///
+/// # Errors
+/// [`CliError::Output`].
+pub(crate) fn announce(text: &str) -> Result<(), CliError> {
+    match data(text) {
+        Err(CliError::ReaderGone) => Ok(()),
+        other => other,
     }
 }
 

@@ -7,13 +7,16 @@ use rpc::v1::SweepStatus;
 
 use crate::output;
 
+/// Time until the first plain line: what is quicker needs none.
+const FIRST_LINE: Duration = Duration::from_secs(1);
+
 /// Time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Follows one sweep.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
-    last_line: Instant,
+    next_line: Instant,
 }
 
 impl Progress {
@@ -28,7 +31,7 @@ impl Progress {
         });
         Progress {
             bar,
-            last_line: Instant::now(),
+            next_line: Instant::now() + FIRST_LINE,
         }
     }
 
@@ -40,8 +43,8 @@ impl Progress {
             bar.set_length(status.trials);
             bar.set_position(done);
             bar.set_message(words(status));
-        } else if self.last_line.elapsed() >= LINE_EVERY {
-            self.last_line = Instant::now();
+        } else if Instant::now() >= self.next_line {
+            self.next_line = Instant::now() + LINE_EVERY;
             say!(
                 "{}: {}/{} trials, {}",
                 status.name,

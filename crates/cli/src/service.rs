@@ -93,10 +93,10 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
     } else {
         "http"
     };
-    output::data(&format!("listening on {scheme}://{address}\n"))?;
+    output::announce(&format!("listening on {scheme}://{address}\n"))?;
     let observer = Observer::default();
     if let Some((listener, address)) = page {
-        output::data(&format!("metrics on http://{address}/metrics\n"))?;
+        output::announce(&format!("metrics on http://{address}/metrics\n"))?;
         tokio::spawn(metrics::serve(listener, observer.clone()));
     }
     if let Some(pilots) = pilots {
@@ -207,10 +207,16 @@ pub(crate) async fn worker(options: &Worker) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Threads asked for, or all cores.
+/// Threads asked for, or those that a batch job was given for its task, or all cores.
 pub(crate) fn threads(asked: Option<u32>) -> usize {
+    let of_job = || {
+        std::env::var_os("SLURM_JOB_ID")?;
+        let threads: usize = std::env::var("SLURM_CPUS_PER_TASK").ok()?.parse().ok()?;
+        (1..=4096).contains(&threads).then_some(threads)
+    };
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     asked.map_or_else(
-        || std::thread::available_parallelism().map_or(1, usize::from),
+        || of_job().unwrap_or_else(cores),
         |threads| threads as usize,
     )
 }

@@ -1,0 +1,130 @@
+//! `parsimony watch`: follows a sweep to its end, over restarts of the coordinator.
+
+use std::time::{Duration, Instant};
+
+use rpc::v1;
+use rpc::v1::SweepState;
+
+use crate::args::Watch;
+use crate::client;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::progress::Progress;
+
+/// First wait before a retry; doubled up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// Longest wait between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Follows a sweep until it ends; exits as `run` would.
+///
+/// # Errors
+/// [`CliError`]: a coordinator that cannot be reached at the start, or stays away for longer than the window.
+pub(crate) async fn watch(options: &Watch) -> Result<Exit, CliError> {
+    let mut progress = Progress::new();
+    let mut away = Away::new(options.reconnect);
+    loop {
+        let mut last = None;
+        let followed = follow(options, &mut progress, &mut away, &mut last).await;
+        let why = match followed {
+            Ok(()) => match last {
+                Some(status) if has_ended(status.state()) => {
+                    progress.finish();
+                    client::tell_end(&status, false)?;
+                    return Ok(client::exit_of(&status));
+                }
+                // An orderly stop closes the stream before the sweep has ended.
+                Some(_) | None => CliError::Connection("the coordinator stopped".to_owned()),
+            },
+            Err(error) => error,
+        };
+        if !(away.reached && may_come_back(&why)) {
+            progress.finish();
+            return Err(why);
+        }
+        let Some(wait) = away.wait() else {
+            progress.finish();
+            return Err(why);
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// One connection, until the sweep has ended or the connection has.
+async fn follow(
+    options: &Watch,
+    progress: &mut Progress,
+    away: &mut Away,
+    last: &mut Option<v1::SweepStatus>,
+) -> Result<(), CliError> {
+    let mut client = client::connect(&options.coordinator).await?;
+    let request = v1::WatchRequest {
+        name: options.sweep.clone(),
+    };
+    let mut statuses = client.watch(request).await?.into_inner();
+    while let Some(response) = statuses.message().await? {
+        away.reached();
+        let status = response.status.unwrap_or_default();
+        progress.show(&status);
+        *last = Some(status);
+    }
+    Ok(())
+}
+
+/// A coordinator that was reached once, and for how long it has been away.
+struct Away {
+    window: Duration,
+    reached: bool,
+    since: Option<Instant>,
+    wait: Duration,
+}
+
+impl Away {
+    fn new(window: Duration) -> Self {
+        Away {
+            window,
+            reached: false,
+            since: None,
+            wait: FIRST_WAIT,
+        }
+    }
+
+    fn reached(&mut self) {
+        self.reached = true;
+        if self.since.take().is_some() {
+            say!("reconnected to the coordinator");
+        }
+        self.wait = FIRST_WAIT;
+    }
+
+    /// How long to wait before the next try; `None` once the window is over.
+    fn wait(&mut self) -> Option<Duration> {
+        let since = *self.since.get_or_insert_with(|| {
+            say!("warning: the coordinator is away, retrying");
+            Instant::now()
+        });
+        if since.elapsed() >= self.window {
+            return None;
+        }
+        let wait = self.wait;
+        self.wait = (wait * 2).min(LONGEST_WAIT);
+        Some(wait)
+    }
+}
+
+fn has_ended(state: SweepState) -> bool {
+    match state {
+        SweepState::Finished | SweepState::Cancelled | SweepState::Stopped => true,
+        SweepState::Unspecified | SweepState::Running | SweepState::Paused => false,
+    }
+}
+
+/// Whether a retry can mend it.
+fn may_come_back(error: &CliError) -> bool {
+    match error {
+        CliError::Unreachable { .. } | CliError::Connection(_) => true,
+        CliError::Status(status) => status.code() == tonic::Code::Unavailable,
+        _ => false,
+    }
+}
