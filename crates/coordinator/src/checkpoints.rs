@@ -1,11 +1,13 @@
 //! Checkpoints of long trials: one file a trial in the run folder, replaced by the next, gone with the
-//! trial's row.
+//! trial's row. A state is kept, and handed out, only while its seal holds.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rpc::sealed::{self, SealError};
 
 use crate::fault_point;
 
@@ -32,7 +34,8 @@ struct Shared {
 }
 
 impl Checkpoints {
-    /// Takes up what an earlier process left in a run folder. Unreadable folders hold none.
+    /// Takes up what an earlier process left in a run folder. Unreadable folders hold none, and what an older program
+    /// wrote is dropped: nobody can say whether it is whole.
     pub(crate) fn take_up(&self, sweep: &str, run: &Path, wanted: impl Fn(u64) -> bool) {
         let Ok(entries) = std::fs::read_dir(run.join(FOLDER)) else {
             return;
@@ -45,6 +48,11 @@ impl Checkpoints {
                 .and_then(|name| name.parse::<u64>().ok());
             match trial {
                 Some(trial) if wanted(trial) => {
+                    if let Err(error) = seal_of(&path) {
+                        tracing::warn!(%sweep, trial, %error, "a trial begins anew");
+                        drop(std::fs::remove_file(&path));
+                        continue;
+                    }
                     self.index()
                         .entry(sweep.into())
                         .or_default()
@@ -70,19 +78,20 @@ impl Checkpoints {
     /// Keeps the newest expected state durably in place of the trial's last one. Blocks.
     ///
     /// # Errors
-    /// Where the folder cannot be written; the last one is then still there.
+    /// Where the state's seal does not hold or the folder cannot be written; the last one is then still there.
     pub(crate) fn put(
         &self,
         sweep: &str,
         run: &Path,
         trial: u64,
         hook: Option<fn(&str)>,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         let _one_at_a_time = lock(&self.0.writing);
         let Some(state) = lock(&self.0.waiting).remove(&(sweep.into(), trial)) else {
             // An earlier call wrote this state, or a newer one.
             return Ok(());
         };
+        sealed::open(trial, &state).map_err(io::Error::other)?;
         let folder = run.join(FOLDER);
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(trial.to_string());
@@ -107,7 +116,31 @@ impl Checkpoints {
         Ok(())
     }
 
-    pub(crate) fn find(&self, sweep: &str, trial: u64) -> Option<PathBuf> {
+    /// The newest state of a trial whose seal holds; one that does not is removed, and the trial begins anew. Blocks.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub(crate) fn sound(&self, sweep: &str, trial: u64) -> io::Result<Option<PathBuf>> {
+        let Some(path) = self.find(sweep, trial) else {
+            return Ok(None);
+        };
+        if check(trial, &path)?.is_ok() {
+            return Ok(Some(path));
+        }
+        // A newer state may have come in its place since.
+        let _one_at_a_time = lock(&self.0.writing);
+        if let Err(error) = check(trial, &path)? {
+            tracing::warn!(%sweep, trial, %error, "a trial begins anew");
+            if let Some(trials) = self.index().get_mut(sweep) {
+                trials.remove(&trial);
+            }
+            std::fs::remove_file(&path)?;
+            return Ok(None);
+        }
+        Ok(Some(path))
+    }
+
+    fn find(&self, sweep: &str, trial: u64) -> Option<PathBuf> {
         self.index().get(sweep)?.get(&trial)?.clone()
     }
 
@@ -143,6 +176,21 @@ impl Checkpoints {
     fn index(&self) -> MutexGuard<'_, Index> {
         lock(&self.0.index)
     }
+}
+
+fn check(trial: u64, path: &Path) -> io::Result<Result<(), SealError>> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    sealed::check(trial, file, length)
+}
+
+/// Whether a file ends in a seal of this program; whether it holds is for [`Checkpoints::sound`] to see.
+fn seal_of(path: &Path) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let from = length.saturating_sub(sealed::SEAL_BYTES as u64);
+    file.seek(SeekFrom::Start(from))?;
+    sealed::read_mark(file, length - from)?.map_err(io::Error::other)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

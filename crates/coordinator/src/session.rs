@@ -121,10 +121,13 @@ impl WorkerService for Workers {
         request: Request<v1::FetchCheckpointRequest>,
     ) -> Result<Response<Self::FetchCheckpointStream>, Status> {
         let request = request.into_inner();
-        let path = self
-            .checkpoints
-            .find(&request.sweep, request.trial)
-            .ok_or_else(|| Status::not_found("this trial has no checkpoint"))?;
+        let checkpoints = self.checkpoints.clone();
+        let sound = move || checkpoints.sound(&request.sweep, request.trial);
+        let path = tokio::task::spawn_blocking(sound)
+            .await
+            .map_err(|_| stopping())?
+            .map_err(|error| Status::internal(error.to_string()))?
+            .ok_or_else(|| Status::not_found("this trial has no checkpoint that is whole"))?;
         let (sender, receiver) = mpsc::channel(PIECES);
         tokio::spawn(async move {
             let wrap = |piece: Vec<u8>| v1::FetchCheckpointResponse {

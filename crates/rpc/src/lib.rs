@@ -9,6 +9,7 @@ pub mod convert;
 pub mod guard;
 pub mod limits;
 pub mod memory;
+pub mod sealed;
 
 /// Generated from `proto/parsimony/v1`.
 #[expect(clippy::allow_attributes, missing_docs, reason = "generated code")]

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rpc::sealed;
 use table::{BatchBuilder, ComparisonRow, TrialResult, TrialRow};
 use tokio::sync::mpsc;
 use tonic::codegen::Bytes;
@@ -390,10 +391,11 @@ impl Shared {
         predicted: f64,
         slot: &Slot,
     ) -> (Option<ComparisonRow>, Trained) {
-        let save = |step: u64, state: Vec<u8>| {
-            if state.len() > rpc::limits::CHECKPOINT_BYTES {
+        let save = |step: u64, mut state: Vec<u8>| {
+            if state.len() + sealed::SEAL_BYTES > rpc::limits::CHECKPOINT_BYTES {
                 return;
             }
+            sealed::seal(number, &mut state);
             self.output(Output::Checkpoint {
                 lease: Arc::clone(&job.lease),
                 trial: number,
@@ -405,7 +407,13 @@ impl Shared {
             .checkpoints
             .iter()
             .find(|(trial, _)| *trial == number)
-            .map(|(_, state)| state.clone());
+            .and_then(|(_, state)| match sealed::open(number, state) {
+                Ok(state) => Some(state.to_vec()),
+                Err(error) => {
+                    tracing::warn!(trial = number, %error, "the trial begins anew");
+                    None
+                }
+            });
         let unwanted = || job.revoked.must_stop(number);
         let idle = || self.busy.load(Ordering::Relaxed) < self.slots.len();
         let bench = Bench {
