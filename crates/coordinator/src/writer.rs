@@ -8,7 +8,7 @@ use std::thread;
 use sweep::{IntervalSet, Verified};
 use table::{
     Batch, CommitInfo, Comparison, Counts, FailedTrial, FolderError, Freed, GenerationRecord,
-    RunFolder,
+    Joining, RunFolder,
 };
 use tokio::sync::oneshot;
 
@@ -139,17 +139,17 @@ impl Writer {
         let _ = self.work.send(work);
         self.commits += 1;
         if self.commits.is_multiple_of(JOIN_EVERY) {
-            self.join(|| ());
+            self.join(Joining::WhileRunning, || ());
         }
     }
 
     /// Joins small parts until few are left.
-    pub(crate) fn join(&self, then: impl FnOnce() + Send + 'static) {
+    pub(crate) fn join(&self, when: Joining, then: impl FnOnce() + Send + 'static) {
         let reading = Arc::clone(&self.reading);
         let work: Work = Box::new(move |folder| {
             // This handle, this closure; any further one is a reader.
             while Arc::strong_count(&reading) <= 2 {
-                match folder.compact() {
+                match folder.compact(when) {
                     Ok(Some(joined)) => {
                         tracing::debug!(dir = %folder.dir().display(), parts = joined.commits, "joined");
                     }
@@ -194,6 +194,16 @@ impl Writer {
                 folder.store_file(hash, from)?;
             }
             folder.add_generation(&record, &toml)
+        })
+    }
+
+    /// Stores files, of which those that are there and whole are left alone: hashes, and where each is now.
+    pub(crate) fn store_files(&self, files: Vec<(String, PathBuf)>) -> Reply<()> {
+        self.ask(move |folder| {
+            for (hash, from) in &files {
+                folder.store_file(hash, from)?;
+            }
+            Ok(())
         })
     }
 

@@ -26,6 +26,10 @@ pub enum TableError {
     },
     #[error("{path} does not read as a part: the reader gave up")]
     PartPanic { path: PathBuf },
+    #[error(
+        "{path} has the column `{column}`, which this version of the program does not know: a newer one wrote it"
+    )]
+    UnknownColumn { path: PathBuf, column: String },
 }
 
 /// What is wrong with encoded columns.

@@ -14,15 +14,16 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params}
 
 use crate::codec;
 use crate::folder::{
-    CommitRow, Counts, FailedTrial, FolderError, GenerationRecord, NewCommit, PartRow,
+    CommitRow, Counts, FailedTrial, FolderError, Format, GenerationRecord, NewCommit, PartRow,
+    setting,
 };
-use crate::schema::TableName;
+use crate::schema::{TableName, columns_of_fingerprint, fingerprint_of};
 
 /// "pars": tells our databases from others.
 const APPLICATION_ID: i32 = 0x7061_7273;
 
-/// Version of the tables below.
-const LAYOUT: i32 = 1;
+/// Version of the tables below. 2 added `parts.hash` and `parts.columns`.
+const LAYOUT: i32 = 2;
 
 /// How long a statement waits for another process that reads or copies. Longer than any query of ours holds
 /// the journal, which is the time to read a list of parts.
@@ -52,6 +53,8 @@ CREATE TABLE parts (
     file INTEGER NOT NULL,
     byte_count INTEGER NOT NULL,
     row_count INTEGER NOT NULL,
+    hash BLOB,
+    columns TEXT,
     PRIMARY KEY (commit_number, table_name)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE failed (
@@ -60,6 +63,12 @@ CREATE TABLE failed (
     attempts INTEGER NOT NULL,
     error TEXT NOT NULL
 ) STRICT;
+";
+
+/// From layout 1: what an older program did not keep is null.
+const UPGRADE: &str = "
+ALTER TABLE parts ADD COLUMN hash BLOB;
+ALTER TABLE parts ADD COLUMN columns TEXT;
 ";
 
 /// What a file that should be a journal is.
@@ -94,6 +103,11 @@ impl Journal {
             .or_else(|_| Journal::with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
         reader.done(|connection| connection.execute_batch("PRAGMA query_only = 1"))?;
         Ok(reader)
+    }
+
+    /// Lets all that is read from here on be of one moment.
+    pub(crate) fn hold(&self) -> Result<(), FolderError> {
+        self.done(|connection| connection.execute_batch("BEGIN"))
     }
 
     /// Closes the connection and opens the file anew. The old one goes first: it may hold the file's lock.
@@ -154,13 +168,12 @@ impl Journal {
     pub(crate) fn inspect(&self) -> Result<Inspection, FolderError> {
         match self.look() {
             Ok((0, _, _, _)) => Ok(Inspection::Empty),
-            Ok((_, APPLICATION_ID, layout, _)) if layout > LAYOUT => {
-                Err(FolderError::JournalNewer {
-                    path: self.path.clone(),
-                    found: layout,
-                    known: LAYOUT,
-                })
-            }
+            Ok((_, APPLICATION_ID, layout, _)) if layout > LAYOUT => Err(FolderError::Newer {
+                dir: self.path.parent().unwrap_or(&self.path).to_owned(),
+                version: self.writer(),
+                found: Format::Journal(layout),
+                known: Format::Journal(LAYOUT),
+            }),
             Ok((_, APPLICATION_ID, _, true)) => Ok(Inspection::Ours),
             Ok((_, APPLICATION_ID, _, false)) => Ok(Inspection::Damaged),
             Ok(_) => Err(FolderError::JournalForeign {
@@ -185,6 +198,28 @@ impl Journal {
             .connection
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         Ok((tables, application, layout, verdict == "ok"))
+    }
+
+    /// Version of the program that wrote the journal last, as far as that can be read.
+    fn writer(&self) -> String {
+        let version = self.setting(setting::VERSION).ok().flatten();
+        version.unwrap_or_else(|| "unknown".to_owned())
+    }
+
+    fn layout(&self) -> Result<i32, FolderError> {
+        self.done(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))
+    }
+
+    /// Brings a journal of an older program to this one's layout, whole or not at all. After
+    /// [`Journal::prepare`].
+    pub(crate) fn upgrade(&mut self) -> Result<(), FolderError> {
+        if self.layout()? == LAYOUT {
+            return Ok(());
+        }
+        self.together(|connection| {
+            connection.execute_batch(UPGRADE)?;
+            connection.execute_batch(&format!("PRAGMA user_version = {LAYOUT};"))
+        })
     }
 
     /// Prepares the connection for writing. Before the first statement that writes.
@@ -238,6 +273,13 @@ impl Journal {
             }
             Ok(())
         })
+    }
+
+    /// Takes out all settings whose names begin so.
+    pub(crate) fn forget_settings(&self, prefix: &str) -> Result<(), FolderError> {
+        let like = "DELETE FROM settings WHERE substr(name, 1, length(?1)) = ?1";
+        self.done(|connection| connection.execute(like, [prefix]))?;
+        Ok(())
     }
 
     pub(crate) fn generations(&self) -> Result<Vec<GenerationRecord>, FolderError> {
@@ -324,27 +366,39 @@ impl Journal {
 
     /// Every part with the number of its commit.
     pub(crate) fn parts(&self) -> Result<Vec<(u64, PartRow)>, FolderError> {
+        // A reader may not upgrade what it reads.
+        let newer = if self.layout()? < LAYOUT {
+            "NULL, NULL"
+        } else {
+            "hash, columns"
+        };
         let rows = self.done(|connection| {
             connection
-                .prepare(
-                    "SELECT commit_number, table_name, file, byte_count, row_count FROM parts
-                     ORDER BY commit_number, table_name",
-                )?
+                .prepare(&format!(
+                    "SELECT commit_number, table_name, file, byte_count, row_count, {newer}
+                     FROM parts ORDER BY commit_number, table_name"
+                ))?
                 .query_map([], |row| {
                     let numbers = [get_u64(row, 2)?, get_u64(row, 3)?, get_u64(row, 4)?];
-                    Ok((get_u64(row, 0)?, row.get::<_, String>(1)?, numbers))
+                    let names: (String, Option<String>) = (row.get(1)?, row.get(6)?);
+                    Ok((get_u64(row, 0)?, numbers, names, row.get(5)?))
                 })?
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
         rows.into_iter()
-            .map(|(commit, table, [file, bytes, rows])| {
+            .map(|(commit, [file, bytes, rows], (table, columns), hash)| {
                 let table =
                     TableName::from_name(&table).ok_or_else(|| self.entry("parts.table_name"))?;
+                let hash: Option<Vec<u8>> = hash;
+                let hash = hash.map(|bytes| blake3::Hash::from_slice(&bytes));
+                let columns = columns.map(|text| columns_of_fingerprint(&text));
                 let part = PartRow {
                     table,
                     file,
                     bytes,
                     rows,
+                    hash: hash.transpose().map_err(|_| self.entry("parts.hash"))?,
+                    columns: columns.flatten(),
                 };
                 Ok((commit, part))
             })
@@ -463,14 +517,17 @@ fn enter(connection: &Connection, commit: &NewCommit<'_>) -> rusqlite::Result<()
     )?;
     for part in commit.parts {
         connection.execute(
-            "INSERT INTO parts (commit_number, table_name, file, byte_count, row_count)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO parts
+             (commit_number, table_name, file, byte_count, row_count, hash, columns)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 number,
                 part.table.name(),
                 part.file.cast_signed(),
                 part.bytes.cast_signed(),
                 part.rows.cast_signed(),
+                part.hash.as_ref().map(|hash| hash.as_bytes().as_slice()),
+                part.columns.map(fingerprint_of),
             ],
         )?;
     }
@@ -563,6 +620,8 @@ mod tests {
             file: 4,
             bytes: 100,
             rows: 6,
+            hash: Some(blake3::hash(b"part")),
+            columns: Some(7),
         }];
         let commit = |number| NewCommit {
             number,
@@ -613,10 +672,57 @@ mod tests {
             .unwrap()
             .execute_batch("PRAGMA user_version = 99")
             .unwrap();
+        let newer = look().unwrap_err();
         assert!(matches!(
-            look(),
-            Err(FolderError::JournalNewer { found: 99, .. })
+            newer,
+            FolderError::Newer {
+                found: Format::Journal(99),
+                ..
+            }
         ));
+        assert!(newer.is_request_error());
+    }
+
+    #[test]
+    fn a_journal_of_layout_1_reads_as_it_is_and_after_its_upgrade() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.sqlite");
+        let first = CREATE.replace("    hash BLOB,\n    columns TEXT,\n", "");
+        assert!(!first.contains("BLOB,"));
+        let made = Connection::open(&path).unwrap();
+        made.execute_batch(&format!(
+            "{first} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;
+             INSERT INTO commits VALUES (3, x'0005', 5, 0, 0);
+             INSERT INTO parts VALUES (3, 'trials', 3, 100, 5);"
+        ))
+        .unwrap();
+        drop(made);
+        let check = |journal: &Journal, hash: Option<blake3::Hash>| {
+            assert_eq!(journal.inspect().unwrap(), Inspection::Ours);
+            let commits = journal.commits().unwrap();
+            assert_eq!(commits[0].runs, [0..5]);
+            let part = commits[0].part(TableName::Trials).unwrap();
+            assert_eq!((part.bytes, part.rows), (100, 5));
+            assert_eq!((part.hash, part.columns), (hash, hash.map(|_| 9)));
+        };
+        check(&Journal::open_reader(&path).unwrap(), None);
+        let mut writer = Journal::open(&path).unwrap();
+        writer.prepare().unwrap();
+        writer.upgrade().unwrap();
+        writer.upgrade().unwrap();
+        check(&writer, None);
+        let mut commit = writer.commits().unwrap().remove(0);
+        let hash = Some(blake3::hash(b"x"));
+        (commit.parts[0].hash, commit.parts[0].columns) = (hash, Some(9));
+        let again = NewCommit {
+            number: 3,
+            numbers: &codec::union(commit.runs),
+            counts: commit.counts,
+            failed: &[],
+            parts: &commit.parts,
+        };
+        writer.exchange(&[3], &[again]).unwrap();
+        check(&writer, hash);
     }
 
     #[test]

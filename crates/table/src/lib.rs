@@ -11,6 +11,7 @@ mod codec;
 mod comparison;
 mod data;
 mod error;
+mod evolution;
 mod folder;
 mod frames;
 mod ipc;
@@ -28,8 +29,9 @@ pub use comparison::{Comparison, ComparisonRow, Verdict};
 pub use data::{DataError, DataProblem, file_hash, load_arrays, read_array};
 pub use error::{PayloadFault, RowFault, TableError};
 pub use folder::{
-    CommitInfo, Compaction, Counts, FailedTrial, FolderError, Freed, GenerationRecord, Hook, Meta,
-    RunFolder, durable_files, fault_point,
+    Checked, CommitInfo, Compaction, Counts, FailedTrial, Finding, FolderError, Format, Freed,
+    GenerationRecord, Hook, Joining, Kind, Listed, Manifest, Meta, RunFolder, check_folder,
+    durable_files, fault_of_file, fault_point,
 };
 pub use ipc::{Limits, Payload};
 pub use query::{QueryError, query};

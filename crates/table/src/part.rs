@@ -11,11 +11,12 @@ use std::path::Path;
 
 use polars::polars_utils::compression::ZstdLevel;
 use polars::prelude::{
-    DataFrame, KeyValueMetadata, ParallelStrategy, ParquetCompression, ParquetReader,
-    ParquetWriter, PolarsResult, SerReader as _, StatisticsOptions,
+    DataFrame, DataType, KeyValueMetadata, ParallelStrategy, ParquetCompression, ParquetReader,
+    ParquetWriter, PlSmallStr, PolarsResult, Schema, SerReader as _, StatisticsOptions,
 };
 
 use crate::error::TableError;
+use crate::evolution;
 use crate::frames::concat;
 use crate::schema::{TableName, schema};
 
@@ -37,6 +38,7 @@ pub(crate) struct Encoded {
 pub(crate) struct Footer {
     pub(crate) rows: u64,
     pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) columns: Schema,
 }
 
 /// Encodes frames of the table's schema. Small frames are joined, large ones come in pieces; one row group is
@@ -88,19 +90,48 @@ fn statistics() -> StatisticsOptions {
     }
 }
 
-/// Reads a part, or some of its columns.
+/// Reads a part of a table, or some of its columns, as this program writes them: a part of an older program has
+/// null in the columns that it lacks.
 ///
 /// # Errors
-/// Where the file cannot be opened or does not read as Parquet, damaged bytes included.
-pub(crate) fn read(path: &Path, columns: Option<&[&str]>) -> Result<DataFrame, TableError> {
-    let columns = columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-    guarded(path, |file| {
-        ParquetReader::new(file)
-            .with_columns(columns)
-            .read_parallel(ParallelStrategy::None)
-            .set_rechunk(true)
-            .finish()
-    })
+/// Where the file cannot be opened or does not read as Parquet, damaged bytes included; where all columns are
+/// asked for and the file has one that this program does not know.
+pub(crate) fn read(
+    table: TableName,
+    path: &Path,
+    columns: Option<&[&str]>,
+) -> Result<DataFrame, TableError> {
+    let is_wanted = |name: &str| columns.is_none_or(|columns| columns.contains(&name));
+    let wanted: Vec<(PlSmallStr, DataType)> = schema(table)
+        .iter()
+        .filter(|(name, _)| is_wanted(name))
+        .map(|(name, dtype)| (name.clone(), dtype.clone()))
+        .collect();
+    let (frame, unknown) = guarded(path, |file| {
+        let mut reader = ParquetReader::new(file);
+        let found = evolution::columns_of(reader.schema()?.as_ref());
+        let unknown = evolution::unknown_column(table, &found).cloned();
+        let rows = reader.num_rows()?;
+        let there = wanted.iter().filter(|(name, _)| found.contains(name));
+        let there: Vec<String> = there.map(|(name, _)| name.to_string()).collect();
+        let frame = if there.is_empty() {
+            DataFrame::empty_with_height(rows)
+        } else {
+            reader
+                .with_columns(Some(there))
+                .read_parallel(ParallelStrategy::None)
+                .set_rechunk(true)
+                .finish()?
+        };
+        Ok((evolution::aligned(&frame, rows, &wanted)?, unknown))
+    })?;
+    match unknown {
+        Some(column) if columns.is_none() => Err(TableError::UnknownColumn {
+            path: path.to_owned(),
+            column: column.to_string(),
+        }),
+        _ => Ok(frame),
+    }
 }
 
 /// Reads what stands at the end of a part.
@@ -110,6 +141,7 @@ pub(crate) fn read(path: &Path, columns: Option<&[&str]>) -> Result<DataFrame, T
 pub(crate) fn footer(path: &Path) -> Result<Footer, TableError> {
     guarded(path, |file| {
         let mut reader = ParquetReader::new(file);
+        let columns = evolution::columns_of(reader.schema()?.as_ref());
         let metadata = reader.get_metadata()?;
         let labels = metadata.key_value_metadata.iter().flatten();
         Ok(Footer {
@@ -117,6 +149,7 @@ pub(crate) fn footer(path: &Path) -> Result<Footer, TableError> {
             labels: labels
                 .filter_map(|label| Some((label.key.clone(), label.value.clone()?)))
                 .collect(),
+            columns,
         })
     })
 }
@@ -163,7 +196,7 @@ mod tests {
         for table in TableName::all() {
             for trials in [0..0, 0..1, 0..30] {
                 let (_folder, path) = write(table, trials.clone());
-                let found = read(&path, None).unwrap();
+                let found = read(table, &path, None).unwrap();
                 let expected = batch(trials, &[1]).frame(table).unwrap();
                 assert_eq!(found.schema(), &schema(table));
                 assert!(found.equals_missing(&expected), "{}", table.name());
@@ -178,7 +211,7 @@ mod tests {
     #[test]
     fn single_columns_are_read_alone() {
         let (_folder, path) = write(TableName::Trials, 0..5);
-        let frame = read(&path, Some(&["trial", "status"])).unwrap();
+        let frame = read(TableName::Trials, &path, Some(&["trial", "status"])).unwrap();
         assert_eq!(frame.shape(), (5, 2));
     }
 
@@ -191,7 +224,7 @@ mod tests {
             assert!(footer(&path).is_err(), "{kept} of {} bytes", bytes.len());
         }
         assert!(matches!(
-            read(&path.with_file_name("none"), None),
+            read(TableName::Trials, &path.with_file_name("none"), None),
             Err(TableError::Open { .. })
         ));
     }

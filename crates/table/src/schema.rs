@@ -8,9 +8,10 @@ use std::sync::{Arc, LazyLock};
 use polars::prelude::{DataType, PlSmallStr, Schema, SchemaRef, TimeUnit, TimeZone};
 use sweep::ColumnType;
 
-/// Version of the tables' layout, written into each file. Raised when a column changes its meaning; a new
-/// column shows in the fingerprint.
-pub const SCHEMA_VERSION: u32 = 1;
+/// Version of the tables' columns, written into each file and each journal. Raised by each release that adds a
+/// column, or changes the type or the meaning of one; a program refuses folders of a higher version. No column is
+/// ever taken away.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// One of the four tables, in the order in which they travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,8 +152,8 @@ pub fn run_columns() -> Vec<&'static str> {
 }
 
 /// Tells one set of columns from every other: hash of all names and types.
-pub(crate) fn fingerprint() -> &'static str {
-    static FINGERPRINT: LazyLock<String> = LazyLock::new(|| {
+pub(crate) fn columns_number() -> u64 {
+    static NUMBER: LazyLock<u64> = LazyLock::new(|| {
         let mut hasher = blake3::Hasher::new();
         for table in TableName::ALL {
             for column in columns(table) {
@@ -160,9 +161,26 @@ pub(crate) fn fingerprint() -> &'static str {
                 hasher.update(line.as_bytes());
             }
         }
-        hasher.finalize().to_hex()[..16].to_owned()
+        let mut head = [0; 8];
+        head.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+        u64::from_be_bytes(head)
     });
+    *NUMBER
+}
+
+/// [`columns_number`] as files carry it.
+pub(crate) fn fingerprint() -> &'static str {
+    static FINGERPRINT: LazyLock<String> = LazyLock::new(|| fingerprint_of(columns_number()));
     &FINGERPRINT
+}
+
+pub(crate) fn fingerprint_of(columns: u64) -> String {
+    format!("{columns:016x}")
+}
+
+/// Reads [`fingerprint_of`] back.
+pub(crate) fn columns_of_fingerprint(text: &str) -> Option<u64> {
+    u64::from_str_radix(text, 16).ok()
 }
 
 fn column(name: &'static str, kind: Kind) -> ColumnSpec {
@@ -302,5 +320,9 @@ mod tests {
         }
         assert_eq!(TableName::from_name("layers"), Some(TableName::Layers));
         assert_eq!(fingerprint().len(), 16);
+        assert_eq!(
+            columns_of_fingerprint(fingerprint()),
+            Some(columns_number())
+        );
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tests::process::{Coordinator, Finished, run, until};
+use tests::process::{Background, Coordinator, Finished, run, until};
 use tests::tables::{TABLES, assert_equal, number};
 
 use crate::common::{count, log, logged, long, rows, state, status, steps_for, until_finished};
@@ -88,7 +88,11 @@ struct Sound {
 impl Sound {
     fn new() -> Self {
         let home = folder_with("small.toml", &three_seconds());
-        again(home.path(), "sound").expect(0);
+        // It dies once it has all rows, before it joins them.
+        let mut begun = tests::process::command(home.path());
+        begun.args(["run", "small.toml", "--out", "sound", "--threads", "1"]);
+        begun.env("PARSIMONY_FAULT", "before-join:1");
+        assert_eq!(Background::start(begun).wait(), None);
         let parts = parts(&home.path().join("sound"), "trials").len();
         assert!(
             parts >= 3,
@@ -257,11 +261,13 @@ fn a_coordinator_mends_its_folders_when_it_starts() {
     let folder = folder_with("small.toml", &three_seconds());
     let at = folder.path();
     run(at, &["run", "small.toml", "--out", "local"]).expect(0);
-    let mut coordinator = Coordinator::start(at, "data");
+    // It dies once it has all rows, before it joins them.
+    let mut coordinator = Coordinator::with(at, "data", "127.0.0.1:0", |command| {
+        command.env("PARSIMONY_FAULT", "before-join:1");
+    });
     let mut worker = coordinator.worker(at, "w", 1);
     coordinator.call(at, &["submit", "small.toml"]).expect(0);
-    until_finished(&coordinator, at, "small");
-    coordinator.process.kill();
+    assert_eq!(coordinator.process.wait(), None);
     worker.kill();
     let run_folder = at.join("data/small");
     std::fs::remove_file(part(&run_folder, "layers")).unwrap();
@@ -354,7 +360,7 @@ fn a_read_only_folder_is_told_can_be_read_and_goes_on_later() {
     };
     let mut begun = tests::process::command(at);
     begun.args(["run", "small.toml", "--out", "disk/r", "--threads", "1"]);
-    let mut begun = tests::process::Background::start(begun);
+    let mut begun = Background::start(begun);
     until("rows", || rows(&place.join("r")) > 0);
     begun.signal("INT");
     assert_eq!(begun.wait(), Some(130));

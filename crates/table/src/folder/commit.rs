@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::batch::{Batch, Tally};
 use crate::part::{self, Encoded, Label};
-use crate::schema::TableName;
+use crate::schema::{TableName, columns_number};
 
 use super::disk;
 use super::error::FolderError;
@@ -119,6 +119,8 @@ impl RunFolder {
             file,
             bytes: encoded.bytes.len() as u64,
             rows: encoded.rows,
+            hash: Some(blake3::hash(&encoded.bytes)),
+            columns: Some(columns_number()),
         })
     }
 
@@ -198,7 +200,7 @@ mod tests {
     fn read_all(folder: &RunFolder, table: TableName) -> Vec<u64> {
         let mut trials = Vec::new();
         for path in super::super::layout::list(&folder.layout.table(table)).unwrap() {
-            let frame = part::read(&path, Some(&["trial"])).unwrap();
+            let frame = part::read(table, &path, Some(&["trial"])).unwrap();
             trials.extend(crate::frames::numbers(&frame, "trial").unwrap());
         }
         trials.sort_unstable();

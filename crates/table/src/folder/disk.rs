@@ -43,6 +43,13 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     }
 }
 
+/// Hash of a file's content.
+pub(super) fn hash(path: &Path) -> std::io::Result<blake3::Hash> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    Ok(hasher.finalize())
+}
+
 /// Removes a file that may be gone already.
 pub(super) fn remove(path: &Path) -> Result<(), FolderError> {
     match fs::remove_file(path) {

@@ -1,9 +1,33 @@
 //! Why a run folder cannot be used, and what to do about it.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::TableError;
+
+/// What shows that a program is older than a folder: a version, or a column that it does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Layout of the journal.
+    Journal(i32),
+    /// Version of the tables' columns.
+    Tables(u32),
+    /// A version of the tables' columns, and a column that a program of the same version lacks.
+    Column(u32, String),
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Format::Journal(version) => write!(f, "journal {version}"),
+            Format::Tables(version) => write!(f, "tables {version}"),
+            Format::Column(version, column) => {
+                write!(f, "tables {version} with the column `{column}`")
+            }
+        }
+    }
+}
 
 /// A run folder that does not do what was asked. What was durable before stays so.
 #[derive(Debug, thiserror::Error)]
@@ -34,19 +58,17 @@ pub enum FolderError {
     #[error("{path} is a database of another program; choose another folder")]
     JournalForeign { path: PathBuf },
     #[error(
-        "{path} was written by a newer version of the program (layout {found}, this one knows {known}); use \
-         that version, or run into another folder"
+        "{dir} was written by a newer version of the program, {version} ({found}); this is version {own} \
+         ({known}): use the newer one, or run into another folder",
+        own = env!("CARGO_PKG_VERSION")
     )]
-    JournalNewer {
-        path: PathBuf,
-        found: i32,
-        known: i32,
+    Newer {
+        dir: PathBuf,
+        /// Of the program that wrote it.
+        version: String,
+        found: Format,
+        known: Format,
     },
-    #[error(
-        "the tables of {dir} have other columns than this version of the program writes (they were begun by \
-         version {version}); use that version, or run into another folder"
-    )]
-    OtherColumns { dir: PathBuf, version: String },
     #[error("entry {what} of the journal {path} does not read")]
     JournalEntry { path: PathBuf, what: &'static str },
     #[error("trial {trial} has a durable row already")]
@@ -58,6 +80,17 @@ pub enum FolderError {
         path: PathBuf,
         expected: String,
         found: String,
+    },
+    #[error("{path} {what}; its rows run again when the folder is next opened")]
+    DamagedPart { path: PathBuf, what: &'static str },
+    #[error(
+        "the coordinator's copy of `{name}`, {path}, {what}; submit the sweep again with the file as it was"
+    )]
+    StoredFile {
+        path: PathBuf,
+        /// As the sweep names it.
+        name: String,
+        what: &'static str,
     },
     #[error("`{hash}` is not `blake3:` and 64 lower-case hexadecimal digits")]
     Hash { hash: String },
@@ -81,8 +114,8 @@ impl FolderError {
                 | FolderError::Locked { .. }
                 | FolderError::JournalLost { .. }
                 | FolderError::JournalForeign { .. }
-                | FolderError::JournalNewer { .. }
-                | FolderError::OtherColumns { .. }
+                | FolderError::Newer { .. }
+                | FolderError::StoredFile { .. }
         )
     }
 }

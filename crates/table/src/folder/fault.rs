@@ -11,9 +11,17 @@ pub mod fault_point {
     pub const BEFORE_JOURNAL: &str = "before-journal";
     /// The journal names the parts; nobody has been told.
     pub const AFTER_JOURNAL: &str = "after-journal";
+    /// Small parts are about to be joined.
+    pub const BEFORE_JOIN: &str = "before-join";
     /// A rewritten or joined part is in place and in the journal; the parts that it replaces are still there.
     pub const BEFORE_REMOVAL: &str = "before-removal";
 
     /// Every point.
-    pub const ALL: [&str; 4] = [BEFORE_RENAME, BEFORE_JOURNAL, AFTER_JOURNAL, BEFORE_REMOVAL];
+    pub const ALL: [&str; 5] = [
+        BEFORE_RENAME,
+        BEFORE_JOURNAL,
+        AFTER_JOURNAL,
+        BEFORE_JOIN,
+        BEFORE_REMOVAL,
+    ];
 }

@@ -25,7 +25,24 @@ impl RunFolder {
         self.file_path(hash).is_file()
     }
 
-    /// Copies a file in, durably, and returns where it is. One that is there already is left alone.
+    /// Whether the file of that content is kept, and is as it was stored.
+    ///
+    /// # Errors
+    /// [`FolderError::StoredFile`] where it is missing or damaged.
+    pub fn check_file(&self, name: &str, hash: &str) -> Result<PathBuf, FolderError> {
+        let path = self.file_path(hash);
+        match fault_of_file(&path, hash) {
+            None => Ok(path),
+            Some(what) => Err(FolderError::StoredFile {
+                path,
+                name: name.to_owned(),
+                what,
+            }),
+        }
+    }
+
+    /// Copies a file in, durably, and returns where it is. One that is there already is left alone, unless it is
+    /// damaged.
     ///
     /// # Errors
     /// [`FolderError::Hash`] where the hash is not well formed, [`FolderError::Content`] where the file has
@@ -37,7 +54,7 @@ impl RunFolder {
             });
         }
         let path = self.file_path(hash);
-        if path.is_file() {
+        if fault_of_file(&path, hash).is_none() {
             return Ok(path);
         }
         let folder = self.layout.files();
@@ -56,6 +73,16 @@ impl RunFolder {
         disk::sync_folder(&folder)?;
         disk::sync_folder(self.layout.dir())?;
         Ok(path)
+    }
+}
+
+/// How a stored file differs from what its name says; none where it does not. Reads all of it.
+pub fn fault_of_file(path: &Path, hash: &str) -> Option<&'static str> {
+    match disk::hash(path) {
+        Ok(found) if hash == format!("blake3:{}", found.to_hex()) => None,
+        Ok(_) => Some("is damaged: it has another content than it was stored with"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some("is missing"),
+        Err(_) => Some("cannot be read"),
     }
 }
 
@@ -104,6 +131,28 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"1,2\n");
         assert!(folder.has_file(&hash));
         assert_eq!(folder.store_file(&hash, Path::new("gone")).unwrap(), path);
+
+        folder.check_file("data.csv", &hash).unwrap();
+        for (harm, what) in [("1,", "is damaged"), ("1,3\n", "is damaged")] {
+            fs::write(&path, harm).unwrap();
+            let fault = folder
+                .check_file("data.csv", &hash)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                fault.contains(what) && fault.contains("data.csv"),
+                "{fault}"
+            );
+            assert_eq!(folder.store_file(&hash, &from).unwrap(), path);
+            assert_eq!(fs::read(&path).unwrap(), b"1,2\n");
+        }
+        fs::remove_file(&path).unwrap();
+        let fault = folder
+            .check_file("data.csv", &hash)
+            .unwrap_err()
+            .to_string();
+        assert!(fault.contains("is missing"), "{fault}");
+        folder.store_file(&hash, &from).unwrap();
 
         let other = format!("blake3:{}", "0".repeat(64));
         let refused = folder.store_file(&other, &from);

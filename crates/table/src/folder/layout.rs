@@ -12,6 +12,9 @@ const JOURNAL: &str = "journal.sqlite";
 const LOCK: &str = ".lock";
 const SWEEP: &str = "sweep.toml";
 const FILES: &str = "files";
+const MANIFEST: &str = "manifest.json";
+/// Parts that were found damaged, kept where nobody reads them.
+const DAMAGED: &str = "damaged";
 /// A part without rows that every table has, so that `*.parquet` always reads with the right types.
 const SCHEMA_PART: &str = "schema.parquet";
 /// Digits of a number in a file name; more are used when they are needed.
@@ -48,6 +51,15 @@ impl Layout {
 
     pub(super) fn files(&self) -> PathBuf {
         self.dir.join(FILES)
+    }
+
+    /// Where there is no journal: which files count.
+    pub(super) fn manifest(&self) -> PathBuf {
+        self.dir.join(MANIFEST)
+    }
+
+    pub(super) fn damaged(&self) -> PathBuf {
+        self.dir.join(DAMAGED)
     }
 
     pub(crate) fn table(&self, table: TableName) -> PathBuf {

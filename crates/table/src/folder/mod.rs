@@ -1,26 +1,37 @@
 //! A run folder: parts and journal, durable in that order, locked by one process.
 
+mod check;
 mod commit;
 mod disk;
 mod error;
 mod fault;
 mod files;
+mod fit;
 mod layout;
 mod listing;
+mod manifest;
+mod mend;
 mod open;
 mod rebuild;
 mod records;
 mod run_folder;
 mod upkeep;
+mod versions;
 
-pub use error::FolderError;
+pub use check::{Checked, Finding, Kind, check_folder};
+pub use error::{FolderError, Format};
 pub use fault::{Hook, fault_point};
+pub use files::fault_of_file;
 pub(crate) use layout::Layout;
 pub use listing::durable_files;
-pub(crate) use listing::readable_parts;
-pub use records::{CommitInfo, Compaction, Counts, FailedTrial, Freed, GenerationRecord, Meta};
+pub(crate) use listing::{Alike, readable_parts};
+pub use manifest::{Listed, Manifest};
+pub use records::{
+    CommitInfo, Compaction, Counts, FailedTrial, Freed, GenerationRecord, Joining, Meta,
+};
 pub(crate) use records::{CommitRow, NewCommit, PartRow};
 pub use run_folder::RunFolder;
+pub(crate) use run_folder::setting;
 
 #[cfg(test)]
 mod tests_support {

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 
 use crate::journal::{Inspection, Journal};
 use crate::part;
-use crate::schema::{TableName, fingerprint};
+use crate::schema::{SCHEMA_VERSION, TableName, fingerprint};
 
 use super::disk;
 use super::error::{FolderError, io_error};
 use super::fault::Hook;
+use super::fit;
 use super::layout::{Layout, generation_number, is_temporary, list, part_number};
 use super::rebuild;
-use super::records::{CommitRow, Counts, Meta, PartRow};
+use super::records::{Counts, Meta};
 use super::run_folder::{RunFolder, label, labels, setting};
+use super::versions;
 
 impl RunFolder {
     /// Makes a run folder where there is nothing, or an empty folder.
@@ -83,12 +85,12 @@ fn enter(
     let lock = lock(&layout)?;
     // These come first: from then on the folder is known as a run folder.
     if let Some(meta) = meta {
-        write_schema_parts(&layout, meta)?;
+        write_schema_parts(&layout, meta, |path| !path.is_file())?;
     }
     let mut repairs = Vec::new();
     let mut journal = open_journal(&layout, &mut repairs)?;
-    let meta = settle_meta(&layout, &mut journal, meta)?;
-    write_schema_parts(&layout, &meta)?;
+    let meta = settle_meta(&mut journal, meta)?;
+    write_schema_parts(&layout, &meta, |path| !versions::has_columns(path))?;
     let mut folder = RunFolder {
         layout,
         journal,
@@ -103,13 +105,15 @@ fn enter(
         landed: sweep::IntervalSet::new(),
         _lock: lock,
     };
+    // From here on the journal says which parts count.
+    disk::remove(&folder.layout.manifest())?;
     folder.mend()?;
     folder.refresh()?;
     Ok(folder)
 }
 
 /// Takes the folder's lock, which the operating system gives back when the process ends, however it ends.
-fn lock(layout: &Layout) -> Result<File, FolderError> {
+pub(super) fn lock(layout: &Layout) -> Result<File, FolderError> {
     let path = layout.lock();
     let file = OpenOptions::new()
         .create(true)
@@ -126,11 +130,15 @@ fn lock(layout: &Layout) -> Result<File, FolderError> {
     }
 }
 
-/// Makes the tables' folders and the parts without rows, where they are not there.
-fn write_schema_parts(layout: &Layout, meta: &Meta) -> Result<(), FolderError> {
+/// Makes the tables' folders and the parts without rows, where they are wanted.
+fn write_schema_parts(
+    layout: &Layout,
+    meta: &Meta,
+    wanted: impl Fn(&Path) -> bool,
+) -> Result<(), FolderError> {
     for table in TableName::ALL {
         let path = layout.schema_part(table);
-        if path.is_file() {
+        if !wanted(&path) {
             continue;
         }
         let folder = layout.table(table);
@@ -145,24 +153,33 @@ fn write_schema_parts(layout: &Layout, meta: &Meta) -> Result<(), FolderError> {
 /// Opens the journal; makes it, or makes it again from the parts, where it is empty or damaged.
 fn open_journal(layout: &Layout, repairs: &mut Vec<String>) -> Result<Journal, FolderError> {
     let path = layout.journal();
-    let found = Journal::open(&path)?;
+    let mut found = Journal::open(&path)?;
     let state = found.inspect()?;
-    if state == Inspection::Ours {
-        found.prepare()?;
-        return Ok(found);
-    }
-    drop(found);
-    let mut again = match state {
-        Inspection::Damaged => {
-            let aside = set_aside(&path)?;
-            repairs.push(format!(
-                "the journal could not be read and is made again from the parts; the old one is {}",
-                aside.display()
-            ));
-            Journal::open(&path)?
+    let why = match state {
+        Inspection::Ours => {
+            versions::refuse_newer(layout, &found)?;
+            found.prepare()?;
+            match fit::misfit(layout, &found)? {
+                Some(misfit) => Some(format!("does not fit the parts ({misfit})")),
+                None => {
+                    found.upgrade()?;
+                    return Ok(found);
+                }
+            }
         }
-        _ => Journal::open(&path)?,
+        Inspection::Damaged => Some("could not be read".to_owned()),
+        Inspection::Empty => None,
     };
+    drop(found);
+    versions::refuse_newer_tables(layout)?;
+    if let Some(why) = why {
+        let aside = set_aside(&path)?;
+        repairs.push(format!(
+            "the journal {why} and is made again from the parts; the old one is {}",
+            aside.display()
+        ));
+    }
+    let mut again = Journal::open(&path)?;
     again.prepare()?;
     rebuild::rebuild(layout, &mut again, repairs)?;
     Ok(again)
@@ -185,24 +202,12 @@ fn set_aside(path: &Path) -> Result<PathBuf, FolderError> {
 }
 
 /// Brings together what the caller, the journal and the parts say of the folder's origin.
-fn settle_meta(
-    layout: &Layout,
-    journal: &mut Journal,
-    given: Option<&Meta>,
-) -> Result<Meta, FolderError> {
-    let columns = journal.setting(setting::COLUMNS)?;
-    let version = journal.setting(setting::VERSION)?;
-    if columns.is_some_and(|columns| columns != fingerprint()) {
-        return Err(FolderError::OtherColumns {
-            dir: layout.dir().to_owned(),
-            version: version.unwrap_or_default(),
-        });
-    }
+fn settle_meta(journal: &mut Journal, given: Option<&Meta>) -> Result<Meta, FolderError> {
     let meta = match given {
         Some(meta) => meta.clone(),
         None => Meta {
             name: journal.setting(setting::NAME)?.unwrap_or_default(),
-            program_version: version.unwrap_or_default(),
+            program_version: journal.setting(setting::VERSION)?.unwrap_or_default(),
             revision: journal.setting(setting::REVISION)?.unwrap_or_default(),
         },
     };
@@ -211,57 +216,14 @@ fn settle_meta(
         (setting::VERSION, meta.program_version.as_str()),
         (setting::REVISION, meta.revision.as_str()),
         (setting::COLUMNS, fingerprint()),
+        (setting::SCHEMA_VERSION, &SCHEMA_VERSION.to_string()),
     ])?;
     Ok(meta)
 }
 
 impl RunFolder {
-    /// Holds journal and files against each other.
-    fn mend(&mut self) -> Result<(), FolderError> {
-        let commits = self.journal.commits()?;
-        let mut taken_back = Vec::new();
-        for commit in &commits {
-            if let Some((path, what)) = self.fault_of(commit) {
-                let trials: u64 = commit.runs.iter().map(|run| run.end - run.start).sum();
-                self.repairs.push(format!(
-                    "{} {what}: {trials} trial{} will run again",
-                    path.display(),
-                    if trials == 1 { "" } else { "s" },
-                ));
-                taken_back.push(commit.number);
-            }
-        }
-        if !taken_back.is_empty() {
-            self.journal.exchange(&taken_back, &[])?;
-        }
-        self.mend_generations()?;
-        self.remove_unnamed()
-    }
-
-    /// The first part of a commit that is not as the journal says, and how.
-    fn fault_of(&self, commit: &CommitRow) -> Option<(PathBuf, &'static str)> {
-        commit.parts.iter().find_map(|part| {
-            let path = self.part(part.table, part.file);
-            self.fault_of_part(&path, part).map(|what| (path, what))
-        })
-    }
-
-    fn fault_of_part(&self, path: &Path, expected: &PartRow) -> Option<&'static str> {
-        let Ok(metadata) = fs::metadata(path) else {
-            return Some("is missing");
-        };
-        if metadata.len() != expected.bytes {
-            return Some("has another size than it was written with");
-        }
-        match part::footer(path) {
-            Ok(footer) if footer.rows == expected.rows => None,
-            Ok(_) => Some("holds another number of rows than it was written with"),
-            Err(_) => Some("is damaged"),
-        }
-    }
-
     /// Sees to it that `sweep.toml` and the generations' parts are those of the journal.
-    fn mend_generations(&mut self) -> Result<(), FolderError> {
+    pub(super) fn mend_generations(&mut self) -> Result<(), FolderError> {
         let generations = self.journal.generations()?;
         let Some(newest) = generations.last() else {
             return Ok(());
@@ -277,7 +239,8 @@ impl RunFolder {
             let carried = part::footer(&path)
                 .ok()
                 .and_then(|footer| footer.labels.get(label::SWEEP_HASH).cloned());
-            if carried.as_deref() != Some(generation.hash.as_str()) {
+            let as_now = versions::has_columns(&path);
+            if !as_now || carried.as_deref() != Some(generation.hash.as_str()) {
                 let as_given = generation.number == newest.number;
                 let text = if as_given { &sweep } else { &generation.toml };
                 self.write_generation_part(generation, text)?;
@@ -336,7 +299,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folder = run(&home);
         for table in TableName::ALL {
-            let frame = part::read(&folder.layout.schema_part(table), None).unwrap();
+            let frame = part::read(table, &folder.layout.schema_part(table), None).unwrap();
             assert_eq!(frame.schema(), &crate::schema::schema(table));
         }
         assert!(folder.repairs().is_empty());

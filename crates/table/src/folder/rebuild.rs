@@ -11,18 +11,21 @@ use crate::batch::{Tally, intervals, tally_frame};
 use crate::frames;
 use crate::journal::{Journal, files_from_json};
 use crate::part::{self, Footer};
-use crate::schema::{TableName, fingerprint};
+use crate::schema::{TableName, columns_of_fingerprint};
 
 use super::error::FolderError;
 use super::layout::{Layout, generation_number, list, part_number};
+use super::listing::listed;
+use super::mend;
 use super::records::{GenerationRecord, NewCommit, PartRow};
 use super::run_folder::{label, setting};
+use super::versions;
 
 /// Makes the tables of an empty journal and fills them from the parts, if there are any.
 ///
 /// # Errors
 /// [`FolderError::JournalLost`] where there are rows but no generation that numbers them;
-/// [`FolderError::OtherColumns`] where another version wrote them.
+/// [`FolderError::Newer`] where a newer program wrote them.
 pub(super) fn rebuild(
     layout: &Layout,
     journal: &mut Journal,
@@ -128,19 +131,27 @@ fn generation(path: &Path, number: u64) -> Option<(GenerationRecord, String)> {
 /// Commits whose parts are all there and readable, without those that others stand for.
 fn commits(layout: &Layout, repairs: &mut Vec<String>) -> Result<Vec<Told>, FolderError> {
     let mut footers: BTreeMap<u64, Footer> = BTreeMap::new();
-    for path in list(&layout.table(TableName::Trials))? {
+    let paths = match listed(layout, TableName::Trials) {
+        Some(paths) => paths,
+        None => list(&layout.table(TableName::Trials))?,
+    };
+    for path in paths {
         let Some(file) = part_number(&path) else {
             continue;
         };
         match part::footer(&path) {
             Ok(footer) => {
-                check_columns(layout, &footer)?;
+                versions::refuse_newer_part(layout, TableName::Trials, &footer)?;
                 footers.insert(file, footer);
             }
-            Err(_) => repairs.push(format!(
-                "{} is damaged: its trials will run again",
-                path.display()
-            )),
+            Err(_) => {
+                let aside = mend::set_aside(layout, TableName::Trials, &path)?;
+                repairs.push(format!(
+                    "{} is damaged: its trials will run again; the damaged part is {}",
+                    path.display(),
+                    aside.display()
+                ));
+            }
         }
     }
     let replaced: BTreeSet<u64> = footers
@@ -162,21 +173,6 @@ fn commits(layout: &Layout, repairs: &mut Vec<String>) -> Result<Vec<Told>, Fold
     Ok(commits)
 }
 
-fn check_columns(layout: &Layout, footer: &Footer) -> Result<(), FolderError> {
-    let columns = footer.labels.get(label::SCHEMA);
-    if columns.is_some_and(|columns| columns != fingerprint()) {
-        return Err(FolderError::OtherColumns {
-            dir: layout.dir().to_owned(),
-            version: footer
-                .labels
-                .get(label::VERSION)
-                .cloned()
-                .unwrap_or_default(),
-        });
-    }
-    Ok(())
-}
-
 fn told(layout: &Layout, file: u64, footer: &Footer) -> Option<Told> {
     let mut parts = vec![part_row(layout, TableName::Trials, file)?];
     for sibling in footer.labels.get(label::SIBLINGS)?.split(',') {
@@ -189,7 +185,7 @@ fn told(layout: &Layout, file: u64, footer: &Footer) -> Option<Told> {
     }
     let path = layout.part(TableName::Trials, file);
     let wanted = ["trial", "status", "error", "attempt"];
-    let frame = part::read(&path, Some(&wanted)).ok()?;
+    let frame = part::read(TableName::Trials, &path, Some(&wanted)).ok()?;
     let mut tally = Tally::default();
     tally_frame(&frame, &mut tally).ok()?;
     let mut numbers = frames::numbers(&frame, "trial").ok()?;
@@ -204,13 +200,16 @@ fn told(layout: &Layout, file: u64, footer: &Footer) -> Option<Told> {
 
 fn part_row(layout: &Layout, table: TableName, file: u64) -> Option<PartRow> {
     let path = layout.part(table, file);
-    let bytes = std::fs::metadata(&path).ok()?.len();
-    let rows = part::footer(&path).ok()?.rows;
+    let bytes = std::fs::read(&path).ok()?;
+    let footer = part::footer(&path).ok()?;
+    let columns = footer.labels.get(label::SCHEMA);
     Some(PartRow {
         table,
         file,
-        bytes,
-        rows,
+        bytes: bytes.len() as u64,
+        rows: footer.rows,
+        hash: Some(blake3::hash(&bytes)),
+        columns: columns.and_then(|text| columns_of_fingerprint(text)),
     })
 }
 

@@ -85,6 +85,15 @@ pub struct Freed {
     pub problem: Option<FolderError>,
 }
 
+/// When small parts are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joining {
+    /// More will come: only many are worth the work.
+    WhileRunning,
+    /// The sweep has ended: as few parts as can be.
+    AtEnd,
+}
+
 /// What joining small parts did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compaction {
@@ -102,6 +111,10 @@ pub(crate) struct PartRow {
     pub(crate) file: u64,
     pub(crate) bytes: u64,
     pub(crate) rows: u64,
+    /// Of its bytes; none where the program that wrote it kept none.
+    pub(crate) hash: Option<blake3::Hash>,
+    /// [`crate::schema::columns_number`] of the program that wrote it; none where the journal does not say.
+    pub(crate) columns: Option<u64>,
 }
 
 /// A commit as the journal keeps it.

@@ -38,13 +38,16 @@ pub(super) mod label {
 }
 
 /// Settings of the journal that are the folder's own; others are the caller's.
-pub(super) mod setting {
-    pub(in crate::folder) const NAME: &str = "meta.name";
-    pub(in crate::folder) const VERSION: &str = "meta.version";
-    pub(in crate::folder) const REVISION: &str = "meta.revision";
-    pub(in crate::folder) const COLUMNS: &str = "meta.columns";
+pub(crate) mod setting {
+    pub(crate) const NAME: &str = "meta.name";
+    pub(crate) const VERSION: &str = "meta.version";
+    pub(crate) const REVISION: &str = "meta.revision";
+    pub(crate) const COLUMNS: &str = "meta.columns";
+    pub(crate) const SCHEMA_VERSION: &str = "meta.schema_version";
+    /// Before the table and number of a part that was found damaged while the folder was in use.
+    pub(crate) const SUSPECT: &str = "suspect.";
     /// Before the keys of [`super::RunFolder::set_state`].
-    pub(in crate::folder) const STATE: &str = "state.";
+    pub(crate) const STATE: &str = "state.";
 }
 
 /// One run folder, locked while this value lives. The lock dies with the process.
@@ -179,10 +182,10 @@ impl RunFolder {
                 continue;
             }
             let path = self.part(part.table, part.file);
-            let frame = part::read(&path, Some(&["run_verify"]))?;
+            let frame = part::read(part.table, &path, Some(&["run_verify"]))?;
             let verdicts = frame.column("run_verify").map_err(TableError::from)?;
             if verdicts.null_count() < frame.height() {
-                let frame = part::read(&path, Some(&comparison::columns()))?;
+                let frame = part::read(part.table, &path, Some(&comparison::columns()))?;
                 found.extend(comparison::read(&frame)?);
             }
         }

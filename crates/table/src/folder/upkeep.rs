@@ -10,13 +10,13 @@ use crate::codec;
 use crate::error::TableError;
 use crate::frames;
 use crate::part;
-use crate::schema::TableName;
+use crate::schema::{TableName, columns_number};
 
 use super::commit::siblings;
 use super::disk;
 use super::error::FolderError;
 use super::fault::fault_point;
-use super::records::{CommitRow, Compaction, Counts, Freed, NewCommit, PartRow};
+use super::records::{CommitRow, Compaction, Counts, Freed, Joining, NewCommit, PartRow};
 use super::run_folder::{RunFolder, label};
 
 /// Commits smaller than this are joined: below it the footer of a part of seventy columns, about 20 KB, is
@@ -63,8 +63,9 @@ impl RunFolder {
         let Some(old) = commit.part(TableName::Trials).copied() else {
             return Ok(Vec::new());
         };
+        self.check_before_rewriting(&[commit])?;
         let old_path = self.part(old.table, old.file);
-        let frame = part::read(&old_path, None)?;
+        let frame = part::read(old.table, &old_path, None)?;
         let mut before = Tally::default();
         tally_frame(&frame, &mut before)?;
         let mut freed: Vec<u64> = before.failed.iter().map(|failed| failed.trial).collect();
@@ -115,37 +116,44 @@ impl RunFolder {
         Ok(freed)
     }
 
-    /// Joins the oldest small commits into one, if there are many; otherwise does nothing, quickly. Call it
-    /// when a sweep has ended and now and then while it runs.
+    /// Joins the oldest small commits into one, if there are enough; otherwise does nothing, quickly. At the end
+    /// parts of an older program are rewritten too, so that the folder is of one kind.
     ///
     /// # Errors
     /// Where the disk or the journal refuse; the folder is then as it was.
-    pub fn compact(&mut self) -> Result<Option<Compaction>, FolderError> {
+    pub fn compact(&mut self, when: Joining) -> Result<Option<Compaction>, FolderError> {
         self.check_sure()?;
+        let (enough, older): (usize, fn(&CommitRow) -> bool) = match when {
+            Joining::WhileRunning => (JOINED, |_| false),
+            Joining::AtEnd => (2, is_older),
+        };
         let commits = self.journal.commits()?;
-        let small: Vec<&CommitRow> = commits
+        let wanted: Vec<&CommitRow> = commits
             .iter()
-            .filter(|commit| commit.bytes() < SMALL_BYTES)
+            .filter(|commit| commit.bytes() < SMALL_BYTES || older(commit))
             .collect();
-        if small.len() < JOINED {
+        if wanted.len() < enough && !wanted.iter().any(|commit| older(commit)) {
             return Ok(None);
         }
         let mut rows = 0;
-        let joined: Vec<&CommitRow> = small
+        let joined: Vec<&CommitRow> = wanted
             .into_iter()
             .take(JOINED)
             .take_while(|commit| {
+                let first = rows == 0;
                 rows += commit.rows();
-                rows <= JOINED_ROWS
+                first || rows <= JOINED_ROWS
             })
             .collect();
-        if joined.len() < 2 {
+        if joined.len() < 2 && !joined.iter().any(|commit| older(commit)) {
             return Ok(None);
         }
         self.join(&joined).map(Some)
     }
 
     fn join(&mut self, commits: &[&CommitRow]) -> Result<Compaction, FolderError> {
+        self.pass(fault_point::BEFORE_JOIN);
+        self.check_before_rewriting(commits)?;
         let file = self.next_file;
         let mut parts: Vec<PartRow> = Vec::new();
         // `trials` last, for its label names the others.
@@ -221,10 +229,16 @@ impl RunFolder {
         }
         let pieces = olds
             .iter()
-            .map(|old| part::read(&self.part(table, *old), None));
+            .map(|old| part::read(table, &self.part(table, *old), None));
         let encoded = part::encode(table, pieces, &labels)?;
         self.stage_part(table, file, &encoded).map(Some)
     }
+}
+
+/// Whether a commit has a part with the columns of another program.
+fn is_older(commit: &CommitRow) -> bool {
+    let now = Some(columns_number());
+    commit.parts.iter().any(|part| part.columns != now)
 }
 
 /// Slices of at most a row group.
@@ -249,7 +263,7 @@ mod tests {
     fn rows(folder: &RunFolder, table: TableName) -> Vec<u64> {
         let mut trials = Vec::new();
         for path in list(&folder.layout.table(table)).unwrap() {
-            let frame = part::read(&path, Some(&["trial"])).unwrap();
+            let frame = part::read(table, &path, Some(&["trial"])).unwrap();
             trials.extend(frames::numbers(&frame, "trial").unwrap());
         }
         trials.sort_unstable();
@@ -326,9 +340,12 @@ mod tests {
     fn small_parts_are_joined_and_stay_the_same_rows() {
         let home = tempfile::tempdir().unwrap();
         let mut folder = littered(&home);
-        let done = folder.compact().unwrap().expect("many small commits");
+        let done = folder.compact(Joining::WhileRunning).unwrap();
+        let done = done.expect("many small commits");
         assert_eq!(done.commits, JOINED);
-        assert_eq!(folder.compact().unwrap(), None);
+        for when in [Joining::WhileRunning, Joining::AtEnd] {
+            assert_eq!(folder.compact(when).unwrap(), None);
+        }
         for table in TableName::ALL {
             assert_eq!(parts(&folder, table), 1, "{}", table.name());
         }
@@ -338,11 +355,26 @@ mod tests {
         assert_eq!(folder.forget_failed().unwrap().numbers, union(vec![5..6]));
     }
 
+    #[test]
+    fn at_the_end_few_small_parts_are_joined_too() {
+        let home = tempfile::tempdir().unwrap();
+        let mut folder = run(&home);
+        folder.commit(&batch(0..4, &[])).unwrap();
+        assert_eq!(folder.compact(Joining::AtEnd).unwrap(), None);
+        folder.commit(&batch(4..9, &[5])).unwrap();
+        assert_eq!(folder.compact(Joining::WhileRunning).unwrap(), None);
+        let done = folder.compact(Joining::AtEnd).unwrap();
+        assert_eq!(done.map(|done| done.commits), Some(2));
+        assert_eq!(folder.compact(Joining::AtEnd).unwrap(), None);
+        assert_eq!(parts(&folder, TableName::Trials), 1);
+        assert_eq!(again(folder).done().unwrap(), union(vec![0..9]));
+    }
+
     fn check_death(hook: fn(&str)) {
         let home = tempfile::tempdir().unwrap();
         let mut folder = littered(&home);
         folder.hook = Some(hook);
-        assert!(catch_unwind(AssertUnwindSafe(|| folder.compact())).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| folder.compact(Joining::WhileRunning))).is_err());
         check_joined(&again(folder));
     }
 
@@ -373,7 +405,7 @@ mod tests {
     fn a_lost_journal_is_made_again_after_both() {
         let home = tempfile::tempdir().unwrap();
         let mut folder = littered(&home);
-        folder.compact().unwrap();
+        folder.compact(Joining::WhileRunning).unwrap();
         folder.forget_failed().unwrap();
         let (dir, layout) = (folder.dir().to_owned(), folder.layout.clone());
         drop(folder);
