@@ -1,6 +1,5 @@
-//! What people ask of a coordinator: list, look, watch, change, fetch.
+//! What people ask of a coordinator: list, look, watch, change.
 
-use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use rpc::auth::{self, Bearer};
@@ -8,11 +7,10 @@ use rpc::v1::SweepState;
 use rpc::v1::sweep_service_client::SweepServiceClient;
 use rpc::{limits, v1};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::args::{CoordinatorUrl, Fetch, Listing, Named, Retry, Status};
+use crate::args::{CoordinatorUrl, Listing, Named, Retry, Status};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::verify;
@@ -20,9 +18,6 @@ use crate::{address, output};
 
 /// A coordinator that does not answer within this time cannot be reached.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How often a fetch begins again because the tables were rewritten under it.
-const FETCHES: u32 = 3;
 
 /// The people's service, with the person's token on every call.
 pub(crate) type Client = SweepServiceClient<InterceptedService<Channel, Bearer>>;
@@ -197,152 +192,6 @@ pub(crate) async fn workers(options: &Listing) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-pub(crate) async fn fetch(options: &Fetch) -> Result<Exit, CliError> {
-    let out = &options.out;
-    refuse_foreign(out, &options.sweep)?;
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match fetch_once(options).await {
-            Err(CliError::Status(status))
-                if status.code() == tonic::Code::Aborted && tries < FETCHES =>
-            {
-                say!("{}: {}", options.sweep, status.message());
-            }
-            other => return other,
-        }
-    }
-}
-
-async fn fetch_once(options: &Fetch) -> Result<Exit, CliError> {
-    let out = &options.out;
-    let failed = |source| CliError::Write {
-        path: out.clone(),
-        source,
-    };
-    let mut client = connect(&options.coordinator).await?;
-    let request = v1::FetchRequest {
-        name: options.sweep.clone(),
-    };
-    let mut parts = client.fetch(request).await?.into_inner();
-    tokio::fs::create_dir_all(out).await.map_err(failed)?;
-    let mut open: Option<(PathBuf, PathBuf, tokio::fs::File)> = None;
-    let mut wanted = Vec::new();
-    while let Some(response) = parts.message().await? {
-        match response.part {
-            Some(v1::fetch_response::Part::File(file)) => {
-                finish_file(open.take()).await?;
-                let path = out.join(relative(&file.path)?);
-                if let Some(parent) = path.parent() {
-                    tokio::fs::create_dir_all(parent).await.map_err(failed)?;
-                }
-                let mut partial = path.clone().into_os_string();
-                partial.push(".partial");
-                let partial = PathBuf::from(partial);
-                let handle = tokio::fs::File::create(&partial).await.map_err(failed)?;
-                wanted.push(path.clone());
-                open = Some((partial, path, handle));
-            }
-            Some(v1::fetch_response::Part::Piece(piece)) => {
-                if let Some((_, _, handle)) = &mut open {
-                    handle.write_all(&piece).await.map_err(failed)?;
-                }
-            }
-            None => {}
-        }
-    }
-    finish_file(open.take()).await?;
-    remove_older_parts(out, &wanted).map_err(failed)?;
-    say!(
-        "{}: {} files in {}",
-        options.sweep,
-        wanted.len(),
-        out.display()
-    );
-    Ok(Exit::Done)
-}
-
-/// A folder that holds something else than an earlier fetch is left alone, above all a run of this machine, which
-/// has a journal where a fetch has none.
-fn refuse_foreign(out: &Path, name: &str) -> Result<(), CliError> {
-    let entries = match std::fs::read_dir(out) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => {
-            return Err(CliError::Read {
-                path: out.to_owned(),
-                source,
-            });
-        }
-    };
-    let is_run = out.join("journal.sqlite").exists();
-    if is_run || entries.count() > 0 && !out.join("sweep.toml").exists() {
-        return Err(CliError::Request(format!(
-            "{} is neither empty nor a fetched run; choose another folder",
-            out.display()
-        )));
-    }
-    let earlier = std::fs::read_to_string(out.join("sweep.toml")).unwrap_or_default();
-    if let Ok(spec) = sweep::Spec::parse(&earlier, "sweep.toml", &[])
-        && spec.name() != name
-    {
-        return Err(CliError::Request(format!(
-            "{} holds the tables of `{}`; choose another folder",
-            out.display(),
-            spec.name()
-        )));
-    }
-    Ok(())
-}
-
-/// Parts of an earlier fetch that the sweep no longer has would count their rows twice.
-fn remove_older_parts(out: &Path, wanted: &[PathBuf]) -> std::io::Result<()> {
-    for table in ["trials", "history", "spectra", "layers"] {
-        let Ok(entries) = std::fs::read_dir(out.join(table)) else {
-            continue;
-        };
-        for entry in entries {
-            let path = entry?.path();
-            if !wanted.contains(&path) && is_ours(&path) {
-                std::fs::remove_file(&path)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether a fetch wrote the file: a part, or half of one. Anything else in the folder is somebody's.
-fn is_ours(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with("part-") && name.ends_with(".parquet") || name.ends_with(".parquet.partial")
-}
-
-async fn finish_file(open: Option<(PathBuf, PathBuf, tokio::fs::File)>) -> Result<(), CliError> {
-    let Some((partial, path, handle)) = open else {
-        return Ok(());
-    };
-    let failed = |source| CliError::Write {
-        path: path.clone(),
-        source,
-    };
-    handle.sync_all().await.map_err(failed)?;
-    tokio::fs::rename(&partial, &path).await.map_err(failed)
-}
-
-/// A path of the coordinator's, held below the folder asked for.
-fn relative(text: &str) -> Result<PathBuf, CliError> {
-    let path = PathBuf::from(text);
-    let plain = path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
-    if !plain || text.is_empty() {
-        return Err(CliError::Request(format!(
-            "the coordinator sent the path `{text}`, which leaves the folder"
-        )));
-    }
-    Ok(path)
-}
-
 /// Words before a sweep's progress.
 pub(crate) fn tell_start(status: &v1::SweepStatus, accepted: v1::Accepted) {
     for note in &status.notes {
@@ -490,13 +339,5 @@ mod tests {
             ..v1::Comparisons::default()
         });
         assert_eq!(exit_of(&status) as i32, 1);
-    }
-
-    #[test]
-    fn a_fetched_path_stays_below_its_folder() {
-        assert!(relative("trials/part-1.parquet").is_ok());
-        for bad in ["", "/etc/passwd", "../x", "a/../../x"] {
-            assert!(relative(bad).is_err(), "{bad:?} was taken");
-        }
     }
 }
