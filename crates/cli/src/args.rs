@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Launch(Launch),
     /// SQL over the tables of one or more runs
     Query(Query),
+    /// Read every file of a run folder against its hash, and say what is damaged
+    Check(Check),
     /// How low-dimensional data are, the core they would need, the speed-up to expect
     Diagnose(Diagnose),
     /// Print a shell's completion script
@@ -321,6 +323,24 @@ pub(crate) struct Query {
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
     /// JSON: an array of objects
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  parsimony check runs/depth-rank-init
+  parsimony check runs/depth-rank-init --mend && parsimony run sweep.toml
+
+Parts, checkpoints and stored files are compared with the hashes that they were written with.
+The exit code is 3 where something is damaged.")]
+pub(crate) struct Check {
+    /// The run folder
+    pub(crate) run: PathBuf,
+    /// Set damaged parts and checkpoints aside, so that their trials run again at the next start
+    #[arg(long)]
+    pub(crate) mend: bool,
+    /// JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -13,11 +13,13 @@ mod address;
 mod args;
 mod autoscale;
 mod bounded;
+mod check;
 mod client;
 mod diagnose;
 mod error;
 mod exit;
 mod fault;
+mod fetch;
 mod launch;
 mod load;
 mod local;
@@ -97,6 +99,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Certs(options) => service::certs(&options),
         Command::Launch(options) => launch::launch(&options),
         Command::Query(query) => query::query(&query),
+        Command::Check(options) => check::check(&options),
         Command::Diagnose(options) => diagnose::diagnose(&options),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
@@ -116,7 +119,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Cancel(options) => one_thread()?.block_on(client::cancel(&options)),
         Command::Retry(options) => one_thread()?.block_on(client::retry(&options)),
         Command::Workers(options) => one_thread()?.block_on(client::workers(&options)),
-        Command::Fetch(options) => one_thread()?.block_on(client::fetch(&options)),
+        Command::Fetch(options) => one_thread()?.block_on(fetch::fetch(&options)),
     }
 }
 
