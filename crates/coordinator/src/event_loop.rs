@@ -232,6 +232,7 @@ impl EventLoop {
             Event::Checkpoint(checkpoint) => self.checkpoint(*checkpoint),
             Event::Written { sweep, result } => self.written(sweep, result),
             Event::Tidied { sweep } => self.tidied(sweep),
+            Event::FileDamaged { hash, path, what } => self.file_damaged(&hash, &path, what),
             Event::User(user) => self.user(user),
         }
     }
@@ -247,16 +248,8 @@ impl EventLoop {
             }
         };
         self.next_sweep += 1;
-        for file in opened.files.iter().flatten() {
-            if let Some(digits) = crate::files::digits(&file.hash) {
-                let path = opened.dir.join("files").join(digits);
-                if path.exists() {
-                    self.files.add(file.hash.clone(), path);
-                    if let crate::Layout::Many(data) = &self.config.layout {
-                        crate::files::forget_upload(data, &file.hash);
-                    }
-                }
-            }
+        for files in &opened.files {
+            self.know_files(&opened.dir, files);
         }
         let done = opened.progress.done;
         self.checkpoints
@@ -267,7 +260,7 @@ impl EventLoop {
         let tidying = if done.len() == folder.count() {
             // Complete since an earlier process: it is shown as finished at once, and what small parts that one
             // left are joined beside it.
-            writer.join(|| ());
+            writer.join(table::Joining::AtEnd, || ());
             Tidying::Done
         } else {
             Tidying::Due
@@ -298,6 +291,7 @@ impl EventLoop {
             reported: 0,
             work_seconds: 0.0,
             problem: String::new(),
+            lacks_file: false,
             priority,
             notes: opened.notes,
             watch: watch::channel(v1::SweepStatus::default()).0,

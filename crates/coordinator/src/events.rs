@@ -1,5 +1,6 @@
 //! What the event loop hears: from workers' sessions, from people's calls, from the writers.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rpc::v1;
@@ -84,6 +85,12 @@ pub(crate) enum Event {
     Tidied {
         sweep: SweepKey,
     },
+    /// A stored file that a worker asked for is not as it was stored.
+    FileDamaged {
+        hash: String,
+        path: PathBuf,
+        what: &'static str,
+    },
     User(User),
 }
 
@@ -157,6 +164,18 @@ pub(crate) enum User {
     Grown {
         name: String,
         folder: Arc<sweep::Folder>,
+        files: Vec<v1::FileName>,
+        reply: oneshot::Sender<Result<(), Status>>,
+    },
+    /// A sweep was submitted again as it is: its files may be wanted again.
+    Restore {
+        name: String,
+        files: Vec<v1::FileName>,
+        reply: oneshot::Sender<Result<(), Status>>,
+    },
+    /// Its files are stored.
+    Restored {
+        name: String,
         files: Vec<v1::FileName>,
         reply: oneshot::Sender<Result<(), Status>>,
     },

@@ -36,6 +36,31 @@ impl FileIndex {
         let index = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
         index.get(hash).cloned()
     }
+
+    /// Where a file is whose content is still that of its hash. Reads all of it.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub(crate) async fn sound(&self, hash: &str) -> Result<PathBuf, Unsound> {
+        let path = self.find(hash).ok_or(Unsound::Unknown)?;
+        let hash = hash.to_owned();
+        let checked =
+            tokio::task::spawn_blocking(move || match table::fault_of_file(&path, &hash) {
+                None => Ok(path),
+                Some(what) => Err(Unsound::Damaged { path, what }),
+            });
+        // A panic while a file is read says nothing for the file.
+        checked.await.unwrap_or(Err(Unsound::Unknown))
+    }
+}
+
+/// Why a file cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unsound {
+    #[error("no sweep names this hash")]
+    Unknown,
+    #[error("the coordinator's copy {path} {what}")]
+    Damaged { path: PathBuf, what: &'static str },
 }
 
 /// Hexadecimal digits of a well-formed hash.

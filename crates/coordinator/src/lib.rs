@@ -20,6 +20,7 @@ mod proof;
 mod serve;
 mod session;
 mod status;
+mod stored;
 mod sweeps;
 mod users;
 mod wire;

@@ -241,6 +241,11 @@ fn old_grid(
     run_folder: &RunFolder,
     generation: &GenerationRecord,
 ) -> Result<Grid, OpenError> {
+    if config.layout.files_in_place().is_none() {
+        for (file, hash) in &generation.files {
+            run_folder.check_file(file, hash)?;
+        }
+    }
     grid(name, &generation.toml, |file| {
         if let Some(base) = config.layout.files_in_place() {
             return base.join(file);

@@ -74,6 +74,11 @@ impl EventLoop {
                     let _ = reply.send(kept.await_it().await);
                 });
             }
+            User::Restore { name, files, reply } => self.restore(name, files, reply),
+            User::Restored { name, files, reply } => {
+                self.restored(&name, &files);
+                let _ = reply.send(Ok(()));
+            }
             User::Retried {
                 sweep,
                 numbers,
@@ -237,21 +242,12 @@ impl EventLoop {
         let Some(state) = self.sweeps.get_mut(&key) else {
             return Kept::default();
         };
-        for file in &files {
-            if let Some(digits) = crate::files::digits(&file.hash) {
-                let path = state.dir.join("files").join(digits);
-                if path.exists() {
-                    self.files.add(file.hash.clone(), path);
-                    if let crate::Layout::Many(data) = &self.config.layout {
-                        crate::files::forget_upload(data, &file.hash);
-                    }
-                }
-            }
-        }
+        let (dir, new) = (state.dir.clone(), files.clone());
         state.files.push(files);
         state.folder = Arc::clone(&folder);
         state.predicted_seconds = folder.total_cost().seconds;
         state.complete = false;
+        self.know_files(&dir, &new);
         self.drive(scheduler::Event::GrowSweep {
             sweep: key,
             work: Arc::new(FolderWork(folder)),

@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::events::{Checkpoint, Event, Hello, Left, Outgoing as Queue, Report};
-use crate::files::{self, FileIndex};
+use crate::files::{self, FileIndex, Unsound};
 use crate::proof::{Identity, Key};
 use crate::wire;
 
@@ -99,10 +99,17 @@ impl WorkerService for Workers {
         request: Request<v1::FetchFileRequest>,
     ) -> Result<Response<Self::FetchFileStream>, Status> {
         let hash = request.into_inner().hash;
-        let path = self
-            .files
-            .find(&hash)
-            .ok_or_else(|| Status::not_found("no sweep names this hash"))?;
+        let path = match self.files.sound(&hash).await {
+            Ok(path) => path,
+            Err(error @ Unsound::Unknown) => return Err(Status::not_found(error.to_string())),
+            Err(Unsound::Damaged { path, what }) => {
+                let told =
+                    Status::data_loss(format!("the coordinator's copy {} {what}", path.display()));
+                let damaged = Event::FileDamaged { hash, path, what };
+                self.events.send(damaged).await.map_err(|_| stopping())?;
+                return Err(told);
+            }
+        };
         let (sender, receiver) = mpsc::channel(PIECES);
         tokio::spawn(async move {
             let wrap = |piece: Vec<u8>| v1::FetchFileResponse {

@@ -61,6 +61,8 @@ pub(crate) struct SweepState {
     /// Thread seconds that workers spent on what they reported.
     pub(crate) work_seconds: f64,
     pub(crate) problem: String,
+    /// It stopped because a file that it reads is damaged: its rows can be written all the same.
+    pub(crate) lacks_file: bool,
     pub(crate) priority: i32,
     pub(crate) notes: Vec<String>,
     pub(crate) watch: watch::Sender<v1::SweepStatus>,
@@ -121,7 +123,8 @@ impl SweepState {
     /// When the waiting columns are due to be written; `None` while there are none or a write is under way.
     pub(crate) fn flush_at(&self) -> Option<Instant> {
         let batch = self.buffer.batch.as_ref()?;
-        if self.writing.is_some() || self.state == v1::SweepState::Stopped {
+        let unwritable = self.state == v1::SweepState::Stopped && !self.lacks_file;
+        if self.writing.is_some() || unwritable {
             return None;
         }
         let hurry = self.complete

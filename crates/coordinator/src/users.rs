@@ -45,7 +45,7 @@ impl SweepService for Users {
     ) -> Result<Response<v1::SubmitResponse>, Status> {
         let request = request.into_inner();
         let _one_at_a_time = self.submitting.lock().await;
-        let (name, missing) = self.understand(&request)?;
+        let (name, missing) = self.understand(&request).await?;
         if !missing.is_empty() {
             return Ok(Response::new(v1::SubmitResponse {
                 name,
@@ -228,7 +228,10 @@ impl Users {
     }
 
     /// Name of the submitted sweep, and the hashes that have to be uploaded first.
-    fn understand(&self, request: &v1::SubmitRequest) -> Result<(String, Vec<String>), Status> {
+    async fn understand(
+        &self,
+        request: &v1::SubmitRequest,
+    ) -> Result<(String, Vec<String>), Status> {
         if request.toml.len() > limits::TOML_BYTES || request.files.len() > limits::FILES {
             return Err(Status::out_of_range(
                 "a sweep file or list of files too large",
@@ -257,7 +260,7 @@ impl Users {
                 return Err(Status::invalid_argument("a malformed hash"));
             }
             if matches!(self.config.layout, Layout::Many(_))
-                && self.files.find(&file.hash).is_none()
+                && self.files.sound(&file.hash).await.is_err()
             {
                 missing.push(file.hash.clone());
             }
@@ -325,6 +328,14 @@ impl Users {
         .await?;
         let trials = folder.count();
         if growth == sweep::Growth::Same {
+            if matches!(self.config.layout, Layout::Many(_)) && !files.is_empty() {
+                self.ask(|reply| User::Restore {
+                    name: name.to_owned(),
+                    files,
+                    reply,
+                })
+                .await??;
+            }
             return Ok((v1::Accepted::Continued, trials));
         }
         self.ask(|reply| User::Grow {

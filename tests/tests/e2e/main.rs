@@ -26,6 +26,7 @@ mod refusals;
 mod simulated;
 mod slurm;
 mod ssh;
+mod storage;
 mod terminal;
 mod tidy;
 mod tls;

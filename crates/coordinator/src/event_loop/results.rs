@@ -240,6 +240,7 @@ impl EventLoop {
                 tracing::error!(sweep = %state.name, %error, "the sweep stops: its tables cannot be written");
                 state.problem = error.to_string();
                 state.state = v1::SweepState::Stopped;
+                state.lacks_file = false;
                 let later = state.buffer.batch.replace(batch);
                 let newer = std::mem::replace(&mut state.buffer.reports, reports);
                 state.buffer.reports.extend(newer);
@@ -272,7 +273,7 @@ impl EventLoop {
         if let Some(state) = self.sweeps.get_mut(&sweep) {
             if state.finish_if_done() {
                 let events = self.events.clone();
-                state.writer.join(move || {
+                state.writer.join(table::Joining::AtEnd, move || {
                     // A closed loop means that the coordinator is ending.
                     let _ = events.blocking_send(Event::Tidied { sweep });
                 });
