@@ -1,17 +1,18 @@
 //! From a path to a grid: reads the sweep file and what it names, at the edge.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rpc::v1;
 use sweep::{Grid, Spec};
+use table::LocalFiles;
 
 use crate::error::CliError;
 
 /// A sweep file that has been read and understood.
 pub(crate) struct Sweep {
     pub(crate) grid: Grid,
-    /// Folder that relative file names in the sweep start from.
-    pub(crate) base: PathBuf,
+    /// Where the files are that it names.
+    pub(crate) files: LocalFiles,
 }
 
 /// Reads a sweep and its files.
@@ -23,10 +24,6 @@ pub(crate) fn sweep(path: &Path, sets: &[String]) -> Result<Sweep, CliError> {
         path: path.to_owned(),
         source,
     })?;
-    let spec = Spec::parse(&text, &path.display().to_string(), sets)?;
-    for warning in spec.warnings() {
-        say!("warning: {warning}");
-    }
     // The parent of a bare file name is empty, which stands for this folder.
     let parent = path
         .parent()
@@ -36,9 +33,25 @@ pub(crate) fn sweep(path: &Path, sets: &[String]) -> Result<Sweep, CliError> {
         path: parent.to_owned(),
         source,
     })?;
-    let arrays = table::load_arrays(&spec, |file| base.join(file))?;
+    let name = path.display().to_string();
+    let spec = if is_stored(path, &base) {
+        Spec::parse_stored(&text, &name, sets)?
+    } else {
+        Spec::parse(&text, &name, sets)?
+    };
+    let files = LocalFiles::next_to(base);
+    let arrays = table::load_arrays(&spec, |file| files.path(file))?;
     let grid = Grid::new(spec, arrays)?;
-    Ok(Sweep { grid, base })
+    grid.refuse_nothing_kept()?;
+    for warning in grid.warnings() {
+        say!("warning: {warning}");
+    }
+    Ok(Sweep { grid, files })
+}
+
+/// Whether the file is the `sweep.toml` of a run folder, which a program wrote.
+fn is_stored(path: &Path, folder: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "sweep.toml") && table::is_run_folder(folder)
 }
 
 impl Sweep {
@@ -46,10 +59,10 @@ impl Sweep {
     ///
     /// # Errors
     /// [`CliError::Read`] where a file has gone since it was read.
-    pub(crate) fn files(&self) -> Result<Vec<v1::FileName>, CliError> {
+    pub(crate) fn named_files(&self) -> Result<Vec<v1::FileName>, CliError> {
         let mut files = Vec::new();
         for name in self.grid.spec().file_names() {
-            let path = self.base.join(&name);
+            let path = self.files.path(&name);
             let failed = |source| CliError::Read {
                 path: path.clone(),
                 source,

@@ -56,7 +56,7 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
         .client
         .submit(v1::SubmitRequest {
             toml: sweep.grid.spec().to_toml(),
-            files: sweep.files()?,
+            files: sweep.named_files()?,
             priority: 0,
         })
         .await;
@@ -88,11 +88,12 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
 
 fn open(sweep: &Sweep, run: PathBuf, threads: usize) -> Result<House, CliError> {
     let (connector, listener) = rpc::memory::pair();
+    let files = sweep.files.clone().running_in(&run);
     let (stop_coordinator, coordinator_stops) = oneshot::channel::<()>();
     let config = coordinator::Config {
         layout: Layout::One {
             run,
-            files: sweep.base.clone(),
+            files: files.clone(),
         },
         // The worker is a part of this process: it cannot vanish alone, but a laptop may sleep.
         heartbeat_timeout: Duration::from_secs(3600),
@@ -116,7 +117,7 @@ fn open(sweep: &Sweep, run: PathBuf, threads: usize) -> Result<House, CliError> 
         name: "local".to_owned(),
         host: service::host_name(),
         threads,
-        files: FileSource::InPlace(sweep.base.clone()),
+        files: FileSource::InPlace(files),
         walltime: None,
         reconnect: None,
         idle_timeout: None,

@@ -25,7 +25,7 @@ pub(crate) async fn submit(options: &Submit) -> Result<Exit, CliError> {
     let mut client = client::connect(&options.coordinator).await?;
     let request = v1::SubmitRequest {
         toml: sweep.grid.spec().to_toml(),
-        files: sweep.files()?,
+        files: sweep.named_files()?,
         priority: options.priority,
     };
     let mut answer = client.submit(request.clone()).await?.into_inner();
@@ -68,7 +68,7 @@ pub(crate) async fn submit(options: &Submit) -> Result<Exit, CliError> {
 }
 
 async fn upload(client: &mut Client, sweep: &Sweep, file: &v1::FileName) -> Result<(), CliError> {
-    let path = sweep.base.join(&file.name);
+    let path = sweep.files.path(&file.name);
     let failed = |source| CliError::Read {
         path: path.clone(),
         source,

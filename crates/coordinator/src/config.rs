@@ -1,9 +1,10 @@
 //! What a coordinator is told at its start, and why it ends.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rpc::auth::Gate;
+use table::LocalFiles;
 
 /// A coordinator's settings; the caller decides each.
 #[derive(Clone, Debug)]
@@ -26,8 +27,8 @@ pub struct Config {
 /// Where run folders are.
 #[derive(Clone, Debug)]
 pub enum Layout {
-    /// Local mode: one sweep, whose run folder this is; its files are read in place, relative to `files`.
-    One { run: PathBuf, files: PathBuf },
+    /// Local mode: one sweep, whose run folder this is.
+    One { run: PathBuf, files: LocalFiles },
     /// The service: a folder a sweep below this one.
     Many(PathBuf),
 }
@@ -42,7 +43,7 @@ impl Layout {
     }
 
     /// Where local mode reads files from.
-    pub(crate) fn files_in_place(&self) -> Option<&Path> {
+    pub(crate) fn files_in_place(&self) -> Option<&LocalFiles> {
         match self {
             Layout::One { files, .. } => Some(files),
             Layout::Many(_) => None,

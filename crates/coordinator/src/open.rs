@@ -1,7 +1,7 @@
 //! Opening a run folder: from text and journal to a numbered grid and what of it is done. Blocks; called on
 //! threads that may.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rpc::v1;
@@ -66,7 +66,7 @@ pub(crate) fn grid(
     toml: &str,
     resolve: impl Fn(&str) -> PathBuf,
 ) -> Result<Grid, OpenError> {
-    let spec = Spec::parse(toml, &format!("{name}.toml"), &[]).map_err(Box::new)?;
+    let spec = Spec::parse_stored(toml, &format!("{name}.toml"), &[]).map_err(Box::new)?;
     let arrays = table::load_arrays(&spec, resolve)?;
     Ok(Grid::new(spec, arrays).map_err(Box::new)?)
 }
@@ -94,7 +94,7 @@ pub(crate) fn submit(
     uploaded: impl Fn(&str) -> Option<PathBuf>,
 ) -> Result<Opened, OpenError> {
     let dir = config.layout.run_folder(name);
-    let in_place = config.layout.files_in_place().map(Path::to_owned);
+    let in_place = config.layout.files_in_place().cloned();
     let find = |file: &str| -> PathBuf {
         let hash = text
             .files
@@ -102,7 +102,7 @@ pub(crate) fn submit(
             .find(|f| f.name == file)
             .map(|f| f.hash.as_str());
         match &in_place {
-            Some(base) => base.join(file),
+            Some(files) => files.path(file),
             None => hash
                 .and_then(&uploaded)
                 .unwrap_or_else(|| PathBuf::from(file)),
@@ -115,11 +115,14 @@ pub(crate) fn submit(
         revision: config.revision.clone(),
     };
     let mut run_folder = RunFolder::open_or_create(&dir, &meta, hook(config))?;
-    if in_place.is_none() {
-        for file in &text.files {
-            if let Some(path) = uploaded(&file.hash) {
-                run_folder.store_file(&file.hash, &path)?;
-            }
+    for file in &text.files {
+        // The folder stands alone: its files go where it goes.
+        let path = match &in_place {
+            Some(files) => Some(files.path(&file.name)),
+            None => uploaded(&file.hash),
+        };
+        if let Some(path) = path {
+            run_folder.store_file(&file.hash, &path)?;
         }
     }
     if run_folder.generations()?.is_empty() {
@@ -247,10 +250,11 @@ fn old_grid(
         }
     }
     grid(name, &generation.toml, |file| {
-        if let Some(base) = config.layout.files_in_place() {
-            return base.join(file);
-        }
         let recorded = generation.files.iter().find(|(name, _)| name == file);
+        if let Some(files) = config.layout.files_in_place() {
+            let hash = recorded.map_or("", |(_, hash)| hash.as_str());
+            return files.path_of_content(file, hash);
+        }
         recorded
             .and_then(|(_, hash)| files::digits(hash).map(|_| run_folder.file_path(hash)))
             .unwrap_or_else(|| PathBuf::from(file))

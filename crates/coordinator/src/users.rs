@@ -237,7 +237,7 @@ impl Users {
                 "a sweep file or list of files too large",
             ));
         }
-        let spec = sweep::Spec::parse(&request.toml, "sweep.toml", &[])
+        let spec = sweep::Spec::parse_stored(&request.toml, "sweep.toml", &[])
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let name = convert::sweep_name(spec.name()).map_err(|error| wire::status(&error))?;
         let told: BTreeSet<_> = request
@@ -316,7 +316,7 @@ impl Users {
                     .find(|f| f.name == file)
                     .map(|f| &f.hash);
                 match config.layout.files_in_place() {
-                    Some(base) => base.join(file),
+                    Some(files) => files.path(file),
                     None => hash.and_then(|hash| index.find(hash)).unwrap_or_default(),
                 }
             };

@@ -1,6 +1,5 @@
 //! What a worker is told at its start, how it is stopped, and why it ends.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use rpc::auth::Bearer;
@@ -36,8 +35,8 @@ pub struct Config {
 /// Where the files come from that a sweep reads.
 #[derive(Clone, Debug)]
 pub enum FileSource {
-    /// Read in place, relative to this folder (local mode).
-    InPlace(PathBuf),
+    /// Read in place (local mode).
+    InPlace(table::LocalFiles),
     /// Fetched from the coordinator by content hash.
     Fetched,
 }

@@ -90,7 +90,7 @@ impl Files {
         let mut paths = BTreeMap::new();
         for (name, hash) in &generation.files {
             let path = match &self.source {
-                FileSource::InPlace(base) => base.join(name),
+                FileSource::InPlace(files) => files.path_of_content(name, hash),
                 FileSource::Fetched => self.fetch(client, hash, name).await?,
             };
             paths.insert(name.clone(), path);
@@ -182,8 +182,8 @@ fn build_folder(
 ) -> Result<sweep::Folder, SpecError> {
     let mut folder: Option<sweep::Folder> = None;
     for (number, (generation, paths)) in generations.iter().enumerate() {
-        let spec =
-            sweep::Spec::parse(&generation.toml, &format!("{name}.toml"), &[]).map_err(Box::new)?;
+        let spec = sweep::Spec::parse_stored(&generation.toml, &format!("{name}.toml"), &[])
+            .map_err(Box::new)?;
         let arrays = table::load_arrays(&spec, |file| {
             paths
                 .get(file)

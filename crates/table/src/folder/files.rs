@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk;
 use super::error::{FolderError, io_error};
+use super::local_files::digits;
 use super::run_folder::RunFolder;
 
 /// Bytes copied at a time.
@@ -15,9 +16,7 @@ impl RunFolder {
     /// Where a file of that content is or would be kept. Of the hash only hexadecimal digits are used, so
     /// the path never leaves the folder.
     pub fn file_path(&self, hash: &str) -> PathBuf {
-        let digits = hash.strip_prefix("blake3:").unwrap_or(hash);
-        let safe: String = digits.chars().filter(char::is_ascii_hexdigit).collect();
-        self.layout.files().join(safe)
+        self.layout.files().join(digits(hash))
     }
 
     /// Whether a file of that content is kept.

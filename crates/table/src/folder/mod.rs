@@ -9,6 +9,7 @@ mod files;
 mod fit;
 mod layout;
 mod listing;
+mod local_files;
 mod manifest;
 mod mend;
 mod open;
@@ -25,6 +26,7 @@ pub use files::fault_of_file;
 pub(crate) use layout::Layout;
 pub use listing::durable_files;
 pub(crate) use listing::{Alike, readable_parts};
+pub use local_files::{LocalFiles, is_run_folder};
 pub use manifest::{Listed, Manifest};
 pub use records::{
     CommitInfo, Compaction, Counts, FailedTrial, Freed, GenerationRecord, Joining, Meta,

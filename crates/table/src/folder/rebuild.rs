@@ -98,7 +98,7 @@ struct Told {
 }
 
 /// Generations in order, each with the sweep file as it was given. A gap ends the list.
-fn generations(layout: &Layout) -> Result<Vec<(GenerationRecord, String)>, FolderError> {
+pub(super) fn generations(layout: &Layout) -> Result<Vec<(GenerationRecord, String)>, FolderError> {
     let mut found = BTreeMap::new();
     for path in list(&layout.table(TableName::Trials))? {
         let Some(number) = generation_number(&path) else {
