@@ -230,7 +230,7 @@ mod tests {
             builder.push(&TrialRow {
                 trial,
                 id: &point.id(),
-                params: point.values(),
+                params: &point.row(),
                 result: TrialResult::Ran(&outcome),
                 worker: "w",
                 host: "h",

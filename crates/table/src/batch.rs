@@ -378,7 +378,7 @@ fn push_point(builder: &mut BatchBuilder, trial: u64, point: &Point) {
     builder.push(&TrialRow {
         trial,
         id: &point.id(),
-        params: point.values(),
+        params: &point.row(),
         result: TrialResult::Failed {
             error: "",
             seconds: 0.0,

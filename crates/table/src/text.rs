@@ -231,9 +231,30 @@ fn shown(value: &AnyValue<'_>) -> String {
             let mut text = String::new();
             push_plain(other, &mut text);
             // One row is one line.
-            text.replace(['\n', '\r', '\t'], " ")
+            short_hashes(text.replace(['\n', '\r', '\t'], " "))
         }
     }
+}
+
+/// Hexadecimal digits of a file's hash shown to people.
+const HASH_DIGITS: usize = 8;
+
+/// Cuts the hashes of files within a table's text: their names stand before them.
+fn short_hashes(text: String) -> String {
+    const BEFORE: &str = "\"hash\":\"blake3:";
+    if !text.contains(BEFORE) {
+        return text;
+    }
+    let mut parts = text.split(BEFORE);
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_hexdigit());
+        let (hash, rest) = part.split_at(end.unwrap_or(part.len()));
+        short.push_str(BEFORE);
+        short.push_str(hash.get(..HASH_DIGITS).unwrap_or(hash));
+        short.push_str(rest);
+    }
+    short
 }
 
 /// Six significant digits, without zeros that say nothing.

@@ -341,7 +341,7 @@ impl Shared {
             });
         let (grid, index) = job.sweep.folder.grid_of(number)?;
         let mut params = Vec::new();
-        let (compared, trained) = match grid.resolve_into(index, &mut params) {
+        let (compared, trained) = match grid.row_into(index, &mut params) {
             Err(error) => (None, failed(&error)),
             Ok(()) => match grid.trial(index) {
                 Err(error) => (None, failed(&error)),

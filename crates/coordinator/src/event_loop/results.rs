@@ -337,7 +337,7 @@ impl EventLoop {
         builder.push(&TrialRow {
             trial: number,
             id: &point.id(),
-            params: point.values(),
+            params: &point.row(),
             result: TrialResult::Failed {
                 error,
                 seconds: 0.0,

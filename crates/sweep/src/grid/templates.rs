@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use super::layout::{Layout, settle_all};
 use super::radix::Radix;
 use crate::keys::{Id, Key, keys};
-use crate::point::{Point, TrialId, text};
+use crate::point::{Point, TrialId, name_files, text};
 use crate::spec::Spec;
 use crate::value::Value;
 use crate::values::Values;
@@ -182,6 +182,14 @@ impl Layout {
         let digit = |axis: usize| self.radix.digit(index, axis);
         let template = self.template(&digit);
         self.copy(&template, &digit, values);
+    }
+
+    /// As [`Layout::resolve_into`], files with their names: see [`Point::row`].
+    pub(crate) fn row_into(&self, index: u64, values: &mut Vec<Option<Value>>) {
+        let digit = |axis: usize| self.radix.digit(index, axis);
+        let template = self.template(&digit);
+        self.copy(&template, &digit, values);
+        name_files(values, &template.files);
     }
 
     /// Writes the values at `digits`, tables that name files being as written: what checks and trials are

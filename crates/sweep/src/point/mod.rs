@@ -14,4 +14,5 @@ pub(crate) use fault::Fault;
 pub use identity::TrialId;
 pub(crate) use identity::text;
 pub use resolved::Point;
+pub(crate) use resolved::name_files;
 pub(crate) use trial::trial;

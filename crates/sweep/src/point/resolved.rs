@@ -1,5 +1,6 @@
 //! The settled values of one point.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::identity::{TrialId, text};
@@ -35,9 +36,30 @@ impl Point {
         self.values.get(index_of(key)?)?.as_ref()
     }
 
-    /// One a key, in the order of [`crate::keys()`]: what the parameter columns of a row hold.
+    /// One a key, in the order of [`crate::keys()`]: what the identity covers.
     pub fn values(&self) -> &[Option<Value>] {
         &self.values
+    }
+
+    /// One a key: what the parameter columns of a row hold. A table that names a file has the file's name for people
+    /// and the content's `hash` next to it.
+    pub fn row(&self) -> Cow<'_, [Option<Value>]> {
+        if self.files.is_empty() {
+            return Cow::Borrowed(&self.values);
+        }
+        let mut values = self.values.clone();
+        name_files(&mut values, &self.files);
+        Cow::Owned(values)
+    }
+
+    /// The value of a key as the sweep file writes it: with the names of files, and no hash.
+    pub fn written(&self, key: &str) -> Option<&Value> {
+        let id = index_of(key)?;
+        let file = self.files.iter().find(|(file, _)| *file as usize == id);
+        match file {
+            Some((_, table)) => Some(table),
+            None => self.values.get(id)?.as_ref(),
+        }
     }
 
     /// See [`TrialId`]; 32 hexadecimal digits.
@@ -63,6 +85,20 @@ impl Point {
             &written
         };
         super::trial(values, arrays).map_err(super::Fault::without_place)
+    }
+}
+
+/// Puts the names of files, as the sweep writes them, next to the hashes of their contents.
+pub(crate) fn name_files(values: &mut [Option<Value>], files: &[(Id, Value)]) {
+    for (id, written) in files {
+        let Some(Value::Table(table)) = &mut values[*id as usize] else {
+            continue;
+        };
+        if let Some(name) = written.field("file")
+            && let Some(hash) = table.insert("file".to_owned(), name.clone())
+        {
+            table.insert("hash".to_owned(), hash);
+        }
     }
 }
 
