@@ -157,7 +157,7 @@ fn as_json(grid: &Grid) -> Value {
         "axes": axes,
         "engines": engines,
         "exact": survey.exact,
-        "warnings": grid.spec().warnings(),
+        "warnings": grid.warnings(),
     })
 }
 
@@ -177,7 +177,12 @@ fn list(grid: &Grid, as_data: bool) -> Result<(), CliError> {
     while let Some(index) = grid.next_kept(from, grid.size()) {
         from = index + 1;
         let point = grid.point(index)?;
-        let shown = |name: &&str| point.get(name).map(ToString::to_string).unwrap_or_default();
+        let shown = |name: &&str| {
+            point
+                .written(name)
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        };
         if as_data {
             let values: serde_json::Map<String, Value> = names
                 .iter()

@@ -47,6 +47,11 @@ impl Includes {
         Ok(includes)
     }
 
+    /// Whether the `at`-th point of the spec's list is held: it is new.
+    pub(super) fn holds(&self, at: usize) -> bool {
+        self.listed.binary_search(&at).is_ok()
+    }
+
     pub(super) fn len(&self) -> u64 {
         self.listed.len() as u64
     }

@@ -22,6 +22,7 @@ mod summary;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 pub(crate) use cached::Cached;
 pub(crate) use conditions::tests as filter_tests;

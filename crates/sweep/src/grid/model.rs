@@ -158,6 +158,20 @@ impl Grid {
         Ok(())
     }
 
+    /// Writes what the parameter columns of the row at `index` hold ([`Point::row`]), as [`Grid::resolve_into`] does.
+    ///
+    /// # Errors
+    /// As [`Grid::point`].
+    pub fn row_into(&self, index: u64, values: &mut Vec<Option<Value>>) -> Result<(), SweepError> {
+        if index < self.product_size() {
+            self.layout.row_into(index, values);
+        } else {
+            values.clear();
+            values.extend_from_slice(&self.point(index)?.row());
+        }
+        Ok(())
+    }
+
     /// The identity of the point at `index`, the same as [`Point::id`].
     ///
     /// # Errors
@@ -195,6 +209,10 @@ impl Grid {
 
     pub(crate) fn layout(&self) -> &Arc<Layout> {
         &self.layout
+    }
+
+    pub(super) fn includes(&self) -> &Includes {
+        &self.includes
     }
 
     pub(crate) fn costs(&self) -> &Costs {
