@@ -223,7 +223,7 @@ fn refuse_foreign(out: &Path, name: &str) -> Result<(), CliError> {
         )));
     }
     let earlier = std::fs::read_to_string(out.join("sweep.toml")).unwrap_or_default();
-    if let Ok(spec) = sweep::Spec::parse(&earlier, "sweep.toml", &[])
+    if let Ok(spec) = sweep::Spec::parse_stored(&earlier, "sweep.toml", &[])
         && spec.name() != name
     {
         return Err(CliError::Request(format!(

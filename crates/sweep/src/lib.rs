@@ -20,7 +20,7 @@ pub mod values;
 pub use axis::Axis;
 pub use cost::*;
 pub use error::{Mistake, Place, SourceText, SweepError};
-pub use filter::{Expr, Filter, FilterMistake, FilterMistakeKind, Known};
+pub use filter::{Expr, Filter, FilterMistake, FilterMistakeKind, Known, Rules};
 pub use grid::*;
 pub use growth::*;
 pub use intervals::IntervalSet;

@@ -3,6 +3,7 @@
 //! Arithmetic on integers is exact; every float result is rounded to 15 digits, as the points of axes are, so
 //! that `init.scale + 0.1 == 0.3` means what it says.
 
+use super::decimal;
 use super::expr::{Arithmetic, Comparison, Expr, Node};
 use crate::value::{Value, round_15};
 
@@ -27,9 +28,11 @@ fn truth(node: &Node, get: &dyn Fn(&str) -> Option<Value>) -> bool {
             list,
             negated,
         } => contains(value(item, get).as_ref(), list, *negated, get),
-        Node::Literal(_) | Node::Key(_) | Node::Negate(_) | Node::Arithmetic { .. } => {
-            value(node, get) == Some(Value::Bool(true))
-        }
+        Node::Literal(_)
+        | Node::Key(_)
+        | Node::Whole(_)
+        | Node::Negate(_)
+        | Node::Arithmetic { .. } => value(node, get) == Some(Value::Bool(true)),
     }
 }
 
@@ -52,6 +55,7 @@ fn value(node: &Node, get: &dyn Fn(&str) -> Option<Value>) -> Option<Value> {
     match node {
         Node::Literal(value) => Some(value.clone()),
         Node::Key(key) => scalar(get(key.name)),
+        Node::Whole(key) => get(key.name),
         Node::Negate(inner) => negate(value(inner, get)?),
         Node::Arithmetic { op, left, right } => {
             arithmetic(*op, &value(left, get)?, &value(right, get)?)
@@ -62,14 +66,17 @@ fn value(node: &Node, get: &dyn Fn(&str) -> Option<Value>) -> Option<Value> {
     }
 }
 
-/// Lists and tables cannot be compared: they read as null.
+/// Lists and tables read as null where only single values can be meant.
 pub(super) fn scalar(value: Option<Value>) -> Option<Value> {
     value.filter(|value| !matches!(value, Value::List(_) | Value::Table(_)))
 }
 
-/// False if either side is null.
+/// False if either side is null. The order of values of two kinds means nothing.
 pub(super) fn compare(op: Comparison, left: Option<&Value>, right: Option<&Value>) -> bool {
     match (left, right) {
+        (Some(left), Some(right)) if op.is_order() => {
+            left.as_float().is_some() && right.as_float().is_some() && op.holds(left.cmp(right))
+        }
         (Some(left), Some(right)) => op.holds(left.cmp(right)),
         _ => false,
     }
@@ -94,7 +101,7 @@ pub(super) fn arithmetic(op: Arithmetic, left: &Value, right: &Value) -> Option<
             Arithmetic::Multiply => a.checked_mul(*b),
             Arithmetic::Divide => None,
             // Rounded down, so that the result has the sign of the divisor.
-            Arithmetic::Remainder => {
+            Arithmetic::Remainder | Arithmetic::BinaryRemainder => {
                 let rest = a.checked_rem(*b)?;
                 Some(if rest != 0 && (rest < 0) != (*b < 0) {
                     rest + b
@@ -109,11 +116,12 @@ pub(super) fn arithmetic(op: Arithmetic, left: &Value, right: &Value) -> Option<
     }
     let (a, b) = (left.as_float()?, right.as_float()?);
     float(match op {
+        Arithmetic::Remainder => decimal::remainder(left, right)?,
         Arithmetic::Add => a + b,
         Arithmetic::Subtract => a - b,
         Arithmetic::Multiply => a * b,
         Arithmetic::Divide => a / b,
-        Arithmetic::Remainder => a - b * (a / b).floor(),
+        Arithmetic::BinaryRemainder => a - b * (a / b).floor(),
     })
 }
 
@@ -123,9 +131,10 @@ fn float(x: f64) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::expr::Rules;
     use super::*;
 
-    fn check(text: &str, expected: bool) {
+    fn check_under(rules: Rules, text: &str, expected: bool) {
         let get = |name: &str| match name {
             "network.depth" => Some(Value::Int(4)),
             "network.width" => Some(Value::Int(5)),
@@ -133,11 +142,18 @@ mod tests {
             "init.kind" => Some(Value::text("uniform")),
             "init.scale" => Some(Value::Float(0.2)),
             "problem.whiten" => Some(Value::Bool(true)),
-            "problem.singular_values" => Some(Value::List(vec![Value::Int(1)])),
+            "problem.singular_values" => Some(Value::List(vec![Value::Int(2), Value::Int(1)])),
+            "measure.metrics" => Some(Value::List(
+                ["train_loss", "spectrum"].map(Value::text).to_vec(),
+            )),
             _ => None,
         };
-        let expr = Expr::parse(text).expect(text);
-        assert_eq!(expr.eval(&get), expected, "{text}");
+        let expr = Expr::parse_under(text, rules).expect(text);
+        assert_eq!(expr.eval(&get), expected, "{text} under {rules:?}");
+    }
+
+    fn check(text: &str, expected: bool) {
+        check_under(Rules::Second, text, expected);
     }
 
     #[test]
@@ -164,17 +180,61 @@ mod tests {
     }
 
     #[test]
-    fn null_compares_false() {
+    fn null_equals_nothing() {
         check("optimizer.momentum == 0.9", false);
-        check("optimizer.momentum != 0.9", false);
+        check("optimizer.momentum != 0.9", true);
         check("not (optimizer.momentum == 0.9)", true);
         check("optimizer.momentum in [0.9]", false);
-        check("optimizer.momentum not in [0.9]", false);
+        check("optimizer.momentum not in [0.9]", true);
+        check("optimizer.momentum == optimizer.momentum", false);
+        check("init.scale == init.scale", true);
+        check(
+            "optimizer.momentum < 0.9 or optimizer.momentum >= 0.9",
+            false,
+        );
         check("optimizer.momentum + 1 > 0", false);
+        check("optimizer.momentum + 1 != 0", true);
         check("-optimizer.momentum < 0", false);
         check("1 / (network.depth - 4) > 0", false);
         check("1 % (network.depth - 4) == 0", false);
-        check("problem.singular_values == 'flat'", false);
         check("1e308 * 10 > 0", false);
+        check("problem.inputs.draw != 'gaussian'", true);
+    }
+
+    #[test]
+    fn lists_are_compared_whole() {
+        check("problem.singular_values == 'flat'", false);
+        check("problem.singular_values != 'flat'", true);
+        check("problem.singular_values == [2, 1]", true);
+        // Their order means nothing.
+        check("problem.singular_values == [1, 2.0]", true);
+        check("problem.singular_values != [2, 1, 0]", true);
+        check("problem.singular_values in [[3], [1, 2]]", true);
+        check("problem.singular_values not in ['flat', [3]]", true);
+        check("measure.metrics == ['spectrum', 'train_loss']", true);
+        check("measure.metrics != []", true);
+        check("network.width != [5, 5]", true);
+        check("network.width in [[5, 5], 5]", true);
+        check("network.width == init.scale", false);
+    }
+
+    #[test]
+    fn decimals_are_what_is_written() {
+        check("0.3 % 0.1 == 0 and 0.7 % 0.1 == 0", true);
+        check("init.scale % 0.1 == 0", true);
+        check("0.35 % 0.1 == 0.05", true);
+        check("-7.5 % 2 == 0.5 and 7.5 % -2 == -0.5", true);
+    }
+
+    #[test]
+    fn the_first_rules_stay() {
+        let check = |text: &str, expected: bool| check_under(Rules::First, text, expected);
+        check("optimizer.momentum != 0.9", false);
+        check("not (optimizer.momentum == 0.9)", true);
+        check("optimizer.momentum not in [0.9]", false);
+        check("problem.singular_values == 'flat'", false);
+        check("problem.singular_values != 'flat'", false);
+        check("0.3 % 0.1 == 0", false);
+        check("7.5 % 2 == 1.5 and 7 % 2 == 1", true);
     }
 }

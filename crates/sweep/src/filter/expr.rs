@@ -21,12 +21,45 @@ pub struct Filter {
 
 /// A condition, parsed and typed: every name is a key, every comparison compares like with like.
 ///
-/// Evaluation cannot fail. A comparison with a key that does not apply, that is null or a list, or with a number
-/// that does not exist (a division by zero) is false, also `!=`.
+/// Evaluation cannot fail; what null and lists do is said in the module's documentation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expr {
     pub(super) text: String,
     pub(super) root: Node,
+    /// `None` where the condition means the same under all rules.
+    pub(super) rules: Option<Rules>,
+}
+
+/// What a condition means. A run folder keeps the rules that it was made under, so that its trials stay the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// Every comparison with null or a list is false, `!=` and `not in` as well; `%` is of binary floats. The rules
+    /// of stored sweeps that name none.
+    First,
+    /// Those of the module's documentation.
+    Second,
+}
+
+impl Rules {
+    /// The rules of sweep files that name none.
+    pub const NEWEST: Rules = Rules::Second;
+
+    pub const ALL: [Rules; 2] = [Rules::First, Rules::Second];
+
+    /// As `filter.rules` writes them.
+    pub fn number(self) -> i64 {
+        match self {
+            Rules::First => 1,
+            Rules::Second => 2,
+        }
+    }
+
+    pub(super) fn other(self) -> Rules {
+        match self {
+            Rules::First => Rules::Second,
+            Rules::Second => Rules::First,
+        }
+    }
 }
 
 impl Expr {
@@ -35,7 +68,20 @@ impl Expr {
     /// # Errors
     /// The first mistake, with its bytes in `text`.
     pub fn parse(text: &str) -> Result<Expr, super::FilterMistake> {
-        super::parser::parse(text)
+        Expr::parse_under(text, Rules::NEWEST)
+    }
+
+    /// The same under given rules.
+    ///
+    /// # Errors
+    /// As [`Expr::parse`].
+    pub fn parse_under(text: &str, rules: Rules) -> Result<Expr, super::FilterMistake> {
+        super::parser::parse(text, rules)
+    }
+
+    /// The rules that the condition was read under, where others would make it another condition.
+    pub fn rules(&self) -> Option<Rules> {
+        self.rules
     }
 
     /// The condition as written (a part of it, for one of [`Expr::conjuncts`]).
@@ -69,6 +115,7 @@ impl Expr {
             .map(|root| Expr {
                 text: self.text.clone(),
                 root,
+                rules: self.rules,
             })
             .collect()
     }
@@ -78,7 +125,10 @@ impl Expr {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
     Literal(Value),
+    /// A number, name or truth value; null where the key holds a list.
     Key(&'static Key),
+    /// The same with its lists.
+    Whole(&'static Key),
     Not(Box<Node>),
     /// At least two.
     And(Vec<Node>),
@@ -108,8 +158,10 @@ pub(super) enum Arithmetic {
     Multiply,
     /// Always a float: 5 / 2 is 2.5.
     Divide,
-    /// Of the sign of the divisor, as the remainder of a division rounded down.
+    /// Of the sign of the divisor, as the remainder of a division rounded down; of decimals exact.
     Remainder,
+    /// The same on binary floats, which take 0.3 for a hair less than three times 0.1: [`Rules::First`].
+    BinaryRemainder,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +187,17 @@ impl Comparison {
         }
     }
 
+    /// Whether it asks for more than equality.
+    pub(super) fn is_order(self) -> bool {
+        match self {
+            Comparison::Equal | Comparison::Unequal => false,
+            Comparison::Less
+            | Comparison::LessOrEqual
+            | Comparison::Greater
+            | Comparison::GreaterOrEqual => true,
+        }
+    }
+
     /// Whether it holds between values of this order.
     pub(super) fn holds(self, order: Ordering) -> bool {
         match self {
@@ -152,7 +215,7 @@ impl Node {
     fn collect(&self, keys: &mut Vec<&'static Key>) {
         match self {
             Node::Literal(_) => {}
-            Node::Key(key) => keys.push(*key),
+            Node::Key(key) | Node::Whole(key) => keys.push(*key),
             Node::Not(inner) | Node::Negate(inner) => inner.collect(keys),
             Node::And(parts) | Node::Or(parts) => {
                 for part in parts {

@@ -7,12 +7,12 @@
 //! compare = sum [ ("==" | "!=" | "<" | "<=" | ">" | ">=") sum | ["not"] "in" "[" sum { "," sum } "]" ]
 //! sum     = product { ("+" | "-") product }
 //! product = unary { ("*" | "/" | "%") unary }
-//! unary   = "-" unary | number | string | "true" | "false" | key | "(" or ")"
+//! unary   = "-" unary | number | string | "true" | "false" | key | "(" or ")" | "[" [ value { "," value } ] "]"
 //! ```
 
 use std::ops::Range;
 
-use super::expr::{Arithmetic, Comparison, Expr, Node};
+use super::expr::{Arithmetic, Comparison, Expr, Node, Rules};
 use super::lexer::{Token, TokenKind, tokens};
 use super::mistake::{FilterMistake, FilterMistakeKind};
 use super::typing::{self, Type, Typed};
@@ -23,7 +23,18 @@ use crate::value::Value;
 const MAX_DEPTH: usize = 64;
 
 /// Parses and types a condition.
-pub(super) fn parse(text: &str) -> Result<Expr, FilterMistake> {
+pub(super) fn parse(text: &str, rules: Rules) -> Result<Expr, FilterMistake> {
+    let root = tree(text, rules)?;
+    let is_same = tree(text, rules.other()).is_ok_and(|other| other == root);
+    Ok(Expr {
+        text: text.to_owned(),
+        root,
+        rules: (!is_same).then_some(rules),
+    })
+}
+
+/// Where rules differ, so do their trees: they are evaluated in one way.
+fn tree(text: &str, rules: Rules) -> Result<Node, FilterMistake> {
     let tokens = tokens(text)?;
     if tokens.len() == 1 {
         return Err(FilterMistake::new(FilterMistakeKind::Empty, 0..text.len()));
@@ -32,6 +43,7 @@ pub(super) fn parse(text: &str) -> Result<Expr, FilterMistake> {
         tokens,
         at: 0,
         depth: 0,
+        rules,
     };
     let root = parser.or()?;
     let rest = parser.peek();
@@ -39,10 +51,7 @@ pub(super) fn parse(text: &str) -> Result<Expr, FilterMistake> {
         return Err(parser.unexpected("`and`, `or` or the end"));
     }
     typing::truth(&root)?;
-    Ok(Expr {
-        text: text.to_owned(),
-        root: root.node,
-    })
+    Ok(root.node)
 }
 
 struct Parser {
@@ -50,6 +59,7 @@ struct Parser {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
+    rules: Rules,
 }
 
 impl Parser {
@@ -164,15 +174,7 @@ impl Parser {
         let result = if let Some(op) = self.comparison() {
             let right = self.sum()?;
             typing::comparable(op, &left, &right)?;
-            Typed {
-                span: left.span.start..right.span.end,
-                of: Type::Truth,
-                node: Node::Compare {
-                    op,
-                    left: Box::new(left.node),
-                    right: Box::new(right.node),
-                },
-            }
+            self.compared(op, left, right)
         } else if self.take("in") {
             self.list(left, false)?
         } else if self.take("not") {
@@ -187,6 +189,24 @@ impl Parser {
                 .help("write `a < b and b < c`"));
         }
         Ok(result)
+    }
+
+    fn compared(&self, op: Comparison, mut left: Typed, mut right: Typed) -> Typed {
+        let span = left.span.start..right.span.end;
+        let differ = matches!((self.rules, op), (Rules::Second, Comparison::Unequal));
+        if matches!(self.rules, Rules::Second) && !op.is_order() {
+            typing::read_whole(&mut left, &mut right);
+        }
+        let node = Node::Compare {
+            op: if differ { Comparison::Equal } else { op },
+            left: Box::new(left.node),
+            right: Box::new(right.node),
+        };
+        Typed {
+            span,
+            of: Type::Truth,
+            node: opposite(node, differ),
+        }
     }
 
     fn comparison(&mut self) -> Option<Comparison> {
@@ -207,7 +227,7 @@ impl Parser {
     }
 
     /// The list after `item in`.
-    fn list(&mut self, item: Typed, negated: bool) -> Result<Typed, FilterMistake> {
+    fn list(&mut self, mut item: Typed, negated: bool) -> Result<Typed, FilterMistake> {
         let open = self.peek().span.clone();
         self.expect("[", "'[' after `in`")?;
         let mut list = Vec::new();
@@ -220,18 +240,23 @@ impl Parser {
                         open.start..end,
                     ));
                 }
+                let by_opposite = negated && matches!(self.rules, Rules::Second);
+                let node = Node::In {
+                    item: Box::new(item.node),
+                    list,
+                    negated: negated && !by_opposite,
+                };
                 return Ok(Typed {
                     span: item.span.start..end,
                     of: Type::Truth,
-                    node: Node::In {
-                        item: Box::new(item.node),
-                        list,
-                        negated,
-                    },
+                    node: opposite(node, by_opposite),
                 });
             }
-            let element = self.sum()?;
+            let mut element = self.sum()?;
             typing::comparable(Comparison::Equal, &item, &element)?;
+            if matches!(self.rules, Rules::Second) {
+                typing::read_whole(&mut item, &mut element);
+            }
             list.push(element.node);
             if !self.take(",") && !matches!(self.peek().kind, TokenKind::Sign("]")) {
                 return Err(self.unexpected("',' or ']'"));
@@ -259,7 +284,10 @@ impl Parser {
             let (op, sign) = match self.peek().kind {
                 TokenKind::Sign("*") => (Arithmetic::Multiply, "*"),
                 TokenKind::Sign("/") => (Arithmetic::Divide, "/"),
-                TokenKind::Sign("%") => (Arithmetic::Remainder, "%"),
+                TokenKind::Sign("%") => match self.rules {
+                    Rules::First => (Arithmetic::BinaryRemainder, "%"),
+                    Rules::Second => (Arithmetic::Remainder, "%"),
+                },
                 _ => return Ok(left),
             };
             self.advance();
@@ -289,6 +317,7 @@ impl Parser {
                 inner.span = span.start..end;
                 Ok(inner)
             }
+            TokenKind::Sign("[") if matches!(self.rules, Rules::Second) => self.whole_list(),
             TokenKind::Int(i) => Ok(self.literal(Value::Int(i), Type::Number, span)),
             TokenKind::Float(x) => Ok(self.literal(Value::Float(x), Type::Number, span)),
             TokenKind::Text(text) => Ok(self.literal(Value::Str(text), Type::Text(None), span)),
@@ -299,12 +328,43 @@ impl Parser {
                 word => {
                     self.advance();
                     match key(word) {
-                        Some(key) => typing::key(key, span),
+                        Some(key) => typing::key(key, span, self.rules),
                         None => Err(typing::unknown_word(word, span)),
                     }
                 }
             },
             TokenKind::Sign(_) | TokenKind::End => Err(self.unexpected("a key or a value")),
+        }
+    }
+
+    /// A list that is compared as a whole.
+    fn whole_list(&mut self) -> Result<Typed, FilterMistake> {
+        let start = self.peek().span.start;
+        self.advance();
+        let mut values = Vec::new();
+        loop {
+            let end = self.peek().span.end;
+            if self.take("]") {
+                return Ok(Typed {
+                    node: Node::Literal(Value::List(values)),
+                    of: Type::List,
+                    span: start..end,
+                });
+            }
+            let before = self.at;
+            let element = self.nested(Parser::sum)?;
+            match element.node {
+                Node::Literal(value @ (Value::Int(_) | Value::Float(_) | Value::Str(_))) => {
+                    values.push(value);
+                }
+                _ => {
+                    self.at = before;
+                    return Err(self.unexpected("a number or a name in the list"));
+                }
+            }
+            if !self.take(",") && !matches!(self.peek().kind, TokenKind::Sign("]")) {
+                return Err(self.unexpected("',' or ']'"));
+            }
         }
     }
 
@@ -315,6 +375,15 @@ impl Parser {
             of,
             span,
         }
+    }
+}
+
+/// `not node`, if `opposite`.
+fn opposite(node: Node, opposite: bool) -> Node {
+    if opposite {
+        Node::Not(Box::new(node))
+    } else {
+        node
     }
 }
 
@@ -335,7 +404,10 @@ fn arithmetic(
 ) -> Result<Typed, FilterMistake> {
     typing::number(&left, sign)?;
     typing::number(&right, sign)?;
-    let divides = matches!(op, Arithmetic::Divide | Arithmetic::Remainder);
+    let divides = matches!(
+        op,
+        Arithmetic::Divide | Arithmetic::Remainder | Arithmetic::BinaryRemainder
+    );
     if divides && right.node == Node::Literal(Value::Int(0)) {
         return Err(FilterMistake::new(
             FilterMistakeKind::DivisionByZero,
@@ -359,7 +431,7 @@ mod tests {
 
     /// The text marked by the mistake, its message and its help.
     fn check(text: &str, marked: &str, message: &str, help: Option<&str>) {
-        let mistake = parse(text).expect_err(text);
+        let mistake = Expr::parse(text).expect_err(text);
         assert_eq!(mistake.to_string(), message, "{text}");
         assert_eq!(&text[mistake.span.clone()], marked, "{text}");
         assert_eq!(mistake.help.as_deref(), help, "{text}");
@@ -367,7 +439,7 @@ mod tests {
 
     #[test]
     fn names_are_found_once_in_order() {
-        let expr = parse(
+        let expr = Expr::parse(
             "problem.rank <= network.width / 2 and not (network.depth == 4 and init.kind == 'uniform') \
              or network.depth in [1, 2]",
         )
@@ -381,7 +453,7 @@ mod tests {
                 "network.width"
             ]
         );
-        let parts = parse("network.depth > 2 and init.scale < 1 and problem.whiten")
+        let parts = Expr::parse("network.depth > 2 and init.scale < 1 and problem.whiten")
             .expect("a condition")
             .conjuncts();
         let names: Vec<Vec<&str>> = parts.iter().map(Expr::names).collect();
@@ -431,7 +503,7 @@ mod tests {
             "init.kind < 'uniform'",
             "init.kind",
             "'<' takes numbers, found the name `init.kind`",
-            Some("names and conditions compare with == and != alone"),
+            Some("names, lists and conditions compare with == and != alone"),
         );
         check(
             "network.depth and problem.whiten",
@@ -489,7 +561,7 @@ mod tests {
         );
         let deep = format!("{}true{}", "(".repeat(100), ")".repeat(100));
         assert!(matches!(
-            parse(&deep).expect_err("too deep").kind,
+            Expr::parse(&deep).expect_err("too deep").kind,
             FilterMistakeKind::TooDeep { .. }
         ));
     }

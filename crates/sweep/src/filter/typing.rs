@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::expr::{Comparison, Node};
+use super::expr::{Comparison, Node, Rules};
 use super::mistake::{FilterMistake, FilterMistakeKind};
 use crate::error::nearest;
 use crate::keys::check::name_help;
-use crate::keys::{Key, KeyKind, keys};
+use crate::keys::{Key, KeyKind, hint, keys};
 use crate::value::Value;
 
 /// The type of a part.
@@ -17,6 +17,8 @@ pub(super) enum Type {
     Truth,
     /// A name; those that the key knows, if it is a key.
     Text(Option<&'static [&'static str]>),
+    /// A list: written out, or a key that always holds one.
+    List,
 }
 
 /// A part with its type and place.
@@ -34,9 +36,10 @@ impl Typed {
             Type::Number => "number",
             Type::Truth => "condition",
             Type::Text(_) => "name",
+            Type::List => "list",
         };
         match &self.node {
-            Node::Key(key) => format!("the {what} `{}`", key.name),
+            Node::Key(key) | Node::Whole(key) => format!("the {what} `{}`", key.name),
             Node::Literal(Value::Str(text)) => format!("the string '{text}'"),
             Node::Literal(value) => format!("the {what} {value}"),
             _ => format!("a {what}"),
@@ -49,14 +52,19 @@ impl Typed {
 }
 
 /// The type of a key in a condition.
-pub(super) fn key(key: &'static Key, span: Range<usize>) -> Result<Typed, FilterMistake> {
+pub(super) fn key(
+    key: &'static Key,
+    span: Range<usize>,
+    rules: Rules,
+) -> Result<Typed, FilterMistake> {
     let of = match key.kind {
         KeyKind::Int { .. } | KeyKind::Float(_) => Type::Number,
-        // A list compares false, as a null does.
+        // Where it holds a list, `read_whole` sees to it.
         KeyKind::IntOrList { .. } | KeyKind::FloatOrList(_) => Type::Number,
         KeyKind::Bool => Type::Truth,
         KeyKind::Name(names) => Type::Text(Some(names)),
         KeyKind::Spectrum => Type::Text(Some(crate::keys::check::SPECTRA)),
+        KeyKind::NameList(_) if matches!(rules, Rules::Second) => Type::List,
         KeyKind::NameList(_) | KeyKind::Table(_) => {
             let mistake =
                 FilterMistake::new(FilterMistakeKind::NotComparable { key: key.name }, span);
@@ -94,8 +102,8 @@ pub(super) fn unknown_word(word: &str, span: Range<usize>) -> FilterMistake {
     if is_value {
         return mistake.help(format!("names are quoted: '{word}'"));
     }
-    match nearest(word, keys().iter().map(|key| key.name)) {
-        Some(name) => mistake.help(format!("did you mean `{name}`?")),
+    match hint(word, []) {
+        Some(hint) => mistake.help(hint),
         None => mistake.help("a key is written with its section, such as `network.depth`"),
     }
 }
@@ -133,12 +141,16 @@ pub(super) fn comparable(op: Comparison, left: &Typed, right: &Typed) -> Result<
             known_name(left, right)?;
             known_name(right, left)
         }
-        (Type::Text(_) | Type::Truth, _) if left.of.same_kind(right.of) => Err(left
+        (Type::List, _) | (_, Type::List) if equality && takes_list(left) && takes_list(right) => {
+            list_fits(left, right)?;
+            list_fits(right, left)
+        }
+        (Type::Text(_) | Type::Truth | Type::List, _) if left.of.same_kind(right.of) => Err(left
             .mistake(FilterMistakeKind::NotANumber {
                 operator: op.sign(),
                 found: left.words(),
             })
-            .help("names and conditions compare with == and != alone")),
+            .help("names, lists and conditions compare with == and != alone")),
         _ => Err(types_differ(left, right)),
     }
 }
@@ -150,7 +162,95 @@ impl Type {
             (Type::Number, Type::Number)
                 | (Type::Truth, Type::Truth)
                 | (Type::Text(_), Type::Text(_))
+                | (Type::List, Type::List)
         )
+    }
+}
+
+/// A list, or a key that may hold one.
+fn takes_list(part: &Typed) -> bool {
+    match &part.node {
+        Node::Key(key) | Node::Whole(key) => match key.kind {
+            KeyKind::IntOrList { .. }
+            | KeyKind::FloatOrList(_)
+            | KeyKind::NameList(_)
+            | KeyKind::Spectrum => true,
+            KeyKind::Int { .. }
+            | KeyKind::Float(_)
+            | KeyKind::Bool
+            | KeyKind::Name(_)
+            | KeyKind::Table(_) => false,
+        },
+        _ => part.of == Type::List,
+    }
+}
+
+/// A written list holds what the lists of the key hold.
+fn list_fits(key_side: &Typed, literal_side: &Typed) -> Result<(), FilterMistake> {
+    let (Node::Key(key) | Node::Whole(key), Node::Literal(Value::List(values))) =
+        (&key_side.node, &literal_side.node)
+    else {
+        return Ok(());
+    };
+    let KeyKind::NameList(names) = key.kind else {
+        let all_numbers = values.iter().all(|value| value.as_float().is_some());
+        return if all_numbers {
+            Ok(())
+        } else {
+            Err(types_differ(key_side, literal_side))
+        };
+    };
+    for value in values {
+        let Some(found) = value.as_str() else {
+            return Err(types_differ(key_side, literal_side));
+        };
+        if !names.contains(&found) {
+            return Err(literal_side
+                .mistake(FilterMistakeKind::UnknownName {
+                    key: key.name,
+                    found: found.to_owned(),
+                })
+                .help(name_help(found, names)));
+        }
+    }
+    Ok(())
+}
+
+/// Where both sides can be lists, keys are read with their lists, and a written list is put into the order in which
+/// the key holds its own.
+pub(super) fn read_whole(left: &mut Typed, right: &mut Typed) {
+    if !takes_list(left) || !takes_list(right) {
+        return;
+    }
+    in_order_of(left, right);
+    in_order_of(right, left);
+    for side in [left, right] {
+        if let Node::Key(key) = side.node {
+            side.node = Node::Whole(key);
+        }
+    }
+}
+
+fn in_order_of(key_side: &Typed, literal_side: &mut Typed) {
+    let (Node::Key(key) | Node::Whole(key), Node::Literal(Value::List(values))) =
+        (&key_side.node, &mut literal_side.node)
+    else {
+        return;
+    };
+    match key.kind {
+        KeyKind::Spectrum => values.sort_by(|a, b| b.cmp(a)),
+        KeyKind::NameList(names) => {
+            let place = |value: &Value| names.iter().position(|name| value.as_str() == Some(*name));
+            values.sort_by_key(place);
+            values.dedup();
+        }
+        KeyKind::Int { .. }
+        | KeyKind::Float(_)
+        | KeyKind::Bool
+        | KeyKind::Name(_)
+        | KeyKind::IntOrList { .. }
+        | KeyKind::FloatOrList(_)
+        | KeyKind::Table(_) => {}
     }
 }
 

@@ -18,15 +18,35 @@ pub(super) fn error(old: &Grid, new: &Grid) -> SweepError {
             .find(|key| before.written(key.id) != after.written(key.id))
     };
     let filter = filter_difference(before, after);
-    match (missing, filter) {
+    let error = match (missing, filter) {
         (Some(key), _) => of_key(before, after, key),
         (None, Some(error)) => error,
         (None, None) => match changed() {
             Some(key) => of_key(before, after, key),
             None => not_contained("axes", "another product".to_owned(), "this one".to_owned()),
         },
+    };
+    if missing.is_none() && is_of_other_rules(before, after) {
+        return error.help(
+            "`where` means more since this folder was made: write rules = 1 below it to keep its old meaning, or run \
+             into another folder (--out DIR, or another `name`)",
+        );
     }
-    .help("give the new sweep a name or a folder of its own, or keep every value of the old one and add to them")
+    error.help(
+        "a folder grows when values are added to all of its old ones: put the old values back, or run into another folder \
+         (--out DIR, or another `name`)",
+    )
+}
+
+/// The same condition, read under other rules.
+fn is_of_other_rules(old: &Layout, new: &Layout) -> bool {
+    let (before, after) = (&old.spec.filter.condition, &new.spec.filter.condition);
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            before.text() == after.text() && before.rules() != after.rules()
+        }
+        _ => false,
+    }
 }
 
 /// Whether `new` certainly lacks a value that `old` has for a key.
@@ -83,7 +103,25 @@ fn column(layout: &Layout, key: &'static Key) -> Option<Values> {
 }
 
 fn of_key(old: &Layout, new: &Layout, key: &'static Key) -> SweepError {
-    not_contained(key.name, words(old, key), words(new, key)).at(new.spec.source.place(key.name))
+    let (mut before, mut after) = (words(old, key), words(new, key));
+    if before == after {
+        // A file of the same name with another content.
+        before.push_str(&content(old, key));
+        after.push_str(&content(new, key));
+    }
+    not_contained(key.name, before, after).at(new.spec.source.place(key.name))
+}
+
+/// The hash of a fixed file's content, in brackets.
+fn content(layout: &Layout, key: &'static Key) -> String {
+    const DIGITS: usize = 15;
+    let Written::Fixed(value) = layout.written(key.id) else {
+        return String::new();
+    };
+    let shown = layout.shown(value.clone());
+    let hash = shown.field("file").and_then(Value::as_str);
+    hash.and_then(|hash| hash.get(..DIGITS))
+        .map_or_else(String::new, |hash| format!(" (content {hash}...)"))
 }
 
 /// The values of a key as a file writes them, long lists cut.
@@ -94,7 +132,7 @@ fn words(layout: &Layout, key: &'static Key) -> String {
             Some(default) => format!("{default} (its default)"),
             None => "not set".to_owned(),
         },
-        Written::Fixed(value) => layout.shown(value.clone()).to_string(),
+        Written::Fixed(value) => value.to_string(),
         Written::Axis { axis, position } => layout.spec.axes[*axis].values[*position].to_string(),
     };
     match words.char_indices().nth(LONGEST) {
@@ -108,7 +146,10 @@ fn filter_difference(old: &Layout, new: &Layout) -> Option<SweepError> {
     let source = &new.spec.source;
     if before.condition != after.condition {
         let text = |layout: &Layout| match &layout.spec.filter.condition {
-            Some(condition) => format!("\"{}\"", condition.text()),
+            Some(condition) => match condition.rules().filter(|_| is_of_other_rules(old, new)) {
+                Some(rules) => format!("\"{}\" under rules {}", condition.text(), rules.number()),
+                None => format!("\"{}\"", condition.text()),
+            },
             None => "not set".to_owned(),
         };
         let error = not_contained("filter.where", text(old), text(new));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::axis::Axis;
 use crate::error::{Mistake, Place, SourceText, SweepError};
-use crate::filter::Filter;
+use crate::filter::{Filter, Rules};
 use crate::keys::{Id, keys};
 use crate::refs::{ArrayRef, Role};
 use crate::value::Value;
@@ -48,10 +48,20 @@ impl Spec {
     /// Reads a sweep file and applies `sets`, the KEY=VALUE arguments of `--set`.
     ///
     /// # Errors
-    /// The first mistake, with its place: syntax, unknown keys, wrong types, values out of bounds, empty or
-    /// doubled axes, mistakes in `where`.
+    /// What is wrong, each with its place: syntax, unknown keys, wrong types, values out of bounds, empty or doubled
+    /// axes, mistakes in `where`.
     pub fn parse(text: &str, file_name: &str, sets: &[String]) -> Result<Spec, SweepError> {
-        super::build::parse(text, file_name, sets)
+        super::build::parse(text, file_name, sets, Rules::NEWEST)
+    }
+
+    /// Reads the text of a sweep as a program wrote it, now or in an earlier version: [`Spec::to_toml`], the
+    /// `sweep.toml` of a run folder, what a client submits. It differs from a file that a person writes where that
+    /// leaves out what has changed since: `filter.rules`.
+    ///
+    /// # Errors
+    /// As [`Spec::parse`].
+    pub fn parse_stored(text: &str, file_name: &str, sets: &[String]) -> Result<Spec, SweepError> {
+        super::build::parse(text, file_name, sets, Rules::First)
     }
 
     pub fn name(&self) -> &str {
@@ -71,7 +81,7 @@ impl Spec {
         self.warnings.clone()
     }
 
-    /// Canonical text that parses to an equal spec.
+    /// Canonical text that [`Spec::parse_stored`] reads to an equal spec.
     pub fn to_toml(&self) -> String {
         super::write::to_toml(self)
     }

@@ -2,6 +2,7 @@
 
 use super::collect::SECTIONS;
 use super::model::Spec;
+use crate::filter::Rules;
 use crate::keys::{Key, Preset, check, keys};
 use crate::value::{Value, toml_key, toml_string};
 
@@ -64,6 +65,11 @@ fn filter_lines(spec: &Spec, out: &mut String) {
     let mut lines = String::new();
     if let Some(condition) = &filter.condition {
         lines.push_str(&format!("where = {}\n", toml_string(condition.text())));
+        match condition.rules() {
+            // Texts of earlier programs name no rules.
+            None | Some(Rules::First) => {}
+            Some(rules) => lines.push_str(&format!("rules = {}\n", rules.number())),
+        }
     }
     for (name, points) in [("exclude", &filter.exclude), ("include", &filter.include)] {
         if points.is_empty() {
