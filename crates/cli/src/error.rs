@@ -98,7 +98,11 @@ impl CliError {
                 .unicode(false)
                 .terminal_links(false)
                 .build();
-            let shown = fmt_with(&handler, drawn.as_ref(), &mut text);
+            let others = drawn.error.others().iter().cloned().map(Drawn::from);
+            let others: Vec<Drawn> = others.collect();
+            let shown = std::iter::once(drawn.as_ref())
+                .chain(&others)
+                .try_for_each(|drawn| fmt_with(&handler, drawn, &mut text));
             if shown.is_ok() {
                 crate::talk::write(format_args!("{text}"));
                 return exit;

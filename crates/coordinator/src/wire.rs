@@ -22,7 +22,22 @@ pub(crate) fn open_status(error: &OpenError) -> Status {
         OpenError::Folder(folder) if folder.is_request_error() => Code::FailedPrecondition,
         OpenError::Folder(_) => Code::Internal,
     };
-    Status::new(code, error.to_string())
+    Status::new(code, with_help(error))
+}
+
+/// The message, and what to do about it on a line of its own.
+fn with_help(error: &OpenError) -> String {
+    let help = match error {
+        OpenError::Sweep(error) => error.help_text(),
+        OpenError::Data(_)
+        | OpenError::Folder(_)
+        | OpenError::FileChanged { .. }
+        | OpenError::NoGeneration { .. } => None,
+    };
+    match help {
+        Some(help) => format!("{error}\n  help: {help}"),
+        None => error.to_string(),
+    }
 }
 
 fn response(message: Message) -> v1::SessionResponse {

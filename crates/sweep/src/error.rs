@@ -135,6 +135,8 @@ pub enum Mistake {
     },
     #[error("{0}")]
     Filter(FilterMistake),
+    #[error("`{key}` moves together with {rest} in a [[zip]], and --set gives it alone")]
+    HalfZip { key: String, rest: String },
     #[error("`{key}` is missing, and {reason} needs it")]
     KeyMissing { key: String, reason: String },
 
@@ -152,6 +154,8 @@ pub enum Mistake {
         found: String,
         needs: String,
     },
+    #[error("no trial is left: {filters} leave out all {points} points of the axes")]
+    NothingKept { filters: String, points: u64 },
     #[error("the grid has more than 2^64 points")]
     GridTooLarge,
     #[error("the array {array} is not loaded")]
@@ -180,7 +184,12 @@ struct Parts {
     place: Option<Place>,
     label: Option<String>,
     help: Option<String>,
+    /// Further errors of the same text.
+    others: Vec<SweepError>,
 }
+
+/// Errors reported together; more are hardly read at once.
+const MOST_TOGETHER: usize = 20;
 
 impl SweepError {
     pub fn new(mistake: Mistake) -> SweepError {
@@ -189,6 +198,7 @@ impl SweepError {
             place: None,
             label: None,
             help: None,
+            others: Vec::new(),
         }))
     }
 
@@ -245,8 +255,21 @@ impl SweepError {
         self.0.help.as_deref()
     }
 
+    /// Errors of the same text that were found with this one.
+    pub fn others(&self) -> &[SweepError] {
+        &self.0.others
+    }
+
     /// The whole report as plain text: message, place, the line with a caret, help. Ends with a newline.
     pub fn render(&self) -> String {
+        let mut out = self.render_one();
+        for other in &self.0.others {
+            out.push_str(&other.render_one());
+        }
+        out
+    }
+
+    fn render_one(&self) -> String {
         let mut out = format!("error: {}\n", self.0.mistake);
         if let Some(place) = &self.0.place {
             render_place(place, self.0.label.as_deref(), &mut out);
@@ -257,6 +280,50 @@ impl SweepError {
             out.push('\n');
         }
         out
+    }
+}
+
+/// Errors of one text, collected to be reported together.
+#[derive(Debug, Default)]
+pub(crate) struct Errors(Vec<SweepError>);
+
+impl Errors {
+    pub(crate) fn push(&mut self, error: SweepError) {
+        self.0.push(error);
+    }
+
+    /// The value, or nothing where there is an error to report later.
+    pub(crate) fn take<T>(&mut self, result: Result<T, SweepError>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.push(error);
+                None
+            }
+        }
+    }
+
+    /// The errors as one, the first in the text first.
+    ///
+    /// # Errors
+    /// Where there is at least one.
+    pub(crate) fn finish(&mut self) -> Result<(), SweepError> {
+        let mut errors = std::mem::take(&mut self.0);
+        // Stable: errors without a place, and those of different texts, keep their order.
+        let start = |error: &SweepError| error.span().map_or(0, |span| span.start);
+        let is_one_text = errors
+            .windows(2)
+            .all(|pair| pair[0].file_name() == pair[1].file_name());
+        if is_one_text {
+            errors.sort_by_key(start);
+        }
+        errors.truncate(MOST_TOGETHER);
+        let mut errors = errors.into_iter();
+        let Some(mut first) = errors.next() else {
+            return Ok(());
+        };
+        first.0.others = errors.collect();
+        Err(first)
     }
 }
 

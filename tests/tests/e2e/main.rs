@@ -15,6 +15,7 @@ mod figures;
 mod growth;
 mod hostile;
 mod interrupted;
+mod language;
 mod local;
 mod matrices;
 mod metrics;

@@ -195,7 +195,7 @@ fn name_list(key: &Key, tree: &Tree, names: &[&'static str]) -> Result<Value, Sw
     bounded(key.name, tree, items)?;
     let found = items
         .iter()
-        .map(|item| name(key.name, item, names))
+        .map(|item| name(key.name, item, names).map_err(|error| always_there(item, names, error)))
         .collect::<Result<Vec<Value>, SweepError>>()?;
     // A set: order and repetition mean nothing.
     let canonical = names
@@ -204,6 +204,29 @@ fn name_list(key: &Key, tree: &Tree, names: &[&'static str]) -> Result<Value, Sw
         .filter(|name| found.contains(name))
         .collect();
     Ok(Value::List(canonical))
+}
+
+/// Columns of the tables that nobody has to ask for.
+const ALWAYS_THERE: &[&str] = &[
+    "accuracy",
+    "test_accuracy",
+    "steps",
+    "flops",
+    "engine",
+    "core_width",
+    "status",
+    "train_seconds",
+];
+
+/// The error with its cure where the name is of a column that is there anyway.
+fn always_there(item: &Tree, names: &[&'static str], error: SweepError) -> SweepError {
+    match &item.node {
+        Node::Str(found) if ALWAYS_THERE.contains(&found.as_str()) => error.help(format!(
+            "`{found}` is always there (accuracies in classification), leave it out; to choose from are {}",
+            names.join(", ")
+        )),
+        _ => error,
+    }
 }
 
 fn spectrum(key: &Key, tree: &Tree) -> Result<Value, SweepError> {

@@ -11,6 +11,7 @@ mod lookup;
 mod problem_keys;
 mod registry;
 mod settle;
+mod synonyms;
 mod table;
 mod trial_keys;
 
@@ -19,3 +20,4 @@ pub use kind::{Bounds, ColumnType, Field, FieldKind, Key, KeyKind, Preset, Schem
 pub use lookup::Lookup;
 pub use registry::{Id, index_of, key, keys};
 pub use settle::{leaf_of, merged, settle};
+pub(crate) use synonyms::{hint, nearest_key};

@@ -7,7 +7,7 @@ use super::tree::{Entry, Node, Tree};
 use crate::axis::Axis;
 use crate::error::{Mistake, Place, SweepError, did_you_mean};
 use crate::keys::{Key, KeyKind, check};
-use crate::value::{Value, float_text};
+use crate::value::{Value, float_text, round_15};
 use crate::values::{MAX_LISTED, Values};
 
 /// An axis with the places of its listed values.
@@ -244,14 +244,14 @@ fn range(key: &Key, rule: &Entry, step: Option<&Entry>) -> Result<Values, SweepE
                 &full_name(key, rule),
                 "two integers [first, end], half open",
             )
-            .help("`lin` takes any numbers"));
+            .help(as_lin(key, rule, step)));
     };
     let step = match step {
         None => 1,
         Some(step) => step.value.whole().ok_or_else(|| {
             step.value
                 .wrong(&full_name(key, step), "an integer")
-                .help("`lin` takes any spacing")
+                .help(as_lin(key, rule, Some(step)))
         })?,
     };
     let values = Values::range(key.name, start, end, step)?;
@@ -262,6 +262,26 @@ fn range(key: &Key, rule: &Entry, step: Option<&Entry>) -> Result<Values, SweepE
     let points = values.len();
     let number = |j| values.get(j).as_float().unwrap_or(f64::NAN);
     Values::lin(key.name, number(0), number(points - 1), points)
+}
+
+/// The `lin` that a range of fractions means: half open, as ranges are.
+fn as_lin(key: &Key, rule: &Entry, step: Option<&Entry>) -> String {
+    let numbers = ends(&rule.value, Tree::number);
+    let step = step.map_or(Some(1.0), |step| step.value.number());
+    let (Some((start, end)), Some(step), false) = (numbers, step, is_whole(key)) else {
+        return "`lin` takes any numbers, { lin = [first, last], points = n }".to_owned();
+    };
+    // A last point that rounding alone puts before the end is not meant.
+    let steps = (round_15((end - start) / step)).ceil();
+    if !(1.0..=1e6).contains(&steps) {
+        return "`lin` takes any numbers, { lin = [first, last], points = n }".to_owned();
+    }
+    let last = round_15(start + (steps - 1.0) * step);
+    format!(
+        "`lin` takes any numbers, both ends included: {{ lin = [{}, {}], points = {steps} }}",
+        float_text(start),
+        float_text(last)
+    )
 }
 
 /// `lin` and `log`.

@@ -7,10 +7,11 @@ use super::axes;
 use super::collect::{self, Collected, Setting};
 use super::filters;
 use super::model::{Source, Spec};
+use super::set;
 use super::tree::{self, Node, Tree};
 use super::warnings;
-use crate::error::{Mistake, Place, SourceText, SweepError};
-use crate::filter::Filter;
+use crate::error::{Errors, Mistake, Place, SourceText, SweepError};
+use crate::filter::{Filter, Rules};
 use crate::keys::{Id, Key, check, keys};
 use crate::value::Value;
 use crate::values::Values;
@@ -18,31 +19,47 @@ use crate::values::Values;
 /// A sweep's name is the name of its folder, on every machine that takes part.
 const MAX_NAME_BYTES: usize = 100;
 
-pub(super) fn parse(text: &str, file_name: &str, sets: &[String]) -> Result<Spec, SweepError> {
+/// `rules` are those of a text that names none.
+pub(super) fn parse(
+    text: &str,
+    file_name: &str,
+    sets: &[String],
+    rules: Rules,
+) -> Result<Spec, SweepError> {
     let source = Arc::new(SourceText {
         name: file_name.to_owned(),
         text: text.to_owned(),
     });
-    let mut collected = collect::collect(&tree::parse(&source)?)?;
-    refuse_doubles(&collected)?;
-    for set in sets {
-        collected.replace_by(collect::set(set)?);
-        refuse_doubles(&collected)?;
+    // Errors of keys that do not depend on each other are reported together.
+    let mut errors = Errors::default();
+    let mut collected = collect::collect(&tree::parse(&source)?, &mut errors);
+    errors.take(refuse_doubles(&collected));
+    for argument in sets {
+        if let Some(set) = errors.take(set::set(argument)) {
+            collected.replace_by(set);
+            errors.take(refuse_doubles(&collected));
+        }
     }
+    errors.take(collected.refuse_half_zips());
 
-    let name = name(collected.name.as_ref(), &source)?;
-    let verify = verify(collected.verify.as_ref())?;
+    let name = errors.take(name(collected.name.as_ref(), &source));
+    let verify = errors.take(verify(collected.verify.as_ref()));
     let mut places = Places::default();
     let mut fixed = BTreeMap::new();
     for Setting { key, value, .. } in &collected.fixed {
         places.keys.insert(key.name, value.place.clone());
-        fixed.insert(key.name, check::value(key, value)?);
+        if let Some(value) = errors.take(check::value(key, value)) {
+            fixed.insert(key.name, value);
+        }
     }
-    let mut warnings = Vec::new();
+    let mut warnings = collected.notes.clone();
     let mut swept = Vec::new();
     let single = collected.axes.iter().map(std::slice::from_ref);
-    for settings in single.chain(collected.zips.iter().map(Vec::as_slice)) {
-        let axis = axes::axis(settings, &mut warnings)?;
+    let zips = collected.zips.iter().map(|zip| zip.settings.as_slice());
+    for settings in single.chain(zips) {
+        let Some(axis) = errors.take(axes::axis(settings, &mut warnings)) else {
+            continue;
+        };
         for (setting, listed) in settings.iter().zip(axis.places) {
             places
                 .keys
@@ -51,7 +68,11 @@ pub(super) fn parse(text: &str, file_name: &str, sets: &[String]) -> Result<Spec
         }
         swept.push(axis.axis);
     }
-    let (filter, condition, excluded, included) = filter(&collected)?;
+    let (filter, condition, excluded, included) = filter(&collected, rules, &mut errors);
+    errors.finish()?;
+    let (Some(name), Some(verify)) = (name, verify) else {
+        return Err(Mistake::NameMissing.into());
+    };
     let seed = fixed
         .get("seed")
         .and_then(Value::as_int)
@@ -133,29 +154,21 @@ fn verify(tree: Option<&Tree>) -> Result<u64, SweepError> {
 
 type FilterParts = (Filter, Option<Place>, Vec<Place>, Vec<Place>);
 
-fn filter(collected: &Collected) -> Result<FilterParts, SweepError> {
-    let condition = collected
-        .condition
-        .as_ref()
-        .map(filters::condition)
-        .transpose()?;
-    let points = |tree: &Option<Tree>, what| match tree {
-        Some(tree) => filters::points(tree, what),
-        None => Ok((Vec::new(), Vec::new())),
-    };
-    let (exclude, excluded) = points(&collected.exclude, "filter.exclude")?;
-    let (include, included) = points(&collected.include, "filter.include")?;
+fn filter(collected: &Collected, rules: Rules, errors: &mut Errors) -> FilterParts {
+    let named = collected.rules.as_ref().map(filters::rules);
+    let rules = named.map_or(Some(rules), |named| errors.take(named));
+    let condition = collected.condition.as_ref().zip(rules);
+    let condition =
+        condition.and_then(|(tree, rules)| errors.take(filters::condition(tree, rules)));
+    let (exclude, excluded) = filters::points(&collected.exclude, "filter.exclude", errors);
+    let (include, included) = filters::points(&collected.include, "filter.include", errors);
     let place = collected.condition.as_ref().map(|tree| tree.place.clone());
-    Ok((
-        Filter {
-            condition,
-            exclude,
-            include,
-        },
-        place,
-        excluded,
-        included,
-    ))
+    let filter = Filter {
+        condition,
+        exclude,
+        include,
+    };
+    (filter, place, excluded, included)
 }
 
 /// A key is fixed once, or swept once.
@@ -166,7 +179,7 @@ fn refuse_doubles(collected: &Collected) -> Result<(), SweepError> {
     let zips = collected
         .zips
         .iter()
-        .flatten()
+        .flat_map(|zip| &zip.settings)
         .map(|setting| (setting, "in [[zip]]"));
     for (setting, here) in fixed.chain(axes).chain(zips) {
         if let Some(before) = seen.insert(setting.key.id, here) {

@@ -2,20 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use super::collect::swept;
+use super::collect::{Setting, swept};
 use super::tree::{Node, Tree};
-use crate::error::{Mistake, Place, SweepError};
-use crate::filter::{Expr, FilterMistake};
+use crate::error::{Errors, Mistake, Place, SweepError};
+use crate::filter::{Expr, FilterMistake, Rules};
 use crate::keys::check;
 use crate::value::Value;
 use crate::values::MAX_LISTED;
 
+/// Reads `rules`: which meaning `where` has.
+pub(super) fn rules(tree: &Tree) -> Result<Rules, SweepError> {
+    let number = tree.whole();
+    Rules::ALL
+        .into_iter()
+        .find(|rules| number == Some(rules.number()))
+        .ok_or_else(|| {
+            tree.wrong("filter.rules", "1 or 2")
+                .help("2 is what a file means that has no `rules`; 1 is what `where` meant before")
+        })
+}
+
 /// Reads `where`.
-pub(super) fn condition(tree: &Tree) -> Result<Expr, SweepError> {
+pub(super) fn condition(tree: &Tree, rules: Rules) -> Result<Expr, SweepError> {
     let Node::Str(text) = &tree.node else {
         return Err(tree.wrong("filter.where", "a condition in quotes"));
     };
-    Expr::parse(text).map_err(|mistake| {
+    Expr::parse_under(text, rules).map_err(|mistake| {
         let place = place_within(tree, text, &mistake);
         let help = mistake.help.clone();
         let error = SweepError::new(Mistake::Filter(mistake))
@@ -47,11 +59,24 @@ fn place_within(tree: &Tree, text: &str, mistake: &FilterMistake) -> Place {
 /// A point of `exclude` or `include`: values by key name.
 pub(super) type Point = BTreeMap<&'static str, Value>;
 
-/// Reads the points of `exclude` or `include`, and where each is written.
-pub(super) fn points(
+/// The points of `exclude` or `include` as written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listed {
+    pub(super) points: Vec<ListedPoint>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ListedPoint {
+    pub(super) place: Place,
+    pub(super) settings: Vec<Setting>,
+}
+
+/// Reads the names of the points of `exclude` or `include`.
+pub(super) fn listed(
     tree: &Tree,
     what: &'static str,
-) -> Result<(Vec<Point>, Vec<Place>), SweepError> {
+    errors: &mut Errors,
+) -> Result<Listed, SweepError> {
     let Node::List(tables) = &tree.node else {
         return Err(tree.wrong(what, "a list of tables, [{ \"network.depth\" = 4 }]"));
     };
@@ -65,19 +90,35 @@ pub(super) fn points(
         .help("`where` leaves out any number"));
     }
     let mut points = Vec::with_capacity(tables.len());
-    let mut places = Vec::with_capacity(tables.len());
     for table in tables {
-        points.push(point(table, what)?);
-        places.push(table.place.clone());
+        let settings = swept(table, what, errors)?;
+        if table.entries().is_some_and(<[_]>::is_empty) {
+            return Err(table.wrong(what, "a list of tables with at least one key each"));
+        }
+        points.push(ListedPoint {
+            place: table.place.clone(),
+            settings,
+        });
     }
-    Ok((points, places))
+    Ok(Listed { points })
 }
 
-fn point(table: &Tree, what: &'static str) -> Result<Point, SweepError> {
-    let settings = swept(table, what)?;
-    if settings.is_empty() {
-        return Err(table.wrong(what, "a list of tables with at least one key each"));
+/// The values of the points of `exclude` or `include`, and where each is written.
+pub(super) fn points(
+    listed: &Listed,
+    what: &'static str,
+    errors: &mut Errors,
+) -> (Vec<Point>, Vec<Place>) {
+    let mut points = Vec::with_capacity(listed.points.len());
+    let mut places = Vec::with_capacity(listed.points.len());
+    for point in &listed.points {
+        points.extend(errors.take(values(&point.settings, what)));
+        places.push(point.place.clone());
     }
+    (points, places)
+}
+
+fn values(settings: &[Setting], what: &'static str) -> Result<Point, SweepError> {
     let mut point = Point::new();
     for setting in settings {
         let value = check::value(setting.key, &setting.value).map_err(|error| {
@@ -95,7 +136,7 @@ fn point(table: &Tree, what: &'static str) -> Result<Point, SweepError> {
                 first: "here",
                 second: "before it in the same point",
             })
-            .at(Some(setting.key_place)));
+            .at(Some(setting.key_place.clone())));
         }
     }
     Ok(point)

@@ -8,6 +8,7 @@ mod build;
 mod collect;
 mod filters;
 mod model;
+mod set;
 mod tree;
 mod warnings;
 mod write;

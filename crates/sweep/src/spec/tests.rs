@@ -517,19 +517,14 @@ fn sets_replace() {
             "network.depth=5",
             "axes.init.kind=[\"gaussian\"]",
             "network.width=9",
+            "train.steps=5",
         ],
     );
     assert_eq!(spec.fixed["network.depth"], Value::Int(5));
     let names: Vec<String> = spec.axes.iter().map(|axis| axis.name()).collect();
     assert_eq!(
         names,
-        [
-            "problem.rank",
-            "init.kind",
-            "init.scale",
-            "replicate",
-            "train.steps"
-        ]
+        ["problem.rank", "init.kind", "init.scale", "replicate"]
     );
     let spec = read(
         EXAMPLE,
@@ -549,6 +544,193 @@ fn sets_replace() {
         Some("network.depth == 2")
     );
     assert_eq!(read(&spec.to_toml(), &[]), spec);
+}
+
+#[test]
+fn sets_replace_whole_statements() {
+    let names = |spec: &Spec| -> Vec<String> { spec.axes.iter().map(|axis| axis.name()).collect() };
+    let spec = read(EXAMPLE, &["zip=[]"]);
+    assert_eq!(spec.axes.len(), 5);
+    assert!(!spec.fixed.contains_key("train.steps"));
+    let zip = "zip=[{ \"optimizer.rate\" = [1, 2], \"problem.dim\" = [3, 4] }]";
+    let spec = read(EXAMPLE, &[zip]);
+    assert_eq!(spec.axes[5].name(), "optimizer.rate + problem.dim");
+    let spec = read(EXAMPLE, &["zip=[]", "axes={ \"init.scale\" = [1, 2] }"]);
+    assert_eq!(names(&spec), ["init.scale"]);
+    assert!(read(EXAMPLE, &["zip=[]", "axes={}"]).axes.is_empty());
+    let spec = read(EXAMPLE, &["filter.where="]);
+    assert!(spec.filter.condition.is_none());
+    assert_eq!(spec.filter.exclude.len(), 1);
+    let spec = read(EXAMPLE, &["filter.exclude=[]", "filter.include=[]"]);
+    assert!(spec.filter.exclude.is_empty() && spec.filter.include.is_empty());
+    assert!(spec.filter.condition.is_some());
+    let spec = read(EXAMPLE, &["filter={}"]);
+    assert_eq!(spec.filter, crate::filter::Filter::default());
+}
+
+#[test]
+fn half_a_zip_is_not_replaced() {
+    let error = parse(EXAMPLE, &["network.width=9"]).expect_err("half of a zip");
+    assert_eq!(
+        error.render(),
+        "error: `network.width` moves together with `train.steps` in a [[zip]], and --set gives it alone\n   \
+         ,-[--set:1:9]\n \
+         1 | network.width=9\n   \
+         :         ^^^^^\n  \
+         help: set the whole [[zip]] (--set train.steps=.. as well), or drop every [[zip]] with --set 'zip=[]'\n"
+    );
+    assert!(parse(EXAMPLE, &["axes.network.width=[9]"]).is_err());
+    for sets in [
+        ["network.width=9", "train.steps=7"],
+        ["network.width=9", "zip=[]"],
+        ["zip=[]", "network.width=9"],
+    ] {
+        let spec = read(EXAMPLE, &sets);
+        assert_eq!(spec.axes.len(), 5);
+        assert_eq!(spec.fixed["network.width"], Value::Int(9));
+    }
+}
+
+#[test]
+fn includes_follow_a_set() {
+    let spec = read(EXAMPLE, &["network.depth=4"]);
+    assert_eq!(spec.filter.include.len(), 1);
+    assert!(!spec.filter.include[0].contains_key("network.depth"));
+    let note =
+        "1 point of `filter.include` has another `network.depth`; --set replaces it there too";
+    assert_eq!(spec.warnings(), [note]);
+    let spec = read(EXAMPLE, &["network.depth=4", "problem.rank=2"]);
+    assert!(spec.filter.include.is_empty());
+    let spec = read(EXAMPLE, &["axes.network.depth=[5, 6]"]);
+    assert!(!spec.filter.include[0].contains_key("network.depth"));
+    // What is set later stands.
+    let later = "filter.include=[{ \"network.depth\" = 9 }]";
+    let spec = read(EXAMPLE, &["network.depth=4", later]);
+    assert_eq!(spec.filter.include[0]["network.depth"], Value::Int(9));
+}
+
+#[test]
+fn sets_read_numbers_and_truths_of_shells() {
+    let fixed = |set: &str, key: &str| read(EXAMPLE, &[set]).fixed.get(key).cloned();
+    let half = Some(Value::Float(0.5));
+    assert_eq!(fixed("optimizer.momentum=.5", "optimizer.momentum"), half);
+    assert_eq!(
+        fixed("optimizer.rate=5.", "optimizer.rate"),
+        Some(Value::Float(5.0))
+    );
+    assert_eq!(
+        fixed("optimizer.rate=.5e1", "optimizer.rate"),
+        Some(Value::Float(5.0))
+    );
+    let whiten = "problem.whiten=True";
+    assert_eq!(fixed(whiten, "problem.whiten"), Some(Value::Bool(true)));
+    let help = |set: &str| {
+        let error = parse(EXAMPLE, &[set]).expect_err(set);
+        error.help_text().unwrap_or_default().to_owned()
+    };
+    assert_eq!(
+        help("depth=2,3"),
+        "to sweep it: --set 'axes.network.depth=[2, 3]'"
+    );
+    assert_eq!(
+        help("init.kind=gaussian,uniform"),
+        "to sweep it: --set 'axes.init.kind=[\"gaussian\", \"uniform\"]'"
+    );
+    assert_eq!(
+        help("optimizer.lr=.1, 0.2"),
+        "to sweep it: --set 'axes.optimizer.rate=[0.1, 0.2]'"
+    );
+    assert!(help("optimizer.momentum=None").contains("left out has its default"));
+}
+
+#[test]
+fn words_of_other_languages_get_a_hint() {
+    let help = |body: &str| {
+        let error = parse(&format!("name = \"s\"\n{body}"), &[]).expect_err(body);
+        error.help_text().unwrap_or_default().to_owned()
+    };
+    assert_eq!(help("[problem]\nwhiten = True"), "write true");
+    assert_eq!(help("[optimizer]\nrate = .5"), "write 0.5");
+    assert_eq!(help("[optimizer]\nrate = 5."), "write 5.0");
+    assert!(help("[optimizer]\nrate = null").contains("no null"));
+    assert!(help("[axes]\n\"optimizer.rate\" = [\"default\", 0.1]").contains("write the default"));
+    assert!(help("[axes]\n\"measure.tolerance\" = [\"none\", 0.1]").contains("sets nothing"));
+    assert_eq!(help("[train]\nlr = 0.1"), "did you mean `optimizer.rate`?");
+    assert_eq!(help("[train]\nepochs = 3"), "did you mean `train.steps`?");
+    assert_eq!(
+        help("[filter]\nwhere = \"train.lr > 1\""),
+        "did you mean `optimizer.rate`?"
+    );
+    let metrics = help("[measure]\nmetrics = [\"accuracy\"]");
+    assert!(
+        metrics.starts_with("`accuracy` is always there"),
+        "{metrics}"
+    );
+    assert_eq!(
+        help("[axes]\n\"init.scale\" = { range = [0.1, 1.0], step = 0.1 }"),
+        "`lin` takes any numbers, both ends included: { lin = [0.1, 0.9], points = 9 }"
+    );
+    assert_eq!(
+        help("[axes]\n\"init.scale\" = { range = [0, 1], step = 0.25 }"),
+        "`lin` takes any numbers, both ends included: { lin = [0, 0.75], points = 4 }"
+    );
+}
+
+#[test]
+fn errors_of_different_keys_come_together() {
+    let text = "name = \"s\"\n[axes]\n\"network.dpeth\" = [2]\n\"problem.rank\" = [0]\n[problem]\ndim = \"x\"\n\
+                loss = \"median\"\n[filter]\nwhere = \"network.depth <\"\nexclude = [{ wdith = 3 }]\n";
+    let error = parse(text, &[]).expect_err("six errors");
+    let rendered = error.render();
+    let places: Vec<&str> = rendered
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix(",-[s.toml:"))
+        .collect();
+    let lines: Vec<&str> = places
+        .iter()
+        .filter_map(|at| at.split(':').next())
+        .collect();
+    assert_eq!(lines, ["3", "4", "6", "7", "9", "10"], "{rendered}");
+    assert_eq!(error.others().len(), 5);
+    // Nothing that only follows from another error is reported.
+    let error = parse("name = \"s\"\n[init]\nkind = \"file\"\nweigths = 3\n", &[]);
+    assert!(error.expect_err("a typo").others().is_empty());
+    let many = format!(
+        "name = \"s\"\n[network]\n{}",
+        (0..50).map(|i| format!("x{i}y = 1\n")).collect::<String>()
+    );
+    assert_eq!(parse(&many, &[]).expect_err("many").others().len(), 19);
+}
+
+#[test]
+fn rules_of_where_are_written_where_they_matter() {
+    let with =
+        |filter: &str| format!("name = \"x\"\n[axes]\nreplicate = [0, 1]\n[filter]\n{filter}\n");
+    let differing = with("where = \"optimizer.momentum != 0.9\"");
+    let newest = read(&differing, &[]);
+    assert!(
+        newest.to_toml().contains("\nrules = 2\n"),
+        "{}",
+        newest.to_toml()
+    );
+    let stored = Spec::parse_stored(&differing, "s.toml", &[]).expect("a stored sweep");
+    assert!(!stored.to_toml().contains("rules"), "{}", stored.to_toml());
+    assert_ne!(stored, newest);
+    assert_eq!(read(&format!("{differing}rules = 1"), &[]), stored);
+    for spec in [&stored, &newest] {
+        let again = Spec::parse_stored(&spec.to_toml(), "s.toml", &[]).expect("what is written");
+        assert_eq!(&again, spec);
+    }
+    let same = with("where = \"optimizer.momentum < 0.9\"");
+    let stored = Spec::parse_stored(&same, "s.toml", &[]).expect("a stored sweep");
+    assert_eq!(read(&same, &[]), stored);
+    assert_eq!(read(&same, &["filter.rules=1"]), stored);
+    check(
+        "[filter]\nrules = 3",
+        "`filter.rules` is 3, but must be 1 or 2",
+        "3",
+        None,
+    );
 }
 
 #[test]

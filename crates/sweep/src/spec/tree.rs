@@ -18,6 +18,9 @@ const MAX_TEXT_BYTES: usize = 16 << 20;
 /// `[filter]`; dotted keys add some. The bound keeps a hostile text from overflowing the stack.
 const MAX_DEPTH: usize = 24;
 
+/// Words for "not set" elsewhere; TOML has none.
+const NOT_SET: [&str; 7] = ["none", "null", "nil", "na", "unset", "default", ""];
+
 /// A value as written.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
@@ -97,12 +100,19 @@ impl Tree {
 
     /// `key` has the wrong type here.
     pub(crate) fn wrong(&self, key: &str, allowed: impl Into<String>) -> SweepError {
-        SweepError::new(Mistake::WrongType {
+        let error = SweepError::new(Mistake::WrongType {
             key: key.to_owned(),
             found: self.found(),
             allowed: allowed.into(),
         })
-        .at(Some(self.place.clone()))
+        .at(Some(self.place.clone()));
+        match &self.node {
+            Node::Str(text) if NOT_SET.contains(&text.to_lowercase().as_str()) => error.help(
+                "a key that is left out has its default; on an axis write the default itself \
+                 (`parsimony plan --defaults`), or sweep the table of the key, in which {} sets nothing",
+            ),
+            _ => error,
+        }
     }
 }
 
@@ -120,15 +130,39 @@ pub(super) fn parse(source: &Arc<SourceText>) -> Result<Vec<Entry>, SweepError> 
         .into());
     }
     let document = Document::parse(text.as_str()).map_err(|error| {
-        SweepError::new(Mistake::Syntax {
+        let mistake = SweepError::new(Mistake::Syntax {
             message: error.message().trim().replace('\n', ", "),
-        })
-        .at(error.span().map(|span| Place {
+        });
+        let help = error.span().and_then(|span| help(text, span.start));
+        let mistake = mistake.at(error.span().map(|span| Place {
             source: Arc::clone(source),
             span,
-        }))
+        }));
+        match help {
+            Some(help) => mistake.help(help),
+            None => mistake,
+        }
     })?;
     entries_of(document.as_table(), source, MAX_DEPTH)
+}
+
+/// What to write instead of a word that other languages know and TOML does not.
+fn help(text: &str, at: usize) -> Option<String> {
+    // The parser may stop within the word.
+    let is_part = |c: char| c.is_alphanumeric() || "._+-".contains(c);
+    let at = text.floor_char_boundary(at.min(text.len()));
+    let start = text[..at].rfind(|c| !is_part(c));
+    let start = start.map_or(0, |before| text.ceil_char_boundary(before + 1));
+    let word = &text[start..];
+    let word = &word[..word.find(|c| !is_part(c)).unwrap_or(word.len())];
+    match word {
+        "True" | "TRUE" => Some("write true".to_owned()),
+        "False" | "FALSE" => Some("write false".to_owned()),
+        "None" | "null" | "nil" | "NULL" => {
+            Some("there is no null: leave the key out for its default".to_owned())
+        }
+        _ => super::set::decimal(word).map(|number| format!("write {number}")),
+    }
 }
 
 fn entries_of(
