@@ -415,11 +415,15 @@ pub(crate) struct Place {
 
 Workers need ca.pem and worker.token, people ca.pem and user.token; the rest stays with the coordinator.")]
 pub(crate) struct Certs {
-    /// Folder to make; nothing in it is overwritten
+    /// Folder to make; nothing in it is overwritten without --renew
     pub(crate) dir: PathBuf,
     /// Name or address by which the coordinator is reached (repeatable)
     #[arg(long = "host", required = true, value_name = "NAME", value_parser = host)]
     pub(crate) hosts: Vec<String>,
+    /// Make certificates and tokens anew with the authority's key that is there: old copies of ca.pem still do, the
+    /// new tokens have to be handed out and the coordinator started again
+    #[arg(long)]
+    pub(crate) renew: bool,
     /// How long certificates and tokens are good
     #[arg(long, value_parser = duration, default_value = "365d", value_name = "TIME")]
     pub(crate) valid: Duration,

@@ -155,6 +155,7 @@ pub(crate) async fn workers(options: &Listing) -> Result<Exit, CliError> {
                     "silent_seconds": worker.silent_ms as f64 / 1e3,
                     "connected_seconds": worker.connected_ms as f64 / 1e3,
                     "draining": worker.draining,
+                    "problem": if worker.problem.is_empty() { Value::Null } else { json!(worker.problem) },
                 })
             })
             .collect();
@@ -173,7 +174,11 @@ pub(crate) async fn workers(options: &Listing) -> Result<Exit, CliError> {
                 output::duration(worker.silent_ms as f64 / 1e3),
                 output::duration(worker.connected_ms as f64 / 1e3),
                 worker.isa.clone(),
-                if worker.draining { "draining" } else { "" }.to_owned(),
+                match (worker.draining, worker.problem.as_str()) {
+                    (true, "") => "draining".to_owned(),
+                    (true, problem) => format!("draining; {problem}"),
+                    (false, problem) => problem.to_owned(),
+                },
             ]
         })
         .collect();

@@ -130,9 +130,13 @@ impl CliError {
             CliError::ReaderGone => Exit::Done,
             CliError::Unreachable { .. } | CliError::Connection(_) => Exit::Unreachable,
             CliError::Worker(
-                worker::WorkerError::Unreachable(_) | worker::WorkerError::Lost(_),
+                worker::WorkerError::Unreachable(_)
+                | worker::WorkerError::Lost(_)
+                | worker::WorkerError::Hopeless(_),
             ) => Exit::Unreachable,
-            CliError::Worker(worker::WorkerError::Refused(_)) => Exit::Request,
+            CliError::Worker(
+                worker::WorkerError::Refused(_) | worker::WorkerError::Scratch { .. },
+            ) => Exit::Request,
             CliError::Coordinator(
                 coordinator::CoordinatorError::Locked(_) | coordinator::CoordinatorError::Io { .. },
             ) => Exit::Request,

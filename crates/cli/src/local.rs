@@ -124,6 +124,7 @@ fn open(sweep: &Sweep, run: PathBuf, threads: usize) -> Result<House, CliError> 
         checkpoint_every: service::checkpoint_every()?,
         instance: service::instance()?,
         bearer: Bearer::default(),
+        plain_address: None,
         before_trial: service::trial_hook(),
         fault_hook: service::fault_hook(),
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use coordinator::{Layout, Observer};
 use rpc::auth::{Gate, Role};
 use rpc::limits;
+use rpc::validity::Standing;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -35,14 +36,17 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Answer time of a keep-alive.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Requests of a person to stop: Ctrl-C, or SIGTERM from a batch system.
+/// Requests to stop: Ctrl-C, SIGTERM from a batch system, SIGHUP from a terminal that goes away.
 pub(crate) struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
+    /// `None` where it is ignored, as under `nohup`, and once it has come: a terminal may send it more than once, and
+    /// a second request to stop means at once.
+    hangup: Option<Signal>,
 }
 
 impl Interrupts {
-    /// Takes over both signals.
+    /// Takes over the signals.
     ///
     /// # Errors
     /// Where the system refuses.
@@ -50,16 +54,46 @@ impl Interrupts {
         Ok(Interrupts {
             interrupt: signal(SignalKind::interrupt()).map_err(CliError::Runtime)?,
             terminate: signal(SignalKind::terminate()).map_err(CliError::Runtime)?,
+            hangup: if hangup_is_ignored() {
+                None
+            } else {
+                Some(signal(SignalKind::hangup()).map_err(CliError::Runtime)?)
+            },
         })
     }
 
     /// Completes at the next one.
     pub(crate) async fn next(&mut self) {
+        let hung_up = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = hung_up => self.hangup = None,
         }
     }
+}
+
+/// Whether this process was started with SIGHUP ignored. Where the system does not say, it is taken for ignored: it
+/// then does what it did before.
+fn hangup_is_ignored() -> bool {
+    std::fs::read_to_string("/proc/self/status")
+        .ok()
+        .and_then(|status| ignores_hangup(&status))
+        .unwrap_or(true)
+}
+
+/// Reads the mask of ignored signals out of `/proc/self/status`: SIGHUP is the first.
+fn ignores_hangup(status: &str) -> Option<bool> {
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
+    Some(mask & 1 == 1)
 }
 
 /// Serves until a signal; what was reported is then durable.
@@ -75,6 +109,10 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
     }
     more_files();
     let (workers, users) = gates(options)?;
+    if let Some(certs) = &options.certs {
+        let standing = rpc::certs::check_server(certs)?;
+        warn_of_end(&certs.join(rpc::certs::SERVER_FILE), &standing);
+    }
     let mut interrupts = Interrupts::new()?;
     let failed = |source| CliError::Write {
         path: options.data.clone(),
@@ -93,15 +131,24 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
     } else {
         "http"
     };
-    output::announce(&format!("listening on {scheme}://{address}\n"))?;
+    let mut lines = format!("listening on {scheme}://{address}\n");
+    if let Some((_, address)) = &page {
+        lines += &format!("metrics on http://{address}/metrics\n");
+    }
     let observer = Observer::default();
-    if let Some((listener, address)) = page {
-        output::announce(&format!("metrics on http://{address}/metrics\n"))?;
-        tokio::spawn(metrics::serve(listener, observer.clone()));
-    }
-    if let Some(pilots) = pilots {
-        tokio::spawn(autoscale::run(pilots, observer.clone()));
-    }
+    let serving = observer.clone();
+    // Said, and pilots started, only once the data folder is this coordinator's.
+    let announced = tokio::spawn(async move {
+        serving.attached().await;
+        output::announce(&lines)?;
+        if let Some((listener, _)) = page {
+            tokio::spawn(metrics::serve(listener, serving.clone()));
+        }
+        if let Some(pilots) = pilots {
+            tokio::spawn(autoscale::run(pilots, serving));
+        }
+        Ok::<(), CliError>(())
+    });
     let config = coordinator::Config {
         layout: Layout::Many(data),
         heartbeat_timeout: limits::HEARTBEAT_TIMEOUT,
@@ -125,11 +172,21 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
     });
     // Whoever only asks for health is sent away after a while as well, and may come back.
     let incoming = rpc::guard::guard(incoming);
-    coordinator::serve_observed(incoming, server, config, &observer, async move {
+    // Whoever started it and cannot hear where it listens cannot use it.
+    let mute = async move {
+        match announced.await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) | Err(_) => std::future::pending().await,
+        }
+    };
+    let stop = async move {
         interrupts.next().await;
         say!("stopping: what has been reported is being written");
-    })
-    .await?;
+    };
+    tokio::select! {
+        served = coordinator::serve_observed(incoming, server, config, &observer, stop) => served?,
+        error = mute => return Err(error),
+    }
     Ok(Exit::Done)
 }
 
@@ -163,8 +220,16 @@ fn gates(options: &Coordinator) -> Result<(Gate, Gate), CliError> {
 /// # Errors
 /// [`CliError`].
 pub(crate) fn certs(options: &Certs) -> Result<Exit, CliError> {
-    for path in rpc::certs::make(&options.dir, &options.hosts, options.valid)? {
+    let make = if options.renew {
+        rpc::certs::renew
+    } else {
+        rpc::certs::make
+    };
+    for path in make(&options.dir, &options.hosts, options.valid)? {
         output::data(&format!("{}\n", path.display()))?;
+    }
+    if options.renew {
+        say!("hand the new tokens out, and start the coordinator again");
     }
     Ok(Exit::Done)
 }
@@ -175,7 +240,12 @@ pub(crate) fn certs(options: &Certs) -> Result<Exit, CliError> {
 /// [`CliError`].
 pub(crate) async fn worker(options: &Worker) -> Result<Exit, CliError> {
     let mut interrupts = Interrupts::new()?;
-    let channel = client::endpoint(&options.coordinator)?.connect_lazy();
+    let endpoint = client::endpoint(&options.coordinator)?;
+    if let Some(ca) = &options.coordinator.ca {
+        warn_of_end(ca, &rpc::validity::of_file(ca));
+    }
+    let plain_address = plain_address(endpoint.uri());
+    let channel = endpoint.connect_lazy();
     let host = host_name();
     let name = options
         .name
@@ -192,6 +262,7 @@ pub(crate) async fn worker(options: &Worker) -> Result<Exit, CliError> {
         checkpoint_every: checkpoint_every()?,
         instance: instance()?,
         bearer: client::bearer(&options.coordinator)?,
+        plain_address,
         before_trial: trial_hook(),
         fault_hook: fault_hook(),
     };
@@ -205,6 +276,26 @@ pub(crate) async fn worker(options: &Worker) -> Result<Exit, CliError> {
     });
     worker::run(channel, config, stopped).await?;
     Ok(Exit::Done)
+}
+
+/// `HOST:PORT` of an address without TLS.
+fn plain_address(uri: &tonic::transport::Uri) -> Option<String> {
+    let plain = uri.scheme_str() == Some("http");
+    let host = uri.host().filter(|_| plain)?;
+    Some(format!("{host}:{}", uri.port_u16().unwrap_or(80)))
+}
+
+/// Warns of a certificate that has ended, or will before long.
+fn warn_of_end(path: &std::path::Path, standing: &Standing) {
+    let path = path.display();
+    let cure = "renew it with `parsimony certs DIR --renew --host NAME`";
+    match standing {
+        Standing::Good => {}
+        Standing::EndsSoon { on, days } => {
+            say!("warning: {path} ends on {on}, in {days} days; {cure}");
+        }
+        Standing::Expired { on } => say!("warning: {path} ended on {on}; {cure}"),
+    }
 }
 
 /// Threads asked for, or those that a batch job was given for its task, or all cores.
@@ -274,6 +365,17 @@ pub(crate) fn trial_hook() -> Option<fn(u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        let check = |line: &str, expected| {
+            assert_eq!(ignores_hangup(&format!("Name:\tx\n{line}\n")), expected);
+        };
+        check("SigIgn:\t0000000000001000", Some(false));
+        check("SigIgn:\t0000000000001001", Some(true));
+        check("SigIgn:\tx", None);
+        check("SigCgt:\t1", None);
+    }
 
     #[test]
     fn accepted_connections_do_not_wait() {

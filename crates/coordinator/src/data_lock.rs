@@ -39,8 +39,8 @@ impl DataLock {
         }
     }
 
-    /// Counts this start, durably. A count that cannot be read begins anew: reports of older leases are then
-    /// refused, which costs only time.
+    /// Counts this start, durably. A count that cannot be read begins anew, at a random place: a lease that a worker
+    /// still has from another data folder never bears the name of one that is granted here.
     ///
     /// # Errors
     /// Where the file cannot be written.
@@ -52,7 +52,9 @@ impl DataLock {
         let mut file = &self.file;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
-        let generation = text.trim().parse::<u32>().unwrap_or(0) % (STARTS - 1) + 1;
+        // Without randomness the names may meet; their proofs differ all the same.
+        let anew = || getrandom::u32().unwrap_or(0) % (STARTS / 2);
+        let generation = text.trim().parse::<u32>().unwrap_or_else(|_| anew()) % (STARTS - 1) + 1;
         file.rewind().map_err(failed)?;
         file.set_len(0).map_err(failed)?;
         writeln!(file, "{generation}").map_err(failed)?;

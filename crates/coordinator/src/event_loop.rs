@@ -2,6 +2,7 @@
 //! worker or a person. What it does with results is in the file beside this.
 
 mod results;
+mod unable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -76,11 +77,23 @@ pub(crate) struct WorkerState {
     pub(crate) heard: Instant,
     pub(crate) trials: u64,
     pub(crate) draining: bool,
+    /// Why it cannot run sweeps.
+    pub(crate) problems: BTreeMap<SweepKey, String>,
     /// Of its last heartbeat: trials that take a while still, with their sweeps.
     left: Vec<(SweepKey, Left)>,
     /// Bytes of its reports that are not acknowledged, and their sum.
     pub(crate) in_flight: BTreeMap<u64, u64>,
     pub(crate) in_flight_bytes: u64,
+}
+
+impl WorkerState {
+    /// Reports count against its credit no more.
+    fn settle(&mut self, reports: &[u64]) {
+        for report in reports {
+            let bytes = self.in_flight.remove(report).unwrap_or(0);
+            self.in_flight_bytes -= bytes;
+        }
+    }
 }
 
 /// The parts of a grant that go to the worker.
@@ -213,12 +226,17 @@ impl EventLoop {
                 worker,
                 lease,
                 numbers,
+                cannot_run,
             } => {
                 self.hear(worker);
+                if let Some(why) = &cannot_run {
+                    self.cannot_run(worker, lease, why);
+                }
                 self.drive(scheduler::Event::GiveBack {
                     worker,
                     lease,
                     numbers,
+                    unfit: cannot_run.is_some(),
                 });
             }
             Event::Drain { worker } => {
@@ -368,18 +386,29 @@ impl EventLoop {
         }
         tracing::info!(worker = worker.0, name = %hello.name, threads = hello.threads, "worker joined");
         let (threads, name) = (hello.threads, hello.name.clone());
-        let held = std::mem::take(&mut hello.held);
-        let held = held
-            .into_iter()
-            .filter_map(|(sweep, identity, lease, numbers)| {
-                let sweep = self.known(&sweep, identity)?;
-                Some(Held {
+        let mut unknown = std::mem::take(&mut hello.unknown);
+        let mut held = Vec::new();
+        for (name, identity, lease, numbers) in std::mem::take(&mut hello.held) {
+            match self.known(&name, identity) {
+                Some(sweep) => held.push(Held {
                     lease,
                     sweep,
                     numbers,
-                })
-            });
-        let held = held.collect();
+                }),
+                // Its folder may be mended yet.
+                None if self.unopened.contains(&name) => {}
+                None => unknown.push((lease, numbers)),
+            }
+        }
+        for (lease, numbers) in unknown {
+            tracing::info!(
+                worker = worker.0,
+                lease = lease.0,
+                "a lease of another coordinator is dropped"
+            );
+            let ranges: Vec<_> = numbers.runs().collect();
+            outgoing.send(wire::revoke(lease.0, &ranges, true));
+        }
         let deadline = hello.walltime.map(|walltime| self.now() + walltime);
         self.workers.insert(
             worker,
@@ -393,6 +422,7 @@ impl EventLoop {
                 heard: Instant::now(),
                 trials: 0,
                 draining: false,
+                problems: BTreeMap::new(),
                 left: Vec::new(),
                 in_flight: BTreeMap::new(),
                 in_flight_bytes: 0,
@@ -488,7 +518,7 @@ impl EventLoop {
                     ..
                 } => {
                     let error = format!(
-                        "{attempts} workers died while they ran this trial, the last one `{name}`"
+                        "{attempts} workers died with this trial in their hands, the last one, `{name}`, while it ran nothing else"
                     );
                     self.fail(sweep, number, attempts, &error);
                 }

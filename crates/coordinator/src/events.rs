@@ -74,6 +74,8 @@ pub(crate) enum Event {
         worker: WorkerId,
         lease: LeaseId,
         numbers: IntervalSet,
+        /// Why the worker can run nothing of the lease's sweep, where that is so.
+        cannot_run: Option<CannotRun>,
     },
     Report(Box<Report>),
     Checkpoint(Box<Checkpoint>),
@@ -92,6 +94,17 @@ pub(crate) enum Event {
         what: &'static str,
     },
     User(User),
+}
+
+/// Why a worker cannot run a sweep, by whose fault.
+#[derive(Clone, Debug)]
+pub(crate) enum CannotRun {
+    /// The worker's machine.
+    Node(String),
+    /// What it was sent does not fit.
+    Source(String),
+    /// The connection broke while a file was fetched.
+    Interrupted(String),
 }
 
 /// A running trial that its worker expects to take so long still.
@@ -115,6 +128,9 @@ pub(crate) struct Hello {
     pub(crate) instance: u64,
     /// Leases that it has in hand, by name and identity of the sweep.
     pub(crate) held: Vec<(String, Identity, LeaseId, IntervalSet)>,
+    /// Leases in its hands that this coordinator never granted: those of another data folder, or from before its key
+    /// was lost.
+    pub(crate) unknown: Vec<(LeaseId, IntervalSet)>,
 }
 
 /// A report whose columns fit the schema and lie within the lease that its proof covers.

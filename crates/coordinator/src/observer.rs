@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use rpc::v1::SweepState;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::event_loop::EventLoop;
 use crate::events::{Event, User};
@@ -27,7 +27,13 @@ pub struct Load {
 
 /// Asks the coordinator that was given a clone of it. Before that one serves, and after, there is no answer.
 #[derive(Clone, Default)]
-pub struct Observer(Arc<OnceLock<mpsc::WeakSender<Event>>>);
+pub struct Observer(Arc<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    events: OnceLock<mpsc::WeakSender<Event>>,
+    attached: Notify,
+}
 
 impl Observer {
     /// What there is to do; `None` where no coordinator runs.
@@ -43,11 +49,20 @@ impl Observer {
     /// Weak: looking on keeps no coordinator alive.
     pub(crate) fn attach(&self, events: &mpsc::Sender<Event>) {
         // A second coordinator with the same observer is not seen; there is one a process.
-        let _ = self.0.set(events.downgrade());
+        let _ = self.0.events.set(events.downgrade());
+        self.0.attached.notify_waiters();
+    }
+
+    /// Completes once a coordinator has its data folder and takes calls.
+    pub async fn attached(&self) {
+        let attached = self.0.attached.notified();
+        if self.0.events.get().is_none() {
+            attached.await;
+        }
     }
 
     async fn ask<T>(&self, user: impl FnOnce(oneshot::Sender<T>) -> User) -> Option<T> {
-        let events = self.0.get()?.upgrade()?;
+        let events = self.0.events.get()?.upgrade()?;
         let (reply, answer) = oneshot::channel();
         events.send(Event::User(user(reply))).await.ok()?;
         drop(events);

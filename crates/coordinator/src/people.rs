@@ -406,6 +406,13 @@ impl EventLoop {
         Kept(Some(Box::pin(kept)))
     }
 
+    /// The first of the sweeps that a worker cannot run, and why.
+    fn problem_of(&self, worker: &crate::event_loop::WorkerState) -> String {
+        let mut problems = worker.problems.iter();
+        let found = problems.find(|(key, _)| self.sweeps.contains_key(key));
+        found.map(|(_, why)| why.clone()).unwrap_or_default()
+    }
+
     fn worker_statuses(&self) -> Vec<v1::WorkerStatus> {
         self.workers
             .iter()
@@ -424,6 +431,7 @@ impl EventLoop {
                 silent_ms: status::since_ms(state.heard),
                 connected_ms: status::since_ms(state.joined),
                 draining: state.draining,
+                problem: self.problem_of(state),
             })
             .collect()
     }

@@ -1,5 +1,6 @@
 //! A worker's connection: checks every message before the event loop sees it.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -57,6 +58,7 @@ impl WorkerService for Workers {
             ));
         };
         let hello = hello(register, &self.key)?;
+        let unknown: BTreeSet<u64> = hello.unknown.iter().map(|(lease, _)| lease.0).collect();
         let (outgoing, stream) = Queue::new();
         let (alive, sent_away) = oneshot::channel();
         let (reply, joined) = oneshot::channel();
@@ -70,7 +72,9 @@ impl WorkerService for Workers {
         let (worker, connection) = joined.await.map_err(|_| stopping())?;
         let service = self.clone();
         tokio::spawn(async move {
-            let listened = service.listen(worker, incoming, &outgoing, sent_away).await;
+            let listened = service
+                .listen(worker, incoming, &unknown, &outgoing, sent_away)
+                .await;
             let for_good = matches!(listened, Err(Broken::Rule(_)));
             match listened {
                 Ok(()) => {}
@@ -155,6 +159,7 @@ impl Workers {
         &self,
         worker: WorkerId,
         mut incoming: Streaming<v1::SessionRequest>,
+        unknown: &BTreeSet<u64>,
         outgoing: &Queue,
         mut sent_away: oneshot::Receiver<()>,
     ) -> Result<(), Broken> {
@@ -187,6 +192,7 @@ impl Workers {
                     lease: LeaseId(give_back.lease),
                     numbers: convert::intervals(&give_back.ranges)
                         .map_err(|error| wire::status(&error))?,
+                    cannot_run: wire::cannot_run(give_back.cannot_run),
                 },
                 Some(Message::Checkpoint(checkpoint)) => {
                     if checkpoint.state.len() > limits::CHECKPOINT_BYTES {
@@ -201,6 +207,11 @@ impl Workers {
                     }))
                 }
                 Some(Message::Report(report)) => {
+                    if unknown.contains(&report.lease) && !is_granted(&report, &self.key) {
+                        // Computed for another coordinator: nobody here can take it.
+                        outgoing.send(wire::acknowledge(vec![report.report]));
+                        continue;
+                    }
                     let key = self.key.clone();
                     let checked = tokio::task::spawn_blocking(move || check(worker, report, &key));
                     let report = checked
@@ -267,22 +278,29 @@ fn beats(heartbeat: v1::Heartbeat) -> Result<(Vec<LeaseBeat>, Vec<Left>), Status
     let left = left(&heartbeat);
     let beats = heartbeat.leases.into_iter().map(|beat| LeaseBeat {
         lease: LeaseId(beat.lease),
+        begun: beat.begun,
         running: beat.running,
     });
     Ok((beats.collect(), left))
 }
 
-/// Leases that a worker brings along, each with its proof.
-fn held(
-    leases: Vec<v1::HeldLease>,
-    key: &Key,
-) -> Result<Vec<(String, Identity, LeaseId, IntervalSet)>, Status> {
+/// Leases that a worker brings along.
+#[derive(Default)]
+struct Brought {
+    /// Those with their proof.
+    held: Vec<(String, Identity, LeaseId, IntervalSet)>,
+    /// Those that were never granted here.
+    unknown: Vec<(LeaseId, IntervalSet)>,
+}
+
+/// Checks what a worker brings along.
+fn brought(leases: Vec<v1::HeldLease>, key: &Key) -> Result<Brought, Status> {
     if leases.len() > scheduler::MAX_HELD_LEASES {
         return Err(Status::invalid_argument("more leases than one worker has"));
     }
-    let mut held = Vec::new();
+    let mut brought = Brought::default();
     for lease in leases {
-        let (identity, granted) = granted(
+        let proven = proven(
             key,
             &lease.sweep,
             lease.lease,
@@ -292,10 +310,31 @@ fn held(
         )?;
         let outstanding =
             convert::intervals(&lease.outstanding).map_err(|error| wire::status(&error))?;
+        let Some((identity, granted)) = proven else {
+            let lease = LeaseId(lease.lease);
+            brought.unknown.push((lease, outstanding));
+            continue;
+        };
         within(&outstanding, &granted)?;
-        held.push((lease.sweep, identity, LeaseId(lease.lease), outstanding));
+        let number = LeaseId(lease.lease);
+        brought
+            .held
+            .push((lease.sweep, identity, number, outstanding));
     }
-    Ok(held)
+    Ok(brought)
+}
+
+/// Whether a report's lease was granted here.
+fn is_granted(report: &v1::Report, key: &Key) -> bool {
+    let proven = proven(
+        key,
+        &report.sweep,
+        report.lease,
+        report.generation,
+        &report.lease_ranges,
+        &report.proof,
+    );
+    proven.is_ok_and(|proven| proven.is_some())
 }
 
 /// The sweep and the numbers of a lease that was truly granted.
@@ -307,13 +346,24 @@ fn granted(
     ranges: &[v1::Range],
     proof: &[u8],
 ) -> Result<(Identity, IntervalSet), Status> {
+    proven(key, sweep, lease, generation, ranges, proof)?
+        .ok_or_else(|| Status::permission_denied("a lease that was never granted"))
+}
+
+/// The same; `None` where its proof is not of this coordinator's key.
+fn proven(
+    key: &Key,
+    sweep: &str,
+    lease: u64,
+    generation: u32,
+    ranges: &[v1::Range],
+    proof: &[u8],
+) -> Result<Option<(Identity, IntervalSet)>, Status> {
     convert::sweep_name(sweep).map_err(|error| wire::status(&error))?;
     let numbers = convert::intervals(ranges).map_err(|error| wire::status(&error))?;
     let ranges: Vec<_> = ranges.iter().map(|range| range.start..range.end).collect();
-    let identity = key
-        .verify(proof, sweep, lease, generation, &ranges)
-        .ok_or_else(|| Status::permission_denied("a lease that was never granted"))?;
-    Ok((identity, numbers))
+    let identity = key.verify(proof, sweep, lease, generation, &ranges);
+    Ok(identity.map(|identity| (identity, numbers)))
 }
 
 fn within(numbers: &IntervalSet, granted: &IntervalSet) -> Result<(), Status> {
@@ -348,6 +398,7 @@ fn hello(register: v1::Register, key: &Key) -> Result<Hello, Status> {
             .map(str::to_owned)
             .map_err(|error| wire::status(&error))
     };
+    let brought = brought(register.held, key)?;
     Ok(Hello {
         name: checked("name", &register.name)?,
         host: checked("host", &register.host)?,
@@ -355,7 +406,8 @@ fn hello(register: v1::Register, key: &Key) -> Result<Hello, Status> {
         isa: checked("isa", &register.isa)?,
         program_version: checked("program_version", &register.program_version)?,
         instance: register.instance,
-        held: held(register.held, key)?,
+        held: brought.held,
+        unknown: brought.unknown,
         walltime: (register.walltime_ms > 0).then(|| Duration::from_millis(register.walltime_ms)),
     })
 }

@@ -120,11 +120,15 @@ impl SweepState {
         predicted(&self.folder, numbers)
     }
 
+    /// It is stopped because its tables cannot be written.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.state == v1::SweepState::Stopped && !self.lacks_file
+    }
+
     /// When the waiting columns are due to be written; `None` while there are none or a write is under way.
     pub(crate) fn flush_at(&self) -> Option<Instant> {
         let batch = self.buffer.batch.as_ref()?;
-        let unwritable = self.state == v1::SweepState::Stopped && !self.lacks_file;
-        if self.writing.is_some() || unwritable {
+        if self.writing.is_some() || self.is_blocked() {
             return None;
         }
         let hurry = self.complete
@@ -150,13 +154,20 @@ impl SweepState {
 
     /// Nothing is being written, and nothing will be before somebody does something about it.
     pub(crate) fn at_rest(&self) -> bool {
-        self.settled() || self.state == v1::SweepState::Stopped && self.writing.is_none()
+        self.settled() || self.is_blocked() && self.writing.is_none()
     }
 
     /// Finishes the sweep once its last row is durable and its small parts are joined. True where the joining
     /// is to be started.
     pub(crate) fn finish_if_done(&mut self) -> bool {
-        let open = matches!(self.state, v1::SweepState::Running | v1::SweepState::Paused);
+        let open = match self.state {
+            v1::SweepState::Running | v1::SweepState::Paused => true,
+            // What stopped it stands in no row's way any more.
+            v1::SweepState::Stopped => !self.is_blocked(),
+            v1::SweepState::Cancelled | v1::SweepState::Finished | v1::SweepState::Unspecified => {
+                false
+            }
+        };
         if !(self.complete && open && self.settled()) {
             return false;
         }

@@ -7,6 +7,7 @@ use rpc::v1;
 use rpc::v1::session_response::Message;
 use tonic::{Code, Status};
 
+use crate::events::CannotRun;
 use crate::open::OpenError;
 
 /// Status of a broken rule of the protocol.
@@ -110,7 +111,28 @@ pub(crate) fn revoke(lease: u64, ranges: &[Range<u64>], stop_running: bool) -> v
 }
 
 pub(crate) fn acknowledge(reports: Vec<u64>) -> v1::SessionResponse {
-    response(Message::Acknowledge(v1::Acknowledge { reports }))
+    response(Message::Acknowledge(v1::Acknowledge {
+        reports,
+        deferred: Vec::new(),
+    }))
+}
+
+/// Reports that cannot become durable before somebody mends something.
+pub(crate) fn defer(deferred: Vec<u64>) -> v1::SessionResponse {
+    response(Message::Acknowledge(v1::Acknowledge {
+        reports: Vec::new(),
+        deferred,
+    }))
+}
+
+/// Why a worker gives a lease back, if not for a few of its trials alone.
+pub(crate) fn cannot_run(why: Option<v1::give_back::CannotRun>) -> Option<CannotRun> {
+    use v1::give_back::CannotRun as Said;
+    Some(match why? {
+        Said::Node(why) => CannotRun::Node(convert::reason(&why.what)),
+        Said::Source(why) => CannotRun::Source(convert::reason(&why.what)),
+        Said::Interrupted(why) => CannotRun::Interrupted(convert::reason(&why.what)),
+    })
 }
 
 pub(crate) fn refused(what: &str) -> v1::SessionResponse {

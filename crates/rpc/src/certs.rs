@@ -11,6 +11,7 @@ use rcgen::{
 use tonic::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig};
 
 use crate::auth::{self, Role, TokenError};
+use crate::validity::{self, Standing};
 
 /// The authority's certificate: workers and people need it.
 pub const CA_FILE: &str = "ca.pem";
@@ -31,7 +32,9 @@ pub enum CertsError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{0} exists already; certificates are never overwritten: delete the old ones first")]
+    #[error(
+        "{0} exists already; certificates are never overwritten: delete the old ones first, or renew them with --renew"
+    )]
     Exists(PathBuf),
     #[error("`{host}` is no host name or address: {source}")]
     Host { host: String, source: rcgen::Error },
@@ -39,25 +42,67 @@ pub enum CertsError {
     Make(#[from] rcgen::Error),
     #[error(transparent)]
     Token(#[from] TokenError),
+    #[error(transparent)]
+    Expired(#[from] validity::Expired),
 }
+
+/// The names of all files, in the order in which they are made.
+const FILES: [&str; 6] = [
+    CA_FILE,
+    CA_KEY_FILE,
+    SERVER_FILE,
+    SERVER_KEY_FILE,
+    WORKER_TOKEN_FILE,
+    USER_TOKEN_FILE,
+];
 
 /// Makes everything that a coordinator on `hosts` needs, good for `valid`. Files are 0600, the folder 0700.
 ///
 /// # Errors
 /// [`CertsError`]; existing files are left as they are.
 pub fn make(folder: &Path, hosts: &[String], valid: Duration) -> Result<Vec<PathBuf>, CertsError> {
-    let files = [
-        CA_FILE,
-        CA_KEY_FILE,
-        SERVER_FILE,
-        SERVER_KEY_FILE,
-        WORKER_TOKEN_FILE,
-        USER_TOKEN_FILE,
-    ]
-    .map(|name| folder.join(name));
+    let files = FILES.map(|name| folder.join(name));
     if let Some(there) = files.iter().find(|path| path.exists()) {
         return Err(CertsError::Exists(there.clone()));
     }
+    let texts = texts(KeyPair::generate()?, hosts, valid)?;
+    make_folder(folder)?;
+    for (path, text) in files.iter().zip(&texts) {
+        write_secret(path, text)?;
+    }
+    Ok(files.to_vec())
+}
+
+/// Makes certificates and tokens anew with the authority's old key, so that whoever has the old `ca.pem` trusts the
+/// new server. The old tokens are good no more.
+///
+/// # Errors
+/// [`CertsError`]; a file is either the old one or the new one.
+pub fn renew(folder: &Path, hosts: &[String], valid: Duration) -> Result<Vec<PathBuf>, CertsError> {
+    let key = String::from_utf8_lossy(&read(&folder.join(CA_KEY_FILE))?).into_owned();
+    let texts = texts(KeyPair::from_pem(&key)?, hosts, valid)?;
+    let files = FILES.map(|name| folder.join(name));
+    let new = FILES.map(|name| folder.join(format!("{name}.new")));
+    for (path, text) in new.iter().zip(&texts) {
+        // Left by a renewal that was cut short.
+        let _ = std::fs::remove_file(path);
+        write_secret(path, text)?;
+    }
+    for (from, to) in new.iter().zip(&files) {
+        std::fs::rename(from, to).map_err(|source| CertsError::Io {
+            path: to.clone(),
+            source,
+        })?;
+    }
+    Ok(files.to_vec())
+}
+
+/// The texts of [`FILES`].
+fn texts(
+    authority_key: KeyPair,
+    hosts: &[String],
+    valid: Duration,
+) -> Result<[String; 6], CertsError> {
     let now = SystemTime::now();
     // A day back: clocks of a lab's machines differ.
     let begin = now - Duration::from_secs(86_400);
@@ -71,7 +116,6 @@ pub fn make(folder: &Path, hosts: &[String], valid: Duration) -> Result<Vec<Path
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     authority.not_before = begin.into();
     authority.not_after = end.into();
-    let authority_key = KeyPair::generate()?;
     let authority_certificate = authority.self_signed(&authority_key)?;
     let authority_key_pem = authority_key.serialize_pem();
     let issuer = Issuer::new(authority, authority_key);
@@ -94,19 +138,26 @@ pub fn make(folder: &Path, hosts: &[String], valid: Duration) -> Result<Vec<Path
     let expires = end
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
-    let texts = [
+    Ok([
         authority_certificate.pem(),
         authority_key_pem,
         server_certificate.pem(),
         server_key.serialize_pem(),
         auth::new_token(Role::Worker, expires)? + "\n",
         auth::new_token(Role::User, expires)? + "\n",
-    ];
-    make_folder(folder)?;
-    for (path, text) in files.iter().zip(&texts) {
-        write_secret(path, text)?;
+    ])
+}
+
+/// Refuses a server certificate whose time is over.
+///
+/// # Errors
+/// [`CertsError::Expired`].
+pub fn check_server(folder: &Path) -> Result<Standing, CertsError> {
+    let path = folder.join(SERVER_FILE);
+    match validity::of_file(&path) {
+        Standing::Expired { on } => Err(validity::Expired { path, on }.into()),
+        standing => Ok(standing),
     }
-    Ok(files.to_vec())
 }
 
 /// TLS of a coordinator from its folder.
@@ -197,5 +248,31 @@ mod tests {
         assert_eq!(std::fs::read(&files[0]).unwrap(), before);
         assert!(server_tls(&folder).is_ok());
         assert!(client_tls(&folder.join(CA_FILE)).is_ok());
+    }
+
+    #[test]
+    fn a_renewal_keeps_the_authoritys_key_and_makes_the_rest_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("certs");
+        let hosts = ["localhost".to_owned()];
+        let day = Duration::from_secs(86_400);
+        assert!(matches!(
+            renew(&folder, &hosts, day),
+            Err(CertsError::Io { .. })
+        ));
+        let files = make(&folder, &hosts, day).unwrap();
+        let old: Vec<_> = files.iter().map(|p| std::fs::read(p).unwrap()).collect();
+        assert_eq!(renew(&folder, &hosts, 100 * day).unwrap(), files);
+        for (path, old) in files.iter().zip(&old) {
+            let kept = path.ends_with(CA_KEY_FILE);
+            assert_eq!(
+                std::fs::read(path).unwrap() == *old,
+                kept,
+                "{}",
+                path.display()
+            );
+        }
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 6);
+        assert_eq!(check_server(&folder).unwrap(), Standing::Good);
     }
 }

@@ -96,6 +96,15 @@ pub fn name<'a>(field: &'static str, text: &'a str) -> Result<&'a str, WireError
     Ok(text)
 }
 
+/// Words for people, cut to [`limits::REASON_BYTES`] and without control characters.
+pub fn reason(text: &str) -> String {
+    let end = text.floor_char_boundary(limits::REASON_BYTES);
+    text[..end]
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
 /// Checks a sweep's name, which becomes a folder: letters, digits, `.`, `_`, `-`, not starting with a dot.
 ///
 /// # Errors
@@ -121,6 +130,13 @@ mod tests {
         }
         assert_eq!(sweep_name("depth-rank_2.1"), Ok("depth-rank_2.1"));
         assert!(sweep_name(&"a".repeat(limits::NAME_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn reasons_are_short_and_of_one_line() {
+        assert_eq!(reason("no\nroom\u{1b}[31m"), "no room [31m");
+        let long = "\u{e4}".repeat(limits::REASON_BYTES);
+        assert_eq!(reason(&long).len(), limits::REASON_BYTES);
     }
 
     #[test]

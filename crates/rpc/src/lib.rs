@@ -10,6 +10,8 @@ pub mod guard;
 pub mod limits;
 pub mod memory;
 pub mod sealed;
+pub mod trust;
+pub mod validity;
 
 /// Generated from `proto/parsimony/v1`.
 #[expect(clippy::allow_attributes, missing_docs, reason = "generated code")]
@@ -21,4 +23,4 @@ pub mod v1 {
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// Version of the protocol in `proto/parsimony/v1`. Raised by any change that an older peer would misread.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;

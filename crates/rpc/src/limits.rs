@@ -42,6 +42,9 @@ pub const TOML_BYTES: usize = 4 << 20;
 /// Name of a sweep, worker, host.
 pub const NAME_BYTES: usize = 128;
 
+/// Why a sweep cannot be run on a worker: a path of 4 kB would drown the words around it.
+pub const REASON_BYTES: usize = 1024;
+
 /// Ranges in a lease or report.
 pub const RANGES: usize = 100_000;
 

@@ -161,6 +161,7 @@ fn heartbeats(criterion: &mut Criterion) {
                     .filter(|lease| lease.worker == WorkerId(worker))
                     .map(|lease| LeaseBeat {
                         lease: lease.lease,
+                        begun: true,
                         running: Vec::new(),
                     })
                     .collect(),

@@ -86,6 +86,8 @@ pub enum Event {
         worker: WorkerId,
         lease: LeaseId,
         numbers: IntervalSet,
+        /// The worker cannot run this sweep at present: others get it, and the worker is asked again later.
+        unfit: bool,
     },
     /// Results are here, not durable yet.
     Report {
@@ -109,6 +111,8 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LeaseBeat {
     pub lease: LeaseId,
+    /// Its trials have been handed to the worker's threads. Before that the worker's death says nothing of them.
+    pub begun: bool,
     /// Trials of it that are running now: at most one a thread, so a long list is cut by the coordinator.
     pub running: Vec<u64>,
 }

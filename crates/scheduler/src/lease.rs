@@ -19,6 +19,10 @@ pub(crate) struct Lease {
     pub(crate) void: IntervalSet,
     /// Numbers that the loss of the worker was held against.
     pub(crate) blamed: IntervalSet,
+    /// Those of them that are known to have run: an attempt of theirs.
+    pub(crate) tried: IntervalSet,
+    /// Its worker has begun it, as far as heartbeats and reports tell.
+    pub(crate) begun: bool,
     /// Numbers that ran at the last heartbeat.
     pub(crate) running: IntervalSet,
     /// Mean predicted seconds of a trial.
@@ -51,6 +55,8 @@ impl Lease {
             shed: IntervalSet::new(),
             void: IntervalSet::new(),
             blamed: IntervalSet::new(),
+            tried: IntervalSet::new(),
+            begun: false,
             running: IntervalSet::new(),
             per_trial: 0.0,
             granted_at: now,

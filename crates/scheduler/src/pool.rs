@@ -28,6 +28,8 @@ pub(crate) struct Pool {
     pub(crate) failed: IntervalSet,
     /// `blame[i]`: numbers that were in `i + 1` leases whose workers died. Those of the last set get their last chance.
     pub(crate) blame: Vec<IntervalSet>,
+    /// `tried[i]`: numbers that ran `i + 1` times when a worker died; more often counts as often as the last.
+    pub(crate) tried: Vec<IntervalSet>,
     /// How doubtful numbers are cut into leases. Numbers in here that are no longer doubtful are passed over.
     groups: VecDeque<Group>,
     /// Kept numbers among the closed.
@@ -67,6 +69,7 @@ impl Pool {
             closed,
             failed,
             blame: vec![IntervalSet::new(); levels],
+            tried: vec![IntervalSet::new(); levels],
             groups: VecDeque::new(),
         }
     }
@@ -125,7 +128,7 @@ impl Pool {
             self.open.remove(run.clone());
             self.doubtful.remove(run.clone());
             self.last_chance.remove(run.clone());
-            for level in &mut self.blame {
+            for level in self.blame.iter_mut().chain(&mut self.tried) {
                 level.remove(run.clone());
             }
             self.closed.insert(run);
@@ -144,13 +147,14 @@ impl Pool {
         again
     }
 
-    /// Workers that died with number `n`.
+    /// Workers that died with number `n` in a lease that they had begun.
     pub(crate) fn deaths(&self, n: u64) -> u32 {
-        self.blame
-            .iter()
-            .zip(1..)
-            .find(|(level, _)| level.contains(n))
-            .map_or(0, |(_, deaths)| deaths)
+        level_of(&self.blame, n)
+    }
+
+    /// Workers that died while number `n` ran, as far as is known.
+    pub(crate) fn tries(&self, n: u64) -> u32 {
+        level_of(&self.tried, n)
     }
 
     /// Whether a worker died that held one of these numbers.
@@ -160,33 +164,16 @@ impl Pool {
             .any(|level| !level.intersection(numbers).is_empty())
     }
 
-    /// A worker died that held these numbers. No number gets past its last chance here.
-    pub(crate) fn blame(&mut self, numbers: &IntervalSet) {
-        let top = self.blame.len() - 1;
-        let mut rest = numbers.clone();
-        // From the top down, so that none moves twice.
-        for level in (0..=top).rev() {
-            let here = self.blame[level].intersection(&rest);
-            rest.subtract(&here);
-            if level < top {
-                self.blame[level].subtract(&here);
-                self.blame[level + 1].union(&here);
-            }
-        }
-        self.blame[0].union(&rest);
+    /// A worker died that held these numbers, and ran those `tried`. No number gets past its last chance here.
+    pub(crate) fn blame(&mut self, numbers: &IntervalSet, tried: &IntervalSet) {
+        raise(&mut self.blame, numbers);
+        raise(&mut self.tried, tried);
     }
 
-    /// The worker had not died: takes one death back from each of these numbers.
-    pub(crate) fn forgive(&mut self, numbers: &IntervalSet) {
-        let mut rest = numbers.clone();
-        for level in 0..self.blame.len() {
-            let here = self.blame[level].intersection(&rest);
-            rest.subtract(&here);
-            self.blame[level].subtract(&here);
-            if let Some(below) = level.checked_sub(1) {
-                self.blame[below].union(&here);
-            }
-        }
+    /// The worker had not died: takes one death back from each of these numbers, and one try from those `tried`.
+    pub(crate) fn forgive(&mut self, numbers: &IntervalSet, tried: &IntervalSet) {
+        lower(&mut self.blame, numbers);
+        lower(&mut self.tried, tried);
         let mut waiting = self.doubtful.intersection(numbers);
         waiting.union(&self.last_chance.intersection(numbers));
         if !waiting.is_empty() {
@@ -274,5 +261,43 @@ impl Pool {
             bare.subtract(&group.numbers);
         }
         bare.is_empty()
+    }
+}
+
+/// The level that a number is at, from 1; 0 for none.
+fn level_of(levels: &[IntervalSet], n: u64) -> u32 {
+    levels
+        .iter()
+        .zip(1..)
+        .find(|(level, _)| level.contains(n))
+        .map_or(0, |(_, level)| level)
+}
+
+/// Moves numbers one level up; those of the last stay.
+fn raise(levels: &mut [IntervalSet], numbers: &IntervalSet) {
+    let top = levels.len() - 1;
+    let mut rest = numbers.clone();
+    // From the top down, so that none moves twice.
+    for level in (0..=top).rev() {
+        let here = levels[level].intersection(&rest);
+        rest.subtract(&here);
+        if level < top {
+            levels[level].subtract(&here);
+            levels[level + 1].union(&here);
+        }
+    }
+    levels[0].union(&rest);
+}
+
+/// Moves numbers one level down, and out of the first.
+fn lower(levels: &mut [IntervalSet], numbers: &IntervalSet) {
+    let mut rest = numbers.clone();
+    for level in 0..levels.len() {
+        let here = levels[level].intersection(&rest);
+        rest.subtract(&here);
+        levels[level].subtract(&here);
+        if let Some(below) = level.checked_sub(1) {
+            levels[below].union(&here);
+        }
     }
 }

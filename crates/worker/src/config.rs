@@ -26,6 +26,9 @@ pub struct Config {
     pub instance: u64,
     /// Token for the coordinator.
     pub bearer: Bearer,
+    /// `HOST:PORT` of a coordinator that is called without TLS: where it does not answer, whether it wants TLS is
+    /// found out there.
+    pub plain_address: Option<String>,
     /// Called with the number of each trial before it runs: fault tests stop the process here.
     pub before_trial: Option<fn(u64)>,
     /// Called with a name of [`crate::fault_point`] each time that point is passed.
@@ -58,6 +61,15 @@ pub enum WorkerError {
     Lost(Duration),
     #[error("the coordinator refused this worker: {0}")]
     Refused(String),
+    #[error("the coordinator cannot be reached: {0}")]
+    Hopeless(#[from] rpc::trust::Hopeless),
+    #[error(
+        "the folder for temporary files, {folder}, cannot be used: {source}; set TMPDIR to one that can be written"
+    )]
+    Scratch {
+        folder: PathBuf,
+        source: std::io::Error,
+    },
     #[error("sweep `{sweep}` cannot be decoded here: {why}")]
     Spec { sweep: String, why: String },
     #[error("the coordinator broke the protocol: {0}")]

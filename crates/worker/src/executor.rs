@@ -56,8 +56,8 @@ pub(crate) struct Executor {
 /// A lease that threads take numbers of.
 struct Active {
     job: Job,
-    /// By thread.
-    gathered: Vec<Mutex<Gathered>>,
+    /// By thread; made by the first trial of each.
+    gathered: Vec<Gathering>,
     /// Numbers that no thread is through with.
     left: AtomicU64,
 }
@@ -75,7 +75,9 @@ struct Shared {
     closed: AtomicBool,
     /// Threads with a trial in their hands.
     busy: AtomicUsize,
-    /// For the products of trials, when threads are idle.
+    /// Threads that there are; never more than slots, nor more than there was work for.
+    threads: Mutex<usize>,
+    /// For the products of trials, when threads are idle: no larger than the machine.
     pool: rayon::ThreadPool,
     config: Config,
     cache: Cache,
@@ -109,11 +111,13 @@ struct Gathered {
     numbers: Vec<u64>,
 }
 
+type Gathering = Mutex<Option<Gathered>>;
+
 impl Gathered {
-    fn new() -> Self {
+    fn new(begun: Instant) -> Self {
         Gathered {
             builder: BatchBuilder::new(),
-            begun: Instant::now(),
+            begun,
             work_seconds: 0.0,
             numbers: Vec::new(),
         }
@@ -132,8 +136,9 @@ impl Executor {
     /// Where the operating system gives no threads.
     pub(crate) fn new(config: &Config, output: mpsc::Sender<Output>) -> Result<Self, WorkerError> {
         let threads = config.threads.max(1);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(threads.min(cores))
             .thread_name(|k| format!("product-{k}"))
             .build()?;
         let slot = || Slot {
@@ -146,6 +151,7 @@ impl Executor {
             queued: Condvar::new(),
             closed: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
+            threads: Mutex::new(0),
             pool,
             config: config.clone(),
             cache: Cache::default(),
@@ -156,19 +162,7 @@ impl Executor {
         let executor = Executor {
             shared: Arc::clone(&shared),
         };
-        for thread in 0..threads {
-            let shared = Arc::clone(&shared);
-            std::thread::Builder::new()
-                .name(format!("trial-{thread}"))
-                .spawn(move || {
-                    // A panic outside of a trial is a defect of ours. Without this thread its lease would never
-                    // end; without this process its trials go to others.
-                    if catch_unwind(AssertUnwindSafe(|| shared.work(thread))).is_err() {
-                        std::process::abort();
-                    }
-                })
-                .map_err(WorkerError::Thread)?;
-        }
+        shared.employ(1).map_err(WorkerError::Thread)?;
         Ok(executor)
     }
 
@@ -206,6 +200,13 @@ impl Drop for Executor {
 }
 
 impl Waiting {
+    fn left(&self) -> u64 {
+        self.ranges
+            .iter()
+            .map(|range| range.end - range.start)
+            .sum()
+    }
+
     /// Takes numbers that lie together; `None` once none is left.
     fn take(&mut self, threads: usize) -> Option<Range<u64>> {
         let range = self.ranges.front_mut()?;
@@ -225,6 +226,25 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Makes threads until there are so many.
+    fn employ(self: &Arc<Self>, wanted: usize) -> std::io::Result<()> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        while *threads < wanted.min(self.slots.len()) {
+            let (shared, thread) = (Arc::clone(self), *threads);
+            std::thread::Builder::new()
+                .name(format!("trial-{thread}"))
+                .spawn(move || {
+                    // A panic outside of a trial is a defect of ours. Without this thread its lease would never
+                    // end; without this process its trials go to others.
+                    if catch_unwind(AssertUnwindSafe(|| shared.work(thread))).is_err() {
+                        std::process::abort();
+                    }
+                })?;
+            *threads += 1;
+        }
+        Ok(())
+    }
+
     fn start(self: &Arc<Self>, job: Job) {
         let ranges: VecDeque<Range<u64>> = job
             .lease
@@ -237,7 +257,7 @@ impl Shared {
         let slots = self.slots.iter();
         let active = Arc::new(Active {
             job,
-            gathered: slots.map(|_| Mutex::new(Gathered::new())).collect(),
+            gathered: slots.map(|_| Gathering::default()).collect(),
             left: AtomicU64::new(left),
         });
         if left == 0 {
@@ -246,14 +266,22 @@ impl Shared {
             self.pool.spawn(move || shared.end(&active));
             return;
         }
-        self.queue().push_back(Waiting { active, ranges });
+        let mut queue = self.queue();
+        queue.push_back(Waiting { active, ranges });
+        let waiting: u64 = queue.iter().map(Waiting::left).sum();
+        let waiting = usize::try_from(waiting).unwrap_or(usize::MAX);
+        let wanted = waiting.saturating_add(self.busy.load(Ordering::Relaxed));
+        drop(queue);
+        if let Err(error) = self.employ(wanted) {
+            // Those that there are do the work.
+            tracing::warn!(%error, "the system gives no more threads (see `ulimit -u`)");
+        }
         self.queued.notify_all();
     }
 
     /// What one thread does until the executor is gone.
     fn work(&self, thread: usize) {
         while let Some((active, taken)) = self.take() {
-            self.busy.fetch_add(1, Ordering::Relaxed);
             let count = taken.end - taken.start;
             for number in taken {
                 if !self.draining.is_raised() && !active.job.revoked.is_unwanted(number) {
@@ -277,7 +305,11 @@ impl Shared {
             }
             while let Some(waiting) = queue.front_mut() {
                 match waiting.take(self.slots.len()) {
-                    Some(taken) => return Some((Arc::clone(&waiting.active), taken)),
+                    Some(taken) => {
+                        // Under the lock: whoever counts what waits and who is busy misses nothing.
+                        self.busy.fetch_add(1, Ordering::Relaxed);
+                        return Some((Arc::clone(&waiting.active), taken));
+                    }
                     None => drop(queue.pop_front()),
                 }
             }
@@ -297,16 +329,18 @@ impl Shared {
     }
 
     /// Reports what has been gathered, if anything.
-    fn hand_over(&self, job: &Job, gathered: &Mutex<Gathered>) {
-        let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        let gathered = std::mem::replace(&mut *gathered, Gathered::new());
-        if !gathered.numbers.is_empty() {
+    fn hand_over(&self, job: &Job, gathered: &Gathering) {
+        let gathered = gathered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(gathered) = gathered {
             self.emit(job, gathered);
         }
     }
 
     /// Runs one number and gathers its rows.
-    fn one(&self, job: &Job, number: u64, thread: usize, gathered: &Mutex<Gathered>) {
+    fn one(&self, job: &Job, number: u64, thread: usize, gathered: &Gathering) {
         if job.sweep.folder.verified().cost(number).is_some() {
             // Its wide run may take long: what is there does not wait for it.
             self.hand_over(job, gathered);
@@ -331,7 +365,7 @@ impl Shared {
         job: &Job,
         number: u64,
         slot: &Slot,
-        gathered: &Mutex<Gathered>,
+        gathered: &Gathering,
     ) -> Option<Gathered> {
         let begun = Instant::now();
         let started_at_us = SystemTime::now()
@@ -373,13 +407,16 @@ impl Shared {
             run_isa: dln::isa(),
             comparison: compared.as_ref(),
         };
-        let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gathering = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let gathered = gathering.get_or_insert_with(|| Gathered::new(begun));
         gathered.builder.push(&row);
         gathered.numbers.push(number);
         gathered.work_seconds += begun.elapsed().as_secs_f64();
-        gathered
-            .is_due()
-            .then(|| std::mem::replace(&mut *gathered, Gathered::new()))
+        if gathered.is_due() {
+            gathering.take()
+        } else {
+            None
+        }
     }
 
     /// Trains, and before that compares both engines where the sweep wants it of this trial.
@@ -415,7 +452,7 @@ impl Shared {
                 }
             });
         let unwanted = || job.revoked.must_stop(number);
-        let idle = || self.busy.load(Ordering::Relaxed) < self.slots.len();
+        let idle = || self.busy.load(Ordering::Relaxed) < self.pool.current_num_threads();
         let bench = Bench {
             cache: &self.cache,
             pool: &self.pool,

@@ -1,13 +1,18 @@
-//! From a spec on the wire to a decoded folder: fetches the files that a sweep reads and builds its grids.
+//! From a spec on the wire to a decoded folder: fetches the files that a sweep reads and builds its grids. Whose
+//! fault it is where that fails, so that the coordinator knows what to do with the sweep.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rpc::v1;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::config::FileSource;
+use crate::config::{FileSource, WorkerError};
+use crate::plain;
+use crate::scratch::Scratch;
 use crate::session::Client;
 use crate::wire::{Spec, SpecGeneration};
 
@@ -19,7 +24,7 @@ pub(crate) struct Sweep {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SpecError {
-    #[error("file {hash} could not be fetched: {status}")]
+    #[error("file {hash} could not be fetched: {why}", why = plain::status(.status))]
     Fetch {
         hash: String,
         status: Box<tonic::Status>,
@@ -43,21 +48,87 @@ pub(crate) enum SpecError {
     },
     #[error("a sweep without a generation")]
     Empty,
+    #[error("its grid could not be built: {0}")]
+    Panicked(tokio::task::JoinError),
 }
+
+/// Why no lease of a sweep can be run here, by whose fault.
+#[derive(Clone, Debug)]
+pub(crate) enum Unable {
+    /// This machine's.
+    Node(String),
+    /// The coordinator sent what does not fit.
+    Source(String),
+    /// The connection broke: another try may do better.
+    Interrupted(String),
+}
+
+impl Unable {
+    pub(crate) fn why(&self) -> &str {
+        match self {
+            Unable::Node(why) | Unable::Source(why) | Unable::Interrupted(why) => why,
+        }
+    }
+}
+
+impl From<SpecError> for Unable {
+    fn from(error: SpecError) -> Self {
+        use tonic::Code;
+        let why = error.to_string();
+        match &error {
+            SpecError::Fetch { status, .. } if is_interrupted(status) => Unable::Interrupted(why),
+            SpecError::Fetch { status, .. } => match status.code() {
+                Code::NotFound | Code::DataLoss | Code::Internal => Unable::Source(why),
+                _ => Unable::Node(why),
+            },
+            SpecError::Content { .. } => Unable::Source(why),
+            SpecError::Write { .. }
+            | SpecError::Sweep(_)
+            | SpecError::Data(_)
+            | SpecError::Base { .. }
+            | SpecError::Empty
+            | SpecError::Panicked(_) => Unable::Node(why),
+        }
+    }
+}
+
+/// Whether the connection is to blame, and not the coordinator's answer: that has no source at this end.
+fn is_interrupted(status: &tonic::Status) -> bool {
+    use tonic::Code;
+    std::error::Error::source(status).is_some()
+        || matches!(status.code(), Code::Unavailable | Code::Cancelled)
+}
+
+/// A fetch is tried so often: over a connection that breaks, or while somebody cleans temporary files.
+const TRIES: u32 = 3;
+
+/// Wait before the second try, doubled before the third.
+const WAIT: Duration = Duration::from_millis(500);
 
 /// Fetched files, each hash once in the worker's life.
 #[derive(Debug)]
 pub(crate) struct Files {
     source: FileSource,
-    folder: Option<tempfile::TempDir>,
+    /// Where fetched files lie.
+    scratch: Option<Scratch>,
 }
 
 impl Files {
-    pub(crate) fn new(source: FileSource) -> Self {
-        Files {
-            source,
-            folder: None,
-        }
+    /// Makes the folder for what will be fetched.
+    ///
+    /// # Errors
+    /// [`WorkerError::Scratch`] where that folder cannot be written.
+    pub(crate) fn new(source: FileSource) -> Result<Self, WorkerError> {
+        let scratch = match source {
+            FileSource::InPlace(_) => None,
+            FileSource::Fetched => {
+                Some(Scratch::make().map_err(|source| WorkerError::Scratch {
+                    folder: std::env::temp_dir(),
+                    source,
+                })?)
+            }
+        };
+        Ok(Files { source, scratch })
     }
 
     /// Builds the sweep's grids, fetching what is not here yet.
@@ -74,12 +145,31 @@ impl Files {
             let paths = self.paths(client, &generation).await?;
             generations.push((generation, paths));
         }
-        let built = tokio::task::spawn_blocking(move || build_folder(&spec.name, &generations));
-        let folder = match built.await {
-            Ok(folder) => folder?,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        };
-        Ok(Sweep { folder })
+        let name: Arc<str> = spec.name.into();
+        let mut generations = Arc::new(generations);
+        let mut again = true;
+        loop {
+            let (name, parts) = (Arc::clone(&name), Arc::clone(&generations));
+            let built = tokio::task::spawn_blocking(move || build_folder(&name, &parts));
+            let error = match built.await {
+                Ok(Ok(folder)) => return Ok(Sweep { folder }),
+                Ok(Err(error)) => error,
+                Err(panicked) => return Err(SpecError::Panicked(panicked)),
+            };
+            let mut paths = generations.iter().flat_map(|(_, paths)| paths.values());
+            let swept = self.scratch.is_some() && !paths.all(|path| path.exists());
+            if !(swept && again) {
+                return Err(error);
+            }
+            // Somebody cleaned the temporary files between the fetch and the reading.
+            again = false;
+            let mut fetched = Vec::new();
+            for (generation, _) in generations.iter() {
+                let paths = self.paths(client, generation).await?;
+                fetched.push((generation.clone(), paths));
+            }
+            generations = Arc::new(fetched);
+        }
     }
 
     async fn paths(
@@ -106,62 +196,94 @@ impl Files {
         hash: &str,
         name: &str,
     ) -> Result<PathBuf, SpecError> {
-        let folder = self.cache_folder()?;
-        let path = folder.join(cached_name(hash, name));
-        if path.exists() {
-            return Ok(path);
+        let mut wait = WAIT;
+        for _ in 1..TRIES {
+            let path = self.folder()?.join(cached_name(hash, name));
+            if path.exists() {
+                return Ok(path);
+            }
+            let error = match fetch_to(client, hash, &path).await {
+                Ok(()) => return Ok(path),
+                Err(error) => error,
+            };
+            match &error {
+                SpecError::Fetch { status, .. } if is_interrupted(status) => {}
+                SpecError::Write { source, .. } if source.kind() == ErrorKind::NotFound => {}
+                _ => return Err(error),
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
         }
-        let refused = |status: tonic::Status| SpecError::Fetch {
-            hash: hash.to_owned(),
-            status: Box::new(status),
-        };
-        let failed = |source| SpecError::Write {
-            path: path.clone(),
-            source,
-        };
-        let request = v1::FetchFileRequest {
-            hash: hash.to_owned(),
-        };
-        let mut pieces = client
-            .fetch_file(request)
-            .await
-            .map_err(refused)?
-            .into_inner();
-        let partial = path.with_extension("partial");
-        let mut file = tokio::fs::File::create(&partial).await.map_err(failed)?;
-        let mut hasher = blake3::Hasher::new();
-        while let Some(piece) = pieces.message().await.map_err(refused)? {
-            hasher.update(&piece.piece);
-            file.write_all(&piece.piece).await.map_err(failed)?;
-        }
-        file.flush().await.map_err(failed)?;
-        let found = format!("blake3:{}", hasher.finalize().to_hex());
-        if found != hash {
-            return Err(SpecError::Content {
-                expected: hash.to_owned(),
-                found,
-            });
-        }
-        tokio::fs::rename(&partial, &path).await.map_err(failed)?;
+        let path = self.folder()?.join(cached_name(hash, name));
+        fetch_to(client, hash, &path).await?;
         Ok(path)
     }
 
-    fn cache_folder(&mut self) -> Result<PathBuf, SpecError> {
-        if self.folder.is_none() {
-            let made = tempfile::Builder::new()
-                .prefix("parsimony-worker-")
-                .tempdir()
-                .map_err(|source| SpecError::Write {
-                    path: std::env::temp_dir(),
-                    source,
-                })?;
-            self.folder = Some(made);
+    /// The folder of fetched files, made again where somebody removed it.
+    fn folder(&mut self) -> Result<&Path, SpecError> {
+        if !self.scratch.as_ref().is_some_and(Scratch::is_there) {
+            let made = Scratch::make().map_err(|source| SpecError::Write {
+                path: std::env::temp_dir(),
+                source,
+            });
+            self.scratch = Some(made?);
         }
-        Ok(self
-            .folder
-            .as_ref()
-            .map_or_else(PathBuf::new, |folder| folder.path().to_owned()))
+        Ok(self.scratch.as_ref().map_or(Path::new(""), Scratch::path))
     }
+}
+
+/// Fetches a file under a name of its own, and moves it to its place once its hash fits.
+async fn fetch_to(client: &mut Client, hash: &str, path: &Path) -> Result<(), SpecError> {
+    let partial = path.with_extension("partial");
+    let fetched = fetch_partial(client, hash, &partial).await;
+    let fetched = match fetched {
+        Ok(()) => tokio::fs::rename(&partial, path)
+            .await
+            .map_err(|source| SpecError::Write {
+                path: path.to_owned(),
+                source,
+            }),
+        Err(error) => Err(error),
+    };
+    if fetched.is_err() {
+        // What came of it only takes room, which is what may be missing.
+        let _ = tokio::fs::remove_file(&partial).await;
+    }
+    fetched
+}
+
+async fn fetch_partial(client: &mut Client, hash: &str, partial: &Path) -> Result<(), SpecError> {
+    let refused = |status: tonic::Status| SpecError::Fetch {
+        hash: hash.to_owned(),
+        status: Box::new(status),
+    };
+    let failed = |source| SpecError::Write {
+        path: partial.to_owned(),
+        source,
+    };
+    let request = v1::FetchFileRequest {
+        hash: hash.to_owned(),
+    };
+    let mut pieces = client
+        .fetch_file(request)
+        .await
+        .map_err(refused)?
+        .into_inner();
+    let mut file = tokio::fs::File::create(partial).await.map_err(failed)?;
+    let mut hasher = blake3::Hasher::new();
+    while let Some(piece) = pieces.message().await.map_err(refused)? {
+        hasher.update(&piece.piece);
+        file.write_all(&piece.piece).await.map_err(failed)?;
+    }
+    file.flush().await.map_err(failed)?;
+    let found = format!("blake3:{}", hasher.finalize().to_hex());
+    if found != hash {
+        return Err(SpecError::Content {
+            expected: hash.to_owned(),
+            found,
+        });
+    }
+    Ok(())
 }
 
 /// Hexadecimal digits of the hash and the ending of the name, nothing else of it: it came from outside.

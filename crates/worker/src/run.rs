@@ -1,5 +1,6 @@
 //! The worker's life: sessions one after another until it is told to end, drained, or alone for too long.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
@@ -32,20 +33,28 @@ pub async fn run(
 ) -> Result<(), WorkerError> {
     let (output, outputs) = mpsc::channel(OUTPUTS);
     let executor = Executor::new(&config, output)?;
-    let mut session = Session::new(channel, config.clone(), executor, outputs, stop);
+    let mut session = Session::new(channel, config.clone(), executor, outputs, stop)?;
     let mut lost_at: Option<Instant> = None;
     let mut wait = FIRST_WAIT;
+    let mut talk = Talk::default();
     loop {
+        let begun = Instant::now();
         match session.run().await {
             Ok(Ended::Finished | Ended::Drained) => return Ok(()),
             Ok(Ended::Idle) => {
                 tracing::info!("no lease for the idle timeout: leaving");
                 return Ok(());
             }
-            Ok(Ended::Lost { welcomed, why }) => {
+            Ok(Ended::Lost {
+                hopeless: Some(hopeless),
+                ..
+            }) => return Err(hopeless.into()),
+            Ok(Ended::Lost { welcomed, why, .. }) => {
                 if welcomed {
                     lost_at = None;
-                    wait = FIRST_WAIT;
+                    if begun.elapsed() >= LONGEST_WAIT {
+                        wait = FIRST_WAIT;
+                    }
                 }
                 let Some(window) = config.reconnect else {
                     return Err(WorkerError::Unreachable(why));
@@ -54,7 +63,11 @@ pub async fn run(
                 if since.elapsed() >= window {
                     return Err(WorkerError::Lost(window));
                 }
-                tracing::warn!(%why, "the coordinator is away, trying again");
+                if talk.may_speak(Instant::now()) {
+                    let left = window.saturating_sub(since.elapsed()).as_secs();
+                    tracing::warn!("the coordinator is away, retrying for {left} s: {why}");
+                    session.away.get_or_insert(since);
+                }
                 if session.wait_or_stop(wait).await {
                     return Ok(());
                 }
@@ -62,5 +75,48 @@ pub async fn run(
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Lines about lost connections: the first few at once, then one a minute, however often the connection breaks.
+#[derive(Debug, Default)]
+struct Talk {
+    spoken: VecDeque<Instant>,
+}
+
+impl Talk {
+    /// Lines within [`Talk::WINDOW`].
+    const LINES: usize = 3;
+
+    /// Three lines in this time, so one a minute where it goes on.
+    const WINDOW: Duration = Duration::from_secs(180);
+
+    fn may_speak(&mut self, now: Instant) -> bool {
+        let old = |then: &Instant| now.duration_since(*then) >= Self::WINDOW;
+        while self.spoken.front().is_some_and(old) {
+            self.spoken.pop_front();
+        }
+        let may = self.spoken.len() < Self::LINES;
+        if may {
+            self.spoken.push_back(now);
+        }
+        may
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_breaks_all_the_time_fills_no_log() {
+        let mut talk = Talk::default();
+        let begun = Instant::now();
+        // Five times a second for an hour.
+        let spoken = (0..5 * 3600)
+            .filter(|k| talk.may_speak(begun + Duration::from_millis(200 * k)))
+            .count();
+        assert!((20..=61).contains(&spoken), "{spoken} lines");
+        assert!(Talk::default().may_speak(begun));
     }
 }

@@ -7,19 +7,22 @@ use std::time::{Duration, Instant};
 
 use rpc::auth::Bearer;
 use rpc::limits;
+use rpc::trust::{self, Hopeless};
 use rpc::v1;
 use rpc::v1::worker_service_client::WorkerServiceClient;
 use sweep::IntervalSet;
 use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 
-use crate::config::{Config, Stop, WorkerError};
+use crate::config::{Config, FileSource, Stop, WorkerError};
 use crate::executor::{Executor, Job};
 use crate::fault_point;
-use crate::files::{Files, Sweep};
+use crate::files::{Files, Sweep, Unable};
 use crate::lease::{Lease, Output, Revoked};
+use crate::plain;
 use crate::shelf::Shelf;
 use crate::wire::{self, Incoming, Spec};
 
@@ -28,6 +31,13 @@ const OUTGOING: usize = 2;
 
 /// A coordinator may take so long to hear the last words of a worker that leaves.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+/// A lease is said to be begun this long before its first trial: by then the word is on its way, whatever the trial
+/// does to this process.
+const BEGUN_AHEAD: Duration = Duration::from_millis(2);
+
+/// The connection takes a message within this time, unless the coordinator does not read.
+const TAKEN: Duration = Duration::from_millis(100);
 
 /// How a session ended.
 pub(crate) enum Ended {
@@ -40,6 +50,8 @@ pub(crate) enum Ended {
         /// Whether the coordinator had answered at all.
         welcomed: bool,
         why: String,
+        /// Why no later try can succeed.
+        hopeless: Option<Hopeless>,
     },
 }
 
@@ -47,7 +59,7 @@ pub(crate) enum Ended {
 pub(crate) type Client = WorkerServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// A spec that has been built, or why not.
-type Built = (Arc<str>, Result<Sweep, String>);
+type Built = (Arc<str>, Result<Sweep, Unable>);
 
 pub(crate) struct Session {
     client: Client,
@@ -61,6 +73,8 @@ pub(crate) struct Session {
     draining: bool,
     hand: BTreeMap<u64, InHand>,
     last_lease: Instant,
+    /// Since when the coordinator is away, where that was said.
+    pub(crate) away: Option<Instant>,
 }
 
 /// A lease from its grant until the last of its reports is acknowledged.
@@ -84,8 +98,23 @@ struct Link {
     credit_bytes: u64,
     heartbeat: Duration,
     sweeps: BTreeMap<Arc<str>, Arc<Sweep>>,
+    /// Sweeps that cannot be run here.
+    unable: BTreeMap<Arc<str>, Unable>,
     /// Leases whose sweep is still being built.
     waiting: Vec<Arc<Lease>>,
+    /// Leases whose sweep cannot be run here, to be given back.
+    returned: Vec<(Arc<Lease>, Unable)>,
+    /// Leases that can begin.
+    jobs: Vec<Job>,
+    /// Fetches and builds; they end with the connection.
+    tasks: JoinSet<()>,
+}
+
+impl Link {
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(task);
+    }
 }
 
 impl Session {
@@ -95,12 +124,12 @@ impl Session {
         executor: Executor,
         outputs: mpsc::Receiver<Output>,
         stop: watch::Receiver<Stop>,
-    ) -> Self {
+    ) -> Result<Self, WorkerError> {
         let client = WorkerServiceClient::with_interceptor(channel, config.bearer.clone())
             .max_decoding_message_size(limits::MESSAGE_BYTES)
             .max_encoding_message_size(limits::MESSAGE_BYTES);
-        let files = Arc::new(Mutex::new(Files::new(config.files.clone())));
-        Session {
+        let files = Arc::new(Mutex::new(Files::new(config.files.clone())?));
+        Ok(Session {
             client,
             config,
             executor,
@@ -112,7 +141,8 @@ impl Session {
             draining: false,
             hand: BTreeMap::new(),
             last_lease: Instant::now(),
-        }
+            away: None,
+        })
     }
 
     /// Waits between two connections; true where the worker is to end instead.
@@ -134,6 +164,7 @@ impl Session {
         let lost = |welcomed, why: &dyn std::fmt::Display| Ended::Lost {
             welcomed,
             why: why.to_string(),
+            hopeless: None,
         };
         let (outgoing, outgoing_end) = mpsc::channel(OUTGOING);
         let walltime_ms = self.walltime_ms();
@@ -152,7 +183,13 @@ impl Session {
             Err(status) if refused_for_good(&status) => {
                 return Err(WorkerError::Refused(status.message().to_owned()));
             }
-            Err(status) => return Ok(lost(false, &status)),
+            Err(status) => {
+                return Ok(Ended::Lost {
+                    welcomed: false,
+                    why: plain::status(&status),
+                    hopeless: hopeless(&status, self.config.plain_address.as_deref()).await,
+                });
+            }
         };
         let (built_sender, mut built) = mpsc::channel(1);
         let (ready_sender, mut ready) = mpsc::channel(1);
@@ -163,7 +200,11 @@ impl Session {
             credit_bytes: 0,
             heartbeat: limits::HEARTBEAT_INTERVAL,
             sweeps: BTreeMap::new(),
+            unable: BTreeMap::new(),
             waiting: Vec::new(),
+            returned: Vec::new(),
+            jobs: Vec::new(),
+            tasks: JoinSet::new(),
         };
         self.shelf.reconnect();
         let mut welcomed = false;
@@ -174,7 +215,10 @@ impl Session {
             if welcomed && let Err(why) = self.send_reports(&link).await {
                 return Ok(lost(welcomed, &why));
             }
-            if self.draining && self.hand.is_empty() && self.shelf.is_empty() {
+            self.give_back(&mut link).await;
+            self.begin(&mut link).await;
+            if self.draining && self.nothing_is_due() {
+                self.leave_reports();
                 // The last words are on their way: the coordinator closes its side once it has heard them.
                 drop(link);
                 let heard = async { while let Ok(Some(_)) = inbound.message().await {} };
@@ -196,16 +240,17 @@ impl Session {
                     Err(status) if refused_for_good(&status) => {
                         return Err(WorkerError::Refused(status.message().to_owned()));
                     }
-                    Err(status) => return Ok(lost(welcomed, &status)),
+                    Err(status) => return Ok(lost(welcomed, &plain::status(&status))),
                 },
                 Some(output) = self.outputs.recv() => self.take(&link, output).await,
                 Some(built) = built.recv() => self.built(&mut link, built)?,
-                Some(job) = ready.recv() => self.execute(job),
+                Some(job) = ready.recv() => link.jobs.push(job),
                 _ = heartbeat.tick(), if welcomed => {
                     if link.outgoing.send(self.heartbeat()).await.is_err() {
                         return Ok(lost(welcomed, &"the stream ended"));
                     }
                     if self.idle() {
+                        self.leave_reports();
                         return Ok(Ended::Idle);
                     }
                 }
@@ -217,6 +262,7 @@ impl Session {
                     self.executor.drain();
                     // A closed stream shows at the next message.
                     let _ = link.outgoing.send(wire::drain()).await;
+                    self.return_unstarted(&mut link).await;
                 }
             }
         }
@@ -234,16 +280,33 @@ impl Session {
         let Some(timeout) = self.config.idle_timeout else {
             return false;
         };
-        self.hand.is_empty() && self.shelf.is_empty() && self.last_lease.elapsed() >= timeout
+        self.nothing_is_due() && self.last_lease.elapsed() >= timeout
+    }
+
+    /// Whether nothing is being worked on, and no acknowledgement will come by itself.
+    fn nothing_is_due(&self) -> bool {
+        self.hand.values().all(|hand| hand.ended) && self.shelf.awaits_nothing()
+    }
+
+    /// Says what this worker leaves without.
+    fn leave_reports(&self) {
+        let reports = self.shelf.deferred();
+        if reports > 0 {
+            tracing::warn!(
+                reports,
+                "leaving with reports that the coordinator cannot store: their sweep is stopped"
+            );
+        }
     }
 
     /// Every lease in hand, with what runs of it.
     fn heartbeat(&self) -> v1::SessionRequest {
         let running = self.executor.running();
-        let leases = self.hand.keys().map(|&lease| {
+        let leases = self.hand.iter().map(|(&lease, hand)| {
             let of_lease = running.iter().filter(|running| running.lease == lease);
             (
                 lease,
+                hand.started,
                 of_lease
                     .map(|running| (running.trial, running.left))
                     .collect(),
@@ -331,6 +394,10 @@ impl Session {
                 credit_bytes,
             } => {
                 tracing::info!(worker_id, "joined the coordinator");
+                if let Some(since) = self.away.take() {
+                    // As loud as the word that it was away.
+                    tracing::warn!("reconnected after {} s", since.elapsed().as_secs());
+                }
                 *welcomed = true;
                 link.credit_bytes = credit_bytes;
                 link.heartbeat = heartbeat;
@@ -343,9 +410,10 @@ impl Session {
                     hand.revoked.add(&revoke.numbers, revoke.stop_running);
                 }
             }
-            Incoming::Acknowledge(numbers) => {
+            Incoming::Acknowledge { reports, deferred } => {
                 self.pass(fault_point::ACKNOWLEDGED);
-                for body in self.shelf.acknowledge(&numbers) {
+                self.shelf.defer(&deferred);
+                for body in self.shelf.acknowledge(&reports) {
                     let lease = body.lease.lease;
                     if let Some(hand) = self.hand.get_mut(&lease) {
                         hand.outstanding.subtract(&body.numbers);
@@ -358,6 +426,7 @@ impl Session {
                 return Ok(Some(Ended::Lost {
                     welcomed: *welcomed,
                     why: "the coordinator stops".to_owned(),
+                    hopeless: None,
                 }));
             }
             Incoming::Refused(what) => return Err(WorkerError::Refused(what)),
@@ -368,29 +437,39 @@ impl Session {
     fn build(&self, link: &mut Link, spec: Spec) {
         let name: Arc<str> = spec.name.as_str().into();
         link.sweeps.remove(&name);
+        link.unable.remove(&name);
         let files = Arc::clone(&self.files);
         let mut client = self.client.clone();
         let built = link.built_sender.clone();
-        tokio::spawn(async move {
+        link.spawn(async move {
             let result = files.lock().await.build(&mut client, spec).await;
             // A closed channel means that the connection ended meanwhile.
-            let _ = built
-                .send((name, result.map_err(|error| error.to_string())))
-                .await;
+            let _ = built.send((name, result.map_err(Unable::from))).await;
         });
     }
 
     fn built(&mut self, link: &mut Link, built: Built) -> Result<(), WorkerError> {
         let (name, result) = built;
-        let sweep = result.map_err(|why| WorkerError::Spec {
-            sweep: name.to_string(),
-            why,
-        })?;
         let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut link.waiting)
             .into_iter()
             .partition(|lease| lease.sweep == name);
         link.waiting = waiting;
-        link.sweeps.insert(name, Arc::new(sweep));
+        match result {
+            Ok(sweep) => {
+                link.sweeps.insert(name, Arc::new(sweep));
+            }
+            // A local run has no other worker, and nobody who would mend its coordinator.
+            Err(unable) if matches!(self.config.files, FileSource::InPlace(_)) => {
+                return Err(WorkerError::Spec {
+                    sweep: name.to_string(),
+                    why: unable.why().to_owned(),
+                });
+            }
+            Err(unable) => {
+                tracing::warn!(sweep = %name, "cannot run this sweep: {}", unable.why());
+                link.unable.insert(name, unable);
+            }
+        }
         for lease in ready {
             self.start(link, lease);
         }
@@ -420,15 +499,64 @@ impl Session {
         self.start(link, lease);
     }
 
-    fn execute(&mut self, job: Job) {
-        if let Some(hand) = self.hand.get_mut(&job.lease.lease) {
-            hand.started = true;
+    /// Hands leases that can begin to the executor. The coordinator hears of it first: if one of their trials takes
+    /// this process down, it knows which they were.
+    async fn begin(&mut self, link: &mut Link) {
+        let mut jobs = std::mem::take(&mut link.jobs);
+        jobs.retain(|job| match self.hand.get_mut(&job.lease.lease) {
+            Some(hand) => {
+                hand.started = true;
+                true
+            }
+            None => false,
+        });
+        if jobs.is_empty() {
+            return;
+        }
+        // A local run's coordinator goes down with it.
+        if matches!(self.config.files, FileSource::Fetched) {
+            // A closed stream shows at the next message.
+            let _ = link.outgoing.send(self.heartbeat()).await;
+            let all = link.outgoing.reserve_many(link.outgoing.max_capacity());
+            let _ = tokio::time::timeout(TAKEN, all).await;
+            tokio::time::sleep(BEGUN_AHEAD).await;
+        }
+        for job in jobs {
             self.executor.start(job);
         }
     }
 
-    /// Hands a lease to the executor once its sweep is built and its checkpoints are here.
+    /// Gives leases back whose sweep cannot be run here.
+    async fn give_back(&mut self, link: &mut Link) {
+        for (lease, unable) in std::mem::take(&mut link.returned) {
+            self.hand.remove(&lease.lease);
+            // Without a connection the next one's Register says as much.
+            let _ = link.outgoing.send(wire::cannot_run(&lease, &unable)).await;
+        }
+    }
+
+    /// Gives back what waits for its sweep or its checkpoints.
+    async fn return_unstarted(&mut self, link: &mut Link) {
+        link.waiting.clear();
+        link.jobs.clear();
+        let unstarted = self.hand.values().filter(|hand| !hand.started);
+        let leases: Vec<_> = unstarted.map(|hand| Arc::clone(&hand.lease)).collect();
+        for lease in leases {
+            self.hand.remove(&lease.lease);
+            // As above.
+            let _ = link
+                .outgoing
+                .send(wire::give_back(lease.lease, &lease.numbers()))
+                .await;
+        }
+    }
+
+    /// Hands a lease on once its sweep is built and its checkpoints are here.
     fn start(&mut self, link: &mut Link, lease: Arc<Lease>) {
+        if let Some(unable) = link.unable.get(&lease.sweep) {
+            link.returned.push((lease, unable.clone()));
+            return;
+        }
         let Some(sweep) = link.sweeps.get(&lease.sweep).map(Arc::clone) else {
             link.waiting.push(lease);
             return;
@@ -443,15 +571,23 @@ impl Session {
             checkpoints: Vec::new(),
         };
         if job.lease.checkpoints.is_empty() {
-            self.execute(job);
+            link.jobs.push(job);
         } else {
-            tokio::spawn(with_checkpoints(
-                self.client.clone(),
-                job,
-                link.ready_sender.clone(),
-            ));
+            let ready = link.ready_sender.clone();
+            link.spawn(with_checkpoints(self.client.clone(), job, ready));
         }
     }
+}
+
+/// Why no later try can make the connection, if that is so.
+async fn hopeless(status: &tonic::Status, plain_address: Option<&str>) -> Option<Hopeless> {
+    if let Some(hopeless) = trust::hopeless(status) {
+        return Some(hopeless);
+    }
+    let address = plain_address?;
+    trust::speaks_tls(address)
+        .await
+        .then(|| Hopeless::WantsTls(address.to_owned()))
 }
 
 /// Completes when the worker is asked to leave; never where nobody can ask any more.

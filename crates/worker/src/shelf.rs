@@ -1,6 +1,6 @@
 //! Reports that the coordinator has not acknowledged. They outlive a lost connection and are offered again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lease::ReportBody;
 use crate::wire;
@@ -13,6 +13,8 @@ pub(crate) struct Shelf {
     /// Reports from this number on wait to be sent on this connection.
     unsent: u64,
     in_flight_bytes: u64,
+    /// Those that the coordinator cannot make durable at present: kept in case that changes, outside the credit.
+    deferred: BTreeSet<u64>,
 }
 
 impl Shelf {
@@ -41,8 +43,10 @@ impl Shelf {
         let mut gone = Vec::new();
         for number in numbers {
             if let Some(body) = self.reports.remove(number) {
-                let bytes = wire::report_bytes(&body);
-                self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
+                if !self.deferred.remove(number) {
+                    let bytes = wire::report_bytes(&body);
+                    self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
+                }
                 gone.push(body);
             }
         }
@@ -53,10 +57,30 @@ impl Shelf {
     pub(crate) fn reconnect(&mut self) {
         self.unsent = self.reports.keys().next().copied().unwrap_or(self.next + 1);
         self.in_flight_bytes = 0;
+        self.deferred.clear();
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.reports.is_empty()
+    /// The coordinator cannot make these durable before somebody mends something.
+    pub(crate) fn defer(&mut self, numbers: &[u64]) {
+        for &number in numbers {
+            let sent = number < self.unsent;
+            if let Some(body) = self.reports.get(&number).filter(|_| sent)
+                && self.deferred.insert(number)
+            {
+                let bytes = wire::report_bytes(body);
+                self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
+            }
+        }
+    }
+
+    /// Whether an acknowledgement will come by itself.
+    pub(crate) fn awaits_nothing(&self) -> bool {
+        self.reports.len() == self.deferred.len()
+    }
+
+    /// Reports that are kept in case the coordinator can take them later.
+    pub(crate) fn deferred(&self) -> usize {
+        self.deferred.len()
     }
 }
 
@@ -98,9 +122,31 @@ mod tests {
         assert_eq!(shelf.next_to_send(500).map(|r| r.0), None);
         shelf.acknowledge(&[1]);
         assert_eq!(shelf.next_to_send(500).map(|r| r.0), Some(2));
-        assert!(!shelf.is_empty());
+        assert!(!shelf.awaits_nothing());
         shelf.acknowledge(&[2]);
-        assert!(shelf.is_empty());
+        assert!(shelf.awaits_nothing());
+    }
+
+    #[test]
+    fn what_cannot_be_stored_takes_no_credit_and_is_not_waited_for() {
+        let mut shelf = Shelf::default();
+        shelf.put(body(1000));
+        shelf.put(body(1000));
+        assert_eq!(shelf.next_to_send(500).map(|r| r.0), Some(1));
+        // The second has not been sent: nobody can have answered it.
+        shelf.defer(&[1, 2, 7]);
+        assert!(!shelf.awaits_nothing());
+        assert_eq!(shelf.next_to_send(500).map(|r| r.0), Some(2));
+        shelf.defer(&[2]);
+        assert!(shelf.awaits_nothing());
+        assert_eq!(shelf.deferred(), 2);
+        // Mended after all, and over another connection.
+        shelf.acknowledge(&[1]);
+        shelf.reconnect();
+        assert!(!shelf.awaits_nothing());
+        assert_eq!(shelf.next_to_send(500).map(|r| r.0), Some(2));
+        shelf.acknowledge(&[2]);
+        assert!(shelf.awaits_nothing());
     }
 
     #[test]

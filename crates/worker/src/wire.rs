@@ -9,6 +9,7 @@ use rpc::v1::session_response::Message as Response;
 use sweep::IntervalSet;
 
 use crate::config::Config;
+use crate::files::Unable;
 use crate::lease::{Lease, ReportBody};
 
 /// A message of the coordinator, checked.
@@ -21,7 +22,11 @@ pub(crate) enum Incoming {
     Sweep(Spec),
     Lease(Lease),
     Revoke(Revoke),
-    Acknowledge(Vec<u64>),
+    Acknowledge {
+        reports: Vec<u64>,
+        /// Not durable, and not before somebody mends something.
+        deferred: Vec<u64>,
+    },
     /// The coordinator ends the session; `finished` means for good.
     Stopping {
         finished: bool,
@@ -43,6 +48,7 @@ pub(crate) struct Spec {
 }
 
 /// One generation of a [`Spec`].
+#[derive(Clone)]
 pub(crate) struct SpecGeneration {
     pub(crate) base: u64,
     pub(crate) toml: String,
@@ -99,7 +105,10 @@ pub(crate) fn incoming(message: v1::SessionResponse) -> Result<Incoming, WireErr
             numbers: convert::intervals(&revoke.ranges)?,
             stop_running: revoke.stop_running,
         }),
-        Response::Acknowledge(acknowledge) => Incoming::Acknowledge(acknowledge.reports),
+        Response::Acknowledge(acknowledge) => Incoming::Acknowledge {
+            reports: acknowledge.reports,
+            deferred: acknowledge.deferred,
+        },
         Response::Goodbye(goodbye) => match goodbye.reason {
             Some(v1::goodbye::Reason::Refused(refused)) => Incoming::Refused(refused.what),
             Some(v1::goodbye::Reason::Stopping(stopping)) => Incoming::Stopping {
@@ -147,18 +156,19 @@ pub(crate) fn held(lease: &Lease, outstanding: &IntervalSet) -> v1::HeldLease {
     }
 }
 
-/// Every lease in hand with its running trials and the seconds that each takes still.
+/// Every lease in hand: whether it has been begun, its running trials and the seconds that each takes still.
 pub(crate) fn heartbeat(
-    leases: impl Iterator<Item = (u64, Vec<(u64, f64)>)>,
+    leases: impl Iterator<Item = (u64, bool, Vec<(u64, f64)>)>,
 ) -> v1::SessionRequest {
     request(Request::Heartbeat(v1::Heartbeat {
         leases: leases
-            .map(|(lease, running)| {
+            .map(|(lease, begun, running)| {
                 let (running, left_seconds) = running.into_iter().unzip();
                 v1::LeaseBeat {
                     lease,
                     running,
                     left_seconds,
+                    begun,
                 }
             })
             .collect(),
@@ -170,6 +180,24 @@ pub(crate) fn give_back(lease: u64, numbers: &IntervalSet) -> v1::SessionRequest
     request(Request::GiveBack(v1::GiveBack {
         lease,
         ranges: convert::interval_ranges(numbers),
+        cannot_run: None,
+    }))
+}
+
+/// A lease whose sweep cannot be run here.
+pub(crate) fn cannot_run(lease: &Lease, unable: &Unable) -> v1::SessionRequest {
+    use v1::give_back::CannotRun;
+    let what = v1::CannotRun {
+        what: convert::reason(unable.why()),
+    };
+    request(Request::GiveBack(v1::GiveBack {
+        lease: lease.lease,
+        ranges: convert::ranges(&lease.ranges),
+        cannot_run: Some(match unable {
+            Unable::Node(_) => CannotRun::Node(what),
+            Unable::Source(_) => CannotRun::Source(what),
+            Unable::Interrupted(_) => CannotRun::Interrupted(what),
+        }),
     }))
 }
 

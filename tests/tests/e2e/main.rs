@@ -32,6 +32,7 @@ mod terminal;
 mod tidy;
 mod tls;
 mod verified;
+mod worker_life;
 
 /// A small sweep that every part of the tables has rows of.
 pub(crate) const SMALL: &str = r#"

@@ -218,6 +218,7 @@ async fn work(instance: usize, strings: Strings) -> turmoil::Result {
         checkpoint_every: Duration::from_secs(3600),
         instance: instance as u64,
         bearer: Bearer::default(),
+        plain_address: None,
         before_trial: Some(wait_for_turn),
         fault_hook: None,
     };

@@ -203,7 +203,7 @@ fn other_authorities_other_names_and_plain_text_do_not_connect() {
 fn an_expired_certificate_is_refused() {
     let folder = folder_with("small.toml", SMALL);
     let at = folder.path();
-    certs(at, "certs", &["127.0.0.1"], "1s");
+    certs(at, "certs", &["127.0.0.1"], "5s");
     let coordinator = Coordinator::with(at, "data", "127.0.0.1:0", |command| {
         command.args(["--certs", "certs"]);
     });

@@ -27,8 +27,11 @@ impl EventLoop {
         }
         let Some(sweep) = self.known(&report.sweep, report.identity) else {
             // What cannot be written now may be wanted once its folder is mended: its worker keeps it.
-            if !self.unopened.contains(&report.sweep) {
-                self.acknowledge(&[(report.worker, report.report)]);
+            let this = [(report.worker, report.report)];
+            if self.unopened.contains(&report.sweep) {
+                self.defer(&this);
+            } else {
+                self.acknowledge(&this);
             }
             return;
         };
@@ -127,12 +130,16 @@ impl EventLoop {
             let this = (report.worker, report.report);
             if state.nothing_waits() {
                 self.acknowledge(&[this]);
-            } else {
-                // It may repeat what still waits for the disk, and an acknowledgement means durable.
-                state.buffer.reports.push(this);
+                return;
+            }
+            // It may repeat what still waits for the disk, and an acknowledgement means durable.
+            state.buffer.reports.push(this);
+            if state.is_blocked() {
+                self.defer(&[this]);
             }
             return;
         }
+        let (this, blocked) = ((report.worker, report.report), state.is_blocked());
         let mut unwanted = report.numbers;
         unwanted.subtract(accepted);
         if !unwanted.is_empty()
@@ -153,8 +160,12 @@ impl EventLoop {
                 .waits(report.worker, report.report, Instant::now()),
             Err(error) => tracing::error!(%error, "a batch could not be joined"),
         }
-        if let Some(worker) = self.workers.get_mut(&report.worker) {
+        if let Some(worker) = self.workers.get_mut(&this.0) {
             worker.trials += accepted.len();
+            worker.problems.remove(&sweep);
+        }
+        if blocked {
+            self.defer(&[this]);
         }
     }
 
@@ -249,6 +260,8 @@ impl EventLoop {
                 {
                     tracing::error!(%error, "a batch could not be joined");
                 }
+                let reports = state.buffer.reports.clone();
+                self.defer(&reports);
                 self.drive(scheduler::Event::Pause { sweep });
             }
         }
@@ -297,21 +310,24 @@ impl EventLoop {
     fn acknowledge(&mut self, reports: &[(WorkerId, u64)]) {
         self.pass(fault_point::BEFORE_ACKNOWLEDGE);
         self.metrics.acknowledged(reports, Instant::now());
-        let mut by_worker: BTreeMap<WorkerId, Vec<u64>> = BTreeMap::new();
-        for &(worker, report) in reports {
-            by_worker.entry(worker).or_default().push(report);
-        }
-        for (worker, reports) in by_worker {
+        for (worker, reports) in by_worker(reports) {
             if let Some(state) = self.workers.get_mut(&worker) {
-                for report in &reports {
-                    let bytes = state.in_flight.remove(report).unwrap_or(0);
-                    state.in_flight_bytes -= bytes;
-                }
+                state.settle(&reports);
                 // A session that has ended offers its reports again.
                 state.outgoing.send(wire::acknowledge(reports));
             }
         }
         self.pass(fault_point::AFTER_ACKNOWLEDGE);
+    }
+
+    /// Tells workers that reports wait until somebody mends something. They take none of their credit.
+    fn defer(&mut self, reports: &[(WorkerId, u64)]) {
+        for (worker, reports) in by_worker(reports) {
+            if let Some(state) = self.workers.get_mut(&worker) {
+                state.settle(&reports);
+                state.outgoing.send(wire::defer(reports));
+            }
+        }
     }
 
     /// Fault tests stop the process here.
@@ -361,6 +377,14 @@ impl EventLoop {
             Err(error) => tracing::error!(%error, "a failed trial's row could not be made"),
         }
     }
+}
+
+fn by_worker(reports: &[(WorkerId, u64)]) -> BTreeMap<WorkerId, Vec<u64>> {
+    let mut by_worker: BTreeMap<WorkerId, Vec<u64>> = BTreeMap::new();
+    for &(worker, report) in reports {
+        by_worker.entry(worker).or_default().push(report);
+    }
+    by_worker
 }
 
 /// The `k`-th number of a set, from 0.

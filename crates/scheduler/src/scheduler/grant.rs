@@ -196,6 +196,9 @@ impl Scheduler {
 
     /// Asks one sweep for a lease for one worker.
     fn ask(&mut self, id: WorkerId, key: SweepKey, out: &mut Vec<Action>) -> Asked {
+        if self.rests(id, key) {
+            return Asked::Nothing;
+        }
         let (Some(worker), Some(sweep)) = (self.workers.get(&id), self.sweeps.get(&key)) else {
             return Asked::Nothing;
         };
@@ -328,7 +331,7 @@ impl Scheduler {
             .map_or(1.0, |worker| self.ratio(worker));
         let mut attempt = 1;
         if let Some(entry) = self.sweeps.get_mut(&sweep) {
-            attempt += entry.pool.deaths(first);
+            attempt += entry.pool.tries(first);
             let nanoseconds = sizing::whole(cut.cost.total / ratio * 1e9);
             entry.served = entry.served.saturating_add(nanoseconds);
             entry.leases.insert(id);

@@ -262,6 +262,7 @@ impl Scheduler {
         }
         self.withdraw(id);
         self.set_timer(id, None);
+        self.end_rests(|worker, _| worker == id);
         self.workers.remove(&id);
     }
 

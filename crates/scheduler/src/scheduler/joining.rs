@@ -64,6 +64,7 @@ impl Scheduler {
                 worker.lost = false;
                 worker.draining = false;
                 worker.drained = false;
+                self.end_rests(|worker, _| worker == id);
             }
             None => {
                 self.workers.insert(id, new);
@@ -192,6 +193,7 @@ impl Scheduler {
                 continue;
             };
             let blamed = std::mem::take(&mut lease.blamed);
+            let tried = std::mem::take(&mut lease.tried);
             lease.suspect = false;
             lease.isolated = false;
             let key = lease.sweep;
@@ -202,7 +204,8 @@ impl Scheduler {
                 continue;
             };
             let blamed = sets::minus(&blamed, &sweep.pool.closed);
-            sweep.pool.forgive(&blamed);
+            let tried = sets::minus(&tried, &sweep.pool.closed);
+            sweep.pool.forgive(&blamed, &tried);
             if sweep.accepts() {
                 self.reclaim(id, &held);
             }
@@ -259,6 +262,7 @@ impl Scheduler {
                     .filter(|&&n| lease.remaining.contains(n))
                     .map(|&n| n..n + 1)
                     .collect();
+                lease.begun |= beat.begun || !lease.running.is_empty();
             }
         }
         for lease in self.live_leases(id) {
@@ -329,14 +333,20 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn give_back(&mut self, worker: WorkerId, lease: LeaseId, numbers: &IntervalSet) {
-        let its_own = self
-            .leases
-            .get(&lease)
-            .is_some_and(|lease| lease.worker == worker);
-        if its_own {
+    pub(super) fn give_back(
+        &mut self,
+        worker: WorkerId,
+        lease: LeaseId,
+        numbers: &IntervalSet,
+        unfit: bool,
+    ) {
+        let its_own = |lease: &&Lease| lease.worker == worker;
+        if let Some(sweep) = self.leases.get(&lease).filter(its_own).map(|it| it.sweep) {
             self.take_back(lease, numbers);
             self.passed_over = Some(worker);
+            if unfit {
+                self.rest_from(worker, sweep);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Workers that vanish: which of their trials are to blame, and how they are run from then on.
 //!
-//! A worker that dies takes a lease of many trials with it, and any of those not reported may have killed it; the
-//! heartbeats tell which ran some moments before. So after a first death what was running, and apart from it the rest,
+//! A lease that its worker had not begun is not held against anything. A worker that dies takes a lease of many trials
+//! with it, and any of those not reported may have killed it; the heartbeats tell which ran some moments before. So after a first death what was running, and apart from it the rest,
 //! is run in small leases, the square root of their number each, no two of them in one worker's hands if it can be
 //! helped. What was in such a lease when another worker died is run alone, one trial and nothing else in a worker's
 //! hands. A worker that dies then was killed by that trial. So a trial that kills every worker fails after three, and the
@@ -33,7 +33,7 @@ impl Scheduler {
             };
             let remaining = entry.remaining.clone();
             trials += remaining.len();
-            if natural {
+            if natural || !entry.begun {
                 self.lose_unblamed(lease, &remaining);
             } else if silent && self.would_fail(lease) {
                 // It may only have been cut off, and a failed row is final: its result is waited for.
@@ -112,6 +112,12 @@ impl Scheduler {
         let running = lease.started();
         let alone = lease.isolated && remaining.len() == 1;
         lease.blamed = remaining.clone();
+        // The one trial of a lease that was begun has run; of many only heartbeats tell.
+        lease.tried = match lease.granted.len() {
+            1 => remaining.clone(),
+            _ => running.clone(),
+        };
+        let tried = lease.tried.clone();
         let attempts = self.config.attempts();
         let Some(sweep) = self.sweeps.get_mut(&key) else {
             return;
@@ -136,7 +142,7 @@ impl Scheduler {
             });
             return;
         }
-        sweep.pool.blame(remaining);
+        sweep.pool.blame(remaining, &tried);
         let freed = self.take_out(id, remaining);
         let ran = freed.intersection(&running);
         let rest = sets::minus(&freed, &running);

@@ -8,6 +8,7 @@ mod joining;
 mod loss;
 mod report;
 mod rescue;
+mod rest;
 mod state;
 mod status;
 #[cfg(test)]

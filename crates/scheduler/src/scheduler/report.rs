@@ -100,6 +100,7 @@ impl Scheduler {
             return;
         };
         lease.deadline = self.now + self.config.heartbeat_timeout;
+        lease.begun = true;
         let per_trial = lease.per_trial;
         let closing = sweep.pool.close(&sets::minus(&report.numbers, &lease.void));
         let failed = closing.fresh.intersection(&report.failed);
@@ -108,6 +109,7 @@ impl Scheduler {
         self.dirty.insert(report.sweep);
 
         let predicted = per_trial * report.numbers.len() as f64;
+        self.end_rests(|worker, sweep| (worker, sweep) == (report.worker, report.sweep));
         if let Some(worker) = self.workers.get_mut(&report.worker) {
             let window = SPEED_WINDOW * f64::from(worker.threads);
             worker.speed.add(predicted, report.work_seconds, window);

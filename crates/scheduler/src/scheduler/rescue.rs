@@ -74,6 +74,9 @@ impl Scheduler {
             return false;
         };
         let (victim, key) = (lease.worker, lease.sweep);
+        if self.rests(to, key) {
+            return false;
+        }
         let unstarted = lease.unstarted();
         let half = (unstarted.len() / 2).max(1);
         let aim = sizing::whole(self.lease_seconds(thief) / lease.per_trial);
@@ -153,7 +156,7 @@ impl Scheduler {
         let Some(sweep) = self.sweeps.get(&key) else {
             return false;
         };
-        if lease.twin.is_some() {
+        if lease.twin.is_some() || self.rests(to, key) {
             return false;
         }
         // A lease whose worker has died unheard looks like a straggler's. Copied once, that costs one more worker at

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
+use super::rest::Rest;
 use crate::config::LATE_WAKEUP;
 use crate::lease::Lease;
 use crate::speed::Speed;
@@ -38,6 +39,10 @@ pub struct Scheduler {
     pub(super) timers: BTreeSet<(Now, WorkerId)>,
     /// When each late lease is forgotten.
     pub(super) late: BTreeSet<(Now, LeaseId)>,
+    /// Sweeps that a worker said it cannot run.
+    pub(super) rests: BTreeMap<(WorkerId, SweepKey), Rest>,
+    /// When each rest that has not ended yet ends.
+    pub(super) rested: BTreeSet<(Now, WorkerId, SweepKey)>,
     /// How fast predicted work goes on the workers together.
     pub(super) fleet: Speed,
     /// Workers that may be given leases.
@@ -76,6 +81,8 @@ impl Scheduler {
             ripe: BTreeSet::new(),
             timers: BTreeSet::new(),
             late: BTreeSet::new(),
+            rests: BTreeMap::new(),
+            rested: BTreeSet::new(),
             fleet: Speed::default(),
             available: 0,
             proven: 0,
@@ -113,7 +120,8 @@ impl Scheduler {
             .first()
             .filter(|_| !self.hungry.is_empty())
             .map(|&(at, _)| at);
-        [loss, late, ripe].into_iter().flatten().min()
+        let rested = self.rested.first().map(|&(at, _, _)| at);
+        [loss, late, ripe, rested].into_iter().flatten().min()
     }
 
     /// Lets time pass: who is lost, what is forgotten.
@@ -141,6 +149,12 @@ impl Scheduler {
             && at <= self.now
         {
             self.forget_lease(lease);
+        }
+        while let Some(&due) = self.rested.first()
+            && due.0 <= self.now
+        {
+            self.rested.remove(&due);
+            self.touched.insert(due.1);
         }
     }
 
@@ -188,7 +202,8 @@ impl Scheduler {
                 worker,
                 lease,
                 numbers,
-            } => self.give_back(worker, lease, &numbers),
+                unfit,
+            } => self.give_back(worker, lease, &numbers, unfit),
             Event::Report {
                 worker,
                 sweep,

@@ -397,6 +397,9 @@ impl Cluster {
             return;
         };
         let step = member.step;
+        // As a worker does that hands a lease to its threads.
+        let beat = member.heartbeat();
+        self.report(worker, beat);
         let (after, dies) = match outcome {
             Outcome::Done(after) => (after, false),
             Outcome::Dies(after) => (after, true),

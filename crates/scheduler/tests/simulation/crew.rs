@@ -194,6 +194,7 @@ impl Member {
             let running = current.map(|chunk| chunk.numbers.runs().flatten());
             LeaseBeat {
                 lease: *lease,
+                begun: current.is_some(),
                 running: running
                     .map(|numbers| numbers.take(most as usize).collect())
                     .unwrap_or_default(),

@@ -387,6 +387,7 @@ impl Machine {
         let leases = named
             .map(|(lease, (_, numbers))| LeaseBeat {
                 lease: *lease,
+                begun: running,
                 running: numbers
                     .runs()
                     .flatten()
@@ -424,6 +425,7 @@ impl Machine {
             worker,
             lease,
             numbers,
+            unfit: len.is_multiple_of(3),
         });
     }
 

@@ -66,14 +66,52 @@ fn strangers_are_refused_at_the_door() {
         proof: vec![7_u8; 32].into(),
         outstanding: vec![v1::Range { start, end }],
     };
-    let forged = registered(&|register| register.held = vec![held("small", 0, 10)]);
-    refused(forged, Code::PermissionDenied, "never granted");
     let escaping = registered(&|register| register.held = vec![held("../small", 0, 10)]);
     refused(escaping, Code::InvalidArgument, "name");
     let backwards = registered(&|register| register.held = vec![held("small", 10, 0)]);
     refused(backwards, Code::InvalidArgument, "backwards");
     let many = registered(&|register| register.held = vec![held("small", 0, 10); 5000]);
     refused(many, Code::InvalidArgument, "more leases");
+    ground.check();
+}
+
+#[test]
+fn a_lease_that_was_never_granted_is_dropped_and_its_report_writes_nothing() {
+    let mut ground = Ground::new();
+    let url = ground.url().to_owned();
+    let lease = v1::Lease {
+        lease: 1,
+        generation: 1,
+        sweep: "small".to_owned(),
+        ranges: vec![v1::Range { start: 0, end: 10 }],
+        proof: vec![7_u8; 32].into(),
+        ..v1::Lease::default()
+    };
+    let mut forging = register(1);
+    forging.held = vec![v1::HeldLease {
+        lease: lease.lease,
+        generation: lease.generation,
+        sweep: lease.sweep.clone(),
+        ranges: lease.ranges.clone(),
+        proof: lease.proof.clone(),
+        outstanding: lease.ranges.clone(),
+    }];
+    ground.runtime.block_on(async {
+        let opened = Stranger::open(&url, Say::Register(forging)).await;
+        let mut stranger = opened.expect("an honest worker of another coordinator would be let in");
+        let revoked = stranger.hear(|message| match message {
+            Hear::Revoke(revoke) => Some((revoke.lease, revoke.ranges, revoke.stop_running)),
+            _ => None,
+        });
+        let revoked = revoked.await.expect("to be told to drop it");
+        assert_eq!(revoked, (lease.lease, lease.ranges.clone(), true));
+        // Forgotten, not written.
+        stranger.say(Say::Report(report(1, &lease))).await;
+        stranger.acknowledged(1).await;
+        stranger.leave().await;
+    });
+    let reported = count(&ground.coordinator, ground.at(), "small", "reported");
+    assert_eq!(reported, 0);
     ground.check();
 }
 
@@ -167,6 +205,7 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
         let mut impostor = Stranger::join(&url, 22).await;
         let beat = v1::LeaseBeat {
             lease: own.lease,
+            begun: true,
             running: vec![inside],
             // Of nobody's trial.
             left_seconds: vec![f64::NAN, 1e300, -5.0],
@@ -208,6 +247,7 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
             .say(Say::GiveBack(v1::GiveBack {
                 lease: own.lease,
                 ranges: vec![whole],
+                cannot_run: None,
             }))
             .await;
         meddler.leave().await;
@@ -296,7 +336,11 @@ fn rows_that_do_not_fit_the_schema_are_refused() {
             .collect();
         let lease = lease.lease;
         stranger
-            .say(Say::GiveBack(v1::GiveBack { lease, ranges }))
+            .say(Say::GiveBack(v1::GiveBack {
+                lease,
+                ranges,
+                cannot_run: None,
+            }))
             .await;
         let refused = stranger.refused().await;
         assert!(refused.contains("ranges"), "{refused}");
@@ -304,6 +348,7 @@ fn rows_that_do_not_fit_the_schema_are_refused() {
         let leases = (0..10_000)
             .map(|lease| v1::LeaseBeat {
                 lease,
+                begun: false,
                 running: Vec::new(),
                 left_seconds: Vec::new(),
             })

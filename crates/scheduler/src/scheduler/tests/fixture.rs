@@ -123,11 +123,30 @@ impl Bench {
             .filter(|lease| lease.worker == WorkerId(worker))
             .map(|lease| LeaseBeat {
                 lease: lease.lease,
+                begun: false,
                 running: running.to_vec(),
             })
             .collect();
         self.send(Event::Heartbeat {
             worker: WorkerId(worker),
+            leases,
+        });
+    }
+
+    /// The worker hands a lease to its threads.
+    pub(super) fn begin(&mut self, grant: &Granted) {
+        let leases = self
+            .scheduler
+            .leases()
+            .filter(|lease| lease.worker == WorkerId(grant.worker))
+            .map(|lease| LeaseBeat {
+                lease: lease.lease,
+                begun: lease.lease == grant.lease,
+                running: Vec::new(),
+            })
+            .collect();
+        self.send(Event::Heartbeat {
+            worker: WorkerId(grant.worker),
             leases,
         });
     }

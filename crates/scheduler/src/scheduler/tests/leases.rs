@@ -2,7 +2,8 @@
 
 use super::fixture::{Bench, GENERATION, S, config, set};
 use crate::{
-    Action, DropReason, Ended, Event, Held, LeaseId, Running, WorkerId, config::WALLTIME_MARGIN,
+    Action, DropReason, Ended, Event, Held, LeaseId, Running, SweepKey, WorkerId,
+    config::WALLTIME_MARGIN,
 };
 use std::time::Duration;
 
@@ -146,6 +147,7 @@ fn what_is_given_back_goes_to_others() {
         worker: WorkerId(1),
         lease: grant.lease,
         numbers: set(&[0..1]),
+        unfit: false,
     };
     bench.send(back);
     bench.none_left();
@@ -156,6 +158,55 @@ fn what_is_given_back_goes_to_others() {
     bench.beat(1, &[]);
     bench.granted_of(1, 1..2);
     bench.none_left();
+}
+
+/// Gives a whole lease back because its sweep cannot be run here.
+fn cannot_run(bench: &mut Bench, grant: &super::fixture::Granted) {
+    bench.send(Event::GiveBack {
+        worker: WorkerId(grant.worker),
+        lease: grant.lease,
+        numbers: grant.numbers.clone(),
+        unfit: true,
+    });
+}
+
+#[test]
+fn a_worker_that_cannot_run_a_sweep_works_for_others_and_is_asked_again() {
+    let other = SweepKey(2);
+    let mut bench = Bench::new();
+    bench.add_with(S, 8, 60.0, 5, &[]);
+    bench.add_with(other, 1, 60.0, 0, &[]);
+    bench.join(1, 1);
+    let grant = bench.granted_of(1, 0..1);
+    cannot_run(&mut bench, &grant);
+    bench.none_left();
+    bench.beat(1, &[]);
+    let grant = bench.granted();
+    assert_eq!(grant.sweep, other);
+    bench.finish(&grant);
+    assert!(matches!(bench.take(), Action::Finished { .. }));
+    bench.none_left();
+    // The waits grow; a number that nobody could run has a clean record.
+    for wait in [5.0, 10.0, 20.0] {
+        bench.wait(wait - 1.5, &[1]);
+        bench.none_left();
+        bench.wait(1.6, &[1]);
+        let again = bench.granted_of(1, 0..1);
+        assert_eq!(again.attempt, 1);
+        cannot_run(&mut bench, &again);
+        bench.none_left();
+    }
+    // Another may run it at once, and so may this one once somebody resumes the sweep.
+    bench.join(2, 1);
+    assert_eq!(bench.granted().worker, 2);
+    bench.send(Event::Pause { sweep: S });
+    bench.actions.clear();
+    bench.send(Event::Resume { sweep: S });
+    let asked = bench
+        .actions
+        .iter()
+        .any(|action| matches!(action, Action::Grant { worker, .. } if *worker == WorkerId(1)));
+    assert!(asked, "{:?}", bench.actions);
 }
 
 #[test]

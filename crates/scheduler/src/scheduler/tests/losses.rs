@@ -13,6 +13,7 @@ fn one_lost() -> (Bench, super::fixture::Granted, super::fixture::Granted) {
     let lost = bench.granted_of(1, 0..1);
     bench.join(2, 1);
     let other = bench.granted_of(2, 1..2);
+    bench.begin(&lost);
     bench.leave(1);
     bench.none_left();
     bench.wait(TIMEOUT, &[2]);
@@ -70,6 +71,7 @@ fn a_worker_that_was_only_silent_keeps_its_trials() {
     bench.add(S, 8, 1.0);
     bench.join(1, 1);
     let grant = bench.granted_of(1, 0..1);
+    bench.begin(&grant);
     bench.wait(TIMEOUT, &[]);
     bench.lost(1, 1);
     assert_eq!(bench.deaths(0), 1);
@@ -157,6 +159,7 @@ fn kill(
                     bench.report(&grant, &grant.numbers);
                     continue;
                 };
+                bench.begin(&grant);
                 if told {
                     bench.beat(worker, &[killer]);
                 }
@@ -270,7 +273,9 @@ fn a_machine_that_dies_of_everything_condemns_nothing() {
     let second = bench.granted_of(1, 2..3);
     for (worker, attempt) in [(2, 1), (3, 2)] {
         bench.join(worker, 1);
-        assert_eq!(bench.granted_of(worker, 3..4).attempt, attempt);
+        let grant = bench.granted_of(worker, 3..4);
+        assert_eq!(grant.attempt, attempt);
+        bench.begin(&grant);
         bench.leave(worker);
         bench.wait(TIMEOUT, &[1]);
         bench.lost(worker, 1);
@@ -293,4 +298,46 @@ fn a_machine_that_dies_of_everything_condemns_nothing() {
     bench.granted_of(1, 5..6);
     bench.granted_of(1, 6..7);
     bench.none_left();
+}
+
+#[test]
+fn a_lease_that_was_not_begun_is_held_against_nothing() {
+    let mut bench = Bench::new();
+    bench.add(S, 100, 0.01);
+    for worker in 1..=5 {
+        bench.join(worker, 1);
+        let grant = bench.granted();
+        assert_eq!((grant.attempt, grant.isolated), (1, false));
+        bench.beat(worker, &[]);
+        bench.leave(worker);
+        bench.wait(TIMEOUT, &[]);
+        bench.actions.clear();
+        assert_eq!(bench.scheduler.sweep_status(S).unwrap().suspected, 0);
+        assert_eq!(bench.deaths(0), 0);
+    }
+}
+
+#[test]
+fn only_trials_that_ran_are_counted_as_tried() {
+    let mut bench = Bench::new();
+    bench.add(S, 25, 0.01);
+    bench.join(1, 1);
+    let grant = bench.granted_of(1, 0..13);
+    bench.begin(&grant);
+    bench.beat(1, &[3]);
+    bench.leave(1);
+    bench.actions.clear();
+    bench.wait(TIMEOUT, &[]);
+    bench.actions.clear();
+    bench.join(2, 1);
+    while let Some(action) = bench.actions.pop_front() {
+        if matches!(action, Action::Grant { .. }) {
+            bench.actions.push_front(action);
+            let again = bench.granted();
+            let ran = again.numbers.contains(3);
+            assert_eq!(again.attempt, if ran { 2 } else { 1 }, "{again:?}");
+            assert!(!ran || again.numbers.len() == 1, "{again:?}");
+            bench.report(&again, &again.numbers);
+        }
+    }
 }

@@ -87,7 +87,8 @@ fn a_straggler_is_copied_and_the_first_result_wins() {
 
 #[test]
 fn a_copy_outlives_its_original() {
-    let (mut bench, _, copy) = one_copied();
+    let (mut bench, slow, copy) = one_copied();
+    bench.begin(&slow);
     bench.leave(1);
     bench.wait(TIMEOUT, &[2]);
     bench.lost(1, 1);
