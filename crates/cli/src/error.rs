@@ -3,8 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use miette::{Diagnostic, LabeledSpan, MietteHandlerOpts, NamedSource, SourceCode};
-use sweep::SweepError;
+use miette::{
+    Diagnostic, LabeledSpan, MietteError, MietteHandlerOpts, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
+use sweep::{Excerpt, SweepError};
 use tonic::Code;
 
 use crate::exit::Exit;
@@ -185,14 +188,52 @@ fn fmt_with(handler: &miette::MietteHandler, drawn: &Drawn, text: &mut String) -
 #[derive(Debug)]
 pub(crate) struct Drawn {
     error: SweepError,
-    source: Option<NamedSource<String>>,
+    lines: Option<Lines>,
 }
 
 impl From<SweepError> for Drawn {
     fn from(error: SweepError) -> Self {
-        let source = error.file_name().zip(error.source_text());
-        let source = source.map(|(name, text)| NamedSource::new(name, text.to_owned()));
-        Drawn { error, source }
+        let lines = error
+            .file_name()
+            .zip(error.excerpt())
+            .map(|(name, excerpt)| Lines {
+                name: name.to_owned(),
+                excerpt,
+            });
+        Drawn { error, lines }
+    }
+}
+
+/// The lines that an error points at. The whole file may have lines that are longer than a column number of a
+/// formatter can be.
+#[derive(Debug)]
+struct Lines {
+    name: String,
+    excerpt: Excerpt,
+}
+
+impl SourceCode for Lines {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let excerpt = &self.excerpt;
+        let found = excerpt.text.read_span(span, lines_before, lines_after)?;
+        // Without lines before it, the span is asked for to print its place.
+        let column = match lines_before {
+            0 if span.offset() == excerpt.span.start => excerpt.column - 1,
+            _ => found.column(),
+        };
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            found.data(),
+            *found.span(),
+            excerpt.lines_before + found.line(),
+            column,
+            found.line_count(),
+        )))
     }
 }
 
@@ -211,12 +252,12 @@ impl Diagnostic for Drawn {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        let source = self.source.as_ref()?;
-        Some(source)
+        let lines = self.lines.as_ref()?;
+        Some(lines)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let span = self.error.span()?;
+        let span = self.lines.as_ref()?.excerpt.span.clone();
         let label = self.error.label_text().unwrap_or("here").to_owned();
         Some(Box::new(std::iter::once(LabeledSpan::new_with_span(
             Some(label),

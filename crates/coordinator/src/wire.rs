@@ -12,18 +12,24 @@ use crate::open::OpenError;
 
 /// Status of a broken rule of the protocol.
 pub(crate) fn status(error: &WireError) -> Status {
-    Status::invalid_argument(error.to_string())
+    Status::invalid_argument(sweep::shortened(
+        &error.to_string(),
+        sweep::MAX_MESSAGE_CHARS,
+    ))
 }
 
 /// Status of a folder that could not be opened for a sweep.
 pub(crate) fn open_status(error: &OpenError) -> Status {
     let code = match error {
+        OpenError::Sweep(error) if *error.mistake() == sweep::Mistake::Stopped => Code::Unavailable,
         OpenError::Sweep(_) | OpenError::Data(_) => Code::InvalidArgument,
         OpenError::FileChanged { .. } | OpenError::NoGeneration { .. } => Code::FailedPrecondition,
         OpenError::Folder(folder) if folder.is_request_error() => Code::FailedPrecondition,
         OpenError::Folder(_) => Code::Internal,
     };
-    Status::new(code, with_help(error))
+    // A status travels in the head of an answer, which HTTP/2 bounds.
+    let message = sweep::shortened(&with_help(error), sweep::MAX_MESSAGE_CHARS);
+    Status::new(code, message)
 }
 
 /// The message, and what to do about it on a line of its own.

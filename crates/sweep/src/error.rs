@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::excerpt::{Excerpt, MAX_MESSAGE_CHARS, SHOWN_CHARS, shortened};
 use crate::filter::FilterMistake;
 
 /// A text that a person wrote: the sweep file, or one `--set` argument.
@@ -56,6 +57,12 @@ impl Place {
 pub enum Mistake {
     #[error("the sweep file has {bytes} bytes, more than {limit}")]
     TextTooLong { bytes: usize, limit: usize },
+    #[error("the sweep has {bytes} bytes when it is written out, more than {limit}")]
+    SweepTooLong { bytes: usize, limit: usize },
+    #[error(
+        "the generations of the run folder have {bytes} bytes together when they are written out, more than {limit}"
+    )]
+    FolderTooLong { bytes: usize, limit: usize },
     #[error("not valid TOML: {message}")]
     Syntax { message: String },
     #[error("`{argument}` is not of the form KEY=VALUE")]
@@ -158,6 +165,18 @@ pub enum Mistake {
     NothingKept { filters: String, points: u64 },
     #[error("the grid has more than 2^64 points")]
     GridTooLarge,
+    #[error(
+        "counting the trials takes more than {limit} steps: `{filter}` ties {points} points of {keys} together"
+    )]
+    TooMuchWork {
+        filter: &'static str,
+        /// The swept keys that it ties together.
+        keys: String,
+        points: u64,
+        limit: u64,
+    },
+    #[error("planning was stopped before it was done")]
+    Stopped,
     #[error("the array {array} is not loaded")]
     ArrayNotLoaded { array: String },
     #[error("no trial {index}: the grid has the indices 0 to {size} (not included)")]
@@ -212,14 +231,14 @@ impl SweepError {
     /// Words beside the caret, such as "in axis `problem.rank`".
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> SweepError {
-        self.0.label = Some(label.into());
+        self.0.label = Some(shortened(&label.into(), MAX_MESSAGE_CHARS));
         self
     }
 
     /// What to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> SweepError {
-        self.0.help = Some(help.into());
+        self.0.help = Some(shortened(&help.into(), MAX_MESSAGE_CHARS));
         self
     }
 
@@ -227,12 +246,18 @@ impl SweepError {
         &self.0.mistake
     }
 
+    /// What was wrong, at most [`MAX_MESSAGE_CHARS`]: a mistake may quote a condition of megabytes.
     pub fn message(&self) -> String {
-        self.0.mistake.to_string()
+        shortened(&self.0.mistake.to_string(), MAX_MESSAGE_CHARS)
     }
 
     pub fn place(&self) -> Option<&Place> {
         self.0.place.as_ref()
+    }
+
+    /// The lines of the source to show.
+    pub fn excerpt(&self) -> Option<Excerpt> {
+        Some(self.0.place.as_ref()?.excerpt())
     }
 
     pub fn file_name(&self) -> Option<&str> {
@@ -270,7 +295,7 @@ impl SweepError {
     }
 
     fn render_one(&self) -> String {
-        let mut out = format!("error: {}\n", self.0.mistake);
+        let mut out = format!("error: {}\n", self.message());
         if let Some(place) = &self.0.place {
             render_place(place, self.0.label.as_deref(), &mut out);
         }
@@ -329,7 +354,7 @@ impl Errors {
 
 impl fmt::Display for SweepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.mistake.fmt(f)
+        f.write_str(&self.message())
     }
 }
 
@@ -340,9 +365,6 @@ impl From<Mistake> for SweepError {
         SweepError::new(mistake)
     }
 }
-
-/// Characters of a source line shown around a caret; a list of 100,000 values is one line.
-const SHOWN_CHARS: usize = 120;
 
 fn render_place(place: &Place, label: Option<&str>, out: &mut String) {
     let (line, column) = place.line_column();

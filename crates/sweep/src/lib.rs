@@ -6,6 +6,7 @@
 pub mod axis;
 pub mod cost;
 pub mod error;
+pub mod excerpt;
 pub mod filter;
 pub mod grid;
 pub mod growth;
@@ -20,6 +21,7 @@ pub mod values;
 pub use axis::Axis;
 pub use cost::*;
 pub use error::{Mistake, Place, SourceText, SweepError};
+pub use excerpt::{Excerpt, MAX_MESSAGE_CHARS, shortened};
 pub use filter::{Expr, Filter, FilterMistake, FilterMistakeKind, Known, Rules};
 pub use grid::*;
 pub use growth::*;
