@@ -16,6 +16,7 @@ mod metrics;
 mod observer;
 mod open;
 mod people;
+mod planning;
 mod proof;
 mod serve;
 mod session;

@@ -67,8 +67,26 @@ pub(crate) fn grid(
     resolve: impl Fn(&str) -> PathBuf,
 ) -> Result<Grid, OpenError> {
     let spec = Spec::parse_stored(toml, &format!("{name}.toml"), &[]).map_err(Box::new)?;
+    grid_of(spec, resolve, &|| false)
+}
+
+/// Loads what a sweep reads, counts its trials and adds up their cost, until `stop` says that nobody wants to know.
+///
+/// # Errors
+/// [`OpenError`] where a file does not fit or counting takes too long.
+pub(crate) fn grid_of(
+    spec: Spec,
+    resolve: impl Fn(&str) -> PathBuf,
+    stop: &dyn Fn() -> bool,
+) -> Result<Grid, OpenError> {
     let arrays = table::load_arrays(&spec, resolve)?;
-    Ok(Grid::new(spec, arrays).map_err(Box::new)?)
+    let grid = Grid::new_until(spec, arrays, stop).map_err(Box::new)?;
+    // Remembered: the event loop must not wait for it.
+    grid.survey_until(stop);
+    if stop() {
+        return Err(Box::new(SweepError::from(sweep::Mistake::Stopped)).into());
+    }
+    Ok(grid)
 }
 
 /// Opens a folder that holds a run, as it is.
@@ -83,32 +101,20 @@ pub(crate) fn reopen(config: &Config, name: &str) -> Result<Opened, OpenError> {
     })
 }
 
-/// Opens a folder for a sweep: makes it, continues it, or grows it.
+/// Opens a folder for a sweep, whose numbering in a folder of its own is `fresh`: makes it, continues it, or grows
+/// it.
 ///
 /// # Errors
 /// [`OpenError`]; the folder is then as it was.
 pub(crate) fn submit(
     config: &Config,
     name: &str,
+    fresh: Folder,
     text: Text,
     uploaded: impl Fn(&str) -> Option<PathBuf>,
 ) -> Result<Opened, OpenError> {
     let dir = config.layout.run_folder(name);
     let in_place = config.layout.files_in_place().cloned();
-    let find = |file: &str| -> PathBuf {
-        let hash = text
-            .files
-            .iter()
-            .find(|f| f.name == file)
-            .map(|f| f.hash.as_str());
-        match &in_place {
-            Some(files) => files.path(file),
-            None => hash
-                .and_then(&uploaded)
-                .unwrap_or_else(|| PathBuf::from(file)),
-        }
-    };
-    let new = Arc::new(grid(name, &text.toml, find)?);
     let meta = Meta {
         name: name.to_owned(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -126,13 +132,12 @@ pub(crate) fn submit(
         }
     }
     if run_folder.generations()?.is_empty() {
-        let folder = Folder::new(Arc::clone(&new));
-        run_folder.add_generation(&record(&folder, &text.files), &text.toml)?;
-        let progress = Progress::of(&run_folder, folder.verified())?;
+        run_folder.add_generation(&record(&fresh, &text.files), &text.toml)?;
+        let progress = Progress::of(&run_folder, fresh.verified())?;
         return Ok(Opened {
             name: name.to_owned(),
             dir,
-            folder,
+            folder: fresh,
             run_folder,
             progress,
             files: vec![text.files],
@@ -145,7 +150,12 @@ pub(crate) fn submit(
     let mut opened = opened(config, name, dir.clone(), run_folder)?
         .ok_or(OpenError::NoGeneration { folder: dir })?;
     opened.accepted = v1::Accepted::Continued;
-    if opened.folder.grow(new).map_err(Box::new)? == Growth::Grown {
+    if opened
+        .folder
+        .grow(Arc::clone(fresh.newest()))
+        .map_err(Box::new)?
+        == Growth::Grown
+    {
         opened
             .run_folder
             .add_generation(&record(&opened.folder, &text.files), &text.toml)?;
@@ -153,20 +163,6 @@ pub(crate) fn submit(
         opened.accepted = v1::Accepted::Grown;
     }
     Ok(opened)
-}
-
-/// The same numbering once more, to be grown.
-///
-/// # Errors
-/// None in practice: the generations have followed each other before.
-pub(crate) fn again(folder: &Folder) -> Result<Folder, OpenError> {
-    let mut generations = folder.generations().iter();
-    let first = generations.next().map(|first| Arc::clone(&first.grid));
-    let mut again = Folder::new(first.unwrap_or_else(|| Arc::clone(folder.newest())));
-    for generation in generations {
-        again.grow(Arc::clone(&generation.grid)).map_err(Box::new)?;
-    }
-    Ok(again)
 }
 
 /// Record of a folder's newest generation.

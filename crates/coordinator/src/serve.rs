@@ -21,6 +21,7 @@ use crate::events::{Event, User};
 use crate::files::FileIndex;
 use crate::observer::Observer;
 use crate::open;
+use crate::planning::Planner;
 use crate::proof::Key;
 use crate::session::Workers;
 use crate::users::Users;
@@ -109,10 +110,12 @@ where
         checkpoints,
     };
     let (worker_gate, user_gate) = (config.workers.clone(), config.users.clone());
+    let (planner, plans) = Planner::new();
     let users = Users {
         events: events.clone(),
         config,
         files,
+        planner,
         submitting: Arc::new(Mutex::new(())),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -129,6 +132,7 @@ where
         .and_then(|v1| Ok((v1, described().build_v1alpha()?)));
     let shutdown = async move {
         stop.await;
+        plans.stop();
         let (reply, stopped) = tokio::sync::oneshot::channel();
         let asked = events.send(Event::User(User::Stop { reply })).await;
         if asked.is_ok() {

@@ -17,6 +17,7 @@ use crate::config::{Config, Layout};
 use crate::events::{Change, Event, User};
 use crate::files::{self, FileIndex};
 use crate::open::{self, Text};
+use crate::planning::Planner;
 use crate::{status, wire};
 
 /// The service for people's programs.
@@ -25,7 +26,8 @@ pub(crate) struct Users {
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) config: Arc<Config>,
     pub(crate) files: FileIndex,
-    /// One submit at a time: two of the same name must not open one folder twice.
+    pub(crate) planner: Planner,
+    /// One sweep is written at a time, once it is planned: two of the same name must not open one folder twice.
     pub(crate) submitting: Arc<Mutex<()>>,
 }
 
@@ -44,8 +46,20 @@ impl SweepService for Users {
         request: Request<v1::SubmitRequest>,
     ) -> Result<Response<v1::SubmitResponse>, Status> {
         let request = request.into_inner();
-        let _one_at_a_time = self.submitting.lock().await;
-        let (name, missing) = self.understand(&request).await?;
+        if request.toml.len() > limits::TOML_BYTES || request.files.len() > limits::FILES {
+            return Err(Status::out_of_range(
+                "a sweep file or list of files too large",
+            ));
+        }
+        let request = Arc::new(request);
+        let text = Arc::clone(&request);
+        let spec = self
+            .planner
+            .run(move |_| {
+                Ok(sweep::Spec::parse_stored(&text.toml, "sweep.toml", &[]).map_err(Box::new)?)
+            })
+            .await?;
+        let (name, missing) = self.understand(&spec, &request).await?;
         if !missing.is_empty() {
             return Ok(Response::new(v1::SubmitResponse {
                 name,
@@ -54,10 +68,7 @@ impl SweepService for Users {
                 trials: 0,
             }));
         }
-        let (accepted, trials) = match self.find(&name).await? {
-            Some(folder) => self.grow(&name, folder, request).await?,
-            None => self.add(&name, request).await?,
-        };
+        let (accepted, trials) = self.plan_and_commit(&name, spec, request).await?;
         Ok(Response::new(v1::SubmitResponse {
             name,
             missing,
@@ -230,15 +241,9 @@ impl Users {
     /// Name of the submitted sweep, and the hashes that have to be uploaded first.
     async fn understand(
         &self,
+        spec: &sweep::Spec,
         request: &v1::SubmitRequest,
     ) -> Result<(String, Vec<String>), Status> {
-        if request.toml.len() > limits::TOML_BYTES || request.files.len() > limits::FILES {
-            return Err(Status::out_of_range(
-                "a sweep file or list of files too large",
-            ));
-        }
-        let spec = sweep::Spec::parse_stored(&request.toml, "sweep.toml", &[])
-            .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let name = convert::sweep_name(spec.name()).map_err(|error| wire::status(&error))?;
         let told: BTreeSet<_> = request
             .files
@@ -270,23 +275,121 @@ impl Users {
         Ok((name.to_owned(), missing))
     }
 
-    async fn add(
+    /// Counts everything, then writes it. Where another submit of the same name is written meanwhile, what was
+    /// counted is counted again.
+    async fn plan_and_commit(
         &self,
         name: &str,
-        request: v1::SubmitRequest,
+        spec: sweep::Spec,
+        request: Arc<v1::SubmitRequest>,
     ) -> Result<(v1::Accepted, u64), Status> {
-        let (config, index, name) = (
-            Arc::clone(&self.config),
-            self.files.clone(),
-            name.to_owned(),
-        );
+        let grid = self.plan(spec, Arc::clone(&request)).await?;
+        loop {
+            let known = self.find(name).await?;
+            let plan = match &known {
+                Some(folder) => self.plan_growth(Arc::clone(folder), &grid).await?,
+                None => self.plan_folder(&grid).await?,
+            };
+            // In a task of its own: what has begun to be written does not end with its client.
+            let (users, name, request) = (self.clone(), name.to_owned(), Arc::clone(&request));
+            let committed = tokio::spawn(users.commit(name, request, known, plan)).await;
+            let committed = committed.map_err(|error| Status::internal(error.to_string()))?;
+            if let Some(answer) = committed? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    async fn plan(
+        &self,
+        spec: sweep::Spec,
+        request: Arc<v1::SubmitRequest>,
+    ) -> Result<Arc<sweep::Grid>, Status> {
+        let (config, index) = (Arc::clone(&self.config), self.files.clone());
+        let resolve = move |file: &str| -> PathBuf {
+            if let Some(files) = config.layout.files_in_place() {
+                return files.path(file);
+            }
+            let known = request.files.iter().find(|known| known.name == file);
+            known
+                .and_then(|known| index.find(&known.hash))
+                .unwrap_or_else(|| PathBuf::from(file))
+        };
+        self.planner
+            .run(move |stop| Ok(Arc::new(open::grid_of(spec, resolve, stop)?)))
+            .await
+    }
+
+    async fn plan_folder(&self, grid: &Arc<sweep::Grid>) -> Result<Plan, Status> {
+        let grid = Arc::clone(grid);
+        self.planner
+            .run(move |_| Ok((sweep::Growth::Grown, sweep::Folder::new(grid))))
+            .await
+    }
+
+    async fn plan_growth(
+        &self,
+        folder: Arc<sweep::Folder>,
+        grid: &Arc<sweep::Grid>,
+    ) -> Result<Plan, Status> {
+        let grid = Arc::clone(grid);
+        self.planner
+            .run(move |stop| {
+                let mut folder = sweep::Folder::clone(&folder);
+                let growth = folder.grow_until(grid, stop).map_err(Box::new)?;
+                Ok((growth, folder))
+            })
+            .await
+    }
+
+    /// Writes what was planned on `known`; `None` where that is not the newest any more.
+    async fn commit(
+        self,
+        name: String,
+        request: Arc<v1::SubmitRequest>,
+        known: Option<Arc<sweep::Folder>>,
+        (growth, folder): Plan,
+    ) -> Result<Option<(v1::Accepted, u64)>, Status> {
+        let _one_at_a_time = self.submitting.lock().await;
+        let newest = self.find(&name).await?;
+        match (&known, &newest) {
+            (None, None) => return self.add(name, folder, request).await.map(Some),
+            (Some(known), Some(newest)) if Arc::ptr_eq(known, newest) => {}
+            _ => return Ok(None),
+        }
+        let trials = folder.count();
+        let files = request.files.clone();
+        if growth == sweep::Growth::Same {
+            if matches!(self.config.layout, Layout::Many(_)) && !files.is_empty() {
+                self.ask(|reply| User::Restore { name, files, reply })
+                    .await??;
+            }
+            return Ok(Some((v1::Accepted::Continued, trials)));
+        }
+        self.ask(|reply| User::Grow {
+            name,
+            folder,
+            files,
+            reply,
+        })
+        .await??;
+        Ok(Some((v1::Accepted::Grown, trials)))
+    }
+
+    async fn add(
+        &self,
+        name: String,
+        folder: sweep::Folder,
+        request: Arc<v1::SubmitRequest>,
+    ) -> Result<(v1::Accepted, u64), Status> {
+        let (config, index) = (Arc::clone(&self.config), self.files.clone());
         let priority = request.priority;
         let opened = blocking(move || {
             let text = Text {
-                toml: request.toml,
-                files: request.files,
+                toml: request.toml.clone(),
+                files: request.files.clone(),
             };
-            open::submit(&config, &name, text, |hash| index.find(hash))
+            open::submit(&config, &name, folder, text, |hash| index.find(hash))
         })
         .await?;
         let answer = (opened.accepted, opened.folder.count());
@@ -299,55 +402,10 @@ impl Users {
         .await?;
         Ok(answer)
     }
-
-    async fn grow(
-        &self,
-        name: &str,
-        folder: Arc<sweep::Folder>,
-        request: v1::SubmitRequest,
-    ) -> Result<(v1::Accepted, u64), Status> {
-        let (config, index) = (Arc::clone(&self.config), self.files.clone());
-        let (owned, files) = (name.to_owned(), request.files.clone());
-        let (growth, folder) = blocking(move || {
-            let resolve = |file: &str| -> PathBuf {
-                let hash = request
-                    .files
-                    .iter()
-                    .find(|f| f.name == file)
-                    .map(|f| &f.hash);
-                match config.layout.files_in_place() {
-                    Some(files) => files.path(file),
-                    None => hash.and_then(|hash| index.find(hash)).unwrap_or_default(),
-                }
-            };
-            let grid = open::grid(&owned, &request.toml, resolve)?;
-            let mut folder = open::again(&folder)?;
-            let growth = folder.grow(Arc::new(grid)).map_err(Box::new)?;
-            Ok((growth, folder))
-        })
-        .await?;
-        let trials = folder.count();
-        if growth == sweep::Growth::Same {
-            if matches!(self.config.layout, Layout::Many(_)) && !files.is_empty() {
-                self.ask(|reply| User::Restore {
-                    name: name.to_owned(),
-                    files,
-                    reply,
-                })
-                .await??;
-            }
-            return Ok((v1::Accepted::Continued, trials));
-        }
-        self.ask(|reply| User::Grow {
-            name: name.to_owned(),
-            folder,
-            files,
-            reply,
-        })
-        .await??;
-        Ok((v1::Accepted::Grown, trials))
-    }
 }
+
+/// What a submit does to a folder, and the folder after it.
+type Plan = (sweep::Growth, sweep::Folder);
 
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, open::OpenError> + Send + 'static,

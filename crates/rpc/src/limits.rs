@@ -14,8 +14,8 @@ pub const STRANGER_TIMEOUT: Duration = Duration::from_secs(10);
 /// writes 9 x 10^6 spectrum rows of about 50 bytes before Arrow's buffers are joined.
 pub const MESSAGE_BYTES: usize = 512 << 20;
 
-/// Messages of people's programs: a sweep file and its list of files.
-pub const REQUEST_BYTES: usize = 8 << 20;
+/// Messages of clients: a sweep file and its list of files, [`FILES`] names of up to 4 KiB with their hashes.
+pub const REQUEST_BYTES: usize = TOML_BYTES + (6 << 20);
 
 /// A worker sends a report once its columns reach this size: large enough that per-message costs vanish
 /// (100,000 small trials are about 30 MB), small enough that a coordinator can hold some of every worker.
@@ -37,7 +37,7 @@ pub const UPLOADS_BYTES: u64 = 16 << 30;
 pub const FILES: usize = 1024;
 
 /// Canonical text of a sweep file.
-pub const TOML_BYTES: usize = 4 << 20;
+pub const TOML_BYTES: usize = sweep::MAX_CANONICAL_BYTES;
 
 /// Name of a sweep, worker, host.
 pub const NAME_BYTES: usize = 128;

@@ -22,6 +22,7 @@ mod metrics;
 mod mistakes;
 mod netns;
 mod numbers;
+mod planning;
 mod python;
 mod refusals;
 mod simulated;

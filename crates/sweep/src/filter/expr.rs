@@ -98,6 +98,11 @@ impl Expr {
         keys
     }
 
+    /// Number of its names, numbers and signs.
+    pub(crate) fn size(&self) -> u64 {
+        self.root.size()
+    }
+
     /// Names of [`Expr::keys`].
     pub fn names(&self) -> Vec<&'static str> {
         self.keys().into_iter().map(|key| key.name).collect()
@@ -212,6 +217,19 @@ impl Comparison {
 }
 
 impl Node {
+    fn size(&self) -> u64 {
+        let all = |parts: &[Node]| parts.iter().map(Node::size).sum::<u64>();
+        1 + match self {
+            Node::Literal(_) | Node::Key(_) | Node::Whole(_) => 0,
+            Node::Not(inner) | Node::Negate(inner) => inner.size(),
+            Node::And(parts) | Node::Or(parts) => all(parts),
+            Node::Arithmetic { left, right, .. } | Node::Compare { left, right, .. } => {
+                left.size() + right.size()
+            }
+            Node::In { item, list, .. } => item.size() + all(list),
+        }
+    }
+
     fn collect(&self, keys: &mut Vec<&'static Key>) {
         match self {
             Node::Literal(_) => {}

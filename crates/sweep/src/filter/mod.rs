@@ -26,8 +26,10 @@ mod expr;
 mod lexer;
 mod mistake;
 mod parser;
+mod sums;
 mod typing;
 
 pub use decide::Known;
 pub use expr::{Expr, Filter, Rules};
 pub use mistake::{FilterMistake, FilterMistakeKind};
+pub(crate) use sums::{Form, Part};

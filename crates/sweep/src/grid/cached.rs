@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::radix::Radix;
 use super::region::{Region, Test, Verdict};
+use super::sums::Summed;
 
 /// Answers kept a test, a byte each. A test over more combinations than this is asked anew every time.
 const MAX_ANSWERS: u64 = 1 << 18;
@@ -74,5 +75,13 @@ impl Test for Cached {
 
     fn count_along(&self, region: &Region, axis: usize) -> Option<u64> {
         self.test.count_along(region, axis)
+    }
+
+    fn sums(&self, region: &Region) -> Option<Summed<'_>> {
+        self.test.sums(region)
+    }
+
+    fn weight(&self) -> u64 {
+        self.test.weight()
     }
 }

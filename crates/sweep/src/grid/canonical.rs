@@ -12,7 +12,7 @@ use super::layout::Layout;
 use super::region::{Region, Test, Verdict, union};
 use crate::keys::Id;
 use crate::value::Value;
-use crate::values::Values;
+use crate::values::{MAX_LISTED, Values};
 
 /// The tests of every axis that can repeat a point.
 pub(super) fn tests(layout: &Arc<Layout>) -> Vec<Box<dyn Test>> {
@@ -60,6 +60,7 @@ pub(super) fn tests(layout: &Arc<Layout>) -> Vec<Box<dyn Test>> {
                 axis,
                 axes,
                 layout,
+                firsts: Mutex::new(Firsts::default()),
             }));
         }
     }
@@ -161,12 +162,78 @@ impl Test for FirstTuple {
 }
 
 /// Any other axis: the first digit with its settled values. Such axes hold tables or decide about themselves;
-/// they are written out, and short.
+/// they are written out.
 struct FirstValues {
     ids: Vec<Id>,
     axis: usize,
     axes: Vec<usize>,
     layout: Arc<Layout>,
+    firsts: Mutex<Firsts>,
+}
+
+/// Digits of an axis of which it is remembered whether they are the first of their kind, a byte each.
+const MAX_FLAGS: usize = 1 << 24;
+
+/// By the digits of the other axes: whether each digit is the first of its kind.
+#[derive(Default)]
+struct Firsts {
+    flags: BTreeMap<Vec<u64>, Arc<[bool]>>,
+    /// Of all flags together.
+    count: usize,
+}
+
+impl FirstValues {
+    /// Too long to be written out, so every column is a rule.
+    fn is_long(&self) -> bool {
+        self.layout.radix.len(self.axis) > MAX_LISTED as u64
+    }
+
+    /// A rule never repeats a value, so where one applies, every digit is the first of its kind.
+    fn some_rule_applies(&self, region: &Region) -> bool {
+        let columns = &self.layout.spec.axes[self.axis].values;
+        self.ids.iter().zip(columns).any(|(id, values)| {
+            !matches!(values, Values::List(_)) && self.layout.applies(region, *id) == Verdict::Holds
+        })
+    }
+
+    /// Of a long axis, on which nothing but digits at which no key applies can be equal.
+    fn is_first(&self, digits: &mut [u64]) -> bool {
+        let digit = digits[self.axis];
+        let mut values = |j: u64| -> Vec<Option<Value>> {
+            digits[self.axis] = j;
+            let value = |id: &Id| self.layout.value(digits, *id);
+            self.ids.iter().map(value).collect()
+        };
+        let own = values(digit);
+        own.iter().any(Option::is_some) || (0..digit).all(|before| values(before) != own)
+    }
+
+    /// Whether each digit of the axis is the first with its values, the others being those of `digits`.
+    fn flags(&self, mut digits: Vec<u64>) -> Arc<[bool]> {
+        digits[self.axis] = 0;
+        let others: Vec<u64> = self.axes.iter().map(|&axis| digits[axis]).collect();
+        let mut firsts = self.firsts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flags) = firsts.flags.get(&others) {
+            return Arc::clone(flags);
+        }
+        let mut seen: BTreeSet<Vec<Option<Value>>> = BTreeSet::new();
+        let flags: Arc<[bool]> = (0..self.layout.radix.len(self.axis))
+            .map(|j| {
+                digits[self.axis] = j;
+                // Where a key does not apply, neither do those that it decides about; equal values are equal
+                // points.
+                let value = |id: &Id| self.layout.value(&digits, *id);
+                seen.insert(self.ids.iter().map(value).collect())
+            })
+            .collect();
+        firsts.count += flags.len();
+        if firsts.count > MAX_FLAGS {
+            firsts.flags.clear();
+            firsts.count = flags.len();
+        }
+        firsts.flags.insert(others, Arc::clone(&flags));
+        flags
+    }
 }
 
 impl Test for FirstValues {
@@ -175,21 +242,41 @@ impl Test for FirstValues {
     }
 
     fn verdict(&self, region: &Region) -> Verdict {
-        if region.range(self.axis) == (0..1) {
+        let range = region.range(self.axis);
+        if range == (0..1) {
             return Verdict::Holds;
         }
-        if !region.is_pinned(&self.axes) {
+        if self.some_rule_applies(region) {
+            return Verdict::Holds;
+        }
+        let others_pinned = self
+            .axes
+            .iter()
+            .all(|&axis| axis == self.axis || region.pinned(axis).is_some());
+        if !others_pinned {
             return Verdict::Depends;
         }
-        let mut digits = region.corner();
-        let digit = digits[self.axis];
-        // Where a key does not apply, neither do those that it decides about; equal values are equal points.
-        let mut values = |j: u64| -> Vec<Option<Value>> {
-            digits[self.axis] = j;
-            let value = |id: &Id| self.layout.value(&digits, *id);
-            self.ids.iter().map(value).collect()
-        };
-        let own = values(digit);
-        Verdict::of((0..digit).all(|before| values(before) != own))
+        if self.is_long() {
+            return match region.pinned(self.axis) {
+                Some(_) => Verdict::of(self.is_first(&mut region.corner())),
+                None => Verdict::Depends,
+            };
+        }
+        let flags = self.flags(region.corner());
+        let mut own = (range.start..range.end).filter_map(|j| flags.get(j as usize));
+        match own.next() {
+            Some(first) if own.all(|other| other == first) => Verdict::of(*first),
+            _ => Verdict::Depends,
+        }
+    }
+
+    fn count_along(&self, region: &Region, axis: usize) -> Option<u64> {
+        if axis != self.axis || self.is_long() {
+            return None;
+        }
+        let flags = self.flags(region.corner());
+        let range = region.range(axis);
+        let own = flags.get(range.start as usize..range.end as usize)?;
+        Some(own.iter().filter(|first| **first).count() as u64)
     }
 }

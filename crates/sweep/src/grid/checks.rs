@@ -6,8 +6,10 @@
 
 use super::cached::Cached;
 use super::layout::{Layout, Written};
+use super::refusal;
 use super::region::{All, Pinned, Region, Test, Verdict, union};
-use super::search::first;
+use super::search::{Wanted, first};
+use super::work::{Meter, Spent};
 use crate::error::SweepError;
 use crate::keys::{Id, keys};
 use crate::point::{CHECKS, Check, ENGINE, Fault};
@@ -21,14 +23,15 @@ const MAX_COMBINATIONS: u64 = 100_000;
 const MAX_CORNER_AXES: usize = 10;
 
 /// # Errors
-/// The first check that fails at a point that is kept, pointing at the value that it is about.
-pub(super) fn run(layout: &Layout, kept: &[Cached]) -> Result<(), SweepError> {
+/// The first check that fails at a point that is kept, pointing at the value that it is about; more work than the
+/// meter allows.
+pub(super) fn run(layout: &Layout, kept: &[Cached], meter: &Meter<'_>) -> Result<(), SweepError> {
     for check in CHECKS.iter().chain([&ENGINE]) {
         if !is_possible(layout, check) {
             continue;
         }
         let axes = union(check.reads.iter().map(|id| layout.reach(*id)));
-        run_one(layout, kept, check, &axes)?;
+        run_one(layout, kept, check, &axes, meter)?;
     }
     Ok(())
 }
@@ -56,6 +59,7 @@ fn run_one(
     kept: &[Cached],
     check: &Check,
     axes: &[usize],
+    meter: &Meter<'_>,
 ) -> Result<(), SweepError> {
     let all = Region::full((0..layout.radix.axes()).map(|axis| layout.radix.len(axis)));
     let mut slots = Vec::new();
@@ -63,10 +67,12 @@ fn run_one(
     let mut visit = |digits: &[u64]| {
         layout.slots_into(digits, &mut slots);
         let lookup = crate::keys::Lookup::new(&slots);
-        if let Err(fault) = (check.test)(&lookup, &layout.arrays)
-            && let Some(digits) = kept_point(layout, kept, axes, digits)
-        {
-            result = Err(placed(layout, fault, &digits));
+        if let Err(fault) = (check.test)(&lookup, &layout.arrays) {
+            result = match kept_point(layout, kept, (axes, digits), meter) {
+                Ok(Some(digits)) => Err(placed(layout, fault, &digits)),
+                Ok(None) => Ok(()),
+                Err(spent) => Err(refusal::error(layout, spent)),
+            };
         }
         result.is_ok()
     };
@@ -106,22 +112,21 @@ fn each_corner(layout: &Layout, axes: &[usize], visit: &mut dyn FnMut(&[u64]) ->
 fn kept_point(
     layout: &Layout,
     kept: &[Cached],
-    axes: &[usize],
-    digits: &[u64],
-) -> Option<Vec<u64>> {
+    (axes, digits): (&[usize], &[u64]),
+    meter: &Meter<'_>,
+) -> Result<Option<Vec<u64>>, Spent> {
     let pinned = Pinned { axes, digits };
     let mut parts: Vec<&dyn Test> = vec![&pinned];
     parts.extend(kept.iter().map(|test| test as &dyn Test));
-    let all = All::new(parts);
     let mut region = Region::full((0..layout.radix.axes()).map(|axis| layout.radix.len(axis)));
     for &axis in axes {
         region.pin(axis, digits[axis]);
     }
-    if all.verdict(&region) == Verdict::Fails {
-        return None;
+    if meter.ask(&All::new(parts.clone()), &region)? == Verdict::Fails {
+        return Ok(None);
     }
-    let index = first(&layout.radix, &all, 0, u64::MAX)?;
-    Some(layout.radix.digits(index))
+    let index = first(&layout.radix, &parts, Wanted::Passing, (0, u64::MAX), meter)?;
+    Ok(index.map(|index| layout.radix.digits(index)))
 }
 
 /// The fault at the first of its keys that is written: at its value of the point, where it is swept.

@@ -3,11 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::layout::Layout;
+use super::known::is_plain;
+use super::layout::{Layout, Written};
 use super::region::{Region, Test, Verdict, union};
-use crate::filter::{Expr, Filter, Known};
-use crate::keys::{Id, KeyKind, key, keys};
+use super::sums::{Sum, Summed};
+use crate::filter::{Expr, Filter, Form, Known, Part};
+use crate::keys::{Id, Key, KeyKind, key, keys};
 use crate::value::Value;
+use crate::values::Values;
+
+/// Words of a condition that are read in the time of one question.
+const WORDS: u64 = 16;
 
 /// The tests that a filter puts to points of `layout`, which may be another grid than the one that the filter
 /// is of.
@@ -33,16 +39,62 @@ struct Condition {
     expr: Expr,
     layout: Arc<Layout>,
     axes: Vec<usize>,
+    weight: u64,
 }
 
 impl Condition {
     fn new(expr: Expr, layout: &Arc<Layout>) -> Condition {
         let axes = union(expr.keys().iter().map(|key| layout.reach(key.id)));
         Condition {
+            weight: expr.size() / WORDS + 1,
             expr,
             layout: Arc::clone(layout),
             axes,
         }
+    }
+
+    /// The column of a swept key that applies throughout the region and varies there.
+    fn column(&self, region: &Region, key: &Key) -> Option<(usize, &Values)> {
+        let Written::Axis { axis, position } = self.layout.written(key.id) else {
+            return None;
+        };
+        let varies = region.width(*axis) > 1
+            && is_plain(key)
+            && self.layout.applies(region, key.id) == Verdict::Holds;
+        varies.then(|| (*axis, &self.layout.spec.axes[*axis].values[*position]))
+    }
+
+    fn part(&self, region: &Region, key: &Key) -> Option<Part> {
+        if let Some((axis, values)) = self.column(region, key) {
+            return Some(part_of(values, &region.range(axis)));
+        }
+        match self.layout.known(region, key.id) {
+            Known::Exactly(Some(Value::List(_) | Value::Table(_)) | None) => None,
+            Known::Exactly(Some(value)) => Some(Part::Constant(value)),
+            Known::Among(_) | Known::Between(..) | Known::Unknown => None,
+        }
+    }
+}
+
+/// What is known of a column over a range of digits.
+fn part_of(values: &Values, range: &std::ops::Range<u64>) -> Part {
+    let ends = match values {
+        Values::Range { .. } => {
+            let ends = [values.get(range.start), values.get(range.end - 1)];
+            Some((ends[0].as_int(), ends[1].as_int()))
+        }
+        Values::List(list) => {
+            let part = &list[range.start as usize..range.end as usize];
+            let whole = part.iter().all(|value| matches!(value, Value::Int(_)));
+            let ends = part.iter().min().zip(part.iter().max());
+            ends.filter(|_| whole)
+                .map(|(low, high)| (low.as_int(), high.as_int()))
+        }
+        Values::Lin { .. } | Values::Log { .. } => None,
+    };
+    match ends {
+        Some((Some(one), Some(other))) => Part::Int(one.min(other), one.max(other)),
+        _ => Part::Other,
     }
 }
 
@@ -56,6 +108,37 @@ impl Test for Condition {
             Some(holds) => Verdict::of(holds),
             None => Verdict::Depends,
         }
+    }
+
+    fn sums(&self, region: &Region) -> Option<Summed<'_>> {
+        let forms = self.expr.forms(&|key| self.part(region, key))?;
+        let column = |id: &Id| self.column(region, &keys()[*id as usize]);
+        let sum = |form: &Form| match form {
+            Form::Key(id) => column(id).map(|(axis, values)| Sum::Column(axis, values)),
+            Form::Sum {
+                terms,
+                constant,
+                modulus,
+            } => {
+                let terms = terms.iter().map(|(id, by)| {
+                    let (axis, values) = column(id)?;
+                    Some((axis, values, *by))
+                });
+                Some(Sum::Numbers {
+                    terms: terms.collect::<Option<_>>()?,
+                    constant: *constant,
+                    modulus: *modulus,
+                })
+            }
+        };
+        Some(Summed {
+            sums: forms.forms.iter().map(sum).collect::<Option<_>>()?,
+            holds: Box::new(move |values| forms.holds(values)),
+        })
+    }
+
+    fn weight(&self) -> u64 {
+        self.weight
     }
 }
 
@@ -107,17 +190,42 @@ impl Excluded {
         }
     }
 
-    /// The points whose value of the first key can be there.
-    fn candidates(&self, first: &Known) -> Box<dyn Iterator<Item = &Vec<Value>> + '_> {
-        let (low, high) = match first {
-            _ if self.tables => return Box::new(self.points.iter()),
-            Known::Exactly(Some(value)) => (value.clone(), value.clone()),
-            Known::Between(low, high) => (low.clone(), high.clone()),
-            Known::Exactly(None) => return Box::new(std::iter::empty()),
-            Known::Among(_) | Known::Unknown => return Box::new(self.points.iter()),
+    /// The points that can be there, by the values of the first keys: those that are known exactly, and the one
+    /// after them.
+    fn candidates(&self, known: &[Known]) -> Box<dyn Iterator<Item = &Vec<Value>> + '_> {
+        if self.tables {
+            return Box::new(self.points.iter());
+        }
+        let mut low: Vec<Value> = known
+            .iter()
+            .map_while(|known| match known {
+                Known::Exactly(Some(value)) => Some(value.clone()),
+                Known::Exactly(None) | Known::Among(_) | Known::Between(..) | Known::Unknown => {
+                    None
+                }
+            })
+            .collect();
+        let exact = low.len();
+        let high = match known.get(exact) {
+            None | Some(Known::Unknown) => None,
+            Some(Known::Exactly(_)) => return Box::new(std::iter::empty()),
+            Some(Known::Between(least, most)) => {
+                low.push(least.clone());
+                Some(most.clone())
+            }
+            Some(Known::Among(values)) => {
+                let values = values.iter().flatten();
+                let Some((least, most)) = values.clone().min().zip(values.max()) else {
+                    return Box::new(std::iter::empty());
+                };
+                low.push(least.clone());
+                Some(most.clone())
+            }
         };
-        let range = self.points.range(vec![low]..);
-        Box::new(range.take_while(move |point| point.first().is_some_and(|value| *value <= high)))
+        let range = self.points.range(low.clone()..);
+        Box::new(range.take_while(move |point| {
+            point[..exact] == low[..exact] && high.as_ref().is_none_or(|high| point[exact] <= *high)
+        }))
     }
 }
 
@@ -132,13 +240,13 @@ impl Test for Excluded {
             .iter()
             .map(|id| self.layout.known(region, *id))
             .collect();
-        let Some(first) = known.first() else {
-            return Verdict::Holds;
-        };
+        let pinned = region.is_pinned(&self.axes);
         let mut possible = false;
-        for point in self.candidates(first) {
+        for point in self.candidates(&known) {
             match matches(point, &known) {
                 Verdict::Holds => return Verdict::Fails,
+                // One of many: the answer is in the parts of the region.
+                Verdict::Depends if !pinned => return Verdict::Depends,
                 Verdict::Depends => possible = true,
                 Verdict::Fails => {}
             }

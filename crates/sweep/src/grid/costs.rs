@@ -10,20 +10,25 @@ use super::count::count;
 use super::layout::{Layout, Written};
 use super::model::Grid;
 use super::radix::Radix;
-use super::region::{All, Pinned, Region, Test, union};
-use super::search::first;
+use super::region::{Pinned, Region, Test, union};
+use super::search::{Wanted, first};
+use super::work::{Meter, Spent, keep_on};
 use crate::cost::Cost;
 use crate::keys::keys;
 use crate::point::trial;
 
 /// Costs kept, of 32 bytes each.
-const MAX_KEPT: u64 = 1 << 16;
+const MAX_KEPT: u64 = 1 << 18;
 
 /// Combinations that are gone through to add up a grid: a fraction of a second.
 const MAX_COMBINATIONS: u64 = 20_000;
 
 /// Points that stand for all where there are more combinations.
 const SAMPLES: u64 = 4096;
+
+/// Questions that adding up a grid, and then looking for samples, may take: some seconds. A grid that is larger or
+/// harder is estimated from what was found.
+const SURVEY_WORK: u64 = 1_000_000;
 
 /// Trials of one grid that one engine would serve for one reason.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,13 +152,18 @@ impl Grid {
 
     /// All kept points added up, and which engines serve them.
     pub fn survey(&self) -> &Survey {
+        self.survey_until(&keep_on)
+    }
+
+    /// As [`Grid::survey`], cut short where `stop` says that the grid is not wanted any more.
+    pub fn survey_until(&self, stop: &dyn Fn() -> bool) -> &Survey {
         self.costs().survey.get_or_init(|| {
             let mut tally = Tally::default();
-            let exact = self.costs().combinations <= MAX_COMBINATIONS;
-            if exact {
-                self.add_combinations(&mut tally);
-            } else {
-                self.add_samples(&mut tally);
+            let exact = self.costs().combinations <= MAX_COMBINATIONS
+                && self.add_combinations(&mut tally, stop).is_ok();
+            if !exact {
+                tally = Tally::default();
+                self.add_samples(&mut tally, stop);
             }
             for index in self.product_size()..self.size() {
                 self.add(&mut tally, index, 1);
@@ -164,34 +174,55 @@ impl Grid {
 
     /// Adds the kept points of every combination of the axes that cost depends on, one of them standing for
     /// all.
-    fn add_combinations(&self, tally: &mut Tally) {
+    ///
+    /// # Errors
+    /// [`Spent`] where that takes too long.
+    fn add_combinations(&self, tally: &mut Tally, stop: &dyn Fn() -> bool) -> Result<(), Spent> {
+        let meter = Meter::new(SURVEY_WORK, stop);
         let layout = self.layout();
         let radix = &layout.radix;
         let axes: &[usize] = &self.costs().axes;
         let tests = self.tests();
         let all = Region::full((0..radix.axes()).map(|axis| radix.len(axis)));
         let mut region = all.clone();
+        let mut result = Ok(());
         all.each(axes, &mut |digits| {
             for &axis in axes {
                 region.pin(axis, digits[axis]);
             }
-            let trials = count(&region, radix.axes(), &tests);
-            let pinned = Pinned { axes, digits };
-            let mut parts: Vec<&dyn Test> = vec![&pinned];
-            parts.extend(&tests);
-            // The corner is the first point of the combination.
-            let corner = radix.index(digits);
-            if trials > 0
-                && let Some(index) = first(radix, &All::new(parts), corner, u64::MAX)
-            {
-                self.add(tally, index, trials);
-            }
-            true
+            result = self.add_combination(tally, (axes, digits), &region, &tests, &meter);
+            result.is_ok()
         });
+        result
+    }
+
+    /// Adds the kept points with these digits of these axes: those of the region.
+    fn add_combination(
+        &self,
+        tally: &mut Tally,
+        (axes, digits): (&[usize], &[u64]),
+        region: &Region,
+        tests: &[&dyn Test],
+        meter: &Meter<'_>,
+    ) -> Result<(), Spent> {
+        let radix = &self.layout().radix;
+        let trials = count(region, radix.axes(), tests, meter)?;
+        if trials == 0 {
+            return Ok(());
+        }
+        let pinned = Pinned { axes, digits };
+        let mut parts: Vec<&dyn Test> = vec![&pinned];
+        parts.extend(tests);
+        // The corner is the first point of the combination.
+        let range = (radix.index(digits), u64::MAX);
+        if let Some(index) = first(radix, &parts, Wanted::Passing, range, meter)? {
+            self.add(tally, index, trials);
+        }
+        Ok(())
     }
 
     /// Adds points spread evenly over the product, each standing for its share of the kept ones.
-    fn add_samples(&self, tally: &mut Tally) {
+    fn add_samples(&self, tally: &mut Tally, stop: &dyn Fn() -> bool) {
         /// Steps of the golden ratio fall in no rhythm with the strides of axes.
         const GOLDEN: f64 = 0.618_033_988_749_894_9;
         let product = self.product_size();
@@ -199,18 +230,31 @@ impl Grid {
         if count == 0 {
             return;
         }
+        let (radix, tests) = (&self.layout().radix, self.tests());
+        let meter = Meter::new(SURVEY_WORK, stop);
         let samples = SAMPLES.min(count);
+        let mut found = Vec::new();
         for sample in 0..samples {
             let share = (sample as f64 + 0.5) * GOLDEN;
             let from = (share.fract() * product as f64) as u64;
-            let index = self
-                .next_kept(from, product)
-                .or_else(|| self.next_kept(0, product));
-            // The shares add up to the count.
-            let upto = |k: u64| (u128::from(k) * u128::from(count) / u128::from(samples)) as u64;
-            if let Some(index) = index {
-                self.add(tally, index, upto(sample + 1) - upto(sample));
+            let next = |from| first(radix, &tests, Wanted::Passing, (from, product), &meter);
+            let index = match next(from) {
+                Ok(None) => next(0),
+                other => other,
+            };
+            match index {
+                Ok(Some(index)) => found.push(index),
+                // Kept or not, its cost is that of its neighbours.
+                Err(_) if found.is_empty() => found.push(from),
+                Ok(None) => {}
+                Err(_) => break,
             }
+        }
+        // The shares add up to the count.
+        let shares = found.len().max(1) as u64;
+        let upto = |k: u64| (u128::from(k) * u128::from(count) / u128::from(shares)) as u64;
+        for (sample, index) in (0..).zip(found) {
+            self.add(tally, index, upto(sample + 1) - upto(sample));
         }
     }
 

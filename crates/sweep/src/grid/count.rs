@@ -1,11 +1,14 @@
 //! How many points pass a set of tests, without visiting them.
 //!
 //! A box on which every test is settled counts at once. Otherwise its axes fall into groups that no open test
-//! connects, whose counts multiply, and each group is split along the axis that settles most. Axes that no
-//! test names are never looked at.
+//! connects, whose counts multiply. A group whose tests are functions of sums of its axes is counted over the
+//! values of the sums (`sums`); any other is split along the axis that settles most. Axes that no test names are
+//! never looked at.
 
 use super::radix::Radix;
 use super::region::{Region, Test, Verdict};
+use super::sums;
+use super::work::{Meter, Spent};
 
 /// Groups with no more points than this are counted point by point: cheaper there than asking about their
 /// halves.
@@ -16,24 +19,44 @@ const SMALL: u64 = 32;
 const SWITCH: u64 = 16;
 
 /// Number of points of `region` that pass all `tests`.
-pub(crate) fn count(region: &Region, axes: usize, tests: &[&dyn Test]) -> u64 {
+///
+/// # Errors
+/// [`Spent`] where that takes more work than the meter allows.
+pub(crate) fn count(
+    region: &Region,
+    axes: usize,
+    tests: &[&dyn Test],
+    meter: &Meter<'_>,
+) -> Result<u64, Spent> {
     let all: Vec<usize> = (0..axes).collect();
-    count_group(&mut region.clone(), &all, tests)
+    count_group(&mut region.clone(), &all, tests, meter)
 }
 
 /// Number of points of the product that pass all `tests`.
-pub(crate) fn count_all(radix: &Radix, tests: &[&dyn Test]) -> u64 {
+///
+/// # Errors
+/// As [`count`].
+pub(crate) fn count_all(
+    radix: &Radix,
+    tests: &[&dyn Test],
+    meter: &Meter<'_>,
+) -> Result<u64, Spent> {
     let region = Region::full((0..radix.axes()).map(|axis| radix.len(axis)));
-    count(&region, radix.axes(), tests)
+    count(&region, radix.axes(), tests, meter)
 }
 
 /// Points of the region's projection on `axes` that pass; what the tests need of other axes is pinned.
-fn count_group(region: &mut Region, axes: &[usize], tests: &[&dyn Test]) -> u64 {
+fn count_group(
+    region: &mut Region,
+    axes: &[usize],
+    tests: &[&dyn Test],
+    meter: &Meter<'_>,
+) -> Result<u64, Spent> {
     let mut open: Vec<&dyn Test> = Vec::with_capacity(tests.len());
     for &test in tests {
-        match test.verdict(region) {
+        match meter.ask(test, region)? {
             Verdict::Holds => {}
-            Verdict::Fails => return 0,
+            Verdict::Fails => return Ok(0),
             Verdict::Depends => open.push(test),
         }
     }
@@ -42,14 +65,14 @@ fn count_group(region: &mut Region, axes: &[usize], tests: &[&dyn Test]) -> u64 
         let points: u64 = if group.tests.is_empty() {
             group.axes.iter().map(|&axis| region.width(axis)).product()
         } else {
-            split(region, &group)
+            split(region, &group, meter)?
         };
         if points == 0 {
-            return 0;
+            return Ok(0);
         }
         total *= points;
     }
-    total
+    Ok(total)
 }
 
 struct Group<'a> {
@@ -88,31 +111,35 @@ fn groups<'a>(region: &Region, axes: &[usize], open: &[&'a dyn Test]) -> Vec<Gro
     groups
 }
 
-/// Counts a group with open tests: point by point if small, else as two halves along one axis.
-fn split(region: &mut Region, group: &Group<'_>) -> u64 {
+/// Counts a group with open tests: point by point if small, over sums where its tests have some, else as two
+/// halves along one axis.
+fn split(region: &mut Region, group: &Group<'_>, meter: &Meter<'_>) -> Result<u64, Spent> {
     let points = group
         .axes
         .iter()
         .try_fold(1u64, |points, &axis| points.checked_mul(region.width(axis)));
     if points.is_some_and(|points| points <= SMALL) {
-        return count_points(region, &group.axes, &group.tests);
+        return count_points(region, &group.axes, &group.tests, meter);
     }
     if let ([axis], [test]) = (group.axes.as_slice(), group.tests.as_slice())
         && let Some(known) = test.count_along(region, *axis)
     {
-        return known;
+        return Ok(known);
+    }
+    if let Some(known) = sums::count(region, &group.axes, &group.tests, meter)? {
+        return Ok(known);
     }
     let Some(axis) = axis_to_split(region, group) else {
-        return 0;
+        return Ok(0);
     };
     let range = region.range(axis);
     let middle = range.start + (range.end - range.start) / 2;
     region.set(axis, range.start..middle);
-    let lower = count_group(region, &group.axes, &group.tests);
+    let lower = count_group(region, &group.axes, &group.tests, meter)?;
     region.set(axis, middle..range.end);
-    let upper = count_group(region, &group.axes, &group.tests);
+    let upper = count_group(region, &group.axes, &group.tests, meter)?;
     region.set(axis, range);
-    lower + upper
+    Ok(lower + upper)
 }
 
 /// Switches before long axes, then the axis that most tests name, then the longest.
@@ -133,29 +160,37 @@ fn axis_to_split(region: &Region, group: &Group<'_>) -> Option<usize> {
         })
 }
 
-fn count_points(region: &mut Region, axes: &[usize], tests: &[&dyn Test]) -> u64 {
+fn count_points(
+    region: &mut Region,
+    axes: &[usize],
+    tests: &[&dyn Test],
+    meter: &Meter<'_>,
+) -> Result<u64, Spent> {
     let Some((&axis, rest)) = axes.split_first() else {
-        let passes = tests
-            .iter()
-            .all(|test| test.verdict(region) == Verdict::Holds);
-        return u64::from(passes);
+        for &test in tests {
+            if meter.ask(test, region)? != Verdict::Holds {
+                return Ok(0);
+            }
+        }
+        return Ok(1);
     };
     let range = region.range(axis);
     let mut total = 0;
     for digit in range.clone() {
         region.pin(axis, digit);
-        total += count_points(region, rest, tests);
+        total += count_points(region, rest, tests, meter)?;
     }
     region.set(axis, range);
-    total
+    Ok(total)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::region::{All, Not};
-    use super::super::search::first;
+    use super::super::guided;
+    use super::super::search::{Wanted, first};
+    use super::super::work::{MAX_WORK, keep_on};
     use super::*;
 
     /// A test for tests: holds where a weighted sum of digits is below a bound, or has a remainder.
@@ -228,14 +263,20 @@ mod tests {
             let parts: Vec<&dyn Test> = tests.iter().map(|t| t as &dyn Test).collect();
             let walked: Vec<u64> =
                 (0..radix.size()).filter(|&i| passes(&radix, &tests, i)).collect();
-            prop_assert_eq!(count_all(&radix, &parts), walked.len() as u64);
-            let all = All::new(parts);
-            let not = Not(&all);
+            let meter = Meter::new(MAX_WORK, &keep_on);
+            prop_assert_eq!(count_all(&radix, &parts, &meter), Ok(walked.len() as u64));
             for from in 0..radix.size() {
                 let next = walked.iter().copied().find(|&i| i >= from);
-                prop_assert_eq!(first(&radix, &all, from, u64::MAX), next);
                 let gap = (from..radix.size()).find(|i| walked.binary_search(i).is_err());
-                prop_assert_eq!(first(&radix, &not, from, u64::MAX), gap);
+                for end in [from + 3, u64::MAX] {
+                    for (wanted, found) in [(Wanted::Passing, next), (Wanted::Failing, gap)] {
+                        let found = Ok(found.filter(|&found| found < end));
+                        let range = (from, end);
+                        prop_assert_eq!(first(&radix, &parts, wanted, range, &meter), found);
+                        let by_counts = guided::first(&radix, &parts, wanted, range, &meter);
+                        prop_assert_eq!(by_counts, found);
+                    }
+                }
             }
         }
     }
@@ -258,9 +299,12 @@ mod tests {
             },
         ];
         let parts: Vec<&dyn Test> = tests.iter().map(|t| t as &dyn Test).collect();
-        assert_eq!(count_all(&radix, &parts), 5 * 500_500);
-        let all = All::new(parts);
-        assert_eq!(first(&radix, &all, 5_000_000, u64::MAX), None);
-        assert_eq!(first(&radix, &all, 999_001, u64::MAX), Some(1_000_000));
+        let meter = Meter::new(MAX_WORK, &keep_on);
+        assert_eq!(count_all(&radix, &parts, &meter), Ok(5 * 500_500));
+        for search in [first, guided::first] {
+            let next = |from| search(&radix, &parts, Wanted::Passing, (from, u64::MAX), &meter);
+            assert_eq!(next(5_000_000), Ok(None));
+            assert_eq!(next(999_001), Ok(Some(1_000_000)));
+        }
     }
 }

@@ -54,15 +54,16 @@ impl Layout {
         let radix = Radix::new(lens).ok_or_else(|| too_large(&spec))?;
         let written = written(&spec);
         let (reach, gates) = reaches(&written);
-        let deciding = deciding_axes(&spec, &written, &gates, &arrays);
+        let decides = deciding_keys(&spec, &written, &gates, &arrays);
+        let decides = |key: &'static Key| decides[key.id as usize];
         let monotone = spec
             .axes
             .iter()
             .map(|axis| axis.values.iter().map(is_monotone).collect())
             .collect();
         Ok(Layout {
-            free: Free::of(&spec, &deciding),
-            deciding: Deciding::new(deciding, &radix),
+            free: Free::of(&spec, &decides),
+            deciding: Deciding::new(&spec, &decides),
             spec,
             arrays,
             radix,
@@ -228,14 +229,14 @@ fn reaches(written: &[Written]) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
     (reach, gates)
 }
 
-/// The axes that decide more than the values of their own keys, ascending: whether another key applies, its
-/// default, or a table that they are a part of.
-fn deciding_axes(
+/// One a key: it decides more than its own value, namely whether another key applies, its default, or a table that
+/// it is a part of.
+fn deciding_keys(
     spec: &Spec,
     written: &[Written],
     gates: &[Vec<usize>],
     arrays: &Arrays,
-) -> Vec<usize> {
+) -> Vec<bool> {
     let at_first = |key: &'static Key| match &written[key.id as usize] {
         Written::Nothing => None,
         Written::Fixed(value) => Some(value.clone()),
@@ -253,15 +254,12 @@ fn deciding_axes(
             decides[id as usize] = true;
         }
     }
-    let decides = |key: &&'static Key| {
-        decides[key.id as usize]
-            || key.parent.is_some()
+    for key in keys() {
+        decides[key.id as usize] |= key.parent.is_some()
             || !key.leaves().is_empty()
-            || matches!(key.kind, KeyKind::Table(_))
-    };
-    (0..spec.axes.len())
-        .filter(|&axis| spec.axes[axis].keys.iter().any(decides))
-        .collect()
+            || matches!(key.kind, KeyKind::Table(_));
+    }
+    decides
 }
 
 /// Settles every key, in the order of the registry. Tables that name files stay as written.

@@ -5,14 +5,16 @@
 //! `crate::cost`.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::cached::Cached;
 use super::costs::Costs;
 use super::includes::Includes;
 use super::layout::{Layout, too_large};
-use super::region::{All, Test};
-use super::search::first;
+use super::refusal;
+use super::region::Test;
+use super::search::{Wanted, first_of_counted};
+use super::work::{MAX_WORK, Meter, keep_on};
 use super::{canonical, checks, conditions, count};
 use crate::error::{Mistake, SweepError};
 use crate::point::{Point, TrialId};
@@ -24,6 +26,10 @@ use crate::value::Value;
 /// searched.
 const NEAR: u64 = 32;
 
+/// Largest canonical text of a sweep ([`Spec::to_toml`]): as large as a sweep file may be. It goes into one message
+/// of the wire, into the journal of the run folder, and to every worker.
+pub const MAX_CANONICAL_BYTES: usize = 16 << 20;
+
 /// A sweep with its files: the points `0..size()`, of which those are run that are kept.
 ///
 /// The product of the axes comes first, the last axis fastest; then the points of `include`. Memory does not
@@ -34,9 +40,10 @@ pub struct Grid {
     includes: Includes,
     size: u64,
     /// Kept points of the product.
-    kept_count: OnceLock<u64>,
+    kept_count: u64,
     costs: Costs,
     hash: String,
+    canonical_bytes: usize,
 }
 
 impl fmt::Debug for Grid {
@@ -52,11 +59,30 @@ impl fmt::Debug for Grid {
 impl Grid {
     /// Checks the sweep as a whole: files that are not loaded, ranks, ranges, lists and shapes that do not
     /// fit, engines that cannot serve. What depends on combinations of more than 100,000 values is checked at
-    /// their corners, and else at the trial.
+    /// their corners, and else at the trial. Counts the trials.
     ///
     /// # Errors
-    /// The first mistake with its place; a grid of more than 2^64 points.
+    /// The first mistake with its place; a grid of more than 2^64 points; trials that take more than [`MAX_WORK`] to
+    /// count.
     pub fn new(spec: Spec, arrays: Arrays) -> Result<Grid, SweepError> {
+        Grid::new_until(spec, arrays, &keep_on)
+    }
+
+    /// As [`Grid::new`], for a caller that may not want the answer any more: `stop` is asked every millisecond or
+    /// so.
+    ///
+    /// # Errors
+    /// As [`Grid::new`], and [`Mistake::Stopped`].
+    pub fn new_until(
+        spec: Spec,
+        arrays: Arrays,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Grid, SweepError> {
+        let text = spec.to_toml();
+        if text.len() > MAX_CANONICAL_BYTES {
+            return Err(too_long(text.len()));
+        }
+        let hash = hash(&text, &spec, &arrays);
         let layout = Arc::new(Layout::new(spec, arrays)?);
         let mut tests = conditions::tests(&layout.spec.filter, &layout);
         tests.extend(canonical::tests(&layout));
@@ -64,7 +90,10 @@ impl Grid {
             .into_iter()
             .map(|test| Cached::new(test, &layout.radix))
             .collect();
-        checks::run(&layout, &kept)?;
+        let parts: Vec<&dyn Test> = kept.iter().map(|test| test as &dyn Test).collect();
+        let kept_count = count::count_all(&layout.radix, &parts, &Meter::new(MAX_WORK, stop))
+            .map_err(|spent| refusal::error(&layout, spent))?;
+        checks::run(&layout, &kept, &Meter::new(MAX_WORK, stop))?;
         let includes = Includes::new(&layout, &|point| {
             product_index(&layout, &kept, point).is_some()
         })?;
@@ -75,12 +104,13 @@ impl Grid {
             .ok_or_else(|| too_large(&layout.spec))?;
         Ok(Grid {
             costs: Costs::new(&layout),
-            hash: hash(&layout.spec, &layout.arrays),
+            hash,
+            canonical_bytes: text.len(),
             layout,
             kept,
             includes,
             size,
-            kept_count: OnceLock::new(),
+            kept_count,
         })
     }
 
@@ -119,8 +149,9 @@ impl Grid {
         if let Some(index) = (from..near).find(|&index| self.kept(index)) {
             return Some(index);
         }
-        let all = All::new(self.tests());
-        first(&self.layout.radix, &all, near, end).or_else(|| {
+        let range = (near, end);
+        let found = first_of_counted(&self.layout.radix, &self.tests(), Wanted::Passing, range);
+        found.or_else(|| {
             let included = near.max(self.product_size());
             (included < end).then_some(included)
         })
@@ -207,6 +238,11 @@ impl Grid {
         &self.hash
     }
 
+    /// Size of the canonical text.
+    pub(crate) fn canonical_bytes(&self) -> usize {
+        self.canonical_bytes
+    }
+
     pub(crate) fn layout(&self) -> &Arc<Layout> {
         &self.layout
     }
@@ -226,9 +262,7 @@ impl Grid {
 
     /// Kept points of the product.
     pub(crate) fn product_count(&self) -> u64 {
-        *self
-            .kept_count
-            .get_or_init(|| count::count_all(&self.layout.radix, &self.tests()))
+        self.kept_count
     }
 
     /// The tests that a kept point of the product passes.
@@ -255,9 +289,19 @@ fn product_index(layout: &Layout, kept: &[Cached], point: &Point) -> Option<u64>
     is_kept(layout, kept, index).then_some(index)
 }
 
-fn hash(spec: &Spec, arrays: &Arrays) -> String {
+fn too_long(bytes: usize) -> SweepError {
+    SweepError::new(Mistake::SweepTooLong {
+        bytes,
+        limit: MAX_CANONICAL_BYTES,
+    })
+    .help(
+        "write long lists as range, lin or log, leave points out by `where` instead of `exclude`, or split the sweep",
+    )
+}
+
+fn hash(text: &str, spec: &Spec, arrays: &Arrays) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(spec.to_toml().as_bytes());
+    hasher.update(text.as_bytes());
     for file in spec.file_names() {
         let content = arrays.hash_of_file(&file).unwrap_or("");
         for part in [file.as_str(), content] {

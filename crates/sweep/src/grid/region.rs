@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use super::sums::Summed;
+
 /// What a test says of all points of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -127,6 +129,16 @@ pub(crate) trait Test: Send + Sync {
     /// knows without trying them.
     fn count_along(&self, _region: &Region, _axis: usize) -> Option<u64> {
         None
+    }
+
+    /// The test as a function of sums of its axes over the region, where it is one.
+    fn sums(&self, _region: &Region) -> Option<Summed<'_>> {
+        None
+    }
+
+    /// Questions that one verdict counts as.
+    fn weight(&self) -> u64 {
+        1
     }
 }
 

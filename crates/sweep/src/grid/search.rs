@@ -1,16 +1,76 @@
 //! The first point at or after an index that passes a test, without walking over those that fail.
 //!
 //! A depth-first descent over the axes, slowest first. Whole blocks are left out as soon as the test fails on
-//! all of them; within an axis the next digit worth a look is found by doubling steps and halving.
+//! all of them; within an axis the next digit worth a look is found by doubling steps and halving. Where points
+//! that pass are too rare for that, the search goes by counts (`guided`).
 
+use super::guided;
 use super::radix::Radix;
-use super::region::{Region, Test, Verdict};
+use super::region::{All, Not, Region, Test, Verdict};
+use super::work::{Meter, Spent, keep_on};
 
-/// The smallest index in `from..end` whose point passes `test`; `end` is cut to the size of the product.
-pub(crate) fn first(radix: &Radix, test: &dyn Test, from: u64, end: u64) -> Option<u64> {
+/// Questions of a search before it goes by counts: a dozen milliseconds.
+const PLAIN_WORK: u64 = 10_000;
+
+/// Points that are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Those that pass all tests.
+    Passing,
+    /// The others.
+    Failing,
+}
+
+/// The smallest index in `from..end` whose point is one of those that are wanted; `end` is cut to the size of the
+/// product.
+///
+/// # Errors
+/// [`Spent`] where that takes more work than the meter allows.
+pub(crate) fn first(
+    radix: &Radix,
+    tests: &[&dyn Test],
+    wanted: Wanted,
+    (from, end): (u64, u64),
+    meter: &Meter<'_>,
+) -> Result<Option<u64>, Spent> {
+    let all = All::new(tests.to_vec());
+    let not = Not(&all);
+    let test: &dyn Test = match wanted {
+        Wanted::Passing => &all,
+        Wanted::Failing => &not,
+    };
+    let plain = meter.part(PLAIN_WORK);
+    match descend(radix, test, (from, end), &plain) {
+        Err(Spent::Work) => {
+            meter.spend(PLAIN_WORK)?;
+            guided::first(radix, tests, wanted, (from, end), meter)
+        }
+        answer => answer,
+    }
+}
+
+/// As [`first`], however long it takes: of a grid whose points have been counted.
+pub(crate) fn first_of_counted(
+    radix: &Radix,
+    tests: &[&dyn Test],
+    wanted: Wanted,
+    range: (u64, u64),
+) -> Option<u64> {
+    // A meter that large is never used up, and nobody stops it.
+    let meter = Meter::new(u64::MAX, &keep_on);
+    first(radix, tests, wanted, range, &meter).unwrap_or(None)
+}
+
+/// The smallest index in `from..end` whose point passes `test`.
+fn descend(
+    radix: &Radix,
+    test: &dyn Test,
+    (from, end): (u64, u64),
+    meter: &Meter<'_>,
+) -> Result<Option<u64>, Spent> {
     let end = end.min(radix.size());
     if from >= end {
-        return None;
+        return Ok(None);
     }
     let start = radix.digits(from);
     let mut relevant = vec![false; radix.axes()];
@@ -25,17 +85,19 @@ pub(crate) fn first(radix: &Radix, test: &dyn Test, from: u64, end: u64) -> Opti
         region: Region::full((0..radix.axes()).map(|axis| radix.len(axis))),
         found: start.clone(),
         start,
+        meter,
     };
-    if !search.descend(0, true) {
-        return None;
+    if !search.descend(0, true)? {
+        return Ok(None);
     }
     let index = radix.index(&search.found);
-    (index < end).then_some(index)
+    Ok((index < end).then_some(index))
 }
 
 struct Search<'a> {
     radix: &'a Radix,
     test: &'a dyn Test,
+    meter: &'a Meter<'a>,
     /// Axes from here on do not matter to the test.
     levels: usize,
     relevant: Vec<bool>,
@@ -49,18 +111,18 @@ impl Search<'_> {
     /// Fills `found` from `axis` on with the smallest digits that pass, given those of the slower axes.
     /// `tight`: the slower digits are those of the start, so the digits from here on must not be below the
     /// start's.
-    fn descend(&mut self, axis: usize, tight: bool) -> bool {
-        match self.test.verdict(&self.region) {
-            Verdict::Fails => return false,
+    fn descend(&mut self, axis: usize, tight: bool) -> Result<bool, Spent> {
+        match self.meter.ask(self.test, &self.region)? {
+            Verdict::Fails => return Ok(false),
             Verdict::Holds => {
                 self.fill(axis, tight);
-                return true;
+                return Ok(true);
             }
             Verdict::Depends => {}
         }
         if axis >= self.levels {
             // Nothing is left to pin, and a test is exact on a point; a test that breaks this passes nothing.
-            return false;
+            return Ok(false);
         }
         if self.relevant[axis] {
             self.descend_relevant(axis, tight)
@@ -77,24 +139,24 @@ impl Search<'_> {
 
     /// All digits of this axis are alike to the test: the start's first, then the one after it with all
     /// faster axes anew.
-    fn descend_free(&mut self, axis: usize, tight: bool) -> bool {
+    fn descend_free(&mut self, axis: usize, tight: bool) -> Result<bool, Spent> {
         if !tight {
             self.found[axis] = 0;
             return self.descend(axis + 1, false);
         }
         let start = self.start[axis];
         self.found[axis] = start;
-        if self.descend(axis + 1, true) {
-            return true;
+        if self.descend(axis + 1, true)? {
+            return Ok(true);
         }
         if start + 1 >= self.radix.len(axis) {
-            return false;
+            return Ok(false);
         }
         self.found[axis] = start + 1;
         self.descend(axis + 1, false)
     }
 
-    fn descend_relevant(&mut self, axis: usize, tight: bool) -> bool {
+    fn descend_relevant(&mut self, axis: usize, tight: bool) -> Result<bool, Spent> {
         let len = self.radix.len(axis);
         let mut low = 0;
         let mut found = false;
@@ -102,48 +164,50 @@ impl Search<'_> {
             let start = self.start[axis];
             self.region.pin(axis, start);
             self.found[axis] = start;
-            found = self.descend(axis + 1, true);
+            found = self.descend(axis + 1, true)?;
             low = start + 1;
         }
         while !found && low < len {
-            let Some(digit) = self.next_possible(axis, low, len) else {
+            let Some(digit) = self.next_possible(axis, low, len)? else {
                 break;
             };
             self.region.pin(axis, digit);
             self.found[axis] = digit;
-            found = self.descend(axis + 1, false);
+            found = self.descend(axis + 1, false)?;
             low = digit + 1;
         }
         self.region.set(axis, 0..len);
-        found
+        Ok(found)
     }
 
     /// The smallest digit in `low..high` on which the test does not fail for certain. Steps double, so that a
     /// near one is found at once.
-    fn next_possible(&mut self, axis: usize, low: u64, high: u64) -> Option<u64> {
+    fn next_possible(&mut self, axis: usize, low: u64, high: u64) -> Result<Option<u64>, Spent> {
         let mut low = low;
         let mut step = 1;
         while low < high {
             let upto = low.saturating_add(step).min(high);
-            if let Some(digit) = self.possible_within(axis, low, upto) {
-                return Some(digit);
+            if let Some(digit) = self.possible_within(axis, low, upto)? {
+                return Ok(Some(digit));
             }
             low = upto;
             step = step.saturating_mul(2);
         }
-        None
+        Ok(None)
     }
 
-    fn possible_within(&mut self, axis: usize, low: u64, high: u64) -> Option<u64> {
+    fn possible_within(&mut self, axis: usize, low: u64, high: u64) -> Result<Option<u64>, Spent> {
         self.region.set(axis, low..high);
-        match self.test.verdict(&self.region) {
-            Verdict::Fails => None,
-            Verdict::Holds => Some(low),
-            Verdict::Depends if high - low == 1 => Some(low),
+        match self.meter.ask(self.test, &self.region)? {
+            Verdict::Fails => Ok(None),
+            Verdict::Holds => Ok(Some(low)),
+            Verdict::Depends if high - low == 1 => Ok(Some(low)),
             Verdict::Depends => {
                 let middle = low + (high - low) / 2;
-                self.possible_within(axis, low, middle)
-                    .or_else(|| self.possible_within(axis, middle, high))
+                match self.possible_within(axis, low, middle)? {
+                    Some(digit) => Ok(Some(digit)),
+                    None => self.possible_within(axis, middle, high),
+                }
             }
         }
     }

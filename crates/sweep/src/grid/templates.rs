@@ -1,9 +1,10 @@
 //! Settled values of points, fast: everything that does not change from point to point is settled once.
 //!
-//! The axes of a grid are of two kinds. Some decide: whether another key applies, what its default is, what
-//! stands in a table. The others only set their own keys. For each combination of the deciding axes one
+//! The keys of a grid's axes are of two kinds. Some decide: whether another key applies, what its default is, what
+//! stands in a table. The others only set themselves. For each combination of values of the deciding keys one
 //! template holds the settled values and the text of the identity with holes where the free keys go.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
@@ -13,12 +14,12 @@ use crate::keys::{Id, Key, keys};
 use crate::point::{Point, TrialId, name_files, text};
 use crate::spec::Spec;
 use crate::value::Value;
-use crate::values::Values;
+use crate::values::{ValueList, Values};
 
 /// Templates kept, of some 4 KB each: 16 MB at most. Grids with more combinations make theirs point by point.
 const MAX_TEMPLATES: u64 = 4096;
 
-/// A key whose axis decides nothing else.
+/// A key that decides nothing else.
 #[derive(Debug)]
 pub(super) struct Free {
     id: Id,
@@ -29,14 +30,14 @@ pub(super) struct Free {
 }
 
 impl Free {
-    /// The keys of all axes that are not in `deciding`.
-    pub(super) fn of(spec: &Spec, deciding: &[usize]) -> Vec<Free> {
+    /// The keys of all axes that decide nothing.
+    pub(super) fn of(spec: &Spec, decides: &dyn Fn(&'static Key) -> bool) -> Vec<Free> {
         let mut free = Vec::new();
         for (axis, columns) in spec.axes.iter().enumerate() {
-            if deciding.contains(&axis) {
-                continue;
-            }
             for (position, (key, values)) in columns.keys.iter().zip(&columns.values).enumerate() {
+                if decides(key) {
+                    continue;
+                }
                 let texts = match values {
                     Values::List(list) => list
                         .iter()
@@ -56,20 +57,42 @@ impl Free {
     }
 }
 
+/// An axis with a key that decides.
+#[derive(Debug)]
+struct DecidingAxis {
+    axis: usize,
+    /// Of each digit, which of the different combinations of the deciding keys' values it has. `None`: every digit
+    /// has its own.
+    classes: Option<Vec<u32>>,
+    /// How many there are.
+    count: u64,
+}
+
+impl DecidingAxis {
+    fn class(&self, digit: u64) -> u64 {
+        match &self.classes {
+            Some(classes) => u64::from(classes[digit as usize]),
+            None => digit,
+        }
+    }
+}
+
 /// The deciding axes and the templates of their combinations.
 #[derive(Debug)]
 pub(super) struct Deciding {
-    axes: Vec<usize>,
-    /// Over the deciding axes alone.
+    axes: Vec<DecidingAxis>,
+    /// Over the classes of the deciding axes alone.
     strides: Vec<u64>,
     /// One a combination; empty if there are too many.
     templates: Vec<OnceLock<Template>>,
 }
 
 impl Deciding {
-    pub(super) fn new(axes: Vec<usize>, radix: &Radix) -> Deciding {
-        let lens = axes.iter().map(|&axis| radix.len(axis)).collect();
-        let own = Radix::new(lens);
+    pub(super) fn new(spec: &Spec, decides: &dyn Fn(&'static Key) -> bool) -> Deciding {
+        let axes: Vec<DecidingAxis> = (0..spec.axes.len())
+            .filter_map(|axis| deciding(spec, axis, decides))
+            .collect();
+        let own = Radix::new(axes.iter().map(|axis| axis.count).collect());
         let count = own.as_ref().map_or(u64::MAX, Radix::size);
         let kept = if count <= MAX_TEMPLATES { count } else { 0 };
         Deciding {
@@ -79,6 +102,51 @@ impl Deciding {
             axes,
             templates: (0..kept).map(|_| OnceLock::new()).collect(),
         }
+    }
+}
+
+/// `None` where no key of the axis decides.
+fn deciding(
+    spec: &Spec,
+    axis: usize,
+    decides: &dyn Fn(&'static Key) -> bool,
+) -> Option<DecidingAxis> {
+    let columns = &spec.axes[axis];
+    let lists: Option<Vec<&ValueList>> = columns
+        .keys
+        .iter()
+        .zip(&columns.values)
+        .filter(|(key, _)| decides(key))
+        .map(|(_, values)| match values {
+            Values::List(list) => Some(list),
+            // A rule never repeats a value.
+            Values::Range { .. } | Values::Lin { .. } | Values::Log { .. } => None,
+        })
+        .collect();
+    let own = |count| DecidingAxis {
+        axis,
+        classes: None,
+        count,
+    };
+    match lists {
+        Some(lists) if lists.is_empty() => None,
+        // The tuples of all keys differ.
+        Some(lists) if lists.len() < columns.keys.len() => {
+            let mut known: BTreeMap<Vec<&Value>, u32> = BTreeMap::new();
+            let classes: Vec<u32> = (0..lists[0].len())
+                .map(|j| {
+                    let next = known.len() as u32;
+                    let tuple = lists.iter().map(|list| &list[j]);
+                    *known.entry(tuple.collect()).or_insert(next)
+                })
+                .collect();
+            Some(DecidingAxis {
+                axis,
+                classes: Some(classes),
+                count: known.len() as u64,
+            })
+        }
+        Some(_) | None => Some(own(columns.len())),
     }
 }
 
@@ -126,7 +194,9 @@ impl Layout {
             return Held::Made(Box::new(self.make(digit)));
         }
         let pairs = self.deciding.axes.iter().zip(&self.deciding.strides);
-        let number: u64 = pairs.map(|(&axis, stride)| digit(axis) * stride).sum();
+        let number: u64 = pairs
+            .map(|(own, stride)| own.class(digit(own.axis)) * stride)
+            .sum();
         // The count of templates bounds the number.
         let cell = &self.deciding.templates[number as usize];
         Held::Kept(cell.get_or_init(|| self.make(digit)))

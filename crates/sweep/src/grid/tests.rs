@@ -161,6 +161,54 @@ fn keys_that_do_not_apply_make_no_points() {
     assert_eq!(grid.locate(&point), Some(5));
 }
 
+#[test]
+fn rows_that_decide_about_each_other_are_counted_once() {
+    // At depth 1 there is no width, so rows with one scale are one point; 5 depths of 3 widths each.
+    let row = |row: u64| (1 + row % 5, 2 + row / 5 % 3, row / 15);
+    let column = |value: &dyn Fn((u64, u64, u64)) -> u64| {
+        let texts: Vec<String> = (0..15 * 1000)
+            .map(|at| value(row(at)).to_string())
+            .collect();
+        texts.join(", ")
+    };
+    let grid = grid(&format!(
+        "[[zip]]\n'network.depth' = [{}]\n'network.width' = [{}]\n'replicate' = [{}]\n",
+        column(&|(depth, _, _)| depth),
+        column(&|(_, width, _)| width),
+        column(&|(_, _, replicate)| replicate),
+    ));
+    assert_eq!((grid.size(), grid.count()), (15_000, 13_000));
+    for at in [0, 5, 6, 14_985, 14_990, 14_999] {
+        let (depth, width, _) = row(at);
+        assert_eq!(grid.kept(at), depth > 1 || width == 2, "{at}");
+        let point = grid.point(at).expect("within");
+        let found = point.get("network.width").and_then(Value::as_int);
+        assert_eq!(found, (depth > 1).then_some(width as i64));
+        assert!(grid.locate(&point).is_some_and(|found| grid.kept(found)));
+    }
+}
+
+#[test]
+fn many_excluded_points_are_left_out() {
+    let excluded: Vec<String> = (0..20_000)
+        .map(|at| {
+            format!(
+                "{{ 'problem.rank' = {}, 'replicate' = {} }}",
+                1 + at % 100,
+                at / 100
+            )
+        })
+        .collect();
+    let grid = grid(&format!(
+        "[axes]\n'problem.rank' = {{ range = [1, 101] }}\n'replicate' = {{ range = [0, 300] }}\n\
+         [filter]\nexclude = [{}]\n",
+        excluded.join(", ")
+    ));
+    assert_eq!((grid.size(), grid.count()), (30_000, 10_000));
+    assert_eq!(grid.next_kept(0, u64::MAX), Some(200));
+    assert_eq!(grid.next_kept(300, u64::MAX), Some(500));
+}
+
 const SAMPLES: &str = "[problem]\nkind = 'classification'\n\
     inputs = { file = 'x.npy' }\nlabels = { file = 'y.npy' }\n";
 

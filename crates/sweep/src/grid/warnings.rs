@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use super::conditions;
 use super::layout::Layout;
 use super::model::Grid;
-use super::region::{Not, Region};
-use super::search::first;
+use super::region::Region;
+use super::search::{Wanted, first};
+use super::work::{Meter, keep_on};
 use crate::error::{Mistake, SweepError};
 use crate::filter::{Filter, Known};
 use crate::keys::key;
@@ -18,6 +19,9 @@ use crate::value::Value;
 /// Points of `exclude` whose effect is looked for, and points of `include` that are named: a warning must be quick,
 /// and nobody reads more.
 const MOST_POINTS: usize = 16;
+
+/// Questions about the effect of one point: a tenth of a second. A point that takes longer is not warned of.
+const EFFECT_WORK: u64 = 100_000;
 
 impl Grid {
     /// Things that are allowed but hardly meant, one sentence each: those of [`crate::Spec::warnings`], and filters
@@ -112,8 +116,16 @@ fn excludes_something(grid: &Grid, point: &BTreeMap<&'static str, Value>) -> boo
     // A point whose keys are all known names is one test.
     let tests = conditions::tests(&filter, layout);
     tests.iter().all(|test| {
-        let matched = Not(test.as_ref());
-        first(&layout.radix, &matched, 0, layout.radix.size()).is_some()
+        let meter = Meter::new(EFFECT_WORK, &keep_on);
+        let range = (0, layout.radix.size());
+        let found = first(
+            &layout.radix,
+            &[test.as_ref()],
+            Wanted::Failing,
+            range,
+            &meter,
+        );
+        found != Ok(None)
     })
 }
 

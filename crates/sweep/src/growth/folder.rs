@@ -13,12 +13,16 @@ use super::older::Older;
 use super::verified::Verified;
 use crate::cost::Cost;
 use crate::error::{Mistake, SweepError};
-use crate::grid::{All, Grid, Not, Test, first};
+use crate::grid::{All, Grid, Not, Test, Wanted, first_of_counted, keep_on};
+use crate::intervals::IntervalSet;
 use crate::point::{Point, TrialId};
 use crate::value::Value;
 
 /// Numbers looked at one by one before a search.
 const NEAR: u64 = 32;
+
+/// Largest canonical texts of all generations together: a worker gets them in one message, of at most 512 MiB.
+const MAX_FOLDER_BYTES: usize = 256 << 20;
 
 /// One accepted spec of a folder.
 #[derive(Clone, Debug)]
@@ -38,10 +42,11 @@ pub enum Growth {
 }
 
 /// The numbering of a run folder. Numbers are never reused; gaps cost nothing.
+#[derive(Clone)]
 pub struct Folder {
     generations: Vec<Generation>,
     /// One a generation; `None` for the first.
-    older: Vec<Option<Older>>,
+    older: Vec<Option<Arc<Older>>>,
     verified: Verified,
 }
 
@@ -82,25 +87,50 @@ impl Folder {
     ///
     /// # Errors
     /// A grid that lacks a point of the newest generation, naming the first key that differs; more than 2^64
-    /// numbers. The folder is unchanged then.
+    /// numbers; points that take more than [`crate::MAX_WORK`] to compare. The folder is unchanged then.
     pub fn grow(&mut self, grid: Arc<Grid>) -> Result<Growth, SweepError> {
+        self.grow_until(grid, &keep_on)
+    }
+
+    /// As [`Folder::grow`], for a caller that may not want the answer any more: `stop` is asked every millisecond
+    /// or so.
+    ///
+    /// # Errors
+    /// As [`Folder::grow`], and [`Mistake::Stopped`].
+    pub fn grow_until(
+        &mut self,
+        grid: Arc<Grid>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Growth, SweepError> {
         let newest = self.newest();
         if grid.hash() == newest.hash() {
             return Ok(Growth::Same);
         }
-        let Some(older) = Older::between(newest, &grid) else {
+        let Some(older) = Older::between(newest, &grid, stop)? else {
             return Err(difference::error(newest, &grid));
         };
         let fresh = grid.count() - newest.count();
         if fresh == 0 {
             return Ok(Growth::Same);
         }
+        let texts = self
+            .generations
+            .iter()
+            .map(|own| own.grid.canonical_bytes());
+        let bytes = texts.sum::<usize>() + grid.canonical_bytes();
+        if bytes > MAX_FOLDER_BYTES {
+            return Err(SweepError::new(Mistake::FolderTooLong {
+                bytes,
+                limit: MAX_FOLDER_BYTES,
+            })
+            .help("give the new sweep a name or a folder of its own"));
+        }
         let base = self.end();
         if base.checked_add(grid.size()).is_none() {
             return Err(Mistake::GridTooLarge.into());
         }
         self.generations.push(Generation { base, grid });
-        self.older.push(Some(older));
+        self.older.push(Some(Arc::new(older)));
         self.choose(fresh);
         Ok(Growth::Grown)
     }
@@ -244,6 +274,20 @@ impl Folder {
         self.newest().total_cost().and(self.verified.total())
     }
 
+    /// Predicted cost of a set of numbers.
+    pub fn cost_of(&self, numbers: &IntervalSet) -> Cost {
+        let mut cost = Cost::default();
+        for run in numbers.runs() {
+            let mut at = run.start;
+            while at < run.end {
+                let end = self.constant_run(at).clamp(at + 1, run.end);
+                cost = cost.and(self.cost(at).times(end - at));
+                at = end;
+            }
+        }
+        cost
+    }
+
     /// End of a run of numbers from `number` on whose predicted costs are the same.
     pub fn constant_run(&self, number: u64) -> u64 {
         match self.grid_of(number) {
@@ -269,7 +313,7 @@ impl Folder {
         Part {
             base: self.generations[generation].base,
             grid: &self.generations[generation].grid,
-            older: self.older[generation].as_ref(),
+            older: self.older[generation].as_deref(),
         }
     }
 }
@@ -358,10 +402,13 @@ impl Part<'_> {
         let fresh = held.as_ref().map(|held| Not(held));
         let mut parts = self.grid.tests();
         parts.extend(fresh.as_ref().map(|fresh| fresh as &dyn Test));
-        let all = All::new(parts);
-        let gaps = Not(&all);
-        let test: &dyn Test = if kept { &all } else { &gaps };
+        let wanted = if kept {
+            Wanted::Passing
+        } else {
+            Wanted::Failing
+        };
         let radix = &self.grid.layout().radix;
-        first(radix, test, from - self.base, end - self.base).map(|index| self.base + index)
+        let range = (from - self.base, end - self.base);
+        first_of_counted(radix, &parts, wanted, range).map(|index| self.base + index)
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::members;
-use crate::grid::{Cached, Grid, Test, count_all};
+use crate::error::SweepError;
+use crate::grid::{Cached, Grid, MAX_WORK, Meter, Test, count_all, refusal};
 
 /// The points of a grid that the grid before it holds.
 pub(super) struct Older {
@@ -17,29 +18,28 @@ pub(super) struct Older {
 
 impl Older {
     /// `None` if `new` lacks a point of `old`.
-    pub(super) fn between(old: &Grid, new: &Grid) -> Option<Older> {
-        let (before, after) = (old.layout(), new.layout());
-        let tests: Vec<Cached> = members::tests(before, after)
+    ///
+    /// # Errors
+    /// More than [`MAX_WORK`], or a caller that asks to `stop`.
+    pub(super) fn between(
+        old: &Grid,
+        new: &Grid,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Older>, SweepError> {
+        let after = new.layout();
+        let tests: Vec<Cached> = members::tests(old.layout(), after)
             .into_iter()
             .map(|test| Cached::new(test, &after.radix))
             .collect();
-
-        // Every point that the old grid includes is somewhere in the new one.
-        let mut extra = BTreeSet::new();
-        for index in old.product_size()..old.size() {
-            let point = old.point(index).ok()?;
-            let found = new.locate(&point)?;
-            if found < new.product_size() {
-                extra.insert(found);
-            }
-        }
+        let Some(extra) = extra(old, new) else {
+            return Ok(None);
+        };
 
         // Of the points that the new grid includes, the old one may hold some in its product.
         let mut includes = Vec::new();
         let mut held = 0;
         for index in new.product_size()..new.size() {
-            let point = new.point(index).ok()?;
-            let found = old.locate(&point);
+            let found = old.locate(&new.point(index)?);
             includes.push(found.is_some());
             if found.is_some_and(|found| found < old.product_size()) {
                 held += 1;
@@ -49,11 +49,24 @@ impl Older {
         // No two points of a grid are equal, so all of the old ones are held if they are as many.
         let mut all = new.tests();
         all.extend(tests.iter().map(|test| test as &dyn Test));
-        held += count_all(&after.radix, &all);
-        (held == old.product_count()).then_some(Older {
+        held += count_all(&after.radix, &all, &Meter::new(MAX_WORK, stop))
+            .map_err(|spent| refusal(after, spent))?;
+        Ok((held == old.product_count()).then_some(Older {
             tests,
             extra,
             includes,
-        })
+        }))
     }
+}
+
+/// Indices of the newer product that hold a point which the older grid includes; `None` if the newer grid lacks one.
+fn extra(old: &Grid, new: &Grid) -> Option<BTreeSet<u64>> {
+    let mut extra = BTreeSet::new();
+    for index in old.product_size()..old.size() {
+        let found = new.locate(&old.point(index).ok()?)?;
+        if found < new.product_size() {
+            extra.insert(found);
+        }
+    }
+    Some(extra)
 }

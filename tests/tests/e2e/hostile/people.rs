@@ -102,8 +102,8 @@ fn what_people_send_is_bounded() {
         let mut client = SweepServiceClient::new(channel(&url).await);
         let submissions = [
             // Text, nesting, lists and names far beyond what anybody writes.
-            format!("name = \"x\"\n{problem}# {}\n", "x".repeat(5 << 20)),
-            format!("name = \"x\"\n{problem}# {}\n", "x".repeat(12 << 20)),
+            format!("name = \"x\"\n{problem}# {}\n", "x".repeat(17 << 20)),
+            format!("name = \"x\"\n{problem}# {}\n", "x".repeat(30 << 20)),
             format!("name = \"x\"\n{problem}y = {}\n", "[".repeat(200_000)),
             format!(
                 "name = \"x\"\n{problem}[filter]\nwhere = \"{}\"\n",
