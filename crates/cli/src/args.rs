@@ -89,9 +89,12 @@ pub(crate) struct Plan {
     /// The sweep file
     #[arg(required_unless_present = "defaults")]
     pub(crate) file: Option<PathBuf>,
-    /// Print every trial: its number, id and what varies
+    /// Print every trial: its number in the run folder, its id and what varies
     #[arg(long)]
     pub(crate) list: bool,
+    /// The run folder whose trials are counted as done and keep their numbers [default: runs/NAME]
+    #[arg(long, value_name = "DIR", conflicts_with = "defaults")]
+    pub(crate) out: Option<PathBuf>,
     /// Print every key with its default, as a sweep file
     #[arg(long, conflicts_with_all = ["list", "json", "file"])]
     pub(crate) defaults: bool,

@@ -24,6 +24,7 @@ mod launch;
 mod load;
 mod local;
 mod metrics;
+mod numbering;
 mod output;
 mod plan;
 mod progress;

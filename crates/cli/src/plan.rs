@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use sweep::{AxisSummary, Grid, Verified};
+use sweep::{AxisSummary, Cost, Folder, Grid, Verified};
 
 use crate::args::Plan;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::numbering::{self, Numbered};
 use crate::{load, output, service};
 
 /// Lines printed at once by `--list`.
@@ -23,20 +24,37 @@ pub(crate) fn plan(options: &Plan) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     };
     let sweep = load::sweep(file, &options.sets.sets)?;
-    let grid = &sweep.grid;
+    let numbered = numbering::of(sweep, options.out.as_deref())?;
     if options.list {
-        list(grid, options.json)?;
+        list(&numbered, options.json)?;
         return Ok(Exit::Done);
     }
     if options.json {
-        output::json(&as_json(grid))?;
+        output::json(&as_json(&numbered))?;
     } else {
-        output::data(&as_text(grid))?;
+        output::data(&as_text(&numbered))?;
     }
     Ok(Exit::Done)
 }
 
-fn as_text(grid: &Grid) -> String {
+/// Trials of the folder that are not done, and what they cost. Costs of all are added up from a sample of a large
+/// grid, so a part can come out larger than the whole.
+fn left(numbered: &Numbered) -> (u64, Cost) {
+    let (all, done) = (
+        numbered.folder.total_cost(),
+        numbered.folder.cost_of(&numbered.done),
+    );
+    let trials = numbered.folder.count().saturating_sub(numbered.done.len());
+    let cost = Cost {
+        flops: (all.flops - done.flops).max(0.0),
+        bytes: all.bytes,
+        seconds: (all.seconds - done.seconds).max(0.0),
+    };
+    (trials, if trials == 0 { Cost::default() } else { cost })
+}
+
+fn as_text(numbered: &Numbered) -> String {
+    let grid = &numbered.grid;
     let mut text = String::new();
     let survey = grid.survey();
     let verified = verified(grid);
@@ -68,6 +86,16 @@ fn as_text(grid: &Grid) -> String {
         output::duration(cost.seconds),
         output::duration(cost.seconds / threads as f64),
     ));
+    if let Some(dir) = &numbered.dir {
+        let (trials, cost) = left(numbered);
+        line(format!(
+            "left    {} trials in {}: {} on one core, about {} on this machine's {threads}",
+            output::grouped(trials),
+            dir.display(),
+            output::duration(cost.seconds),
+            output::duration(cost.seconds / threads as f64),
+        ));
+    }
     if verified.wanted > 0 {
         line(format!(
             "verify  {} trials on both engines, {} of that time",
@@ -123,7 +151,9 @@ fn preview(axis: &AxisSummary) -> String {
     }
 }
 
-fn as_json(grid: &Grid) -> Value {
+fn as_json(numbered: &Numbered) -> Value {
+    let grid = &numbered.grid;
+    let (trials_left, cost_left) = left(numbered);
     let survey = grid.survey();
     let verified = verified(grid);
     let comparisons = verified.total();
@@ -154,6 +184,10 @@ fn as_json(grid: &Grid) -> Value {
             "wanted": verified.wanted, "trials": verified.chosen.len(), "flops": comparisons.flops,
             "seconds": comparisons.seconds,
         },
+        "folder": numbered.dir.as_ref().map(|dir| dir.display().to_string()),
+        "left": {
+            "trials": trials_left, "flops": cost_left.flops, "seconds": cost_left.seconds,
+        },
         "axes": axes,
         "engines": engines,
         "exact": survey.exact,
@@ -161,22 +195,36 @@ fn as_json(grid: &Grid) -> Value {
     })
 }
 
-/// One line a trial: number, id, and what varies.
-fn list(grid: &Grid, as_data: bool) -> Result<(), CliError> {
-    let names: Vec<&str> = grid
+/// Names of the keys that vary: those of the axes, and those that a point of `include` names.
+fn varying(grid: &Grid) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = grid
         .axes()
         .iter()
         .flat_map(|axis| axis.keys.clone())
         .collect();
+    let mut more: Vec<&'static sweep::Key> = sweep::keys()
+        .iter()
+        .filter(|key| !names.contains(&key.name))
+        .collect();
+    let included = &grid.spec().filter.include;
+    more.retain(|key| included.iter().any(|point| point.contains_key(key.name)));
+    names.extend(more.iter().map(|key| key.name));
+    names
+}
+
+/// One line a trial: its number in the run folder, id, and what varies.
+fn list(numbered: &Numbered, as_data: bool) -> Result<(), CliError> {
+    let folder: &Folder = &numbered.folder;
+    let names = varying(&numbered.grid);
     if !as_data {
         output::data(&format!("trial\tid\t{}\n", names.join("\t")))?;
     }
     let mut text = String::new();
     let mut lines = 0;
     let mut from = 0;
-    while let Some(index) = grid.next_kept(from, grid.size()) {
-        from = index + 1;
-        let point = grid.point(index)?;
+    while let Some(number) = folder.next_kept(from, folder.end()) {
+        from = number + 1;
+        let point = folder.point(number)?;
         let shown = |name: &&str| {
             point
                 .written(name)
@@ -192,12 +240,13 @@ fn list(grid: &Grid, as_data: bool) -> Result<(), CliError> {
                     ((*name).to_owned(), value)
                 })
                 .collect();
-            let row = json!({ "trial": index, "id": point.id(), "values": values });
+            let done = numbered.done.contains(number);
+            let row = json!({ "trial": number, "id": point.id(), "done": done, "values": values });
             // A String takes whatever is written to it.
             let _ = writeln!(text, "{row}");
         } else {
             let values: Vec<String> = names.iter().map(shown).collect();
-            let _ = writeln!(text, "{index}\t{}\t{}", point.id(), values.join("\t"));
+            let _ = writeln!(text, "{number}\t{}\t{}", point.id(), values.join("\t"));
         }
         lines += 1;
         if lines % LIST_CHUNK == 0 {

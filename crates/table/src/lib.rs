@@ -30,8 +30,8 @@ pub use data::{DataError, DataProblem, file_hash, load_arrays, read_array};
 pub use error::{PayloadFault, RowFault, TableError};
 pub use folder::{
     Checked, CommitInfo, Compaction, Counts, FailedTrial, Finding, FolderError, Format, Freed,
-    GenerationRecord, Hook, Joining, Kind, Listed, LocalFiles, Manifest, Meta, RunFolder,
-    check_folder, durable_files, fault_of_file, fault_point, is_run_folder,
+    GenerationRecord, Hook, Joining, Kind, Listed, LocalFiles, Manifest, Meta, Numbering,
+    RunFolder, check_folder, durable_files, fault_of_file, fault_point, is_run_folder, numbering,
 };
 pub use ipc::{Limits, Payload};
 pub use query::{QueryError, query};

@@ -12,6 +12,7 @@ mod listing;
 mod local_files;
 mod manifest;
 mod mend;
+mod numbering;
 mod open;
 mod rebuild;
 mod records;
@@ -28,6 +29,7 @@ pub use listing::durable_files;
 pub(crate) use listing::{Alike, readable_parts};
 pub use local_files::{LocalFiles, is_run_folder};
 pub use manifest::{Listed, Manifest};
+pub use numbering::{Numbering, numbering};
 pub use records::{
     CommitInfo, Compaction, Counts, FailedTrial, Freed, GenerationRecord, Joining, Meta,
 };
