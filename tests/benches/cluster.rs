@@ -190,6 +190,7 @@ fn report(grid: &sweep::Grid, number: u64, lease: &v1::Lease) -> v1::Report {
             attempt: 1,
             started_at_us: 0,
             run_isa: "none",
+            run_version: "0",
             comparison: None,
         });
     }

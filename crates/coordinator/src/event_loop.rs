@@ -385,6 +385,9 @@ impl EventLoop {
             outgoing.send(wire::stopping(self.is_local()));
         }
         tracing::info!(worker = worker.0, name = %hello.name, threads = hello.threads, "worker joined");
+        if hello.program_version != env!("CARGO_PKG_VERSION") {
+            tracing::warn!(name = %hello.name, version = %hello.program_version, "a worker of another version: its rows say so in `run_version`");
+        }
         let (threads, name) = (hello.threads, hello.name.clone());
         let mut unknown = std::mem::take(&mut hello.unknown);
         let mut held = Vec::new();

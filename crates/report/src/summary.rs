@@ -237,6 +237,7 @@ mod tests {
                 attempt: 1,
                 started_at_us: 0,
                 run_isa: "none",
+                run_version: "none",
                 comparison: None,
             });
         }

@@ -62,6 +62,7 @@ fn build(first: u64) -> Batch {
             attempt: 1,
             started_at_us: 1_700_000_000_000_000 + trial as i64,
             run_isa: "scalar",
+            run_version: "0",
             comparison: None,
         });
     }

@@ -388,6 +388,7 @@ fn push_point(builder: &mut BatchBuilder, trial: u64, point: &Point) {
         attempt: 0,
         started_at_us: 0,
         run_isa: "",
+        run_version: "",
         comparison: None,
     });
 }
@@ -567,6 +568,7 @@ pub(crate) mod tests {
                 attempt: 1,
                 started_at_us: 1_700_000_000_000_000 + trial as i64,
                 run_isa: "scalar",
+                run_version: "0",
                 comparison: None,
             });
         }

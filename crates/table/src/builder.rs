@@ -132,6 +132,7 @@ struct TrialLanes {
     attempt: Numbers<UInt32Type>,
     started_at: Times,
     run_isa: Texts,
+    run_version: Texts,
     comparison: ComparisonLanes,
 }
 
@@ -165,6 +166,7 @@ impl TrialLanes {
             attempt: Numbers::new("attempt"),
             started_at: Times::new("started_at"),
             run_isa: Texts::new("run_isa"),
+            run_version: Texts::new("run_version"),
             comparison: ComparisonLanes::new(),
         }
     }
@@ -184,6 +186,7 @@ impl TrialLanes {
         self.attempt.push(Some(row.attempt));
         self.started_at.push(row.started_at_us);
         self.run_isa.push(named(row.run_isa));
+        self.run_version.push(named(row.run_version));
         self.comparison.push(row.comparison);
     }
 
@@ -248,6 +251,7 @@ impl TrialLanes {
             self.attempt.finish(),
             self.started_at.finish(),
             self.run_isa.finish(),
+            self.run_version.finish(),
         ]);
         columns.extend(self.comparison.finish());
         columns

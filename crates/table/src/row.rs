@@ -17,7 +17,7 @@ pub struct TrialRow<'a> {
     /// Resolved parameters, aligned with [`sweep::keys()`]; `None` is null.
     pub params: &'a [Option<Value>],
     pub result: TrialResult<'a>,
-    /// Empty where no worker is to be named; so are `host` and `run_isa`.
+    /// Empty where no worker is to be named; so are `host`, `run_isa` and `run_version`.
     pub worker: &'a str,
     pub host: &'a str,
     /// From 1.
@@ -26,6 +26,8 @@ pub struct TrialRow<'a> {
     pub started_at_us: i64,
     /// Instruction set of the kernels that ran.
     pub run_isa: &'a str,
+    /// Version of the program that ran it.
+    pub run_version: &'a str,
     /// Of the trials that are compared on both engines.
     pub comparison: Option<&'a ComparisonRow>,
 }

@@ -227,6 +227,7 @@ fn trials() -> Vec<ColumnSpec> {
         column("attempt", Kind::U32),
         column("started_at", Kind::Time),
         column("run_isa", Kind::Text),
+        column("run_version", Kind::Text),
         column("run_verify", Kind::Text),
     ]);
     all.extend(DIFFERENCES.map(|name| column(name, Kind::F64)));
@@ -304,6 +305,7 @@ mod tests {
             "attempt",
             "started_at",
             "run_isa",
+            "run_version",
         ] {
             assert!(run.contains(&name), "{name}");
         }

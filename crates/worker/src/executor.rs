@@ -405,6 +405,7 @@ impl Shared {
             attempt: job.lease.attempt,
             started_at_us,
             run_isa: dln::isa(),
+            run_version: env!("CARGO_PKG_VERSION"),
             comparison: compared.as_ref(),
         };
         let mut gathering = gathered.lock().unwrap_or_else(PoisonError::into_inner);

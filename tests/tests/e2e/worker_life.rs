@@ -592,3 +592,13 @@ fn far_more_threads_than_trials_do_no_harm() {
     run(at, &words).expect(0);
     assert_eq!(rows(&at.join("r")), 72);
 }
+
+#[test]
+fn rows_name_the_version_of_the_program_that_ran_them() {
+    let folder = folder_with("small.toml", SMALL);
+    let at = folder.path();
+    run(at, &["run", "small.toml", "--out", "r"]).expect(0);
+    let version = env!("CARGO_PKG_VERSION");
+    let of_it = format!("SELECT count(*) AS n FROM trials WHERE run_version = '{version}'");
+    assert_eq!(number(&at.join("r"), &of_it), 72.0);
+}

@@ -363,6 +363,7 @@ impl EventLoop {
             attempt: attempts,
             started_at_us: now_us(),
             run_isa: "",
+            run_version: "",
             comparison: None,
         });
         if state.problem.is_empty() {

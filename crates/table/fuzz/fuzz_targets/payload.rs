@@ -43,6 +43,7 @@ static SOUND: LazyLock<[Vec<u8>; 4]> = LazyLock::new(|| {
             attempt: 1,
             started_at_us: 1_700_000_000_000_000,
             run_isa: "avx2",
+            run_version: "0",
             comparison: None,
         });
     }

@@ -200,6 +200,7 @@ fn rows_of(rows: &[(u64, u64, u64)], comparison: Option<&ComparisonRow>) -> [Byt
             attempt: 1,
             started_at_us: 0,
             run_isa: "none",
+            run_version: "0",
             comparison,
         });
     }
