@@ -1,5 +1,6 @@
 //! What a worker is told at its start, how it is stopped, and why it ends.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rpc::auth::Bearer;
