@@ -1,5 +1,6 @@
 //! Reading every byte of a run folder against what was written down of it, without changing anything.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::journal::{Inspection, Journal};
@@ -7,7 +8,8 @@ use crate::part;
 use crate::schema::TableName;
 
 use super::disk;
-use super::error::{FolderError, io_error};
+use super::error::FolderError;
+use super::files::fault_of_file;
 use super::fit;
 use super::layout::{Layout, is_temporary, list};
 use super::listing::readable_parts;
@@ -77,7 +79,8 @@ pub fn check_folder(dir: &Path) -> Result<Vec<Checked>, FolderError> {
         });
     }
     let mut checked = Vec::new();
-    match journal(&layout, &mut checked)? {
+    let mut names = BTreeSet::new();
+    match journal(&layout, &mut checked, &mut names)? {
         Some(parts) => checked.extend(parts.iter().map(|(trials, part)| {
             let path = layout.part(part.table, part.file);
             let fault = fault_of_part(&path, part, Depth::Hash);
@@ -97,14 +100,16 @@ pub fn check_folder(dir: &Path) -> Result<Vec<Checked>, FolderError> {
         })),
         None => checked.extend(without_journal(&layout)?),
     }
-    checked.extend(stored_files(&layout)?);
+    checked.extend(stored_files(&layout, &names)?);
     Ok(checked)
 }
 
-/// Checks the journal; returns the parts that it names with the trials of their commits, if it can be believed.
+/// Checks the journal; returns the parts that it names with the trials of their commits, if it can be believed, and
+/// collects the hashes of the files that its sweeps read.
 fn journal(
     layout: &Layout,
     checked: &mut Vec<Checked>,
+    names: &mut BTreeSet<String>,
 ) -> Result<Option<Vec<(u64, PartRow)>>, FolderError> {
     let path = layout.journal();
     if !path.is_file() {
@@ -135,6 +140,10 @@ fn journal(
         return Ok(None);
     }
     tell(Finding::Sound);
+    for generation in journal.generations()? {
+        let hashes = generation.files.into_iter().map(|(_, hash)| hash);
+        names.extend(hashes.filter_map(|hash| Some(hash.strip_prefix("blake3:")?.to_owned())));
+    }
     let commits = journal.commits()?;
     let parts = commits.into_iter().flat_map(|commit| {
         let trials = commit.counts.total();
@@ -179,33 +188,32 @@ fn decoded(table: TableName, path: &Path) -> Finding {
     }
 }
 
-/// Files are named by their hashes.
-fn stored_files(layout: &Layout) -> Result<Vec<Checked>, FolderError> {
-    let paths = list(&layout.files())?;
-    let files = paths.into_iter().filter(|path| !is_temporary(path));
-    files
-        .map(|path| {
-            let found = disk::hash(&path).map_err(io_error("read", &path))?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let finding = if *name == *found.to_hex() {
-                Finding::Sound
-            } else {
-                Finding::Damaged(
-                    "is damaged: it has another content than its name says; submit the sweep \
-                     again with the file as it was"
-                        .to_owned(),
-                )
-            };
-            Ok(Checked {
-                kind: Kind::File,
-                bytes: std::fs::metadata(&path).map_or(0, |metadata| metadata.len()),
-                path,
-                finding,
-                trials: 0,
-                table: None,
-            })
-        })
-        .collect()
+/// Files are named by their hashes. A folder that keeps any keeps all that its sweeps read; a run of this machine
+/// reads them in place.
+fn stored_files(layout: &Layout, names: &BTreeSet<String>) -> Result<Vec<Checked>, FolderError> {
+    const AGAIN: &str = "submit the sweep again with the file as it was";
+    let folder = layout.files();
+    let mut paths: BTreeSet<PathBuf> = list(&folder)?.into_iter().collect();
+    paths.retain(|path| !is_temporary(path));
+    if folder.is_dir() {
+        paths.extend(names.iter().map(|name| folder.join(name)));
+    }
+    let checked = |path: PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let finding = match fault_of_file(&path, &format!("blake3:{name}")) {
+            None => Finding::Sound,
+            Some(what) => Finding::Damaged(format!("{what}; {AGAIN}")),
+        };
+        Checked {
+            kind: Kind::File,
+            bytes: std::fs::metadata(&path).map_or(0, |metadata| metadata.len()),
+            path,
+            finding,
+            trials: 0,
+            table: None,
+        }
+    };
+    Ok(paths.into_iter().map(checked).collect())
 }
 
 impl RunFolder {
