@@ -306,6 +306,9 @@ impl EventLoop {
                 sweep.problem.clear();
             }
         }
+        if change == Change::Resume {
+            self.tell_anew(key);
+        }
         self.drive(event);
         // It takes effect at once; the answer waits until a coordinator started again would know of it.
         self.answer_when_kept(name, word, reply);

@@ -92,6 +92,7 @@ impl EventLoop {
         state.lacks_file = false;
         self.know_files(&dir, files);
         if resumes {
+            self.tell_anew(key);
             self.drive(scheduler::Event::Resume { sweep: key });
         }
         self.publish(key);

@@ -35,6 +35,14 @@ impl EventLoop {
         }
     }
 
+    /// Somebody mended a sweep: what workers said of it does not count any more, and they get its spec once more.
+    pub(crate) fn tell_anew(&mut self, key: SweepKey) {
+        for worker in self.workers.values_mut() {
+            worker.told.remove(&key);
+            worker.problems.remove(&key);
+        }
+    }
+
     /// Reads a sweep's files once more: a worker's word alone stops no sweep.
     fn check_files(&self, key: SweepKey) {
         let Some(sweep) = self.sweeps.get(&key) else {
