@@ -124,6 +124,15 @@ pub struct Arrays {
     loaded: BTreeMap<ArrayRef, Loaded>,
 }
 
+impl IntoIterator for Arrays {
+    type Item = (ArrayRef, Loaded);
+    type IntoIter = std::collections::btree_map::IntoIter<ArrayRef, Loaded>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.loaded.into_iter()
+    }
+}
+
 impl Arrays {
     pub fn new() -> Arrays {
         Arrays::default()

@@ -17,7 +17,7 @@ use crate::value::Value;
 use crate::values::Values;
 
 /// A sweep's name is the name of its folder, on every machine that takes part.
-const MAX_NAME_BYTES: usize = 100;
+const MAX_NAME_BYTES: usize = 128;
 
 /// `rules` are those of a text that names none.
 pub(super) fn parse(
@@ -127,7 +127,7 @@ fn name(tree: Option<&Tree>, source: &Arc<SourceText>) -> Result<String, SweepEr
         found: tree.found().trim_matches('\'').to_owned(),
     })
     .at(Some(tree.place.clone()))
-    .help("letters, digits, '-', '_' and '.', a letter or digit first, at most 100 of them"))
+    .help("letters, digits, '-', '_' and '.', a letter or digit first, at most 128 of them"))
 }
 
 /// Whether a sweep may be called so: the name is safe as a folder of any file system.
