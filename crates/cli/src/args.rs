@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Cancel(Named),
     /// Run failed trials again
     Retry(Retry),
+    /// Remove a sweep and its folder from a coordinator
+    Remove(Remove),
     /// Workers of a coordinator
     Workers(Listing),
     /// Bring a sweep's tables here
@@ -241,9 +243,9 @@ pub(crate) struct Submit {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) sets: Sets,
-    /// Sweeps of a higher priority go first
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
-    pub(crate) priority: i32,
+    /// Sweeps of a higher priority go first [default: 0; a sweep that is there keeps its own]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) priority: Option<i32>,
     #[command(flatten)]
     pub(crate) coordinator: CoordinatorUrl,
     /// Machine-readable output
@@ -288,6 +290,19 @@ pub(crate) struct Watch {
     /// How long to look for a lost coordinator
     #[arg(long, value_parser = duration, value_name = "TIME", default_value = "5m")]
     pub(crate) reconnect: Duration,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  parsimony fetch NAME --out here && parsimony remove NAME")]
+pub(crate) struct Remove {
+    /// The sweep's name
+    pub(crate) sweep: String,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) coordinator: CoordinatorUrl,
 }
 
 #[derive(Debug, Args)]

@@ -111,21 +111,30 @@ pub(crate) async fn status(options: &Status) -> Result<Exit, CliError> {
 pub(crate) async fn pause(options: &Named) -> Result<Exit, CliError> {
     let name = options.sweep.clone();
     let mut client = connect(&options.coordinator).await?;
-    client.pause(v1::PauseRequest { name }).await?;
+    client
+        .pause(v1::PauseRequest { name: name.clone() })
+        .await?;
+    say!("{name}: paused; running trials end, `parsimony resume {name}` goes on");
     Ok(Exit::Done)
 }
 
 pub(crate) async fn resume(options: &Named) -> Result<Exit, CliError> {
     let name = options.sweep.clone();
     let mut client = connect(&options.coordinator).await?;
-    client.resume(v1::ResumeRequest { name }).await?;
+    client
+        .resume(v1::ResumeRequest { name: name.clone() })
+        .await?;
+    say!("{name}: running");
     Ok(Exit::Done)
 }
 
 pub(crate) async fn cancel(options: &Named) -> Result<Exit, CliError> {
     let name = options.sweep.clone();
     let mut client = connect(&options.coordinator).await?;
-    client.cancel(v1::CancelRequest { name }).await?;
+    client
+        .cancel(v1::CancelRequest { name: name.clone() })
+        .await?;
+    say!("{name}: cancelled; what is done stays, `parsimony resume {name}` takes it up again");
     Ok(Exit::Done)
 }
 
@@ -260,11 +269,17 @@ pub(crate) fn exit_of(status: &v1::SweepStatus) -> Exit {
         SweepState::Finished if status.failed > 0 => Exit::TrialsFailed,
         SweepState::Finished => Exit::Done,
         SweepState::Cancelled => Exit::Interrupted,
-        _ => Exit::Unexpected,
+        SweepState::Unspecified
+        | SweepState::Running
+        | SweepState::Paused
+        | SweepState::Stopped
+        | SweepState::Opening
+        | SweepState::Unopened
+        | SweepState::Gone => Exit::Unexpected,
     }
 }
 
-fn state_name(state: SweepState) -> &'static str {
+pub(crate) fn state_name(state: SweepState) -> &'static str {
     match state {
         SweepState::Unspecified => "unknown",
         SweepState::Running => "running",
@@ -272,6 +287,9 @@ fn state_name(state: SweepState) -> &'static str {
         SweepState::Cancelled => "cancelled",
         SweepState::Finished => "finished",
         SweepState::Stopped => "stopped",
+        SweepState::Opening => "opening",
+        SweepState::Unopened => "unopened",
+        SweepState::Gone => "gone",
     }
 }
 

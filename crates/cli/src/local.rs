@@ -57,7 +57,7 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
         .submit(v1::SubmitRequest {
             toml: sweep.grid.spec().to_toml(),
             files: sweep.named_files()?,
-            priority: 0,
+            priority: None,
         })
         .await;
     let submitted = match submitted {

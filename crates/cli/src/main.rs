@@ -23,12 +23,15 @@ mod fetch;
 mod launch;
 mod load;
 mod local;
+mod log_limit;
 mod metrics;
 mod numbering;
+mod other_users;
 mod output;
 mod plan;
 mod progress;
 mod query;
+mod remove;
 mod service;
 mod submit;
 mod threads;
@@ -83,6 +86,8 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
 /// Events go to standard error, those of `RUST_LOG` or warnings alone.
 fn init_tracing() {
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,tonic::transport::server::io_stream=debug"));
     tracing_subscriber::fmt()
@@ -91,6 +96,8 @@ fn init_tracing() {
         // It would report a line that cannot be written by `eprintln!`, which panics.
         .log_internal_errors(false)
         .with_ansi(output::colour())
+        .finish()
+        .with(log_limit::LogLimit::default())
         .init();
 }
 
@@ -109,7 +116,13 @@ fn dispatch(arguments: Arguments) -> Result<Exit, CliError> {
         }
         Command::Run(run) => runtime()?.block_on(local::run(&run)),
         Command::Verify(options) => runtime()?.block_on(verify::command(&options)),
-        Command::Coordinator(options) => runtime()?.block_on(service::coordinator(&options)),
+        Command::Coordinator(options) => {
+            let runtime = service_runtime()?;
+            let exit = runtime.block_on(service::coordinator(&options));
+            // What waits for a disk that does not answer is not waited for: what was acknowledged is durable.
+            runtime.shutdown_background();
+            exit
+        }
         Command::Worker(options) => runtime()?.block_on(service::worker(&options)),
         Command::Submit(options) => one_thread()?.block_on(submit::submit(&options)),
         Command::List(options) => one_thread()?.block_on(client::list(&options)),
@@ -118,10 +131,25 @@ fn dispatch(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Pause(options) => one_thread()?.block_on(client::pause(&options)),
         Command::Resume(options) => one_thread()?.block_on(client::resume(&options)),
         Command::Cancel(options) => one_thread()?.block_on(client::cancel(&options)),
+        Command::Remove(options) => one_thread()?.block_on(remove::remove(&options)),
         Command::Retry(options) => one_thread()?.block_on(client::retry(&options)),
         Command::Workers(options) => one_thread()?.block_on(client::workers(&options)),
         Command::Fetch(options) => one_thread()?.block_on(fetch::fetch(&options)),
     }
+}
+
+/// Threads of a coordinator that wait for disks and check reports: beyond those that the cores keep busy, waiting is
+/// all they do.
+const BLOCKING_THREADS: usize = 16;
+
+/// As [`runtime`], with a bound on the threads that a busy service would start.
+fn service_runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS.max(cores))
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)
 }
 
 /// A runtime for a command that only asks and waits: login nodes allow few threads.

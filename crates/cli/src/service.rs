@@ -5,18 +5,18 @@ use std::time::Duration;
 use coordinator::{Layout, Observer};
 use rpc::auth::{Gate, Role};
 use rpc::limits;
+use rpc::places::Places;
 use rpc::validity::Standing;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use worker::{FileSource, Stop};
 
 use crate::args::{Certs, Coordinator, Worker};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{autoscale, client, metrics, output};
+use crate::{autoscale, client, metrics, other_users, output};
 
 /// Time between two checkpoints of one trial: a trial longer than this leaves some.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
@@ -29,6 +29,9 @@ pub(crate) const REVISION: &str = match option_env!("PARSIMONY_REVISION") {
     Some(revision) => revision,
     None => "unknown",
 };
+
+/// Open files of a process on most systems, where the limit cannot be asked for.
+const USUAL_FILES: u64 = 1024;
 
 /// HTTP/2 keep-alive: finds a peer that is gone without a word.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -107,7 +110,12 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
             options.listen
         )));
     }
-    more_files();
+    if options.listen.ip().is_loopback() && options.certs.is_none() && other_users::are_here() {
+        say!(
+            "warning: this machine has other users, and each of them can submit, cancel and remove sweeps here; give --certs DIR (see `parsimony certs`) to let in nobody without a token"
+        );
+    }
+    let places = Places::of_files(more_files());
     let (workers, users) = gates(options)?;
     if let Some(certs) = &options.certs {
         let standing = rpc::certs::check_server(certs)?;
@@ -167,11 +175,8 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
             .tls_config(rpc::certs::server_tls(certs)?)
             .map_err(|error| CliError::Request(format!("the certificates do not fit: {error}")))?;
     }
-    let incoming = tokio_stream::StreamExt::map(TcpListenerStream::new(listener), |connection| {
-        connection.inspect(without_delay)
-    });
     // Whoever only asks for health is sent away after a while as well, and may come back.
-    let incoming = rpc::guard::guard(incoming);
+    let incoming = rpc::guard::guard(rpc::places::accept(listener, places), places);
     // Whoever started it and cannot hear where it listens cannot use it.
     let mute = async move {
         match announced.await {
@@ -190,18 +195,15 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
     Ok(Exit::Done)
 }
 
-/// Messages leave at once instead of waiting for one another (TCP_NODELAY).
-fn without_delay(stream: &TcpStream) {
-    // A socket that refuses the option still works, only slower.
-    let _ = stream.set_nodelay(true);
-}
-
 /// Lets the process open as many files as the system allows it: a connection is one, and many systems begin
-/// with a thousand.
-fn more_files() {
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+/// with a thousand. Returns how many that are.
+fn more_files() -> u64 {
+    rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit of open files stays as it is");
-    }
+        rlimit::Resource::NOFILE
+            .get()
+            .map_or(USUAL_FILES, |(soft, _)| soft)
+    })
 }
 
 /// Who may call: the bearers of the folder's tokens, or everybody.
@@ -247,10 +249,7 @@ pub(crate) async fn worker(options: &Worker) -> Result<Exit, CliError> {
     let plain_address = plain_address(endpoint.uri());
     let channel = endpoint.connect_lazy();
     let host = host_name();
-    let name = options
-        .name
-        .clone()
-        .unwrap_or_else(|| format!("{host}-{}", std::process::id()));
+    let name = options.name.clone().unwrap_or_else(|| default_name(&host));
     let config = worker::Config {
         name,
         host,
@@ -296,6 +295,14 @@ fn warn_of_end(path: &std::path::Path, standing: &Standing) {
         }
         Standing::Expired { on } => say!("warning: {path} ended on {on}; {cure}"),
     }
+}
+
+/// Name of a worker that was given none. A long host name is cut: the name is bounded, the column `host` has it whole.
+fn default_name(host: &str) -> String {
+    let end = format!("-{}", std::process::id());
+    let room = limits::NAME_BYTES.saturating_sub(end.len());
+    let cut = host.floor_char_boundary(room.min(host.len()));
+    format!("{}{end}", &host[..cut])
 }
 
 /// Threads asked for, or those that a batch job was given for its task, or all cores.
@@ -378,22 +385,11 @@ mod tests {
     }
 
     #[test]
-    fn accepted_connections_do_not_wait() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap();
-            let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-            let (_near, (far, _)) = (near.unwrap(), far.unwrap());
-            assert!(
-                !far.nodelay().unwrap(),
-                "the system's own default has changed"
-            );
-            without_delay(&far);
-            assert!(far.nodelay().unwrap());
-        });
+    fn a_long_host_name_gives_a_name_that_is_taken() {
+        for host in ["node1".to_owned(), "a".repeat(300), "ü".repeat(100)] {
+            let name = default_name(&host);
+            assert!(rpc::convert::name("name", &name).is_ok(), "{name}");
+            assert!(name.ends_with(&std::process::id().to_string()), "{name}");
+        }
     }
 }

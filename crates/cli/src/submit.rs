@@ -48,6 +48,9 @@ pub(crate) async fn submit(options: &Submit) -> Result<Exit, CliError> {
         }
     };
     say!("{accepted}: {} trials", output::grouped(answer.trials));
+    if options.priority.is_some() {
+        say!("priority: {}", answer.priority);
+    }
     let verify = sweep.grid.spec().verify();
     if verify > 0 && answer.accepted() == v1::Accepted::Continued {
         let name = answer.name.clone();
@@ -60,6 +63,7 @@ pub(crate) async fn submit(options: &Submit) -> Result<Exit, CliError> {
     if options.json {
         output::json(&serde_json::json!({
             "name": answer.name, "accepted": accepted, "trials": answer.trials,
+            "priority": answer.priority,
         }))?;
     } else {
         output::data(&format!("{}\n", answer.name))?;

@@ -115,8 +115,15 @@ impl Away {
 
 fn has_ended(state: SweepState) -> bool {
     match state {
-        SweepState::Finished | SweepState::Cancelled | SweepState::Stopped => true,
-        SweepState::Unspecified | SweepState::Running | SweepState::Paused => false,
+        SweepState::Finished
+        | SweepState::Cancelled
+        | SweepState::Stopped
+        | SweepState::Unopened
+        | SweepState::Gone => true,
+        SweepState::Unspecified
+        | SweepState::Running
+        | SweepState::Paused
+        | SweepState::Opening => false,
     }
 }
 

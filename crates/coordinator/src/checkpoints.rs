@@ -173,6 +173,11 @@ impl Checkpoints {
         }
     }
 
+    /// Forgets a sweep; its files stay.
+    pub(crate) fn forget(&self, sweep: &str) {
+        self.index().remove(sweep);
+    }
+
     fn index(&self) -> MutexGuard<'_, Index> {
         lock(&self.0.index)
     }

@@ -66,6 +66,8 @@ pub enum CoordinatorError {
         "a defect ended the event loop; what was acknowledged is durable, start the coordinator again"
     )]
     Died,
+    #[error("no thread to write with: {0}; raise the limit of processes (`ulimit -u`)")]
+    Threads(std::io::Error),
     #[error("no randomness from the operating system: {0}")]
     Random(getrandom::Error),
 }

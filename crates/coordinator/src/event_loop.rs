@@ -4,7 +4,7 @@
 mod results;
 mod unable;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,8 +14,9 @@ use scheduler::{Action, Ended, Held, LeaseId, Now, Running, Scheduler, SweepKey,
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::checkpoints::Checkpoints;
+use crate::closed::{Awake, Closed, Openings};
 use crate::config::Config;
-use crate::events::{Event, Hello, Left, Outgoing};
+use crate::events::{Early, Event, Hello, Left, Outgoing};
 use crate::files::FileIndex;
 use crate::metrics::Counters;
 use crate::open::Opened;
@@ -23,6 +24,7 @@ use crate::proof::{Identity, Key};
 use crate::sweeps::{Buffer, SweepState, Tidying};
 use crate::work::FolderWork;
 use crate::writer::Writer;
+use crate::writer_pool::WriterPool;
 use crate::{status, wire};
 
 /// Statuses are sent to watchers at most this often while nothing else changes.
@@ -43,13 +45,14 @@ pub(crate) struct EventLoop {
     pub(crate) config: Arc<Config>,
     key: Key,
     pub(crate) files: FileIndex,
-    checkpoints: Checkpoints,
+    pub(crate) checkpoints: Checkpoints,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) scheduler: Scheduler,
     pub(crate) sweeps: BTreeMap<SweepKey, SweepState>,
     pub(crate) names: BTreeMap<String, SweepKey>,
-    /// Sweeps of the data folder that could not be opened.
-    pub(crate) unopened: BTreeSet<String>,
+    /// Sweeps that are not open.
+    pub(crate) closed: BTreeMap<String, Closed>,
+    pub(crate) openings: Openings,
     pub(crate) workers: BTreeMap<WorkerId, WorkerState>,
     next_worker: u64,
     next_sweep: u64,
@@ -60,7 +63,10 @@ pub(crate) struct EventLoop {
     absent: BTreeMap<u64, Instant>,
     begun: Instant,
     published: Instant,
+    /// When folders were last looked at.
+    pub(crate) looked: Instant,
     pub(crate) metrics: Counters,
+    pool: WriterPool,
     /// Told when everything is written.
     pub(crate) stopping: Option<oneshot::Sender<()>>,
 }
@@ -72,7 +78,7 @@ pub(crate) struct WorkerState {
     /// The session ends when this is dropped.
     _alive: oneshot::Sender<()>,
     /// Generations of each sweep that it has been told.
-    told: BTreeMap<SweepKey, usize>,
+    pub(crate) told: BTreeMap<SweepKey, usize>,
     pub(crate) joined: Instant,
     pub(crate) heard: Instant,
     pub(crate) trials: u64,
@@ -113,6 +119,7 @@ impl EventLoop {
         key: Key,
         files: FileIndex,
         checkpoints: Checkpoints,
+        pool: WriterPool,
         events: mpsc::Sender<Event>,
     ) -> Self {
         let scheduler = Scheduler::new(scheduler::Config {
@@ -132,7 +139,8 @@ impl EventLoop {
             scheduler,
             sweeps: BTreeMap::new(),
             names: BTreeMap::new(),
-            unopened: BTreeSet::new(),
+            closed: BTreeMap::new(),
+            openings: Openings::default(),
             workers: BTreeMap::new(),
             next_worker: 1,
             next_sweep: 1,
@@ -141,7 +149,9 @@ impl EventLoop {
             absent: BTreeMap::new(),
             begun: Instant::now(),
             published: Instant::now(),
+            looked: Instant::now(),
             metrics: Counters::default(),
+            pool,
             stopping: None,
         }
     }
@@ -163,6 +173,7 @@ impl EventLoop {
             }
             self.flush_due();
             self.publish_due();
+            self.look_due();
             if self.stopped() {
                 return;
             }
@@ -196,12 +207,7 @@ impl EventLoop {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Joined {
-                hello,
-                outgoing,
-                alive,
-                reply,
-            } => self.join(hello, outgoing, alive, reply),
+            Event::Joined(early) => self.join_in_time(*early),
             Event::Gone {
                 worker,
                 connection,
@@ -251,20 +257,21 @@ impl EventLoop {
             Event::Written { sweep, result } => self.written(sweep, result),
             Event::Tidied { sweep } => self.tidied(sweep),
             Event::FileDamaged { hash, path, what } => self.file_damaged(&hash, &path, what),
+            Event::Opened { name, result } => self.opened(&name, result),
+            Event::Closed { name } => self.closed(&name),
+            Event::Looked { seen, reply } => {
+                self.looked(seen);
+                // Whoever asked may have gone.
+                let _ = reply.map(|reply| reply.send(()));
+            }
             Event::User(user) => self.user(user),
         }
     }
 
     /// Puts an opened sweep under the scheduler.
-    pub(crate) fn add(&mut self, opened: Opened, priority: i32) {
+    pub(crate) fn add(&mut self, opened: Opened, priority: i32) -> SweepKey {
         let sweep = SweepKey(self.next_sweep);
-        let writer = match Writer::start(&opened.name, opened.run_folder) {
-            Ok(writer) => writer,
-            Err(error) => {
-                tracing::error!(sweep = %opened.name, %error, "no thread to write with");
-                return;
-            }
-        };
+        let writer = Writer::new(&self.pool, opened.run_folder);
         self.next_sweep += 1;
         for files in &opened.files {
             self.know_files(&opened.dir, files);
@@ -292,6 +299,7 @@ impl EventLoop {
             name: opened.name.clone(),
             identity: Identity::of_folder(&folder),
             dir: opened.dir,
+            mark: opened.mark,
             folder: Arc::clone(&folder),
             files: opened.files,
             writer,
@@ -316,9 +324,11 @@ impl EventLoop {
             settling: Vec::new(),
             settling_now: Vec::new(),
             tidying,
+            awake: Awake::default(),
+            changed: Instant::now(),
         };
         let paused = state.state != v1::SweepState::Running;
-        self.unopened.remove(&opened.name);
+        self.closed.remove(&opened.name);
         self.names.insert(opened.name, sweep);
         self.sweeps.insert(sweep, state);
         let failed = opened.progress.failed.iter().map(|f| f.trial..f.trial + 1);
@@ -331,6 +341,7 @@ impl EventLoop {
             paused,
         });
         self.publish(sweep);
+        sweep
     }
 
     /// The sweep of that name, if it is the one that is meant.
@@ -367,13 +378,23 @@ impl EventLoop {
         worker
     }
 
-    fn join(
-        &mut self,
-        mut hello: Hello,
-        outgoing: Outgoing,
-        alive: oneshot::Sender<()>,
-        reply: oneshot::Sender<(WorkerId, u64)>,
-    ) {
+    /// A worker that brings leases of sweeps that are not open yet joins when they are.
+    pub(crate) fn join_in_time(&mut self, early: Early) {
+        if self.is_early(&early) {
+            self.wait_early(early);
+        } else {
+            self.join(early);
+        }
+    }
+
+    fn join(&mut self, early: Early) {
+        let Early {
+            mut hello,
+            outgoing,
+            alive,
+            reply,
+            since: _,
+        } = early;
         let worker = self.worker_of(hello.instance);
         let connection = self.next_connection;
         self.next_connection += 1;
@@ -399,7 +420,8 @@ impl EventLoop {
                     numbers,
                 }),
                 // Its folder may be mended yet.
-                None if self.unopened.contains(&name) => {}
+                None if self.keeps_reports(&name) => {}
+                // Of a sweep that rests or was removed nothing is wanted.
                 None => unknown.push((lease, numbers)),
             }
         }
@@ -610,6 +632,9 @@ impl EventLoop {
         for sweep in running {
             self.publish(sweep);
         }
+        self.rest_due();
+        self.open_next();
+        self.join_early();
     }
 
     /// Shows watchers the sweep as it is now.

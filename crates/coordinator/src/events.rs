@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rpc::v1;
 use scheduler::{LeaseBeat, LeaseId, SweepKey, WorkerId};
@@ -10,7 +11,9 @@ use table::{Batch, FolderError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tonic::Status;
 
+use crate::closed::{Awake, Found, Purpose};
 use crate::open::Opened;
+use crate::presence::Place;
 use crate::proof::Identity;
 use crate::writer::{Committed, ListingReply};
 
@@ -47,14 +50,7 @@ impl Outgoing {
 }
 
 pub(crate) enum Event {
-    Joined {
-        hello: Hello,
-        outgoing: Outgoing,
-        /// Dropped when the worker is sent away or another connection takes this one's place.
-        alive: oneshot::Sender<()>,
-        /// The worker, and the number of this connection.
-        reply: oneshot::Sender<(WorkerId, u64)>,
-    },
+    Joined(Box<Early>),
     /// A connection has ended; another of the same worker may have begun.
     Gone {
         worker: WorkerId,
@@ -93,6 +89,20 @@ pub(crate) enum Event {
         path: PathBuf,
         what: &'static str,
     },
+    /// A run folder is open, or why it did not open.
+    Opened {
+        name: String,
+        result: Result<Box<Opened>, Status>,
+    },
+    /// The folder of a sweep that rests is closed.
+    Closed {
+        name: String,
+    },
+    /// Folders were looked at, and whether each is gone.
+    Looked {
+        seen: Vec<(Place, bool)>,
+        reply: Option<oneshot::Sender<()>>,
+    },
     User(User),
 }
 
@@ -105,6 +115,17 @@ pub(crate) enum CannotRun {
     Source(String),
     /// The connection broke while a file was fetched.
     Interrupted(String),
+}
+
+/// A worker's connection before it has joined.
+pub(crate) struct Early {
+    pub(crate) since: Instant,
+    pub(crate) hello: Hello,
+    pub(crate) outgoing: Outgoing,
+    /// Dropped when the worker is sent away or another connection takes this one's place.
+    pub(crate) alive: oneshot::Sender<()>,
+    /// The worker, and the number of this connection.
+    pub(crate) reply: oneshot::Sender<(WorkerId, u64)>,
 }
 
 /// A running trial that its worker expects to take so long still.
@@ -162,8 +183,40 @@ pub(crate) struct Checkpoint {
 pub(crate) enum User {
     Add {
         opened: Box<Opened>,
-        priority: i32,
+        priority: Option<i32>,
+        reply: oneshot::Sender<Result<i32, Status>>,
+    },
+    /// A sweep that is to be open, or is looked for.
+    Wake {
+        name: String,
+        purpose: Purpose,
+        reply: oneshot::Sender<Found>,
+    },
+    /// Whether the folder of one sweep, or of every one, is still there.
+    Look {
+        name: Option<String>,
         reply: oneshot::Sender<()>,
+    },
+    /// A sweep whose folder is gone is to be forgotten.
+    Forget {
+        name: String,
+        reply: oneshot::Sender<()>,
+    },
+    Remove {
+        name: String,
+        reply: oneshot::Sender<Result<(), Status>>,
+    },
+    /// A folder is removed, or why not.
+    Removed {
+        name: String,
+        failed: Option<String>,
+        reply: oneshot::Sender<Result<(), Status>>,
+    },
+    /// Another priority, or which it is; answers with it once it is kept.
+    Priority {
+        name: String,
+        priority: Option<i32>,
+        reply: oneshot::Sender<Result<i32, Status>>,
     },
     /// The folder of a sweep that is open.
     Find {
@@ -178,6 +231,7 @@ pub(crate) enum User {
     },
     /// A new generation is durable.
     Grown {
+        awake: Awake,
         name: String,
         folder: Arc<sweep::Folder>,
         files: Vec<v1::FileName>,
@@ -197,6 +251,7 @@ pub(crate) enum User {
     },
     /// Failed rows are gone from the tables.
     Retried {
+        awake: Awake,
         sweep: SweepKey,
         numbers: IntervalSet,
         counts: table::Counts,

@@ -1,6 +1,6 @@
 //! Files that sweeps read: uploaded once by content hash, kept in the sweep's run folder, served to workers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,10 +18,14 @@ const PARTIAL: &str = "partial";
 /// Longest wait for a piece: a megabyte takes a second where a line is worth calling one.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Places of one hash that are remembered: sweeps of one data set are many, and a few places that may be gone are
+/// enough.
+const PLACES: usize = 8;
+
 /// Where each known hash is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FileIndex {
-    paths: Arc<Mutex<BTreeMap<String, PathBuf>>>,
+    paths: Arc<Mutex<BTreeMap<String, VecDeque<PathBuf>>>>,
     /// Bytes announced by uploads under way.
     coming: Arc<Mutex<u64>>,
 }
@@ -29,12 +33,19 @@ pub(crate) struct FileIndex {
 impl FileIndex {
     pub(crate) fn add(&self, hash: String, path: PathBuf) {
         let mut index = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        index.insert(hash, path);
+        let places = index.entry(hash).or_default();
+        places.retain(|known| *known != path);
+        places.push_front(path);
+        places.truncate(PLACES);
     }
 
+    /// A place that is still there: run folders may be removed.
     pub(crate) fn find(&self, hash: &str) -> Option<PathBuf> {
-        let index = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        index.get(hash).cloned()
+        let places = {
+            let index = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+            index.get(hash).cloned()?
+        };
+        places.into_iter().find(|path| path.is_file())
     }
 
     /// Where a file is whose content is still that of its hash. Reads all of it.
@@ -273,6 +284,22 @@ mod tests {
         assert!(take(60).is_some() && take(61).is_none());
         drop(second);
         assert!(take(70).is_some() && take(71).is_none());
+    }
+
+    #[test]
+    fn a_file_whose_folder_was_removed_is_found_in_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = FileIndex::default();
+        let place = |name: &str| folder.path().join(name);
+        for name in ["a", "b"] {
+            std::fs::write(place(name), "x").unwrap();
+            index.add("hash".to_owned(), place(name));
+        }
+        assert_eq!(index.find("hash"), Some(place("b")));
+        std::fs::remove_file(place("b")).unwrap();
+        assert_eq!(index.find("hash"), Some(place("a")));
+        std::fs::remove_file(place("a")).unwrap();
+        assert_eq!(index.find("hash"), None);
     }
 
     #[test]

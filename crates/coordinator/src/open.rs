@@ -2,20 +2,22 @@
 //! threads that may.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rpc::v1;
-use sweep::{Folder, Grid, Growth, Spec, SweepError};
+use sweep::{Folder, Grid, Growth, SharedArrays, Spec, SweepError};
 use table::{DataError, FolderError, GenerationRecord, Meta, RunFolder};
 
 use crate::config::Config;
 use crate::files;
+use crate::presence::Mark;
 use crate::writer::Progress;
 
 /// A run folder that is open and understood.
 pub(crate) struct Opened {
     pub(crate) name: String,
     pub(crate) dir: PathBuf,
+    pub(crate) mark: Option<Mark>,
     pub(crate) folder: Folder,
     pub(crate) run_folder: RunFolder,
     pub(crate) progress: Progress,
@@ -34,6 +36,9 @@ pub(crate) const STATE: &str = "state";
 
 /// Key of the journal under which a sweep's priority is kept.
 pub(crate) const PRIORITY: &str = "priority";
+
+/// What the sweeps of this process have read: sweeps of one data set share it.
+static ARRAYS: Mutex<SharedArrays> = Mutex::new(SharedArrays::new());
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
@@ -80,6 +85,10 @@ pub(crate) fn grid_of(
     stop: &dyn Fn() -> bool,
 ) -> Result<Grid, OpenError> {
     let arrays = table::load_arrays(&spec, resolve)?;
+    let arrays = ARRAYS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .share(arrays);
     let grid = Grid::new_until(spec, arrays, stop).map_err(Box::new)?;
     // Remembered: the event loop must not wait for it.
     grid.survey_until(stop);
@@ -136,6 +145,7 @@ pub(crate) fn submit(
         let progress = Progress::of(&run_folder, fresh.verified())?;
         return Ok(Opened {
             name: name.to_owned(),
+            mark: Mark::of(&dir),
             dir,
             folder: fresh,
             run_folder,
@@ -222,6 +232,7 @@ fn opened(
         .and_then(|text| text.parse().ok());
     Ok(Some(Opened {
         name: name.to_owned(),
+        mark: Mark::of(&dir),
         dir,
         folder,
         progress,

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use rpc::v1;
 use scheduler::SweepKey;
+use tokio::sync::{oneshot, watch};
 use tonic::Status;
 
 use crate::event_loop::EventLoop;
 use crate::events::{Change, User};
 use crate::open;
+use crate::presence;
 use crate::work::FolderWork;
 use crate::{status, users};
 
@@ -37,20 +39,29 @@ impl EventLoop {
                 priority,
                 reply,
             } => {
-                let asked = if priority == 0 {
-                    opened.priority
-                } else {
-                    priority
-                };
-                let name = opened.name.clone();
-                self.add(*opened, asked);
-                let kept = self.remember(&name, open::PRIORITY, asked.to_string());
-                tokio::spawn(async move {
-                    // A sweep whose priority is not kept runs all the same; the log tells.
-                    let _ = kept.await;
-                    let _ = reply.send(());
-                });
+                let priority = priority.filter(|&asked| asked != opened.priority);
+                let (name, before) = (opened.name.clone(), opened.priority);
+                self.add(*opened, before);
+                self.prioritize(&name, priority, reply);
             }
+            User::Wake {
+                name,
+                purpose,
+                reply,
+            } => self.wake(&name, purpose, reply),
+            User::Look { name, reply } => self.look(name.as_deref(), reply),
+            User::Forget { name, reply } => self.forget(&name, reply),
+            User::Remove { name, reply } => self.remove(name, reply),
+            User::Removed {
+                name,
+                failed,
+                reply,
+            } => self.removed(&name, failed.as_deref(), reply),
+            User::Priority {
+                name,
+                priority,
+                reply,
+            } => self.prioritize(&name, priority, reply),
             User::Find { name, reply } => {
                 let folder = self
                     .named(&name)
@@ -64,6 +75,7 @@ impl EventLoop {
                 reply,
             } => self.grow(&name, folder, files, reply),
             User::Grown {
+                awake: _awake,
                 name,
                 folder,
                 files,
@@ -80,6 +92,7 @@ impl EventLoop {
                 let _ = reply.send(Ok(()));
             }
             User::Retried {
+                awake: _awake,
                 sweep,
                 numbers,
                 counts,
@@ -99,11 +112,14 @@ impl EventLoop {
                 });
             }
             User::Statuses { reply } => {
-                let statuses = self
+                let open = self
                     .sweeps
                     .iter()
                     .map(|(&key, sweep)| self.status(key, sweep));
-                let _ = reply.send(statuses.collect());
+                let mut statuses: Vec<_> = self.closed_statuses().into_values().collect();
+                statuses.extend(open);
+                statuses.sort_by(|a, b| a.name.cmp(&b.name));
+                let _ = reply.send(statuses);
             }
             User::Subscribe { name, reply } => {
                 let found = self.names.get(&name).copied();
@@ -111,7 +127,10 @@ impl EventLoop {
                     self.publish(key);
                 }
                 let watch = found.and_then(|key| self.sweeps.get(&key));
-                let _ = reply.send(watch.map(|sweep| sweep.watch.subscribe()));
+                let watch = watch.map(|sweep| sweep.watch.subscribe());
+                // Nothing changes in one that is not open.
+                let closed = || Some(watch::channel(self.closed.get(&name)?.shown()).1);
+                let _ = reply.send(watch.or_else(closed));
             }
             User::Change {
                 name,
@@ -132,6 +151,7 @@ impl EventLoop {
                 match found.and_then(|key| self.sweeps.get_mut(&key)) {
                     Some(sweep) if sweep.at_rest() => sweep.writer.list(reply),
                     Some(sweep) => sweep.settling.push(reply),
+                    // The dropped reply says so.
                     None => {}
                 }
             }
@@ -141,7 +161,7 @@ impl EventLoop {
                     self.drive(scheduler::Event::Pause { sweep });
                     if let Some(state) = self.sweeps.get_mut(&sweep) {
                         // Makes the waiting columns due at once.
-                        state.settling.push(tokio::sync::oneshot::channel().0);
+                        state.settling.push(oneshot::channel().0);
                     }
                 }
                 self.stopping = Some(reply);
@@ -152,6 +172,39 @@ impl EventLoop {
     fn named(&self, name: &str) -> Option<(SweepKey, &crate::sweeps::SweepState)> {
         let key = *self.names.get(name)?;
         Some((key, self.sweeps.get(&key)?))
+    }
+
+    /// Gives a sweep another priority, and answers with the one that it has once it is kept.
+    fn prioritize(
+        &mut self,
+        name: &str,
+        priority: Option<i32>,
+        reply: oneshot::Sender<Result<i32, Status>>,
+    ) {
+        let Some(key) = self.names.get(name).copied() else {
+            let _ = reply.send(Err(users::no_sweep(name)));
+            return;
+        };
+        let Some(sweep) = self.sweeps.get_mut(&key) else {
+            let _ = reply.send(Err(users::no_sweep(name)));
+            return;
+        };
+        let Some(priority) = priority else {
+            let _ = reply.send(Ok(sweep.priority));
+            return;
+        };
+        sweep.priority = priority;
+        let awake = sweep.awake.clone();
+        self.drive(scheduler::Event::SetPriority {
+            sweep: key,
+            priority,
+        });
+        self.publish(key);
+        let kept = self.remember(name, open::PRIORITY, priority.to_string());
+        tokio::spawn(async move {
+            let _ = reply.send(kept.await.map(|()| priority));
+            drop(awake);
+        });
     }
 
     /// Keeps a word in the sweep's journal; completes once it is there, or cannot be.
@@ -188,7 +241,7 @@ impl EventLoop {
         name: &str,
         folder: sweep::Folder,
         files: Vec<v1::FileName>,
-        reply: tokio::sync::oneshot::Sender<Result<(), Status>>,
+        reply: oneshot::Sender<Result<(), Status>>,
     ) {
         let Some(key) = self.names.get(name).copied() else {
             let _ = reply.send(Err(users::no_sweep(name)));
@@ -206,6 +259,7 @@ impl EventLoop {
         };
         let kept = files.iter().filter_map(uploaded).collect();
         let durable = state.writer.add_generation(record, toml, kept);
+        let awake = state.awake.clone();
         let folder = Arc::new(folder);
         let events = self.events.clone();
         let name = name.to_owned();
@@ -213,6 +267,7 @@ impl EventLoop {
             let answer = match durable.await {
                 Ok(Ok(())) => {
                     let grown = User::Grown {
+                        awake,
                         name,
                         folder,
                         files,
@@ -257,19 +312,16 @@ impl EventLoop {
         kept
     }
 
-    fn change(
-        &mut self,
-        name: &str,
-        change: Change,
-        reply: tokio::sync::oneshot::Sender<Result<u64, Status>>,
-    ) {
+    fn change(&mut self, name: &str, change: Change, reply: oneshot::Sender<Result<u64, Status>>) {
         let Some((key, sweep)) = self.named(name) else {
             let _ = reply.send(Err(users::no_sweep(name)));
             return;
         };
-        use v1::SweepState::{Cancelled, Finished, Paused, Running, Stopped};
+        use v1::SweepState::{Cancelled, Finished, Gone, Paused, Running, Stopped};
         let state = sweep.state;
+        let gone = presence::words(&sweep.dir);
         let refused = match (change, state) {
+            (_, Gone) => Some(gone.as_str()),
             (Change::RetryFailed, _) => {
                 self.retry(key, reply);
                 return;
@@ -302,6 +354,7 @@ impl EventLoop {
         };
         if let Some(sweep) = self.sweeps.get_mut(&key) {
             sweep.state = new;
+            sweep.changed = std::time::Instant::now();
             if change == Change::Resume {
                 sweep.problem.clear();
             }
@@ -320,7 +373,7 @@ impl EventLoop {
         &self,
         name: &str,
         word: &str,
-        reply: tokio::sync::oneshot::Sender<Result<u64, Status>>,
+        reply: oneshot::Sender<Result<u64, Status>>,
     ) {
         let kept = self.remember(name, open::STATE, word.to_owned());
         tokio::spawn(async move {
@@ -329,16 +382,18 @@ impl EventLoop {
     }
 
     /// Failed rows leave the tables first; then their numbers are pending again.
-    fn retry(&mut self, key: SweepKey, reply: tokio::sync::oneshot::Sender<Result<u64, Status>>) {
+    fn retry(&mut self, key: SweepKey, reply: oneshot::Sender<Result<u64, Status>>) {
         let Some(sweep) = self.sweeps.get(&key) else {
             return;
         };
         let forgotten = sweep.writer.forget_failed();
+        let awake = sweep.awake.clone();
         let events = self.events.clone();
         tokio::spawn(async move {
             let answer = match forgotten.await {
                 Ok(Ok((freed, counts))) => {
                     let user = User::Retried {
+                        awake,
                         sweep: key,
                         numbers: freed.numbers,
                         counts,

@@ -1,5 +1,6 @@
 //! The gRPC service: puts the parts together and runs until told to stop.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,17 +21,21 @@ use crate::event_loop::EventLoop;
 use crate::events::{Event, User};
 use crate::files::FileIndex;
 use crate::observer::Observer;
-use crate::open;
 use crate::planning::Planner;
 use crate::proof::Key;
+use crate::removal;
 use crate::session::Workers;
 use crate::users::Users;
+use crate::writer_pool::WriterPool;
 
 /// Events waiting for the loop: beyond it the sessions wait, and so do the workers' sends.
 const EVENTS: usize = 256;
 
 /// HTTP/2 streams of one connection: a worker has one and a few fetches, a person's program one.
 const STREAMS: u32 = 64;
+
+/// Threads that write, for all sweeps together: while one waits for its disk to sync, others encode.
+const WRITERS: usize = 4;
 
 /// Connections may take so long to close after the last row is written.
 const GOODBYES: Duration = Duration::from_secs(2);
@@ -96,10 +101,13 @@ where
         key.clone(),
         files.clone(),
         checkpoints.clone(),
+        WriterPool::start(WRITERS).map_err(CoordinatorError::Threads)?,
         events.clone(),
     );
     if let Layout::Many(data) = &config.layout {
-        reopen_all(&config, data, &mut event_loop).await?;
+        event_loop.expect(run_folders(data)?);
+        let data = data.clone();
+        tokio::task::spawn_blocking(move || removal::finish_removals(&data));
     }
     let mut running = tokio::spawn(event_loop.run(queue));
     observer.attach(&events);
@@ -192,42 +200,23 @@ where
     Ok(())
 }
 
-/// Opens every run folder of the service's data folder. One that cannot be opened is told and left alone.
-async fn reopen_all(
-    config: &Arc<Config>,
-    data: &std::path::Path,
-    event_loop: &mut EventLoop,
-) -> Result<(), CoordinatorError> {
+/// Names and places of the run folders in the service's data folder.
+fn run_folders(data: &Path) -> Result<Vec<(String, PathBuf)>, CoordinatorError> {
     let failed = |source| CoordinatorError::Io {
         path: data.to_owned(),
         source,
     };
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(data).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         // A run folder that has lost its journal makes it again from its parts.
         let marks = ["journal.sqlite", "trials/schema.parquet"];
         let is_run = marks.iter().any(|mark| entry.path().join(mark).exists());
-        if !is_run || rpc::convert::sweep_name(&name).is_err() {
-            continue;
-        }
-        let config = Arc::clone(config);
-        let asked = name.clone();
-        let opened = tokio::task::spawn_blocking(move || open::reopen(&config, &asked)).await;
-        match opened {
-            Ok(Ok(opened)) => {
-                let priority = opened.priority;
-                event_loop.add(opened, priority);
-            }
-            Ok(Err(error)) => {
-                tracing::error!(sweep = %name, %error, "not opened");
-                event_loop.unopened.insert(name);
-            }
-            Err(panicked) => {
-                tracing::error!(sweep = %name, %panicked, "not opened");
-                event_loop.unopened.insert(name);
-            }
+        if is_run && rpc::convert::sweep_name(&name).is_ok() {
+            found.push((name, entry.path()));
         }
     }
-    Ok(())
+    found.sort();
+    Ok(found)
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rpc::convert::{self, WireError};
+use rpc::guard::Visitor;
 use rpc::v1::session_request::Message;
 use rpc::v1::worker_service_server::WorkerService;
 use rpc::{limits, v1};
@@ -16,7 +17,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::events::{Checkpoint, Event, Hello, Left, Outgoing as Queue, Report};
+use crate::events::{Checkpoint, Early, Event, Hello, Left, Outgoing as Queue, Report};
 use crate::files::{self, FileIndex, Unsound};
 use crate::proof::{Identity, Key};
 use crate::wire;
@@ -48,6 +49,8 @@ impl WorkerService for Workers {
         &self,
         request: Request<Streaming<v1::SessionRequest>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
+        let place = request.extensions().get::<Visitor>().map(Visitor::session);
+        let place = place.transpose()?;
         let mut incoming = request.into_inner();
         let first = tokio::time::timeout(REGISTER_TIMEOUT, incoming.message())
             .await
@@ -62,16 +65,19 @@ impl WorkerService for Workers {
         let (outgoing, stream) = Queue::new();
         let (alive, sent_away) = oneshot::channel();
         let (reply, joined) = oneshot::channel();
-        let event = Event::Joined {
+        let early = Early {
+            since: Instant::now(),
             hello,
             outgoing: outgoing.clone(),
             alive,
             reply,
         };
+        let event = Event::Joined(Box::new(early));
         self.events.send(event).await.map_err(|_| stopping())?;
         let (worker, connection) = joined.await.map_err(|_| stopping())?;
         let service = self.clone();
         tokio::spawn(async move {
+            let _place = place;
             let listened = service
                 .listen(worker, incoming, &unknown, &outgoing, sent_away)
                 .await;
@@ -401,7 +407,9 @@ fn hello(register: v1::Register, key: &Key) -> Result<Hello, Status> {
     let brought = brought(register.held, key)?;
     Ok(Hello {
         name: checked("name", &register.name)?,
-        host: checked("host", &register.host)?,
+        host: convert::host_name(&register.host)
+            .map(str::to_owned)
+            .map_err(|error| wire::status(&error))?,
         threads: register.threads,
         isa: checked("isa", &register.isa)?,
         program_version: checked("program_version", &register.program_version)?,

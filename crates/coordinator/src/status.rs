@@ -22,7 +22,11 @@ const MOST_IN_FLIGHT: f64 = 0.95;
 pub(crate) fn has_ended(status: &v1::SweepStatus) -> bool {
     matches!(
         status.state(),
-        v1::SweepState::Finished | v1::SweepState::Cancelled | v1::SweepState::Stopped
+        v1::SweepState::Finished
+            | v1::SweepState::Cancelled
+            | v1::SweepState::Stopped
+            | v1::SweepState::Unopened
+            | v1::SweepState::Gone
     )
 }
 

@@ -11,6 +11,8 @@ use sweep::IntervalSet;
 use table::{Batch, Comparison, Counts};
 use tokio::sync::watch;
 
+use crate::closed::Awake;
+use crate::presence::Mark;
 use crate::proof::Identity;
 use crate::writer::{ListingReply, Writer};
 
@@ -40,6 +42,8 @@ pub(crate) struct SweepState {
     pub(crate) name: String,
     pub(crate) identity: Identity,
     pub(crate) dir: PathBuf,
+    /// Tells its folder from a later one of the same name.
+    pub(crate) mark: Option<Mark>,
     pub(crate) folder: Arc<sweep::Folder>,
     pub(crate) files: Vec<Vec<v1::FileName>>,
     pub(crate) writer: Writer,
@@ -71,6 +75,10 @@ pub(crate) struct SweepState {
     /// The same, of those for whom the write under way is the last.
     pub(crate) settling_now: Vec<ListingReply>,
     pub(crate) tidying: Tidying,
+    /// Held by whoever wants something of the sweep.
+    pub(crate) awake: Awake,
+    /// When its state was last changed by somebody.
+    pub(crate) changed: Instant,
 }
 
 /// Whether the parts of a complete sweep have been joined.
@@ -122,7 +130,17 @@ impl SweepState {
 
     /// It is stopped because its tables cannot be written.
     pub(crate) fn is_blocked(&self) -> bool {
-        self.state == v1::SweepState::Stopped && !self.lacks_file
+        match self.state {
+            v1::SweepState::Gone => true,
+            v1::SweepState::Stopped => !self.lacks_file,
+            v1::SweepState::Unspecified
+            | v1::SweepState::Running
+            | v1::SweepState::Paused
+            | v1::SweepState::Cancelled
+            | v1::SweepState::Finished
+            | v1::SweepState::Opening
+            | v1::SweepState::Unopened => false,
+        }
     }
 
     /// When the waiting columns are due to be written; `None` while there are none or a write is under way.
@@ -164,9 +182,12 @@ impl SweepState {
             v1::SweepState::Running | v1::SweepState::Paused => true,
             // What stopped it stands in no row's way any more.
             v1::SweepState::Stopped => !self.is_blocked(),
-            v1::SweepState::Cancelled | v1::SweepState::Finished | v1::SweepState::Unspecified => {
-                false
-            }
+            v1::SweepState::Cancelled
+            | v1::SweepState::Finished
+            | v1::SweepState::Opening
+            | v1::SweepState::Unopened
+            | v1::SweepState::Gone
+            | v1::SweepState::Unspecified => false,
         };
         if !(self.complete && open && self.settled()) {
             return false;

@@ -13,6 +13,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::closed::{Found, Purpose};
 use crate::config::{Config, Layout};
 use crate::events::{Change, Event, User};
 use crate::files::{self, FileIndex};
@@ -64,17 +65,37 @@ impl SweepService for Users {
             return Ok(Response::new(v1::SubmitResponse {
                 name,
                 missing,
-                accepted: v1::Accepted::Unspecified.into(),
-                trials: 0,
+                ..v1::SubmitResponse::default()
             }));
         }
-        let (accepted, trials) = self.plan_and_commit(&name, spec, request).await?;
+        let (accepted, trials, priority) = self.plan_and_commit(&name, spec, request).await?;
         Ok(Response::new(v1::SubmitResponse {
             name,
             missing,
             accepted: accepted.into(),
             trials,
+            priority,
         }))
+    }
+
+    async fn remove(
+        &self,
+        request: Request<v1::RemoveRequest>,
+    ) -> Result<Response<v1::RemoveResponse>, Status> {
+        let name = request.into_inner().name;
+        let users = self.clone();
+        let removed = tokio::spawn(async move {
+            let _one_at_a_time = users.submitting.lock().await;
+            match users.found(&name, Purpose::See).await? {
+                Found::Unknown => Err(no_sweep(&name)),
+                Found::Open(_) | Found::Gone(_) | Found::Unopened(_) => {
+                    users.ask(|reply| User::Remove { name, reply }).await?
+                }
+            }
+        });
+        let removed = removed.await;
+        removed.map_err(|error| Status::internal(error.to_string()))??;
+        Ok(Response::new(v1::RemoveResponse {}))
     }
 
     async fn upload_file(
@@ -92,6 +113,7 @@ impl SweepService for Users {
         &self,
         _: Request<v1::ListRequest>,
     ) -> Result<Response<v1::ListResponse>, Status> {
+        self.look(None).await;
         let sweeps = self.ask(|reply| User::Statuses { reply }).await?;
         Ok(Response::new(v1::ListResponse { sweeps }))
     }
@@ -100,7 +122,9 @@ impl SweepService for Users {
         &self,
         request: Request<v1::StatusRequest>,
     ) -> Result<Response<v1::StatusResponse>, Status> {
-        let watch = self.subscribe(request.into_inner().name).await?;
+        let name = request.into_inner().name;
+        self.see(&name).await;
+        let watch = self.subscribe(name).await?;
         let status = watch.borrow().clone();
         Ok(Response::new(v1::StatusResponse {
             status: Some(status),
@@ -111,7 +135,10 @@ impl SweepService for Users {
         &self,
         request: Request<v1::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let mut watch = self.subscribe(request.into_inner().name).await?;
+        let name = request.into_inner().name;
+        // However long the opening takes: what is watched goes on to its end.
+        self.found(&name, Purpose::See).await?;
+        let mut watch = self.subscribe(name).await?;
         let (sender, receiver) = mpsc::channel(1);
         tokio::spawn(async move {
             loop {
@@ -178,7 +205,7 @@ impl SweepService for Users {
         request: Request<v1::FetchRequest>,
     ) -> Result<Response<Self::FetchStream>, Status> {
         let name = request.into_inner().name;
-        self.subscribe(name.clone()).await?;
+        let _awake = self.awake(&name).await?;
         let listing = self
             .ask(|reply| User::Settle {
                 name: name.clone(),
@@ -204,7 +231,10 @@ impl SweepService for Users {
 }
 
 impl Users {
-    async fn ask<T>(&self, user: impl FnOnce(oneshot::Sender<T>) -> User) -> Result<T, Status> {
+    pub(crate) async fn ask<T>(
+        &self,
+        user: impl FnOnce(oneshot::Sender<T>) -> User,
+    ) -> Result<T, Status> {
         let stopping = || Status::unavailable("the coordinator stops");
         let (reply, answer) = oneshot::channel();
         self.events
@@ -212,6 +242,26 @@ impl Users {
             .await
             .map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())
+    }
+
+    /// What there is of a sweep that is submitted, and its numbering where that is open.
+    async fn newest(&self, name: &str) -> Result<(Found, Option<Arc<sweep::Folder>>), Status> {
+        let found = self.found(name, Purpose::Submit).await?;
+        let folder = match &found {
+            Found::Open(_) => self.find(name).await?,
+            Found::Gone(_) | Found::Unopened(_) | Found::Unknown => None,
+        };
+        Ok((found, folder))
+    }
+
+    /// The sweep's priority, after it was changed to one that was asked for.
+    async fn prioritized(&self, name: String, priority: Option<i32>) -> Result<i32, Status> {
+        self.ask(|reply| User::Priority {
+            name,
+            priority,
+            reply,
+        })
+        .await?
     }
 
     async fn find(&self, name: &str) -> Result<Option<Arc<sweep::Folder>>, Status> {
@@ -230,6 +280,7 @@ impl Users {
     }
 
     async fn change(&self, name: String, change: Change) -> Result<u64, Status> {
+        let _awake = self.awake(&name).await?;
         self.ask(|reply| User::Change {
             name,
             change,
@@ -282,10 +333,11 @@ impl Users {
         name: &str,
         spec: sweep::Spec,
         request: Arc<v1::SubmitRequest>,
-    ) -> Result<(v1::Accepted, u64), Status> {
+    ) -> Result<Submitted, Status> {
         let grid = self.plan(spec, Arc::clone(&request)).await?;
         loop {
-            let known = self.find(name).await?;
+            // Open until the plan is written: opened again it would be another.
+            let (_awake, known) = self.newest(name).await?;
             let plan = match &known {
                 Some(folder) => self.plan_growth(Arc::clone(folder), &grid).await?,
                 None => self.plan_folder(&grid).await?,
@@ -349,22 +401,27 @@ impl Users {
         request: Arc<v1::SubmitRequest>,
         known: Option<Arc<sweep::Folder>>,
         (growth, folder): Plan,
-    ) -> Result<Option<(v1::Accepted, u64)>, Status> {
+    ) -> Result<Option<Submitted>, Status> {
         let _one_at_a_time = self.submitting.lock().await;
-        let newest = self.find(&name).await?;
+        let (found, newest) = self.newest(&name).await?;
+        if matches!(found, Found::Gone(_)) {
+            let name = name.clone();
+            self.ask(|reply| User::Forget { name, reply }).await?;
+        }
         match (&known, &newest) {
             (None, None) => return self.add(name, folder, request).await.map(Some),
             (Some(known), Some(newest)) if Arc::ptr_eq(known, newest) => {}
             _ => return Ok(None),
         }
         let trials = folder.count();
-        let files = request.files.clone();
+        let (named, files) = (name.clone(), request.files.clone());
         if growth == sweep::Growth::Same {
             if matches!(self.config.layout, Layout::Many(_)) && !files.is_empty() {
                 self.ask(|reply| User::Restore { name, files, reply })
                     .await??;
             }
-            return Ok(Some((v1::Accepted::Continued, trials)));
+            let priority = self.prioritized(named, request.priority).await?;
+            return Ok(Some((v1::Accepted::Continued, trials, priority)));
         }
         self.ask(|reply| User::Grow {
             name,
@@ -373,7 +430,8 @@ impl Users {
             reply,
         })
         .await??;
-        Ok(Some((v1::Accepted::Grown, trials)))
+        let priority = self.prioritized(named, request.priority).await?;
+        Ok(Some((v1::Accepted::Grown, trials, priority)))
     }
 
     async fn add(
@@ -381,7 +439,7 @@ impl Users {
         name: String,
         folder: sweep::Folder,
         request: Arc<v1::SubmitRequest>,
-    ) -> Result<(v1::Accepted, u64), Status> {
+    ) -> Result<Submitted, Status> {
         let (config, index) = (Arc::clone(&self.config), self.files.clone());
         let priority = request.priority;
         let opened = blocking(move || {
@@ -392,17 +450,21 @@ impl Users {
             open::submit(&config, &name, folder, text, |hash| index.find(hash))
         })
         .await?;
-        let answer = (opened.accepted, opened.folder.count());
+        let (accepted, trials) = (opened.accepted, opened.folder.count());
         let opened = Box::new(opened);
-        self.ask(|reply| User::Add {
-            opened,
-            priority,
-            reply,
-        })
-        .await?;
-        Ok(answer)
+        let priority = self
+            .ask(|reply| User::Add {
+                opened,
+                priority,
+                reply,
+            })
+            .await??;
+        Ok((accepted, trials, priority))
     }
 }
+
+/// What became of a submit, the sweep's trials, and its priority.
+type Submitted = (v1::Accepted, u64, i32);
 
 /// What a submit does to a folder, and the folder after it.
 type Plan = (sweep::Growth, sweep::Folder);

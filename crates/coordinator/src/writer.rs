@@ -1,9 +1,8 @@
-//! One thread a sweep owns its run folder and does everything that waits for a disk, in order.
+//! What is done with a sweep's run folder: everything that waits for a disk, in order, on the threads of the pool.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
 
 use sweep::{IntervalSet, Verified};
 use table::{
@@ -12,10 +11,10 @@ use table::{
 };
 use tokio::sync::oneshot;
 
-/// An answer that comes when the thread gets there.
-pub(crate) type Reply<T> = oneshot::Receiver<Result<T, FolderError>>;
+use crate::writer_pool::{Lane, Work, WriterPool};
 
-type Work = Box<dyn FnOnce(&mut RunFolder) + Send>;
+/// An answer that comes when a thread gets there.
+pub(crate) type Reply<T> = oneshot::Receiver<Result<T, FolderError>>;
 
 /// While a sweep runs, small parts are joined once in so many commits: in the time of a few hundred parts one
 /// join of a second does not matter.
@@ -33,10 +32,10 @@ pub(crate) struct Listing {
 
 pub(crate) type ListingReply = oneshot::Sender<Result<Listing, FolderError>>;
 
-/// Handle of the thread. Dropping it closes the folder once what was asked is done.
+/// Handle of an open folder. Dropping it closes the folder once what was asked is done.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    work: mpsc::Sender<Work>,
+    lane: Lane,
     reading: Reading,
     commits: u32,
 }
@@ -79,30 +78,35 @@ impl Progress {
 }
 
 impl Writer {
-    /// Moves the folder to a thread of its own.
-    ///
-    /// # Errors
-    /// Where the operating system gives no thread.
-    pub(crate) fn start(name: &str, mut folder: RunFolder) -> std::io::Result<Self> {
-        let (work, queue) = mpsc::channel::<Work>();
-        thread::Builder::new()
-            .name(format!("write {name}"))
-            .spawn(move || {
-                for work in queue {
-                    // Whoever asked sees that no answer comes; what half happened is found out at the next call.
-                    if catch_unwind(AssertUnwindSafe(|| work(&mut folder))).is_err() {
-                        folder.doubt();
-                    }
-                }
-            })?;
-        Ok(Writer {
-            work,
+    /// Hands the folder to the pool.
+    pub(crate) fn new(pool: &WriterPool, folder: RunFolder) -> Self {
+        Writer {
+            lane: pool.lane(folder),
             reading: Reading::default(),
             commits: 0,
-        })
+        }
     }
 
-    /// Does something with the folder, in order. A dropped reply means that the thread is gone.
+    /// Queues work; what half happened before a panic is found out at the next call.
+    fn send(&self, work: Work) {
+        self.lane.send(Box::new(move |folder| {
+            if catch_unwind(AssertUnwindSafe(|| work(folder))).is_err() {
+                folder.doubt();
+            }
+        }));
+    }
+
+    /// Closes the folder once what was asked is done, and then calls `then`.
+    pub(crate) fn close(self, then: impl FnOnce() + Send + 'static) {
+        self.lane.close(then);
+    }
+
+    /// Whether somebody reads the parts.
+    pub(crate) fn is_read(&self) -> bool {
+        Arc::strong_count(&self.reading) > 1
+    }
+
+    /// Does something with the folder, in order. A dropped reply means that the work panicked.
     fn ask<T: Send + 'static>(
         &self,
         what: impl FnOnce(&mut RunFolder) -> Result<T, FolderError> + Send + 'static,
@@ -112,8 +116,7 @@ impl Writer {
             // Nobody waits any more: the work was wanted all the same.
             let _ = sender.send(folder.settle().and_then(|()| what(folder)));
         });
-        // A closed queue drops the sender, which the receiver sees.
-        let _ = self.work.send(work);
+        self.send(work);
         receiver
     }
 
@@ -135,8 +138,7 @@ impl Writer {
                 }
             });
         });
-        // A closed queue means that the coordinator is ending; the batch was not acknowledged.
-        let _ = self.work.send(work);
+        self.send(work);
         self.commits += 1;
         if self.commits.is_multiple_of(JOIN_EVERY) {
             self.join(Joining::WhileRunning, || ());
@@ -163,8 +165,7 @@ impl Writer {
             }
             then();
         });
-        // A closed queue means that the coordinator is ending.
-        let _ = self.work.send(work);
+        self.send(work);
     }
 
     /// Lists the folder's files, after what was asked before.
@@ -178,8 +179,7 @@ impl Writer {
             // Whoever waited may have gone.
             let _ = reply.send(listed);
         });
-        // A closed queue drops the sender, which the receiver sees.
-        let _ = self.work.send(work);
+        self.send(work);
     }
 
     /// Adds a generation, and before it the files that it reads: hashes, and where each is now.

@@ -80,14 +80,26 @@ pub fn interval_ranges(set: &IntervalSet) -> Vec<v1::Range> {
 /// # Errors
 /// [`WireError`] names the field.
 pub fn name<'a>(field: &'static str, text: &'a str) -> Result<&'a str, WireError> {
+    shown(field, text, limits::NAME_BYTES)
+}
+
+/// Checks the name of a host, as [`name`].
+///
+/// # Errors
+/// [`WireError`] names the field.
+pub fn host_name(text: &str) -> Result<&str, WireError> {
+    shown("host", text, limits::HOST_BYTES)
+}
+
+fn shown<'a>(field: &'static str, text: &'a str, allowed: usize) -> Result<&'a str, WireError> {
     if text.is_empty() {
         return Err(WireError::Missing { field });
     }
-    if text.len() > limits::NAME_BYTES {
+    if text.len() > allowed {
         return Err(WireError::TooLong {
             field,
             found: text.len(),
-            allowed: limits::NAME_BYTES,
+            allowed,
         });
     }
     if text.chars().any(char::is_control) {
@@ -129,7 +141,11 @@ mod tests {
             assert!(sweep_name(bad).is_err(), "{bad:?} was taken");
         }
         assert_eq!(sweep_name("depth-rank_2.1"), Ok("depth-rank_2.1"));
-        assert!(sweep_name(&"a".repeat(limits::NAME_BYTES + 1)).is_err());
+        let of = |bytes| "a".repeat(bytes);
+        assert!(sweep_name(&of(limits::NAME_BYTES)).is_ok());
+        assert!(sweep_name(&of(limits::NAME_BYTES + 1)).is_err());
+        assert!(host_name(&of(limits::HOST_BYTES)).is_ok());
+        assert!(host_name(&of(limits::HOST_BYTES + 1)).is_err());
     }
 
     #[test]

@@ -6,34 +6,43 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Sleep, sleep};
 use tokio_stream::{Stream, StreamExt as _};
+use tonic::Status;
 use tonic::transport::server::Connected;
 
 use crate::limits;
+use crate::places::{Placed, Places};
+
+/// How long a connection that was turned away stays, so that its other end can read why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Who is at the other end of a connection; every request carries it.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     known: Arc<AtomicBool>,
     address: Option<SocketAddr>,
+    /// Sent to when the connection is to end.
+    end: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+    workers: Workers,
+}
+
+/// Places of workers' sessions.
+#[derive(Clone, Debug)]
+struct Workers {
+    free: Arc<Semaphore>,
+    places: Places,
 }
 
 impl Visitor {
-    fn new(address: Option<SocketAddr>) -> Self {
-        Visitor {
-            known: Arc::default(),
-            address,
-        }
-    }
-
     /// A call of this visitor was let in: it is no stranger any more.
     pub fn admit(&self) {
         self.known.store(true, Ordering::Relaxed);
@@ -47,59 +56,106 @@ impl Visitor {
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
+
+    /// A worker's place, for as long as what is returned lives.
+    ///
+    /// # Errors
+    /// UNAVAILABLE where every place is taken; the connection ends soon after, and makes room for others.
+    pub fn session(&self) -> Result<OwnedSemaphorePermit, Status> {
+        if let Ok(place) = Arc::clone(&self.workers.free).try_acquire_owned() {
+            return Ok(place);
+        }
+        let visitor = self.clone();
+        tokio::spawn(async move {
+            sleep(LAST_WORDS).await;
+            visitor.end();
+        });
+        let Places {
+            sessions, files, ..
+        } = self.workers.places;
+        Err(Status::unavailable(format!(
+            "{sessions} workers are connected, as many as the coordinator's limit of open files ({files}) allows; raise it (`ulimit -n`)"
+        )))
+    }
+
+    /// Ends the connection.
+    fn end(&self) {
+        if let Some(end) = self.sender().take() {
+            // It may have ended by itself.
+            let _ = end.send(());
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.sender()
+            .as_ref()
+            .is_none_or(oneshot::Sender::is_closed)
+    }
+
+    fn sender(&self) -> MutexGuard<'_, Option<oneshot::Sender<()>>> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// A connection that ends by itself if its visitor stays a stranger.
+/// A connection that ends by itself if its visitor stays a stranger, or is turned away.
 #[derive(Debug)]
 pub struct Guarded {
     stream: TcpStream,
     visitor: Visitor,
     /// `None` once the visitor is known.
-    probation: Option<Probation>,
-}
-
-#[derive(Debug)]
-struct Probation {
-    ends: Pin<Box<Sleep>>,
-    /// Ready when its place is wanted for a newer stranger.
-    evicted: oneshot::Receiver<()>,
+    probation: Option<Pin<Box<Sleep>>>,
+    ended: oneshot::Receiver<()>,
     is_over: bool,
+    _place: OwnedSemaphorePermit,
 }
 
-impl Probation {
+impl Guarded {
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.visitor.is_known() {
+            self.probation = None;
+        }
+        let waits = self.probation.as_mut();
         self.is_over = self.is_over
-            || Pin::new(&mut self.evicted).poll(cx).is_ready()
-            || self.ends.as_mut().poll(cx).is_ready();
+            || Pin::new(&mut self.ended).poll(cx).is_ready()
+            || waits.is_some_and(|ends| ends.as_mut().poll(cx).is_ready());
         self.is_over
     }
 }
 
-/// Watches over connections as they come. Strangers beyond [`limits::STRANGERS`] take the place of the oldest.
-pub fn guard<S>(incoming: S) -> impl Stream<Item = io::Result<Guarded>>
+/// Watches over connections as they come. Strangers beyond their places take the place of the oldest.
+pub fn guard<S>(incoming: S, places: Places) -> impl Stream<Item = io::Result<Guarded>>
 where
-    S: Stream<Item = io::Result<TcpStream>>,
+    S: Stream<Item = io::Result<Placed>>,
 {
-    let mut strangers: VecDeque<(Visitor, oneshot::Sender<()>)> = VecDeque::new();
+    let mut strangers: VecDeque<Visitor> = VecDeque::new();
+    let workers = Workers {
+        free: Arc::new(Semaphore::new(places.sessions)),
+        places,
+    };
     incoming.map(
-        move |connection: io::Result<TcpStream>| -> io::Result<Guarded> {
-            let stream = connection?;
-            strangers.retain(|(visitor, place)| !visitor.is_known() && !place.is_closed());
-            if strangers.len() >= limits::STRANGERS {
-                // Its sender is dropped, which its receiver sees.
-                strangers.pop_front();
+        move |connection: io::Result<Placed>| -> io::Result<Guarded> {
+            let (stream, place) = connection?;
+            strangers.retain(|visitor| !visitor.is_known() && !visitor.has_ended());
+            if strangers.len() >= places.strangers
+                && let Some(oldest) = strangers.pop_front()
+            {
+                oldest.end();
             }
-            let visitor = Visitor::new(stream.peer_addr().ok());
-            let (place, evicted) = oneshot::channel();
-            strangers.push_back((visitor.clone(), place));
+            let (end, ended) = oneshot::channel();
+            let visitor = Visitor {
+                known: Arc::default(),
+                address: stream.peer_addr().ok(),
+                end: Arc::new(Mutex::new(Some(end))),
+                workers: workers.clone(),
+            };
+            strangers.push_back(visitor.clone());
             Ok(Guarded {
                 stream,
                 visitor,
-                probation: Some(Probation {
-                    ends: Box::pin(sleep(limits::STRANGER_TIMEOUT)),
-                    evicted,
-                    is_over: false,
-                }),
+                probation: Some(Box::pin(sleep(limits::STRANGER_TIMEOUT))),
+                ended,
+                is_over: false,
+                _place: place,
             })
         },
     )
@@ -120,12 +176,7 @@ impl AsyncRead for Guarded {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.visitor.is_known() {
-            this.probation = None;
-        }
-        if let Some(probation) = &mut this.probation
-            && probation.is_over(cx)
-        {
+        if this.is_over(cx) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Pin::new(&mut this.stream).poll_read(cx, buf)
@@ -164,24 +215,28 @@ impl AsyncWrite for Guarded {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
-    use tokio_stream::wrappers::TcpListenerStream;
 
     use super::*;
+    use crate::places::accept;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Runtime::new().unwrap()
+    }
 
     #[test]
     fn the_oldest_stranger_makes_room_and_who_is_known_stays() {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(async {
+        runtime().block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let mut guarded = Box::pin(guard(TcpListenerStream::new(listener)));
+            let places = Places::of_files(64);
+            let mut guarded = Box::pin(guard(accept(listener, places), places));
             let mut clients = Vec::new();
             let mut served = Vec::new();
-            for _ in 0..limits::STRANGERS + 1 {
+            for _ in 0..places.strangers + 1 {
                 clients.push(TcpStream::connect(address).await.unwrap());
                 let connection = guarded.next().await.unwrap().unwrap();
                 if served.is_empty() {
@@ -197,9 +252,69 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
             for k in [0, 2, served.len() - 1] {
                 clients[k].write_all(b"x").await.unwrap();
-                let read = tokio::time::timeout(Duration::from_secs(10), served[k].read(&mut byte));
+                let read = tokio::time::timeout(PATIENCE, served[k].read(&mut byte));
                 assert_eq!(read.await.unwrap().unwrap(), 1, "connection {k}");
             }
+        });
+    }
+
+    #[test]
+    fn workers_beyond_their_places_are_sent_away_and_people_find_room() {
+        runtime().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let places = Places::of_files(16);
+            let mut guarded = Box::pin(guard(accept(listener, places), places));
+            let mut clients = Vec::new();
+            let mut sessions = Vec::new();
+            let mut refused = None;
+            for k in 0..=places.sessions {
+                clients.push(TcpStream::connect(address).await.unwrap());
+                let mut connection = guarded.next().await.unwrap().unwrap();
+                connection.visitor.admit();
+                match connection.visitor.session() {
+                    Ok(place) => sessions.push((connection, place)),
+                    Err(status) => {
+                        assert_eq!(
+                            (k, status.code()),
+                            (places.sessions, tonic::Code::Unavailable)
+                        );
+                        let mut byte = [0; 1];
+                        let read = tokio::time::timeout(PATIENCE, connection.read(&mut byte));
+                        let error = read.await.unwrap().unwrap_err();
+                        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+                        refused = Some(k);
+                    }
+                }
+            }
+            assert!(refused.is_some());
+            // A worker that leaves makes room for another.
+            let (connection, _) = sessions.pop().unwrap();
+            assert!(connection.visitor.session().is_ok());
+        });
+    }
+
+    #[test]
+    fn connections_beyond_all_places_wait_for_one() {
+        runtime().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let places = Places::of_files(8);
+            let mut guarded = Box::pin(guard(accept(listener, places), places));
+            let mut clients = Vec::new();
+            let mut served = Vec::new();
+            for _ in 0..places.connections {
+                clients.push(TcpStream::connect(address).await.unwrap());
+                let connection = guarded.next().await.unwrap().unwrap();
+                connection.visitor.admit();
+                served.push(connection);
+            }
+            clients.push(TcpStream::connect(address).await.unwrap());
+            let soon = Duration::from_millis(200);
+            assert!(tokio::time::timeout(soon, guarded.next()).await.is_err());
+            served.pop();
+            let next = tokio::time::timeout(PATIENCE, guarded.next()).await;
+            assert!(next.unwrap().unwrap().is_ok());
         });
     }
 }

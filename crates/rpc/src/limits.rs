@@ -6,6 +6,9 @@ use std::time::Duration;
 /// person is known within milliseconds, so these are as many as connect at one moment.
 pub const STRANGERS: usize = 256;
 
+/// Connections that no worker takes where descriptors are few: some people's programs at one moment.
+pub const PEOPLE: usize = 64;
+
 /// A connection makes its first call within this time, its handshakes included.
 pub const STRANGER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -39,8 +42,11 @@ pub const FILES: usize = 1024;
 /// Canonical text of a sweep file.
 pub const TOML_BYTES: usize = sweep::MAX_CANONICAL_BYTES;
 
-/// Name of a sweep, worker, host.
+/// Name of a sweep or worker: a sweep's becomes the name of a folder, which has at most 255 bytes.
 pub const NAME_BYTES: usize = 128;
+
+/// Name of a host: a domain name has at most 253 bytes.
+pub const HOST_BYTES: usize = 256;
 
 /// Why a sweep cannot be run on a worker: a path of 4 kB would drown the words around it.
 pub const REASON_BYTES: usize = 1024;

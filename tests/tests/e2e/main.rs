@@ -6,6 +6,7 @@ mod cluster;
 mod collapse;
 mod common;
 mod complaints;
+mod coordinator_life;
 mod damage;
 mod diagnose;
 mod diagnose_figures;

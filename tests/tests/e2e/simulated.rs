@@ -276,7 +276,7 @@ async fn trouble(mut chance: Chance, strings: Strings) -> turmoil::Result {
     let request = v1::SubmitRequest {
         toml: SMALL.to_owned(),
         files: Vec::new(),
-        priority: 0,
+        priority: None,
     };
     client.submit(request).await?;
     // No trial may begin yet, so nobody runs out of leases.

@@ -28,7 +28,7 @@ impl EventLoop {
         let Some(sweep) = self.known(&report.sweep, report.identity) else {
             // What cannot be written now may be wanted once its folder is mended: its worker keeps it.
             let this = [(report.worker, report.report)];
-            if self.unopened.contains(&report.sweep) {
+            if self.keeps_reports(&report.sweep) {
                 self.defer(&this);
             } else {
                 self.acknowledge(&this);
@@ -250,7 +250,9 @@ impl EventLoop {
                 self.metrics.not_written();
                 tracing::error!(sweep = %state.name, %error, "the sweep stops: its tables cannot be written");
                 state.problem = error.to_string();
-                state.state = v1::SweepState::Stopped;
+                if !matches!(state.state, v1::SweepState::Gone) {
+                    state.state = v1::SweepState::Stopped;
+                }
                 state.lacks_file = false;
                 let later = state.buffer.batch.replace(batch);
                 let newer = std::mem::replace(&mut state.buffer.reports, reports);
@@ -307,7 +309,7 @@ impl EventLoop {
     }
 
     /// Tells workers that reports are durable, or were not wanted.
-    fn acknowledge(&mut self, reports: &[(WorkerId, u64)]) {
+    pub(crate) fn acknowledge(&mut self, reports: &[(WorkerId, u64)]) {
         self.pass(fault_point::BEFORE_ACKNOWLEDGE);
         self.metrics.acknowledged(reports, Instant::now());
         for (worker, reports) in by_worker(reports) {

@@ -38,6 +38,10 @@ impl EventLoop {
         for sweep in self.sweeps.values() {
             *states.entry(word(sweep.state)).or_insert(0_u64) += 1;
         }
+        let closed = self.closed_statuses();
+        for status in closed.values() {
+            *states.entry(word(status.state())).or_insert(0) += 1;
+        }
         page.family("sweeps", Gauge, "Sweeps on this coordinator, by state.");
         for (state, count) in states {
             page.value("sweeps", &[("state", state)], count);
@@ -63,6 +67,19 @@ impl EventLoop {
                     &[("sweep", &sweep.name), ("status", status)],
                     count,
                 );
+            }
+        }
+        for (name, status) in closed {
+            let done = status.completed + status.diverged + status.failed;
+            let statuses = [
+                ("completed", status.completed),
+                ("diverged", status.diverged),
+                ("failed", status.failed),
+                ("leased", 0),
+                ("pending", status.trials.saturating_sub(done)),
+            ];
+            for (status, count) in statuses {
+                page.value("trials", &[("sweep", name), ("status", status)], count);
             }
         }
     }
@@ -252,5 +269,8 @@ fn word(state: SweepState) -> &'static str {
         SweepState::Cancelled => "cancelled",
         SweepState::Finished => "finished",
         SweepState::Stopped => "stopped",
+        SweepState::Opening => "opening",
+        SweepState::Unopened => "unopened",
+        SweepState::Gone => "gone",
     }
 }

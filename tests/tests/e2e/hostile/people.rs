@@ -21,7 +21,7 @@ fn submission(toml: String) -> v1::SubmitRequest {
     v1::SubmitRequest {
         toml,
         files: Vec::new(),
-        priority: 0,
+        priority: None,
     }
 }
 
