@@ -20,11 +20,17 @@ const MAX_STATES: u64 = 1 << 20;
 /// Additions in one box, a fraction of a second. A box that takes more is split first.
 const MAX_STEPS: u64 = 1 << 25;
 
+/// What a test says of the value of each sum.
+pub(crate) type Holds<'a> = Box<dyn Fn(&[Value]) -> bool + 'a>;
+
+/// What digits add to each sum, and how many of them add that.
+type Additions = Vec<(Vec<u64>, u64)>;
+
 /// A test as a function of sums of axes.
 pub(crate) struct Summed<'a> {
     pub(crate) sums: Vec<Sum<'a>>,
     /// Given the value of each sum.
-    pub(crate) holds: Box<dyn Fn(&[Value]) -> bool + 'a>,
+    pub(crate) holds: Holds<'a>,
 }
 
 /// What a test looks at.
@@ -321,7 +327,7 @@ impl<'a> Table<'a> {
         axis: usize,
         width: u64,
         meter: &Meter<'_>,
-    ) -> Result<Option<Vec<(Vec<u64>, u64)>>, Spent> {
+    ) -> Result<Option<Additions>, Spent> {
         let period = self.lines.iter().try_fold(1_u64, |period, line| {
             let own = line.period(axis)?;
             let common = gcd(i128::from(period), i128::from(own));
