@@ -10,7 +10,7 @@ use crate::codec;
 use crate::error::TableError;
 use crate::frames;
 use crate::part;
-use crate::schema::{TableName, columns_number};
+use crate::schema::{TableName, columns_number, schema};
 
 use super::commit::siblings;
 use super::disk;
@@ -29,6 +29,10 @@ const JOINED: usize = if cfg!(test) { 6 } else { 64 };
 
 /// Rows of the largest table that are joined at a time, so that a join is done within seconds.
 const JOINED_ROWS: u64 = 4_000_000;
+
+/// Values in all tables that are joined at a time where only few commits are left at the end: 8 MB of numbers. A short
+/// sweep becomes one commit; a long one, whose parts hold thousands of trials, is not held in memory for a few parts.
+const JOINED_CELLS: u64 = 1 << 20;
 
 impl RunFolder {
     /// Takes the rows of failed trials out, so that they can run again. Where the disk or the journal refuse in
@@ -123,32 +127,25 @@ impl RunFolder {
     /// Where the disk or the journal refuse; the folder is then as it was.
     pub fn compact(&mut self, when: Joining) -> Result<Option<Compaction>, FolderError> {
         self.check_sure()?;
-        let (enough, older): (usize, fn(&CommitRow) -> bool) = match when {
-            Joining::WhileRunning => (JOINED, |_| false),
-            Joining::AtEnd => (2, is_older),
-        };
         let commits = self.journal.commits()?;
-        let wanted: Vec<&CommitRow> = commits
-            .iter()
-            .filter(|commit| commit.bytes() < SMALL_BYTES || older(commit))
-            .collect();
-        if wanted.len() < enough && !wanted.iter().any(|commit| older(commit)) {
-            return Ok(None);
+        let small = commits.iter().filter(|commit| commit.bytes() < SMALL_BYTES);
+        let small: Vec<&CommitRow> = small.collect();
+        let joined = if small.len() >= JOINED {
+            first_fitting(&small, CommitRow::rows, JOINED_ROWS)
+        } else {
+            match when {
+                Joining::WhileRunning => &[],
+                Joining::AtEnd => first_fitting(&small, cells, JOINED_CELLS),
+            }
+        };
+        if !joined.is_empty() {
+            return self.join(joined).map(Some);
         }
-        let mut rows = 0;
-        let joined: Vec<&CommitRow> = wanted
-            .into_iter()
-            .take(JOINED)
-            .take_while(|commit| {
-                let first = rows == 0;
-                rows += commit.rows();
-                first || rows <= JOINED_ROWS
-            })
-            .collect();
-        if joined.len() < 2 && !joined.iter().any(|commit| older(commit)) {
-            return Ok(None);
-        }
-        self.join(&joined).map(Some)
+        let older = match when {
+            Joining::WhileRunning => None,
+            Joining::AtEnd => commits.iter().find(|commit| is_older(commit)),
+        };
+        older.map(|commit| self.join(&[commit])).transpose()
     }
 
     fn join(&mut self, commits: &[&CommitRow]) -> Result<Compaction, FolderError> {
@@ -233,6 +230,32 @@ impl RunFolder {
         let encoded = part::encode(table, pieces, &labels)?;
         self.stage_part(table, file, &encoded).map(Some)
     }
+}
+
+/// The oldest commits that follow each other, are at least two and together not larger than is joined at a time.
+fn first_fitting<'a, 'b>(
+    small: &'a [&'b CommitRow],
+    size: impl Fn(&CommitRow) -> u64,
+    limit: u64,
+) -> &'a [&'b CommitRow] {
+    for from in 0..small.len() {
+        let mut all = 0;
+        let fits = |commit: &&&CommitRow| {
+            all += size(commit);
+            all <= limit
+        };
+        let count = small[from..].iter().take(JOINED).take_while(fits).count();
+        if count >= 2 {
+            return &small[from..from + count];
+        }
+    }
+    &[]
+}
+
+/// Values in a commit's tables, about.
+fn cells(commit: &CommitRow) -> u64 {
+    let of_part = |part: &PartRow| part.rows * schema(part.table).len() as u64;
+    commit.parts.iter().map(of_part).sum()
 }
 
 /// Whether a commit has a part with the columns of another program.
