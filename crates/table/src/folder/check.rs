@@ -188,8 +188,8 @@ fn decoded(table: TableName, path: &Path) -> Finding {
     }
 }
 
-/// Files are named by their hashes. A folder that keeps any keeps all that its sweeps read; a run of this machine
-/// reads them in place.
+/// Files are named by their hashes. A folder that keeps any keeps all that its sweeps read; runs of earlier programs
+/// on one machine kept none.
 fn stored_files(layout: &Layout, names: &BTreeSet<String>) -> Result<Vec<Checked>, FolderError> {
     const AGAIN: &str = "submit the sweep again with the file as it was";
     let folder = layout.files();
