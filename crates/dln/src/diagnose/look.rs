@@ -19,6 +19,10 @@ use crate::run::run;
 /// The core is advised where its step takes at most this share of the wide network's operations.
 const WORTH: f64 = 0.5;
 
+/// Normal numbers drawn for the exact curvature at most: some seconds. A start takes half of each layer's
+/// entries, so a network as wide as a long matrix would cost its square.
+const MAX_DRAWN: f64 = 5e8;
+
 /// Looks at a matrix or at samples.
 ///
 /// # Errors
@@ -159,7 +163,20 @@ fn correlation_values(data: &Data) -> Result<Vec<f64>, TrialError> {
     }
 }
 
-/// The largest curvature at the start: exact on a core, which is cheap; elsewhere the bound
+/// Normal numbers that an orthogonal start takes: a reflector for each column of a layer's tall side, each one
+/// shorter than the one before it.
+fn drawn(trial: &Trial) -> f64 {
+    let mut sizes = vec![trial.problem.inputs_dim];
+    sizes.extend(&trial.network.widths);
+    sizes.push(trial.problem.outputs_dim);
+    let of_layer = |pair: &[usize]| {
+        let (long, short) = (pair[0].max(pair[1]) as f64, pair[0].min(pair[1]) as f64);
+        short * (long - 0.5 * short)
+    };
+    sizes.windows(2).map(of_layer).sum()
+}
+
+/// The largest curvature at the start: exact on a core, where the start is not too large to draw; elsewhere the bound
 /// `c (L eps^(2L-2) lambda + (L-1) eps^(L-2) (eps^L lambda + ||Phi||))`, `lambda` the largest eigenvalue of
 /// the inputs' second moment: Jacobian and residual term by Cauchy and Schwarz.
 fn curvature(
@@ -170,7 +187,7 @@ fn curvature(
     spectrum: &Spectrum,
     correlation: &[f64],
 ) -> Curvature {
-    if advice == Advice::Core {
+    if advice == Advice::Core && drawn(trial) <= MAX_DRAWN {
         let outcome = run(trial, data, Threads::Seq, &|| 0.0);
         let found = outcome.ok().and_then(|outcome| outcome.last.sharpness);
         if let Some(value) = found.filter(|&value| value > 0.0) {
@@ -312,6 +329,22 @@ mod tests {
             );
             assert!(bound.value <= 4.0 * exact.value, "{exact:?} {bound:?}");
         }
+    }
+
+    #[test]
+    fn a_long_matrix_costs_its_size_and_not_its_square() {
+        for (rows, columns) in [(100_000, 1), (1, 100_000)] {
+            let matrix = Subject::Matrix(given(normals(1, rows, columns)));
+            let proposal = proposal(3, matrix.usual_width());
+            // 10^10 numbers would be drawn, and none is.
+            assert!(drawn(&trial(&matrix, &proposal)) > 9e9);
+            let report = diagnose(&matrix, &proposal).expect("a sound matrix");
+            assert_eq!((report.advice, report.spectrum.rank), (Advice::Core, 1));
+            assert!(!report.curvature.exact && report.safe_rate > 0.0);
+        }
+        let small = trial(&labelled(20, 60, 6, 3), &proposal(3, 200));
+        // 20 reflectors on 200, 200 on 200, 3 on 200.
+        assert_eq!(drawn(&small), 3800.0 + 20_000.0 + 595.5);
     }
 
     #[test]
