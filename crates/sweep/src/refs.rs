@@ -19,7 +19,7 @@ pub enum Role {
     /// `problem.inputs`: oriented to `d_x x n`.
     Inputs,
     /// `problem.labels`: one column of integers or strings, made one-hot, `classes x n`. Classes are sorted:
-    /// as numbers if all are integers, else as text.
+    /// as numbers if all are integers, else as text; 1 and 1.0 are one class.
     Labels,
     /// `problem.targets`: oriented to `d_y x n`.
     Targets,
@@ -29,6 +29,20 @@ pub enum Role {
     Mask,
     /// One layer of `init.weights`: output x input as stored.
     Weights,
+}
+
+impl Role {
+    /// The dotted name of the key that names arrays of this role.
+    pub fn key(self) -> &'static str {
+        match self {
+            Role::Inputs => "problem.inputs",
+            Role::Labels => "problem.labels",
+            Role::Targets => "problem.targets",
+            Role::Target => "problem.target",
+            Role::Mask => "problem.mask",
+            Role::Weights => "init.weights",
+        }
+    }
 }
 
 /// One array of one file, and the part of it that is used. Equal references are read once.

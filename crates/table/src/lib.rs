@@ -26,7 +26,10 @@ pub mod text;
 pub use batch::Batch;
 pub use builder::BatchBuilder;
 pub use comparison::{Comparison, ComparisonRow, Verdict};
-pub use data::{DataError, DataProblem, file_hash, load_arrays, read_array};
+pub use data::{
+    At, Cause, Content, DataError, DataNote, DataProblem, DataWarning, LoadedFiles, file_hash,
+    load_arrays, load_files, read_array, read_array_file,
+};
 pub use error::{PayloadFault, RowFault, TableError};
 pub use folder::{
     Checked, CommitInfo, Compaction, Counts, FailedTrial, Finding, FolderError, Format, Freed,

@@ -66,7 +66,7 @@ impl Sources {
     /// Reads the arrays.
     ///
     /// # Errors
-    /// [`CliError::Read`] and [`CliError::Data`].
+    /// [`CliError::Data`]; [`CliError::Request`] where the samples do not fit each other.
     pub(super) fn read(&self) -> Result<Subject, CliError> {
         let main = self.main.read()?;
         let Some(answers) = &self.answers else {
@@ -97,11 +97,11 @@ impl Sources {
 
 impl Source {
     fn read(&self) -> Result<Given, CliError> {
-        let bytes = std::fs::read(&self.path).map_err(|source| CliError::Read {
-            path: self.path.clone(),
-            source,
-        })?;
-        Ok(Given(Arc::new(table::read_array(&bytes, &self.array)?)))
+        let (array, warnings) = table::read_array_file(&self.path, &self.array)?;
+        for warning in warnings {
+            say!("warning: {warning}");
+        }
+        Ok(Given(Arc::new(array)))
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "problem.mask",
         column: "problem_mask",
         column_type: ColumnType::Str,
-        doc: "completion: which entries are seen (those that are not zero), from a file instead of a draw",
+        doc: "completion: which entries are seen (1 or true; the others 0 or false), from a file instead of a draw",
         kind: KeyKind::Table(Schema::Matrix),
         controls: apply::MASK,
         applies: apply::mask,

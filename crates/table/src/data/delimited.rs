@@ -1,96 +1,287 @@
 //! CSV, plain or compressed by gzip.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
+use std::ops::Range;
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 use flate2::read::MultiGzDecoder;
 use ndarray::Array2;
 
-use super::error::DataProblem;
-use super::load::{MAX_BYTES, MAX_VALUES, Matrix, Wanted, cut, value_count};
+use super::bounds::{Limits, value_count};
+use super::content::{Format, mistaken};
+use super::error::{At, Cause, DataProblem};
+use super::lines::Lines;
+use super::load::{Matrix, Wanted, cut};
+use super::missing::is_missing;
+use super::notes::DataNote;
 
 /// Characters of a wrong field that are repeated in an error.
-const QUOTED: usize = 40;
+pub(super) const QUOTED: usize = 40;
+
+/// Numbers after which the bounds are looked at again.
+const LOOKED_AT: usize = 1 << 20;
+
+/// How a CSV file is read.
+pub(super) struct Options {
+    pub(super) header: bool,
+    pub(super) columns: Option<(u64, u64)>,
+    pub(super) wanted: Wanted,
+    pub(super) limits: Limits,
+    /// The bytes come from a compressed file.
+    pub(super) packed: bool,
+}
 
 /// Reads comma-separated values; the first line is skipped where it is a header.
 pub(super) fn read(
     bytes: impl Read,
-    header: bool,
-    columns: Option<(u64, u64)>,
-    wanted: Wanted,
+    options: &Options,
+    notes: &mut Vec<DataNote>,
 ) -> Result<Matrix, DataProblem> {
     let mut reader = ReaderBuilder::new()
-        .has_headers(header)
+        .has_headers(options.header)
         .trim(Trim::All)
-        .from_reader(bytes);
+        .from_reader(Lines::new(bytes));
+    if options.header {
+        look_at_header(&mut reader, options.columns, notes)?;
+    }
     let mut record = StringRecord::new();
-    let mut numbers = Vec::new();
-    let mut texts = Vec::new();
-    let (mut rows, mut width) = (0, 0);
-    while reader.read_record(&mut record).map_err(DataProblem::Csv)? {
-        let line = record
-            .position()
-            .map_or(rows as u64 + 1, csv::Position::line);
-        let taken = cut(columns, record.len())?;
-        width = taken.len();
-        rows += 1;
-        value_count(rows, width)?;
+    let mut rows = Rows::new(options);
+    loop {
+        let more = reader.read_record(&mut record);
+        // Blank lines before a record count, and a record may have lines of its own.
+        let after = reader.position().line().saturating_sub(1);
+        let own = record
+            .as_slice()
+            .bytes()
+            .filter(|&byte| byte == b'\n')
+            .count();
+        let line = after.saturating_sub(own as u64).max(1);
+        if !more.map_err(|error| faulty(error, line))? {
+            break;
+        }
+        rows.add(&record, line)?;
+    }
+    rows.finish()
+}
+
+/// As [`read`], decompressing no more than the bounds allow.
+pub(super) fn read_compressed(
+    bytes: &[u8],
+    options: &Options,
+    notes: &mut Vec<DataNote>,
+) -> Result<Matrix, DataProblem> {
+    let allowed = options.limits.expanded_bytes();
+    let mut bounded = BufReader::new(MultiGzDecoder::new(bytes).take(allowed + 1));
+    let head = bounded.fill_buf().map_err(DataProblem::Read)?;
+    if let Some(content) = mistaken(head, Format::Csv) {
+        return Err(DataProblem::Content(content));
+    }
+    let matrix = read(&mut bounded, options, notes);
+    if bounded.get_ref().limit() == 0 {
+        options.limits.expansion(allowed + 1)?;
+    }
+    matrix
+}
+
+/// What the line that is skipped says.
+fn look_at_header<R: Read>(
+    reader: &mut Reader<R>,
+    columns: Option<(u64, u64)>,
+    notes: &mut Vec<DataNote>,
+) -> Result<(), DataProblem> {
+    let header = reader.headers().map_err(|error| faulty(error, 1))?;
+    if header.is_empty() {
+        return Ok(());
+    }
+    let taken = cut(columns, header.len(), || separator_of(header))?;
+    let first = &header[0];
+    // pandas names an index nothing, and reads that back as "Unnamed: 0".
+    if header.len() > 1 && (first.is_empty() || first.starts_with("Unnamed: 0")) {
+        notes.extend(DataNote::index(0, first, &taken));
+    }
+    let numeric = |field: &str| field.parse::<f64>().is_ok();
+    let named = header.iter().filter(|field| !field.is_empty());
+    if named.clone().next().is_some() && named.clone().all(numeric) && !counts(named) {
+        notes.push(DataNote::NumericHeader);
+    }
+    Ok(())
+}
+
+/// Whether the names are 0, 1, 2, ... or 1, 2, 3, ...: columns that were never given a name.
+fn counts<'a>(names: impl Iterator<Item = &'a str> + Clone) -> bool {
+    (0..=1_usize).any(|from| {
+        names
+            .clone()
+            .enumerate()
+            .all(|(at, name)| name.parse() == Ok(from + at))
+    })
+}
+
+/// The rows read so far.
+struct Rows<'a> {
+    options: &'a Options,
+    numbers: Vec<f64>,
+    texts: Vec<String>,
+    lines: Vec<u64>,
+    rows: usize,
+    width: usize,
+    /// Count of numbers at which the bounds are looked at again.
+    look_at: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn new(options: &'a Options) -> Rows<'a> {
+        Rows {
+            options,
+            numbers: Vec::new(),
+            texts: Vec::new(),
+            lines: Vec::new(),
+            rows: 0,
+            width: 0,
+            look_at: LOOKED_AT,
+        }
+    }
+
+    fn add(&mut self, record: &StringRecord, line: u64) -> Result<(), DataProblem> {
+        let at = At::Line(line);
+        let is_first = self.rows == 0 && !self.options.header;
+        let taken: Range<usize> = cut(self.options.columns, record.len(), || separator_of(record))?;
+        self.width = taken.len();
+        self.rows += 1;
+        value_count(self.rows, self.width)?;
         for column in taken {
             let field = &record[column];
-            if field.is_empty() {
-                let column = column + 1;
-                return Err(DataProblem::Null { row: line, column });
+            match self.options.wanted {
+                Wanted::Labels => {
+                    self.texts.push(field.to_owned());
+                    self.lines.push(line);
+                }
+                Wanted::Numbers | Wanted::Mask => {
+                    let number = self
+                        .number(field)
+                        .map_err(|wrong| wrong.problem(at, column + 1, field, is_first))?;
+                    self.numbers.push(number);
+                }
             }
-            if wanted == Wanted::Labels {
-                texts.push(field.to_owned());
-            } else {
-                numbers.push(number(field, line, column + 1)?);
+        }
+        let count = self.numbers.len() + self.texts.len();
+        if count >= self.look_at {
+            self.look_at = count.saturating_mul(2);
+            // As many again before the next look, in a vector that grows by copying.
+            self.options.limits.numbers(self.look_at as u64)?;
+            if self.options.packed {
+                self.options.limits.expansion(8 * count as u64)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn number(&self, field: &str) -> Result<f64, Wrong> {
+        match field.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            Ok(number) => Err(Wrong::NotFinite(number)),
+            Err(_) if field.is_empty() => Err(Wrong::Empty),
+            Err(_) => {
+                let truth = match self.options.wanted {
+                    Wanted::Mask => field.to_ascii_lowercase().parse::<bool>().ok(),
+                    Wanted::Numbers | Wanted::Labels => None,
+                };
+                truth
+                    .map(|seen| f64::from(u8::from(seen)))
+                    .ok_or(Wrong::Text)
             }
         }
     }
-    value_count(rows, width)?;
-    // Every record was cut to the same width, or `read_record` had refused it.
-    let misshaped = |_| DataProblem::Empty;
-    if wanted == Wanted::Labels {
-        let texts = Array2::from_shape_vec((rows, width), texts).map_err(misshaped)?;
-        return Ok(Matrix::Texts(texts));
+
+    fn finish(self) -> Result<Matrix, DataProblem> {
+        value_count(self.rows, self.width)?;
+        let shape = (self.rows, self.width);
+        // Every record was cut to the same width, or `read_record` had refused it.
+        let misshaped = |_| DataProblem::Empty;
+        if self.options.wanted == Wanted::Labels {
+            let texts = Array2::from_shape_vec(shape, self.texts).map_err(misshaped)?;
+            let lines = self.lines;
+            return Ok(Matrix::Texts { texts, lines });
+        }
+        let numbers = Array2::from_shape_vec(shape, self.numbers).map_err(misshaped)?;
+        Ok(Matrix::Numbers(numbers))
     }
-    let numbers = Array2::from_shape_vec((rows, width), numbers).map_err(misshaped)?;
-    Ok(Matrix::Numbers(numbers))
 }
 
-/// As [`read`], decompressing no more than the largest array could need.
-pub(super) fn read_compressed(
-    bytes: &[u8],
-    header: bool,
-    columns: Option<(u64, u64)>,
-    wanted: Wanted,
-) -> Result<Matrix, DataProblem> {
-    let mut bounded = MultiGzDecoder::new(bytes).take(MAX_BYTES);
-    let matrix = read(&mut bounded, header, columns, wanted)?;
-    if bounded.limit() == 0 {
-        return Err(DataProblem::TooLarge {
-            found: MAX_VALUES,
-            allowed: MAX_VALUES,
-        });
-    }
-    Ok(matrix)
+/// What is wrong with a field.
+enum Wrong {
+    Empty,
+    NotFinite(f64),
+    Text,
 }
 
-fn number(field: &str, row: u64, column: usize) -> Result<f64, DataProblem> {
-    let number: f64 = field.parse().map_err(|_| DataProblem::NotANumber {
-        row,
-        column,
-        found: field.chars().take(QUOTED).collect(),
-    })?;
-    if !number.is_finite() {
-        return Err(DataProblem::NotFinite {
-            row,
-            column,
-            found: number,
-        });
+impl Wrong {
+    fn problem(self, at: At, column: usize, field: &str, is_first: bool) -> DataProblem {
+        match self {
+            Wrong::Empty => DataProblem::Null { at, column },
+            Wrong::NotFinite(found) => DataProblem::NotFinite { at, column, found },
+            Wrong::Text => DataProblem::NotANumber {
+                at,
+                column,
+                found: field.chars().take(QUOTED).collect(),
+                cause: cause_of(field, is_first),
+            },
+        }
     }
-    Ok(number)
+}
+
+/// Why a field may not be a number.
+fn cause_of(field: &str, is_first: bool) -> Cause {
+    if let Some(separator) = separator_in(field) {
+        return Cause::Separator(separator);
+    }
+    if field.contains(',') && field.replacen(',', ".", 1).parse::<f64>().is_ok() {
+        return Cause::DecimalComma;
+    }
+    if is_missing(field) {
+        return Cause::Missing;
+    }
+    if is_first {
+        return Cause::Header;
+    }
+    Cause::Unknown
+}
+
+/// What separates fields within a field that should be one.
+pub(super) fn separator_in(field: &str) -> Option<&'static str> {
+    if field.contains(';') {
+        return Some("';'");
+    }
+    if field.contains('\t') {
+        return Some("tabs");
+    }
+    if field.contains('|') {
+        return Some("'|'");
+    }
+    // Words may stand in one field; numbers do not.
+    let mut parts = field.split_whitespace();
+    let numbers = parts.clone().count() > 1 && parts.all(|part| part.parse::<f64>().is_ok());
+    numbers.then_some("blanks")
+}
+
+fn separator_of(record: &StringRecord) -> Cause {
+    let found = record.iter().find_map(separator_in);
+    found.map_or(Cause::Unknown, Cause::Separator)
+}
+
+fn faulty(error: csv::Error, line: u64) -> DataProblem {
+    let at = At::Line(line);
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => DataProblem::Ragged {
+            at,
+            found: *len,
+            expected: *expected_len,
+        },
+        csv::ErrorKind::Utf8 { .. } => DataProblem::Encoding { at },
+        _ => DataProblem::Csv(error),
+    }
 }
 
 #[cfg(test)]
@@ -102,12 +293,18 @@ mod tests {
     use sweep::Role;
 
     use super::super::load::read_array;
-    use super::super::load::tests::array_ref;
+    use super::super::load::tests::{array_ref, notes_of};
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
+    }
+
+    #[track_caller]
+    fn check(bytes: &[u8], expected: &str) {
+        let told = read_array(bytes, &array_ref(Role::Target, "m.csv")).unwrap_err();
+        assert!(told.to_string().contains(expected), "{told}");
     }
 
     #[test]
@@ -120,6 +317,31 @@ mod tests {
         assert_eq!(read_array(&gzip(bytes), &compressed).unwrap(), expected);
         let cut = gzip(bytes);
         assert!(read_array(&cut[..cut.len() / 2], &compressed).is_err());
+        let told = read_array(bytes, &compressed).unwrap_err().to_string();
+        assert!(told.contains("is not compressed by gzip"), "{told}");
+        let told = read_array(&gzip(&gzip(bytes)), &compressed).unwrap_err();
+        assert!(told.to_string().contains("is compressed by gzip"), "{told}");
+    }
+
+    #[test]
+    fn a_small_file_does_not_expand_without_bound() {
+        let bytes = gzip(&b"1,0\n".repeat(1000));
+        let read = |expanded| {
+            let options = super::Options {
+                header: false,
+                columns: None,
+                wanted: super::Wanted::Numbers,
+                limits: super::Limits::with(bytes.len() as u64, u64::MAX).expanding_to(expanded),
+                packed: true,
+            };
+            super::read_compressed(&bytes, &options, &mut Vec::new())
+        };
+        assert!(read(4000).is_ok());
+        let told = read(3999).map(drop).unwrap_err().to_string();
+        assert!(
+            told.starts_with("expands from") && told.contains("more than 4.0 kB"),
+            "{told}"
+        );
     }
 
     #[test]
@@ -130,19 +352,66 @@ mod tests {
             read_array(b"a,b\n1,2\n", &with).unwrap(),
             array![[1.0, 2.0]]
         );
-        let without = array_ref(Role::Target, "m.csv");
-        let told = read_array(b"a,b\n1,2\n", &without).unwrap_err().to_string();
-        assert_eq!(told, "m.csv: row 1, column 1: 'a' is not a number");
+        check(
+            b"a,b\n1,2\n",
+            "m.csv: line 1, column 1: 'a' is not a number; if line 1 names the columns, set header = true",
+        );
+    }
+
+    #[test]
+    fn headers_of_numbers_and_indices_are_noted() {
+        let check = |bytes: &[u8], columns, expected: &[&str]| {
+            let mut array = array_ref(Role::Inputs, "m.csv");
+            array.header = true;
+            array.columns = columns;
+            let notes = notes_of(bytes, &array);
+            assert_eq!(notes.len(), expected.len(), "{notes:?}");
+            for (note, expected) in notes.iter().zip(expected) {
+                assert!(note.contains(expected), "{note}");
+            }
+        };
+        check(b"a,b\n1,2\n", None, &[]);
+        check(b"0.5,2\n1,2\n", None, &["line 1 is skipped as a header"]);
+        // Columns without names of their own.
+        check(b"0,1\n1,2\n", None, &[]);
+        check(b"1,2\n1,2\n", None, &[]);
+        check(b",a,b\n0,1,2\n", None, &["columns = \"1..3\""]);
+        check(b"Unnamed: 0,a,b\n0,1,2\n", None, &["'Unnamed: 0'"]);
+        check(b",a,b\n0,1,2\n", Some((1, 3)), &[]);
+        check(b",0,1\n0,1,2\n", None, &["column 1 has no name"]);
     }
 
     #[test]
     fn holes_and_ragged_rows_are_named() {
-        let check = |bytes: &[u8], expected: &str| {
-            let told = read_array(bytes, &array_ref(Role::Target, "m.csv")).unwrap_err();
-            assert!(told.to_string().contains(expected), "{told}");
-        };
-        check(b"1,2\n3,\n", "row 2, column 2: there is no value");
-        check(b"1,2\n3\n", "line: 2");
-        check(b"1,2\n3,\xff\n", "no CSV");
+        check(b"1,2\n3,\n", "line 2, column 2: there is no value");
+        check(
+            b"1,2\n3\n",
+            "line 2 has 1 field, and the lines before it have 2",
+        );
+        check(b"1,2\n3,\xff\n", "line 2 is not UTF-8");
+        check(b"1,2\r\n3,4\r\nx,5\r\n", "line 3, column 1: 'x'");
+        check(b"1,2\r3,4\rx,5", "line 3, column 1: 'x'");
+        check(b"1,\"2\n\"\n\n\n3,x\n", "line 5, column 2: 'x'");
+        check(b"1,2\r\n\r\n3\r\n", "line 3 has 1 field");
+        check(
+            b"1,2\n\n3,NA\n",
+            "line 3, column 2: 'NA' is not a number; it stands for a missing value",
+        );
+    }
+
+    #[test]
+    fn other_separators_are_named() {
+        check(b"1;2\n3;4\n", "separated by ';'");
+        check(b"1,5;2,5\n3,5;4,5\n", "separated by ';'");
+        check(b"1\t2\n3\t4\n", "separated by tabs");
+        check(b"1.0 2.0\n3.0 4.0\n", "separated by blanks");
+        check(b"\"1,5\",2\n", "write decimals with '.'");
+        let mut far = array_ref(Role::Inputs, "m.csv");
+        far.columns = Some((0, 2));
+        let told = read_array(b"1;2\n", &far).unwrap_err().to_string();
+        assert!(
+            told.starts_with("m.csv: columns 0..2 were asked for, and it has 1; the fields seem to be separated by ';'"),
+            "{told}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a data file, and where.
+//! What is wrong with a data file, where, and what to do about it.
 
 use std::fmt;
 use std::io;
@@ -7,9 +7,14 @@ use ndarray_npy::npy::header::ReadHeaderError;
 use polars::prelude::PolarsError;
 use zip::result::ZipError;
 
+use super::bounds::bytes_text;
+use super::content::Content;
+
 /// A file that does not serve.
 #[derive(Debug)]
 pub struct DataError {
+    /// The key of the sweep that names it; none where no sweep does.
+    pub key: Option<&'static str>,
     /// As written in the sweep file.
     pub file: String,
     /// Array within the file, where one was named.
@@ -19,21 +24,88 @@ pub struct DataError {
 
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.array {
-            Some(array) => write!(f, "array '{array}' of {}: {}", self.file, self.problem),
-            None => write!(f, "{}: {}", self.file, self.problem),
-        }
+        write_source(f, self.key, &self.file, self.array.as_deref())?;
+        write!(f, "{}", self.problem)
     }
 }
 
 impl std::error::Error for DataError {}
 
-/// Rows and columns are counted from 1, as people and editors do; rows of CSV are lines.
+/// "`problem.inputs`: array 'x' of m.npz: ", as far as it is known.
+pub(super) fn write_source(
+    f: &mut fmt::Formatter<'_>,
+    key: Option<&str>,
+    file: &str,
+    array: Option<&str>,
+) -> fmt::Result {
+    if let Some(key) = key {
+        write!(f, "`{key}`: ")?;
+    }
+    match array {
+        Some(array) => write!(f, "array '{array}' of {file}: "),
+        None => write!(f, "{file}: "),
+    }
+}
+
+/// Where a row is, counted from 1 as editors do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// A line of a text file, its header counted.
+    Line(u64),
+    /// A row of an array or a table.
+    Row(u64),
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            At::Line(line) => write!(f, "line {line}"),
+            At::Row(row) => write!(f, "row {row}"),
+        }
+    }
+}
+
+/// Why a field of a CSV file may not be a number. Displayed as the cure, behind the fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Unknown,
+    /// It stands in the first line.
+    Header,
+    /// It holds what other files separate fields by.
+    Separator(&'static str),
+    /// It holds a comma between digits.
+    DecimalComma,
+    /// It is a word for "no value".
+    Missing,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Unknown => Ok(()),
+            Cause::Header => f.write_str("; if line 1 names the columns, set header = true"),
+            Cause::Separator(separator) => write!(
+                f,
+                "; the fields seem to be separated by {separator}, and a CSV file is read with commas: save it with commas, and with '.' in decimals"
+            ),
+            Cause::DecimalComma => f.write_str("; write decimals with '.', as in 1.5"),
+            Cause::Missing => {
+                f.write_str("; it stands for a missing value: fill it in, or leave the sample out")
+            }
+        }
+    }
+}
+
+/// Columns are counted from 1, as rows and lines are.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataProblem {
     #[error("cannot be read: {0}")]
     Read(io::Error),
+    #[error("is {found}, and only regular files are read: write the data to a file")]
+    NotAFile { found: &'static str },
+    #[error("{0}")]
+    Content(Content),
     #[error("its name does not end in .npy, .npz, .csv, .csv.gz or .parquet")]
     Format,
     #[error("only .npz holds arrays by name")]
@@ -46,49 +118,115 @@ pub enum DataProblem {
     NpyHeader(ReadHeaderError),
     #[error("is no .npy: its header is malformed")]
     NpyMalformed,
-    #[error("holds elements of type {found}, where numbers or texts are needed")]
-    NpyType { found: String },
+    #[error("holds elements of type {found}, where numbers or texts are needed{cure}")]
+    NpyType { found: String, cure: &'static str },
     #[error("its header promises {expected} bytes of elements, and {found} are there")]
-    NpySize { expected: usize, found: usize },
-    #[error("has {found} dimensions, where at most 2 are needed")]
-    Dimensions { found: usize },
+    NpySize { expected: u64, found: u64 },
+    #[error(
+        "has {} dimensions, {}, where at most 2 are needed; in numpy, a.reshape(len(a), -1) makes a row of each sample",
+        .shape.len(),
+        sides(.shape)
+    )]
+    Dimensions { shape: Vec<usize> },
     #[error("is no .npz: {0}")]
     Npz(ZipError),
     #[error("is no CSV: {0}")]
     Csv(csv::Error),
+    #[error(
+        "{at} has {found} field{}, and the lines before it have {expected}",
+        if *.found == 1 { "" } else { "s" }
+    )]
+    Ragged { at: At, found: u64, expected: u64 },
+    #[error("{at} is not UTF-8: save the file as UTF-8 text")]
+    Encoding { at: At },
     #[error("is no Parquet: {0}")]
     Parquet(PolarsError),
     #[error("is no Parquet: its footer is malformed")]
     ParquetFooter,
-    #[error("column {column} ('{name}') has type {found}, where {needed} are needed")]
+    #[error("is no Parquet: the pages of column {column} are malformed")]
+    ParquetPages { column: usize },
+    #[error("column {column} ('{name}') has type {found}, where {needed} are needed{cure}")]
     ColumnType {
         column: usize,
         name: String,
         found: String,
         needed: &'static str,
+        cure: &'static str,
     },
-    #[error("row {row}, column {column}: '{found}' is not a number")]
+    #[error("{at}, column {column}: '{found}' is not a number{cause}")]
     NotANumber {
-        row: u64,
+        at: At,
         column: usize,
         found: String,
+        cause: Cause,
     },
-    #[error("row {row}, column {column}: {found} is not finite")]
-    NotFinite { row: u64, column: usize, found: f64 },
-    #[error("row {row}, column {column}: there is no value")]
-    Null { row: u64, column: usize },
+    #[error("{at}, column {column}: {found} is not finite")]
+    NotFinite { at: At, column: usize, found: f64 },
+    #[error("{at}, column {column}: there is no value")]
+    Null { at: At, column: usize },
     #[error("holds texts, where numbers are needed")]
     Texts,
-    #[error("columns {start}..{end} were asked for, and it has {found}")]
-    Columns { start: u64, end: u64, found: usize },
+    #[error("columns {start}..{end} were asked for, and it has {found}{cause}")]
+    Columns {
+        start: u64,
+        end: u64,
+        found: usize,
+        cause: Cause,
+    },
     #[error("holds no values")]
     Empty,
     #[error("holds {found} values, more than {allowed}")]
     TooLarge { found: u64, allowed: u64 },
-    #[error("labels are one column, and {found} are here; name one by `columns`")]
+    #[error(
+        "expands from {} to {}, more than {}: store it without compression, as .npy",
+        bytes_text(*.packed),
+        bytes_text(*.expanded),
+        bytes_text(*.allowed)
+    )]
+    Expansion {
+        packed: u64,
+        expanded: u64,
+        allowed: u64,
+    },
+    #[error("needs {} of memory, and {} are free", bytes_text(*.needed), bytes_text(*.free))]
+    Memory { needed: u64, free: u64 },
+    #[error(
+        "labels are one column, and {found} are here; name one by `columns`, such as columns = \"0..1\""
+    )]
     LabelColumns { found: usize },
-    #[error("row {row}: label {found} is neither a whole number nor a text")]
-    Label { row: u64, found: f64 },
+    #[error(
+        "{at}: label {found} is not a whole number; for real values set kind = \"regression\" and name them in `problem.targets`"
+    )]
+    Label { at: At, found: String },
+    #[error(
+        "{at}: label '{found}' stands for a missing value or is not finite; leave the sample out, or name the class otherwise"
+    )]
+    LabelMissing { at: At, found: String },
+    #[error("{at}: there is no label; leave the sample out, or name its class")]
+    LabelEmpty { at: At },
+    #[error(
+        "{at}: label '{found}' is a text and all others are numbers; if it names the column, set header = true"
+    )]
+    LabelHeader { at: At, found: String },
+    #[error("{at}: the label '{found}' is one field{cause}")]
+    LabelSeparator { at: At, found: String, cause: Cause },
+    #[error("{at}: a label has {found} bytes, more than {allowed}")]
+    LabelLong {
+        at: At,
+        found: usize,
+        allowed: usize,
+    },
+    #[error(
+        "{at}, column {column}: a mask holds 0 and 1 (or booleans) alone, and {found} is here; in numpy, (a > 0) makes one"
+    )]
+    MaskEntry { at: At, column: usize, found: f64 },
+    #[error("this mask sees no entry: every value is 0")]
+    MaskEmpty,
     #[error("the reader gave up")]
     Panic,
+}
+
+fn sides(shape: &[usize]) -> String {
+    let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    sides.join(" x ")
 }

@@ -139,6 +139,39 @@ pub(super) fn is_sound(file: &[u8]) -> bool {
     footer(file).is_some_and(|bytes| Footer { bytes }.structure(FILE_META_DATA, DEPTH).is_some())
 }
 
+/// What the headers of a column's pages say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pages {
+    /// Of all pages but the dictionary.
+    pub(super) values: u64,
+    /// Bytes of all pages once decompressed.
+    pub(super) expanded: u64,
+}
+
+/// Goes through the pages of a column up to so many values. `None` where a header is malformed or a page does
+/// not lie in the column.
+pub(super) fn pages(mut chunk: &[u8], values: u64) -> Option<Pages> {
+    let mut pages = Pages::default();
+    while pages.values < values {
+        let mut header = Footer { bytes: chunk };
+        let page = header.page()?;
+        pages.values = pages.values.checked_add(page.values)?;
+        pages.expanded = pages.expanded.checked_add(page.expanded)?;
+        let after = header.bytes.get(usize::try_from(page.packed).ok()?..)?;
+        // Every header takes bytes, so this comes to an end.
+        chunk = after;
+    }
+    Some(pages)
+}
+
+/// One page's header.
+#[derive(Default)]
+struct PageHeader {
+    packed: u64,
+    expanded: u64,
+    values: u64,
+}
+
 /// The footer's bytes.
 fn footer(file: &[u8]) -> Option<&[u8]> {
     let (rest, magic) = file.split_last_chunk::<4>()?;
@@ -212,6 +245,64 @@ impl Footer<'_> {
                 self.value(kind, shape, depth)?;
             }
         }
+    }
+
+    /// A header of a page: its sizes are the fields 2 and 3, the number of values is the first field of the
+    /// structure 5 (a data page) or 8 (one of version 2).
+    fn page(&mut self) -> Option<PageHeader> {
+        let mut page = PageHeader::default();
+        let mut last = 0;
+        while let Some((field, kind)) = self.head(last)? {
+            last = field;
+            match (field, kind) {
+                (2, 4..=6) => page.expanded = self.size()?,
+                (3, 4..=6) => page.packed = self.size()?,
+                (5 | 8, 12) => {
+                    let (first, kind) = self.head(0)??;
+                    if first != 1 || !matches!(kind, 4..=6) {
+                        return None;
+                    }
+                    page.values = self.size()?;
+                    self.rest(first, DEPTH)?;
+                }
+                (_, 1 | 2) => {}
+                (_, kind) => self.value(kind, None, DEPTH)?,
+            }
+        }
+        Some(page)
+    }
+
+    /// A signed number, zigzag, that must not be negative.
+    fn size(&mut self) -> Option<u64> {
+        self.number()
+            .filter(|number| number % 2 == 0)
+            .map(|number| number / 2)
+    }
+
+    /// Number and type of the next field; `Some(None)` at the end of the structure.
+    fn head(&mut self, last: u64) -> Option<Option<(u64, u8)>> {
+        let head = self.byte()?;
+        let kind = head & 0x0f;
+        if kind == 0 {
+            return Some(None);
+        }
+        let field = match head >> 4 {
+            0 => self.size()?,
+            more => last + u64::from(more),
+        };
+        (field > last).then_some(Some((field, kind)))
+    }
+
+    /// What follows the field `last` of a structure.
+    fn rest(&mut self, mut last: u64, depth: u32) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        while let Some((field, kind)) = self.head(last)? {
+            last = field;
+            if !matches!(kind, 1 | 2) {
+                self.value(kind, None, depth)?;
+            }
+        }
+        Some(())
     }
 
     fn value(&mut self, kind: u8, shape: Option<Shape>, depth: u32) -> Option<()> {
@@ -289,6 +380,25 @@ mod tests {
                 "{end} bytes of the footer"
             );
         }
+    }
+
+    #[test]
+    fn pages_are_added_up() {
+        // Fields 1 to 3: kind 0, 200 bytes, 3 compressed; field 5: 7 values and an encoding; then 3 bytes.
+        let page = [
+            0x15, 0, 0x15, 0x90, 3, 0x15, 6, 0x2c, 0x15, 14, 0x15, 0, 0, 0, 1, 2, 3,
+        ];
+        let two = [page, page].concat();
+        let found = |values: u64, expanded: u64| Some(Pages { values, expanded });
+        assert_eq!(pages(&page, 7), found(7, 200));
+        assert_eq!(pages(&two, 14), found(14, 400));
+        // The first page holds enough.
+        assert_eq!(pages(&two, 5), found(7, 200));
+        assert_eq!(pages(&page, 8), None);
+        for end in 0..page.len() {
+            assert_eq!(pages(&page[..end], 7), None, "{end} bytes");
+        }
+        assert_eq!(pages(&[0; 3], 7), None);
     }
 
     #[test]

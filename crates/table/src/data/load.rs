@@ -10,55 +10,93 @@ use std::sync::Arc;
 use ndarray::Array2;
 use sweep::{ArrayRef, Arrays, Loaded, Role, Spec};
 
-use super::error::{DataError, DataProblem};
+use super::bounds::Limits;
+use super::content::{Format, mistaken};
+use super::error::{At, Cause, DataError, DataProblem};
+use super::notes::{DataNote, DataWarning};
+use super::open::{check_regular, read_file};
 use super::{delimited, labels, npy, parquet};
-
-/// Values of one array: 4 GiB as f64, which is also the largest file that the wire takes.
-pub(super) const MAX_VALUES: u64 = 1 << 29;
-
-/// Bytes of one decompressed file or archive member.
-pub(super) const MAX_BYTES: u64 = 8 * MAX_VALUES;
 
 /// A matrix as a file holds it.
 pub(super) enum Matrix {
     Numbers(Array2<f64>),
-    Texts(Array2<String>),
+    Texts {
+        texts: Array2<String>,
+        /// Line of each text, where the file has lines.
+        lines: Vec<u64>,
+    },
 }
 
 /// What the values are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     Numbers,
+    /// Numbers, or `true` and `false` as texts.
+    Mask,
     Labels,
+}
+
+/// The arrays of a sweep, and what is odd about their files.
+#[derive(Debug)]
+pub struct LoadedFiles {
+    pub arrays: Arrays,
+    pub warnings: Vec<DataWarning>,
 }
 
 /// Reads every array that a sweep names. `resolve` says where a file is; the format follows the ending of the
 /// name in the sweep file.
 ///
 /// # Errors
-/// [`DataError`] names file, array, row and column, and what was found there.
+/// [`DataError`] names key, file, array, line or row and column, and what was found there.
 pub fn load_arrays(spec: &Spec, resolve: impl Fn(&str) -> PathBuf) -> Result<Arrays, DataError> {
+    load_files(spec, resolve).map(|loaded| loaded.arrays)
+}
+
+/// As [`load_arrays`], with what is odd about the files, for people.
+///
+/// # Errors
+/// As [`load_arrays`].
+pub fn load_files(
+    spec: &Spec,
+    resolve: impl Fn(&str) -> PathBuf,
+) -> Result<LoadedFiles, DataError> {
     let mut by_file: BTreeMap<String, Vec<ArrayRef>> = BTreeMap::new();
     for array in spec.array_refs() {
         by_file.entry(array.file.clone()).or_default().push(array);
     }
-    let mut arrays = Arrays::new();
+    let mut loaded = LoadedFiles {
+        arrays: Arrays::new(),
+        warnings: Vec::new(),
+    };
     for (file, wanted) in by_file {
-        let bytes = fs::read(resolve(&file)).map_err(|error| DataError {
+        let key = wanted.first().map(|array| array.role.key());
+        let bytes = read_file(&resolve(&file)).map_err(|problem| DataError {
+            key,
             file: file.clone(),
             array: None,
-            problem: Box::new(DataProblem::Read(error)),
+            problem: Box::new(problem),
         })?;
         let hash = hash_of(&bytes);
         for array in wanted {
-            let loaded = Loaded {
-                array: Arc::new(read_array(&bytes, &array)?),
+            let key = Some(array.role.key());
+            let (read, warnings) = read_keyed(&bytes, &array, key)?;
+            for warning in warnings {
+                let same = |other: &DataWarning| {
+                    (&other.file, &other.note) == (&warning.file, &warning.note)
+                };
+                // Inputs and labels of one file have one header.
+                if !loaded.warnings.iter().any(same) {
+                    loaded.warnings.push(warning);
+                }
+            }
+            let found = Loaded {
+                array: Arc::new(read),
                 hash: hash.clone(),
             };
-            arrays.insert(array, loaded);
+            loaded.arrays.insert(array, found);
         }
     }
-    Ok(arrays)
+    Ok(loaded)
 }
 
 /// `blake3:<hex>` of a file's bytes.
@@ -66,14 +104,17 @@ pub fn load_arrays(spec: &Spec, resolve: impl Fn(&str) -> PathBuf) -> Result<Arr
 /// # Errors
 /// Where the file cannot be read.
 pub fn file_hash(path: &Path) -> Result<String, DataError> {
-    let failed = |error| DataError {
+    let failed = |problem| DataError {
+        key: None,
         file: path.display().to_string(),
         array: None,
-        problem: Box::new(DataProblem::Read(error)),
+        problem: Box::new(problem),
     };
+    let unread = |error| failed(DataProblem::Read(error));
+    check_regular(&fs::metadata(path).map_err(unread)?).map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
-    let mut file = fs::File::open(path).map_err(failed)?;
-    std::io::copy(&mut file, &mut hasher).map_err(failed)?;
+    let mut file = fs::File::open(path).map_err(unread)?;
+    std::io::copy(&mut file, &mut hasher).map_err(unread)?;
     Ok(format!("blake3:{}", hasher.finalize().to_hex()))
 }
 
@@ -89,24 +130,64 @@ fn hash_of(bytes: &[u8]) -> String {
 /// # Errors
 /// As [`load_arrays`].
 pub fn read_array(bytes: &[u8], array: &ArrayRef) -> Result<Array2<f64>, DataError> {
+    read_keyed(bytes, array, None).map(|(read, _)| read)
+}
+
+/// One array of a file that no sweep names, with what is odd about it. `array.file` is its name in errors.
+///
+/// # Errors
+/// As [`load_arrays`].
+pub fn read_array_file(
+    path: &Path,
+    array: &ArrayRef,
+) -> Result<(Array2<f64>, Vec<DataWarning>), DataError> {
+    let bytes = read_file(path).map_err(|problem| DataError {
+        key: None,
+        file: array.file.clone(),
+        array: None,
+        problem: Box::new(problem),
+    })?;
+    read_keyed(&bytes, array, None)
+}
+
+fn read_keyed(
+    bytes: &[u8],
+    array: &ArrayRef,
+    key: Option<&'static str>,
+) -> Result<(Array2<f64>, Vec<DataWarning>), DataError> {
+    let mut notes = Vec::new();
     // The readers of others may panic on bytes from anywhere.
-    catch_unwind(AssertUnwindSafe(|| read(bytes, array)))
+    let read = catch_unwind(AssertUnwindSafe(|| read(bytes, array, &mut notes)))
         .unwrap_or(Err(DataProblem::Panic))
         .map_err(|problem| DataError {
+            key,
             file: array.file.clone(),
             array: array.array.clone(),
             problem: Box::new(problem),
-        })
+        })?;
+    let warning = |note| DataWarning {
+        key,
+        file: array.file.clone(),
+        array: array.array.clone(),
+        note,
+    };
+    Ok((read, notes.into_iter().map(warning).collect()))
 }
 
-fn read(bytes: &[u8], array: &ArrayRef) -> Result<Array2<f64>, DataProblem> {
-    let wanted = match array.role {
-        Role::Labels => Wanted::Labels,
-        _ => Wanted::Numbers,
-    };
-    let matrix = stored(bytes, array, wanted)?;
+fn read(
+    bytes: &[u8],
+    array: &ArrayRef,
+    notes: &mut Vec<DataNote>,
+) -> Result<Array2<f64>, DataProblem> {
+    let limits = Limits::of(bytes.len() as u64);
+    let matrix = stored(bytes, array, limits, notes)?;
     if array.role == Role::Labels {
-        return labels::one_hot(matrix, array.transpose);
+        let options = labels::Options {
+            transpose: array.transpose,
+            may_have_header: is_csv(array) && !array.header,
+            limits,
+        };
+        return labels::one_hot(matrix, &options, notes);
     }
     let Matrix::Numbers(mut matrix) = matrix else {
         return Err(DataProblem::Texts);
@@ -116,38 +197,88 @@ fn read(bytes: &[u8], array: &ArrayRef) -> Result<Array2<f64>, DataProblem> {
     if scale != 1.0 {
         matrix.mapv_inplace(|x| x * scale);
     }
-    // A file has a sample a row, training wants a sample a column; other matrices stand as stored.
-    let by_sample = matches!(array.role, Role::Inputs | Role::Targets);
-    if by_sample != array.transpose {
-        matrix = matrix.reversed_axes().as_standard_layout().into_owned();
+    if array.role == Role::Mask {
+        check_mask(&matrix)?;
     }
-    Ok(matrix)
+    if !is_turned(array) {
+        return Ok(matrix);
+    }
+    let turned = matrix.reversed_axes();
+    if turned.is_standard_layout() {
+        return Ok(turned);
+    }
+    // What has been read is in memory by now, and the copy comes to as much again.
+    Limits::of(bytes.len() as u64).numbers(turned.len() as u64)?;
+    Ok(turned.as_standard_layout().into_owned())
+}
+
+/// A file has a sample a row, training wants a sample a column; other matrices stand as stored.
+fn is_turned(array: &ArrayRef) -> bool {
+    let by_sample = matches!(array.role, Role::Inputs | Role::Targets);
+    by_sample != array.transpose
+}
+
+fn is_csv(array: &ArrayRef) -> bool {
+    matches!(Format::of(&array.file), Some(Format::Csv | Format::CsvGz))
 }
 
 /// The matrix as stored, its columns cut.
-fn stored(bytes: &[u8], array: &ArrayRef, wanted: Wanted) -> Result<Matrix, DataProblem> {
-    let name = array.file.to_ascii_lowercase();
-    if name.ends_with(".npz") {
-        return npy::read_archive(bytes, array.array.as_deref(), array.columns);
-    }
-    if array.array.is_some() {
+fn stored(
+    bytes: &[u8],
+    array: &ArrayRef,
+    limits: Limits,
+    notes: &mut Vec<DataNote>,
+) -> Result<Matrix, DataProblem> {
+    let format = Format::of(&array.file).ok_or(DataProblem::Format)?;
+    if array.array.is_some() && format != Format::Npz {
         return Err(DataProblem::NotAnArchive);
     }
-    if name.ends_with(".npy") {
-        npy::read(bytes, array.columns)
-    } else if name.ends_with(".csv") {
-        delimited::read(bytes, array.header, array.columns, wanted)
-    } else if name.ends_with(".csv.gz") {
-        delimited::read_compressed(bytes, array.header, array.columns, wanted)
-    } else if name.ends_with(".parquet") {
-        parquet::read(bytes, array.columns, wanted)
-    } else {
-        Err(DataProblem::Format)
+    if bytes.is_empty() {
+        return Err(DataProblem::Empty);
+    }
+    if let Some(content) = mistaken(bytes, format) {
+        return Err(DataProblem::Content(content));
+    }
+    let wanted = match array.role {
+        Role::Labels => Wanted::Labels,
+        Role::Mask => Wanted::Mask,
+        Role::Inputs | Role::Targets | Role::Target | Role::Weights => Wanted::Numbers,
+    };
+    let columns = array.columns;
+    let of_numpy = npy::Options {
+        columns,
+        turned: is_turned(array),
+        limits,
+    };
+    let of_text = delimited::Options {
+        header: array.header,
+        columns,
+        wanted,
+        limits,
+        packed: format == Format::CsvGz,
+    };
+    match format {
+        Format::Npz => npy::read_archive(bytes, array.array.as_deref(), &of_numpy),
+        Format::Npy => npy::read(bytes, &of_numpy),
+        Format::Csv => delimited::read(bytes, &of_text, notes),
+        Format::CsvGz => delimited::read_compressed(bytes, &of_text, notes),
+        Format::Parquet => {
+            let options = parquet::Options {
+                columns,
+                wanted,
+                limits,
+            };
+            parquet::read(bytes, &options, notes)
+        }
     }
 }
 
-/// The columns to take of a file that has `width`.
-pub(super) fn cut(columns: Option<(u64, u64)>, width: usize) -> Result<Range<usize>, DataProblem> {
+/// The columns to take of a file that has `width`; `cause` says why it may have too few.
+pub(super) fn cut(
+    columns: Option<(u64, u64)>,
+    width: usize,
+    cause: impl FnOnce() -> Cause,
+) -> Result<Range<usize>, DataProblem> {
     let Some((start, end)) = columns else {
         return Ok(0..width);
     };
@@ -157,34 +288,36 @@ pub(super) fn cut(columns: Option<(u64, u64)>, width: usize) -> Result<Range<usi
             start,
             end,
             found: width,
+            cause: cause(),
         }),
     }
-}
-
-/// Number of values of a shape, if it is neither nothing nor too much.
-pub(super) fn value_count(rows: usize, width: usize) -> Result<usize, DataProblem> {
-    let found = (rows as u64).saturating_mul(width as u64);
-    if found == 0 {
-        return Err(DataProblem::Empty);
-    }
-    if found > MAX_VALUES {
-        return Err(DataProblem::TooLarge {
-            found,
-            allowed: MAX_VALUES,
-        });
-    }
-    Ok(rows * width)
 }
 
 fn check_finite(matrix: &Array2<f64>) -> Result<(), DataProblem> {
     match matrix.indexed_iter().find(|(_, x)| !x.is_finite()) {
         None => Ok(()),
         Some(((row, column), &found)) => Err(DataProblem::NotFinite {
-            row: row as u64 + 1,
+            at: At::Row(row as u64 + 1),
             column: column + 1,
             found,
         }),
     }
+}
+
+/// A mask holds 0 and 1, and some 1: -1 and shares would all count as seen.
+fn check_mask(matrix: &Array2<f64>) -> Result<(), DataProblem> {
+    let mut entries = matrix.indexed_iter();
+    if let Some(((row, column), &found)) = entries.find(|&(_, &x)| x != 0.0 && x != 1.0) {
+        return Err(DataProblem::MaskEntry {
+            at: At::Row(row as u64 + 1),
+            column: column + 1,
+            found,
+        });
+    }
+    if matrix.iter().all(|&x| x == 0.0) {
+        return Err(DataProblem::MaskEmpty);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -205,6 +338,16 @@ pub(super) mod tests {
         }
     }
 
+    /// What is said of a file.
+    #[track_caller]
+    pub(in crate::data) fn notes_of(bytes: &[u8], array: &ArrayRef) -> Vec<String> {
+        let (_, warnings) = read_keyed(bytes, array, None).unwrap();
+        warnings
+            .iter()
+            .map(|warning| warning.note.to_string())
+            .collect()
+    }
+
     fn check(array: &ArrayRef, bytes: &[u8], expected: &Array2<f64>) {
         assert_eq!(&read_array(bytes, array).unwrap(), expected, "{array:?}");
     }
@@ -219,7 +362,6 @@ pub(super) mod tests {
             (Role::Inputs, true, &as_stored),
             (Role::Targets, false, &by_sample),
             (Role::Target, false, &as_stored),
-            (Role::Mask, false, &as_stored),
             (Role::Weights, true, &by_sample),
         ] {
             let mut array = array_ref(role, "m.csv");
@@ -246,12 +388,12 @@ pub(super) mod tests {
         check(
             &plain,
             b"1,2\n3,x\n",
-            "a/m.csv: row 2, column 2: 'x' is not a number",
+            "a/m.csv: line 2, column 2: 'x' is not a number",
         );
         check(
             &plain,
             b"1,2\n3,inf\n",
-            "a/m.csv: row 2, column 2: inf is not finite",
+            "a/m.csv: line 2, column 2: inf is not finite",
         );
         check(&plain, b"", "a/m.csv: holds no values");
         let mut far = plain.clone();
@@ -272,6 +414,45 @@ pub(super) mod tests {
             &array_ref(Role::Inputs, "m.xls"),
             b"",
             "m.xls: its name does not end in .npy, .npz, .csv, .csv.gz or .parquet",
+        );
+    }
+
+    #[test]
+    fn masks_hold_zeros_and_ones() {
+        let mask = array_ref(Role::Mask, "m.csv");
+        check(&mask, b"1,0\n0,1\n", &array![[1.0, 0.0], [0.0, 1.0]]);
+        check(&mask, b"True,False\n", &array![[1.0, 0.0]]);
+        let refused = |bytes: &[u8], expected: &str| {
+            let told = read_array(bytes, &mask).unwrap_err().to_string();
+            assert!(told.contains(expected), "{told}");
+        };
+        refused(
+            b"1,1\n1,-1\n",
+            "row 2, column 2: a mask holds 0 and 1 (or booleans) alone, and -1 is here",
+        );
+        refused(b"0.5,1\n", "0.5 is here");
+        refused(b"0,0\n", "this mask sees no entry");
+        let target = array_ref(Role::Target, "m.csv");
+        assert!(read_array(b"True,False\n", &target).is_err());
+    }
+
+    #[test]
+    fn what_a_file_is_instead_is_named() {
+        let refused = |file: &str, bytes: &[u8], expected: &str| {
+            let told = read_array(bytes, &array_ref(Role::Inputs, file)).unwrap_err();
+            assert!(told.to_string().contains(expected), "{told}");
+        };
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n";
+        for file in ["m.csv", "m.npy", "m.npz", "m.parquet", "m.csv.gz"] {
+            refused(file, pointer, "git lfs pull");
+            refused(file, b"<!DOCTYPE html>\n", "is an HTML page");
+            refused(file, b"", "holds no values");
+        }
+        refused("m.npy", b"\x80\x04K\x01.", "is a Python pickle");
+        refused(
+            "m.csv",
+            b"\xff\xfe1\0\n\0",
+            "is UTF-16 text: save it as UTF-8",
         );
     }
 

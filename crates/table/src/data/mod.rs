@@ -3,13 +3,21 @@
 //! Files come from people and, on a cluster, over the wire: nothing is allocated on the word of a header alone,
 //! decompression is bounded, and every refusal says where in the file it is.
 
+mod bounds;
+mod content;
 mod delimited;
 mod error;
 mod footer;
 mod labels;
+mod lines;
 mod load;
+mod missing;
+mod notes;
 mod npy;
+mod open;
 mod parquet;
 
-pub use error::{DataError, DataProblem};
-pub use load::{file_hash, load_arrays, read_array};
+pub use content::Content;
+pub use error::{At, Cause, DataError, DataProblem};
+pub use load::{LoadedFiles, file_hash, load_arrays, load_files, read_array, read_array_file};
+pub use notes::{DataNote, DataWarning};

@@ -1,0 +1,276 @@
+//! How large data may be: fixed limits, what compression may expand to, and the memory that is free.
+//!
+//! Everything is held against these bounds before room is made for it. Sizes come from headers that anybody can
+//! write.
+
+use super::error::DataProblem;
+
+/// Values of one array: 4 GiB as f64, which is also the largest file that the wire takes.
+pub(super) const MAX_VALUES: u64 = 1 << 29;
+
+/// Bytes of one file, decompressed file or archive member.
+pub(super) const MAX_BYTES: u64 = 8 * MAX_VALUES;
+
+/// What any compressed file may expand to: sparse arrays of an ordinary size compress by a thousand times.
+const EXPANDED_BYTES: u64 = 256 << 20;
+
+/// Beyond [`EXPANDED_BYTES`], how many times its own size a compressed file may expand to. Images of digits as
+/// f64 come to 35 times their compressed bytes.
+const EXPANSION: u64 = 100;
+
+/// Bytes of one label in memory, besides its text: the text's own record, its place in lists of classes.
+const LABEL_BYTES: u64 = 64;
+
+/// The bounds for one file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Bytes of the file.
+    packed: u64,
+    /// Bytes that its content may come to.
+    expanded: u64,
+    /// Bytes of memory that are free, where that is known.
+    free: Option<u64>,
+}
+
+impl Limits {
+    /// For a file of this size, with the memory that is free now.
+    pub(super) fn of(packed: u64) -> Limits {
+        Limits {
+            packed,
+            expanded: packed
+                .saturating_mul(EXPANSION)
+                .clamp(EXPANDED_BYTES, MAX_BYTES),
+            free: free_memory(),
+        }
+    }
+
+    /// Whether a file of this size is read.
+    pub(super) fn file(&self, bytes: u64) -> Result<(), DataProblem> {
+        if bytes > MAX_BYTES {
+            return Err(DataProblem::TooLarge {
+                found: bytes / 8,
+                allowed: MAX_VALUES,
+            });
+        }
+        self.memory(bytes)
+    }
+
+    /// Whether an array of so many numbers is made, as f64, in addition to what is there.
+    pub(super) fn numbers(&self, count: u64) -> Result<(), DataProblem> {
+        self.memory(count.saturating_mul(8))
+    }
+
+    /// Whether a list of so many texts is made, `bytes` long together.
+    pub(super) fn texts(&self, count: u64, bytes: u64) -> Result<(), DataProblem> {
+        self.memory(count.saturating_mul(LABEL_BYTES).saturating_add(bytes))
+    }
+
+    /// Whether what is compressed may come to so many bytes.
+    pub(super) fn expansion(&self, expanded: u64) -> Result<(), DataProblem> {
+        let allowed = self.expanded;
+        if expanded <= allowed {
+            return Ok(());
+        }
+        Err(DataProblem::Expansion {
+            packed: self.packed,
+            expanded,
+            allowed,
+        })
+    }
+
+    /// Bytes that the compressed file may come to.
+    pub(super) fn expanded_bytes(&self) -> u64 {
+        self.expanded
+    }
+
+    fn memory(&self, needed: u64) -> Result<(), DataProblem> {
+        match self.free {
+            Some(free) if needed > free => Err(DataProblem::Memory { needed, free }),
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with(packed: u64, free: u64) -> Limits {
+        Limits {
+            free: Some(free),
+            ..Limits::of(packed)
+        }
+    }
+
+    /// The same with another bound on what compression may come to.
+    #[cfg(test)]
+    pub(super) fn expanding_to(self, expanded: u64) -> Limits {
+        Limits { expanded, ..self }
+    }
+}
+
+/// Number of values of a shape, if it is neither nothing nor too much.
+pub(super) fn value_count(rows: usize, width: usize) -> Result<usize, DataProblem> {
+    let found = (rows as u64).saturating_mul(width as u64);
+    if found == 0 {
+        return Err(DataProblem::Empty);
+    }
+    if found > MAX_VALUES {
+        return Err(DataProblem::TooLarge {
+            found,
+            allowed: MAX_VALUES,
+        });
+    }
+    Ok(rows * width)
+}
+
+/// "3.2 GB".
+pub(super) fn bytes_text(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
+    for (unit, name) in UNITS {
+        if bytes >= unit {
+            return format!("{:.1} {name}", bytes as f64 / unit as f64);
+        }
+    }
+    format!("{bytes} bytes")
+}
+
+/// Bytes that this process can still take: the machine's, its control group's, its address space's. `None`
+/// where nothing says.
+fn free_memory() -> Option<u64> {
+    let machine = read("/proc/meminfo").and_then(|text| kilobytes(&text, "MemAvailable:"));
+    [machine, group_memory(), address_space()]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+fn read(path: &str) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+/// The number behind a name in a list of kilobytes, in bytes.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let number: u64 = line.split_whitespace().next()?.parse().ok()?;
+    number.checked_mul(1024)
+}
+
+/// A version of control groups: where it is mounted, and its names.
+struct Groups {
+    folder: &'static str,
+    limit: &'static str,
+    used: &'static str,
+    /// Pages of files, which the kernel gives back on demand.
+    cached: [&'static str; 2],
+}
+
+const GROUPS_1: Groups = Groups {
+    folder: "/sys/fs/cgroup/memory",
+    limit: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    cached: ["total_inactive_file ", "total_active_file "],
+};
+
+const GROUPS_2: Groups = Groups {
+    folder: "/sys/fs/cgroup",
+    limit: "memory.max",
+    used: "memory.current",
+    cached: ["inactive_file ", "active_file "],
+};
+
+/// What the control groups of this process leave, in either version.
+fn group_memory() -> Option<u64> {
+    let own = read("/proc/self/cgroup")?;
+    own.lines()
+        .filter_map(|line| {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (parts.next()?, parts.next()?);
+            let groups = if controllers.is_empty() {
+                &GROUPS_2
+            } else if controllers.split(',').any(|name| name == "memory") {
+                &GROUPS_1
+            } else {
+                return None;
+            };
+            // A limit may be set on any group around this one; in a container the path may be another's.
+            std::path::Path::new(path)
+                .ancestors()
+                .filter_map(|path| groups.left(path.to_str()?.trim_end_matches('/')))
+                .min()
+        })
+        .min()
+}
+
+impl Groups {
+    fn left(&self, path: &str) -> Option<u64> {
+        let read = |name: &str| read(&format!("{}{path}/{name}", self.folder));
+        let number = |name: &str| -> Option<u64> { read(name)?.trim().parse().ok() };
+        // "max" where there is no limit.
+        let limit = number(self.limit)?;
+        let used = number(self.used)?;
+        let statistics = read("memory.stat").unwrap_or_default();
+        let cached: u64 = statistics
+            .lines()
+            .filter_map(|line| {
+                let mut names = self.cached.iter();
+                let number = names.find_map(|name| line.strip_prefix(name))?;
+                number.trim().parse::<u64>().ok()
+            })
+            .sum();
+        Some(limit.saturating_sub(used.saturating_sub(cached)))
+    }
+}
+
+/// What `ulimit -v` leaves.
+fn address_space() -> Option<u64> {
+    let limits = read("/proc/self/limits")?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max address space"))?;
+    let limit: u64 = line.split_whitespace().next()?.parse().ok()?;
+    let used = kilobytes(&read("/proc/self/status")?, "VmSize:")?;
+    Some(limit.saturating_sub(used))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compressed_files_expand_by_a_bounded_factor() {
+        let small = Limits::with(3_000_000, u64::MAX);
+        assert!(small.expansion(300_000_000).is_ok());
+        assert_eq!(
+            small.expansion(3_000_000_000).unwrap_err().to_string(),
+            "expands from 3.0 MB to 3.0 GB, more than 300.0 MB: store it without compression, as .npy"
+        );
+        assert!(Limits::with(10, u64::MAX).expansion(256 << 20).is_ok());
+        assert!(
+            Limits::with(10, u64::MAX)
+                .expansion((256 << 20) + 1)
+                .is_err()
+        );
+        assert_eq!(Limits::with(u64::MAX, 0).expanded_bytes(), MAX_BYTES);
+    }
+
+    #[test]
+    fn what_does_not_fit_in_memory_is_refused() {
+        let limits = Limits::with(100, 800);
+        assert!(limits.numbers(100).is_ok() && limits.texts(10, 160).is_ok());
+        assert_eq!(
+            limits.numbers(101).unwrap_err().to_string(),
+            "needs 808 bytes of memory, and 800 bytes are free"
+        );
+        assert!(limits.numbers(u64::MAX).is_err());
+        assert!(limits.texts(10, 161).is_err() && limits.file(801).is_err());
+        assert!(Limits::with(0, u64::MAX).file(MAX_BYTES + 1).is_err());
+    }
+
+    #[test]
+    fn free_memory_is_read_from_the_system() {
+        assert_eq!(kilobytes("A: 1 kB\nB:  20 kB\n", "B:"), Some(20 * 1024));
+        assert_eq!(kilobytes("A: 1 kB\n", "B:"), None);
+        if cfg!(target_os = "linux") {
+            assert!(free_memory().is_some_and(|free| free > 0));
+        }
+        assert_eq!(bytes_text(999), "999 bytes");
+        assert_eq!(bytes_text(1500), "1.5 kB");
+    }
+}
