@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rpc::v1;
-use sweep::{Grid, Spec};
+use sweep::{DataSummary, Grid, Spec};
 use table::LocalFiles;
 
 use crate::error::CliError;
@@ -13,6 +13,8 @@ pub(crate) struct Sweep {
     pub(crate) grid: Grid,
     /// Where the files are that it names.
     pub(crate) files: LocalFiles,
+    /// The sizes of its data, and what is odd about them.
+    pub(crate) data: DataSummary,
 }
 
 /// Reads a sweep and its files.
@@ -40,13 +42,16 @@ pub(crate) fn sweep(path: &Path, sets: &[String]) -> Result<Sweep, CliError> {
         Spec::parse(&text, &name, sets)?
     };
     let files = LocalFiles::next_to(base);
-    let arrays = table::load_arrays(&spec, |file| files.path(file))?;
-    let grid = Grid::new(spec, arrays)?;
+    let loaded = table::load_files(&spec, |file| files.path(file))?;
+    let grid = Grid::new(spec, loaded.arrays)?;
     grid.refuse_nothing_kept()?;
-    for warning in grid.warnings() {
+    let mut data = grid.data();
+    let of_files = loaded.warnings.iter().map(ToString::to_string);
+    data.warnings.splice(..0, of_files);
+    for warning in grid.warnings().iter().chain(&data.warnings) {
         say!("warning: {warning}");
     }
-    Ok(Sweep { grid, files })
+    Ok(Sweep { grid, files, data })
 }
 
 /// Whether the file is the `sweep.toml` of a run folder, which a program wrote.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use sweep::{AxisSummary, Cost, Folder, Grid, Verified};
+use sweep::{AxisSummary, Cost, DataSizes, DataSummary, Folder, Grid, Verified};
 
 use crate::args::Plan;
 use crate::error::CliError;
@@ -13,6 +13,9 @@ use crate::{load, output, service};
 
 /// Lines printed at once by `--list`.
 const LIST_CHUNK: usize = 1000;
+
+/// Different sizes of data that are shown.
+const DATA_LINES: usize = 5;
 
 /// Prints the plan.
 ///
@@ -24,15 +27,16 @@ pub(crate) fn plan(options: &Plan) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     };
     let sweep = load::sweep(file, &options.sets.sets)?;
+    let data = sweep.data.clone();
     let numbered = numbering::of(sweep, options.out.as_deref())?;
     if options.list {
         list(&numbered, options.json)?;
         return Ok(Exit::Done);
     }
     if options.json {
-        output::json(&as_json(&numbered))?;
+        output::json(&as_json(&numbered, &data))?;
     } else {
-        output::data(&as_text(&numbered))?;
+        output::data(&as_text(&numbered, &data))?;
     }
     Ok(Exit::Done)
 }
@@ -53,7 +57,7 @@ fn left(numbered: &Numbered) -> (u64, Cost) {
     (trials, if trials == 0 { Cost::default() } else { cost })
 }
 
-fn as_text(numbered: &Numbered) -> String {
+fn as_text(numbered: &Numbered, data: &DataSummary) -> String {
     let grid = &numbered.grid;
     let mut text = String::new();
     let survey = grid.survey();
@@ -75,6 +79,9 @@ fn as_text(numbered: &Numbered) -> String {
         line(String::new());
     }
     line(format!("trials  {}", output::grouped(grid.count())));
+    for words in data_lines(data) {
+        line(words);
+    }
     line(format!("flops   {}", output::scaled(survey.total.flops)));
     let threads = service::threads(None);
     line(format!(
@@ -151,9 +158,62 @@ fn preview(axis: &AxisSummary) -> String {
     }
 }
 
-fn as_json(numbered: &Numbered) -> Value {
+/// The sizes of the data, a line each.
+fn data_lines(data: &DataSummary) -> Vec<String> {
+    let shown = data.sizes.iter().take(DATA_LINES);
+    let mut lines: Vec<String> = shown.map(data_words).collect();
+    let more = data.sizes.len() - lines.len();
+    if more > 0 || !data.exact {
+        let more = if data.exact {
+            format!("{more} more")
+        } else {
+            "more".to_owned()
+        };
+        lines.push(format!("(and {more} that differ in size)"));
+    }
+    let heads = std::iter::once("data").chain(std::iter::repeat(""));
+    heads
+        .zip(lines)
+        .map(|(head, words)| format!("{head:<8}{words}"))
+        .collect()
+}
+
+fn data_words(sizes: &DataSizes) -> String {
+    let number = output::grouped;
+    let mut words = format!(
+        "{} inputs x {} outputs",
+        number(sizes.inputs),
+        number(sizes.outputs)
+    );
+    if let Some(samples) = sizes.samples {
+        words += &format!(" x {} samples", number(samples));
+    }
+    if let Some(classes) = sizes.classes {
+        words += &format!(", {} classes", number(classes));
+    }
+    if let Some(train) = sizes.train {
+        words += &format!(", {} to train on", number(train));
+    }
+    if let Some(test) = sizes.test {
+        words += &format!(", {} to test on", number(test));
+    }
+    words
+}
+
+fn data_json(sizes: &DataSizes) -> Value {
+    json!({
+        "inputs": sizes.inputs, "outputs": sizes.outputs, "samples": sizes.samples,
+        "classes": sizes.classes, "train": sizes.train, "test": sizes.test,
+        "from_files": sizes.from_files,
+    })
+}
+
+fn as_json(numbered: &Numbered, data: &DataSummary) -> Value {
     let grid = &numbered.grid;
     let (trials_left, cost_left) = left(numbered);
+    let mut warnings = grid.warnings();
+    warnings.extend_from_slice(&data.warnings);
+    let sizes: Vec<Value> = data.sizes.iter().map(data_json).collect();
     let survey = grid.survey();
     let verified = verified(grid);
     let comparisons = verified.total();
@@ -191,7 +251,8 @@ fn as_json(numbered: &Numbered) -> Value {
         "axes": axes,
         "engines": engines,
         "exact": survey.exact,
-        "warnings": grid.warnings(),
+        "data": sizes,
+        "warnings": warnings,
     })
 }
 

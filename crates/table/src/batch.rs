@@ -226,6 +226,10 @@ impl Batch {
                 .take_while(|c| c.name() != "status")
             {
                 let found = frame.column(column.name())?.get(row)?;
+                // A worker of a version that leaves out the sizes of files is as right.
+                if found.is_null() && sweep::is_size_column(column.name()) {
+                    continue;
+                }
                 if !frames::same_value(&column.get(from)?, &found) {
                     return Ok(false);
                 }

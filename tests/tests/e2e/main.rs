@@ -8,6 +8,7 @@ mod common;
 mod complaints;
 mod coordinator_life;
 mod damage;
+mod data_files;
 mod diagnose;
 mod diagnose_figures;
 mod disk;

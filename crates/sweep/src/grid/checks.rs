@@ -61,10 +61,9 @@ fn run_one(
     axes: &[usize],
     meter: &Meter<'_>,
 ) -> Result<(), SweepError> {
-    let all = Region::full((0..layout.radix.axes()).map(|axis| layout.radix.len(axis)));
     let mut slots = Vec::new();
     let mut result = Ok(());
-    let mut visit = |digits: &[u64]| {
+    each_combination(layout, axes, MAX_COMBINATIONS, &mut |digits| {
         layout.slots_into(digits, &mut slots);
         let lookup = crate::keys::Lookup::new(&slots);
         if let Err(fault) = (check.test)(&lookup, &layout.arrays) {
@@ -75,13 +74,26 @@ fn run_one(
             };
         }
         result.is_ok()
-    };
-    if all.points(axes) <= MAX_COMBINATIONS {
-        all.each(axes, &mut visit);
-    } else {
-        each_corner(layout, axes, &mut visit);
-    }
+    });
     result
+}
+
+/// Visits every combination of these axes, or their corners where there are more than `limit`, until `visit`
+/// says no. Returns whether every combination was to be visited.
+pub(super) fn each_combination(
+    layout: &Layout,
+    axes: &[usize],
+    limit: u64,
+    visit: &mut dyn FnMut(&[u64]) -> bool,
+) -> bool {
+    let all = Region::full((0..layout.radix.axes()).map(|axis| layout.radix.len(axis)));
+    let exact = all.points(axes) <= limit;
+    if exact {
+        all.each(axes, visit);
+    } else {
+        each_corner(layout, axes, visit);
+    }
+    exact
 }
 
 /// Visits the combinations of first and last digits.
@@ -109,7 +121,7 @@ fn each_corner(layout: &Layout, axes: &[usize], visit: &mut dyn FnMut(&[u64]) ->
 }
 
 /// The digits of the first kept point with these digits of `axes`.
-fn kept_point(
+pub(super) fn kept_point(
     layout: &Layout,
     kept: &[Cached],
     (axes, digits): (&[usize], &[u64]),

@@ -251,6 +251,11 @@ impl Grid {
         &self.includes
     }
 
+    /// The tests that a kept point of the product passes.
+    pub(super) fn cached(&self) -> &[Cached] {
+        &self.kept
+    }
+
     pub(crate) fn costs(&self) -> &Costs {
         &self.costs
     }

@@ -10,8 +10,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::layout::{Layout, settle_all};
 use super::radix::Radix;
-use crate::keys::{Id, Key, keys};
-use crate::point::{Point, TrialId, name_files, text};
+use crate::keys::{Id, Key, Lookup, keys};
+use crate::point::{FromFiles, Point, TrialId, sizes_from_files, text};
 use crate::spec::Spec;
 use crate::value::Value;
 use crate::values::{ValueList, Values};
@@ -155,8 +155,8 @@ fn deciding(
 pub(super) struct Template {
     /// One a key; those of free keys are to be overwritten where they are not null.
     pub(super) values: Vec<Option<Value>>,
-    /// The tables that name files, as written.
-    pub(super) files: Arc<[(Id, Value)]>,
+    /// What files bring.
+    pub(super) files: Arc<FromFiles>,
     /// The free keys that apply.
     live: Vec<usize>,
     /// One a key: it is not free, or does not apply.
@@ -184,8 +184,8 @@ impl Deref for Held<'_> {
     }
 }
 
-/// Tables that name files, as the sweep writes them.
-type Tables = Arc<[(Id, Value)]>;
+/// Tables that name files, as the sweep writes them, and the sizes of the files.
+type Tables = Arc<FromFiles>;
 
 impl Layout {
     /// The template of the digits that `digit` gives by axis.
@@ -234,16 +234,19 @@ impl Layout {
 
     /// Settled values with the hashes of files instead of their names, and the tables as they were.
     pub(super) fn show(&self, mut slots: Vec<Option<Value>>) -> (Vec<Option<Value>>, Tables) {
-        let mut files = Vec::new();
+        let mut files = FromFiles {
+            tables: Vec::new(),
+            sizes: sizes_from_files(&Lookup::new(&slots), &self.arrays),
+        };
         for (key, slot) in keys().iter().zip(&mut slots) {
             let Some(shown) = slot.as_ref().and_then(|value| self.with_hash(value)) else {
                 continue;
             };
             if let Some(written) = slot.replace(shown) {
-                files.push((key.id, written));
+                files.tables.push((key.id, written));
             }
         }
-        (slots, files.into())
+        (slots, Arc::new(files))
     }
 
     /// Writes the values of the point at `index` of the product, one a key. What `values` holds already is
@@ -254,12 +257,12 @@ impl Layout {
         self.copy(&template, &digit, values);
     }
 
-    /// As [`Layout::resolve_into`], files with their names: see [`Point::row`].
+    /// As [`Layout::resolve_into`], with what files bring: see [`Point::row`].
     pub(crate) fn row_into(&self, index: u64, values: &mut Vec<Option<Value>>) {
         let digit = |axis: usize| self.radix.digit(index, axis);
         let template = self.template(&digit);
         self.copy(&template, &digit, values);
-        name_files(values, &template.files);
+        template.files.complete(values);
     }
 
     /// Writes the values at `digits`, tables that name files being as written: what checks and trials are
@@ -268,7 +271,7 @@ impl Layout {
         let digit = |axis: usize| digits[axis];
         let template = self.template(&digit);
         self.copy(&template, &digit, slots);
-        for (id, table) in template.files.iter() {
+        for (id, table) in &template.files.tables {
             slots[*id as usize] = Some(table.clone());
         }
     }

@@ -181,12 +181,19 @@ pub(super) fn samples_agree(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), 
         };
         let (_, found) = arrays.shape(&array).ok_or_else(|| not_loaded(&array))?;
         if found != wanted {
-            return Err(contradiction(
+            let fault = contradiction(
                 about,
                 keys()[id as usize].name,
                 format!("{found} samples"),
                 format!("`problem.inputs` has {wanted}"),
-            ));
+            );
+            // A line that names columns counts as one sample more.
+            let header = found.abs_diff(wanted) == 1;
+            return Err(if header {
+                fault.help("where line 1 of a CSV file names the columns, set header = true")
+            } else {
+                fault
+            });
         }
     }
     let drawn = count(values, Id::ProblemClasses).zip(count(values, Id::ProblemSamplesPerClass));

@@ -7,12 +7,15 @@ mod fault;
 mod fits;
 mod identity;
 mod resolved;
+mod sizes;
 mod trial;
 
 pub(crate) use checks::{CHECKS, Check, ENGINE};
 pub(crate) use fault::Fault;
 pub use identity::TrialId;
 pub(crate) use identity::text;
+pub(crate) use resolved::FromFiles;
 pub use resolved::Point;
-pub(crate) use resolved::name_files;
+pub use sizes::{DataSizes, is_size_column};
+pub(crate) use sizes::{READ_BY_SIZES, odd_uses, sizes_from_files};
 pub(crate) use trial::trial;
