@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use super::count::count;
 use super::layout::{Layout, Written};
+use super::limits::CostTree;
 use super::model::Grid;
 use super::radix::Radix;
 use super::region::{Pinned, Region, Test, union};
@@ -67,6 +68,8 @@ pub(crate) struct Costs {
     /// One a combination; empty if there are too many.
     kept: Vec<OnceLock<Cost>>,
     survey: OnceLock<Survey>,
+    /// Made at the first search for what fits a worker.
+    pub(super) tree: OnceLock<CostTree>,
 }
 
 impl Costs {
@@ -91,7 +94,18 @@ impl Costs {
             combinations,
             kept: (0..kept).map(|_| OnceLock::new()).collect(),
             survey: OnceLock::new(),
+            tree: OnceLock::new(),
         }
+    }
+
+    /// The axes that cost depends on, ascending.
+    pub(super) fn axes(&self) -> &[usize] {
+        &self.axes
+    }
+
+    /// How many combinations these axes have.
+    pub(super) fn combinations(&self) -> u64 {
+        self.combinations
     }
 
     fn cell(&self, radix: &Radix, index: u64) -> Option<&OnceLock<Cost>> {
@@ -264,7 +278,14 @@ impl Grid {
             return;
         };
         let plan = dln::plan(&trial);
-        let cost = Cost::of_plan(&trial, &plan).times(trials);
+        let each = Cost::of_plan(&trial, &plan);
+        if index < self.product_size()
+            && let Some(cell) = self.costs().cell(&self.layout().radix, index)
+        {
+            // It may be known already, with the same answer.
+            let _ = cell.set(each);
+        }
+        let cost = each.times(trials);
         let key = (plan.engine.name(), plan.core_width, plan.reason);
         tally.add(key, index, trials, cost);
     }

@@ -13,7 +13,7 @@ use super::older::Older;
 use super::verified::Verified;
 use crate::cost::Cost;
 use crate::error::{Mistake, SweepError};
-use crate::grid::{All, Grid, Not, Test, Wanted, first_of_counted, keep_on};
+use crate::grid::{All, CostLimits, Grid, Not, Test, Wanted, first_of_counted, keep_on};
 use crate::intervals::IntervalSet;
 use crate::point::{Point, TrialId};
 use crate::value::Value;
@@ -177,6 +177,20 @@ impl Folder {
         Some(start..part.run_end(start, cap))
     }
 
+    /// The first kept number in `from..end` whose cost may be within the limits: what lies before it is left out, or is
+    /// outside of them. What a comparison adds is not looked at.
+    pub fn next_fitting(&self, from: u64, end: u64, limits: &CostLimits) -> Option<u64> {
+        let mut from = from;
+        while from < end {
+            let part = self.part(self.generation_of(from)?);
+            if let Some(number) = part.next_fitting(from, end, limits) {
+                return Some(number);
+            }
+            from = part.end();
+        }
+        None
+    }
+
     /// The grid that a number belongs to, and its index there; `None` from [`Folder::end`] on.
     pub fn grid_of(&self, number: u64) -> Option<(&Arc<Grid>, u64)> {
         let generation = &self.generations[self.generation_of(number)?];
@@ -267,6 +281,12 @@ impl Folder {
             Some(comparison) => alone.and(comparison),
             None => alone,
         }
+    }
+
+    /// Predicted working memory of a trial, without a comparison: a worker that cannot hold one leaves it out.
+    pub fn bytes(&self, number: u64) -> f64 {
+        self.grid_of(number)
+            .map_or(0.0, |(grid, index)| grid.cost(index).bytes)
     }
 
     /// Predicted cost of all trials and comparisons.
@@ -364,13 +384,32 @@ impl Part<'_> {
         let mut from = near;
         while from < end.min(product_end) {
             // Every point that an older generation includes is a gap that the tests do not see.
-            match self.search(true, from, end.min(product_end)) {
+            match self.search(true, None, from, end.min(product_end)) {
                 Some(number) if self.kept(number) => return Some(number),
                 Some(number) => from = number + 1,
                 None => break,
             }
         }
         (near.max(product_end)..end).find(|&number| self.kept(number))
+    }
+
+    /// The first kept number in `from..end`, all of this generation, that may be within the limits.
+    fn next_fitting(&self, from: u64, end: u64, limits: &CostLimits) -> Option<u64> {
+        let end = end.min(self.end());
+        let product_end = self.base + self.grid.product_size();
+        let found = self.grid.with_limits(limits, |fits| {
+            let mut from = from;
+            while from < end.min(product_end) {
+                // As in the search for any kept number.
+                match self.search(true, fits, from, end.min(product_end)) {
+                    Some(number) if self.kept(number) => return Some(number),
+                    Some(number) => from = number + 1,
+                    None => break,
+                }
+            }
+            None
+        });
+        found.or_else(|| (from.max(product_end)..end).find(|&number| self.kept(number)))
     }
 
     /// The end of the run of kept numbers that begins at `start`, at most `cap`, which is within this
@@ -386,7 +425,9 @@ impl Part<'_> {
                 .find(|&number| !self.kept(number))
                 .unwrap_or(cap);
         }
-        let gap = self.search(false, near, product_end).unwrap_or(product_end);
+        let gap = self
+            .search(false, None, near, product_end)
+            .unwrap_or(product_end);
         let extra = self.older.and_then(|older| {
             let index = older.extra.range(near - self.base..).next()?;
             Some(self.base + index)
@@ -394,14 +435,15 @@ impl Part<'_> {
         gap.min(extra.unwrap_or(gap))
     }
 
-    /// The first number of the product in `from..end` at which the tests say `kept`.
-    fn search(&self, kept: bool, from: u64, end: u64) -> Option<u64> {
+    /// The first number of the product in `from..end` at which the tests say `kept`; `more` is one more of them.
+    fn search(&self, kept: bool, more: Option<&dyn Test>, from: u64, end: u64) -> Option<u64> {
         let held = self
             .older
             .map(|older| All::new(older.tests.iter().map(|test| test as &dyn Test).collect()));
         let fresh = held.as_ref().map(|held| Not(held));
         let mut parts = self.grid.tests();
         parts.extend(fresh.as_ref().map(|fresh| fresh as &dyn Test));
+        parts.extend(more);
         let wanted = if kept {
             Wanted::Passing
         } else {
