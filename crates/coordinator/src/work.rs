@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use scheduler::Work;
+use sweep::CostLimits;
 
 /// The scheduler's view of a sweep.
 #[derive(Clone, Debug)]
@@ -24,6 +25,14 @@ impl Work for FolderWork {
 
     fn seconds(&self, number: u64) -> f64 {
         self.0.cost(number).seconds
+    }
+
+    fn bytes(&self, number: u64) -> f64 {
+        self.0.bytes(number)
+    }
+
+    fn next_fitting(&self, from: u64, end: u64, limits: &CostLimits) -> Option<u64> {
+        self.0.next_fitting(from, end, limits)
     }
 
     fn constant_run(&self, number: u64) -> u64 {

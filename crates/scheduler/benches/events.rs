@@ -71,6 +71,7 @@ fn cluster(count: u64, seconds: f64, workers: u64) -> (Scheduler, VecDeque<Actio
                 threads: 2,
                 name: String::new(),
                 deadline: None,
+                memory: None,
                 held: Vec::new(),
             },
         ));

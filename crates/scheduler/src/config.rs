@@ -33,6 +33,11 @@ pub const MAX_LEASE_RUNS: usize = 1 << 12;
 /// every trial bounds the time of an event as a filter does.
 pub(crate) const MAX_PIECES: usize = MAX_LEASE_RUNS;
 
+/// Pieces that are more than a worker can take and are looked at for one lease, where they are not passed over by blocks:
+/// a thousand workers that ask again with every heartbeat must not fill the scheduler's time. The next look goes on
+/// where this one ended.
+pub(crate) const MAX_MISFITS: usize = 256;
+
 /// Leases that a worker may name when it joins: it holds two, or one a thread where trials are long (up to 1,024
 /// threads), and as many again whose results wait to be acknowledged.
 pub const MAX_HELD_LEASES: usize = 1 << 12;
@@ -80,6 +85,13 @@ pub(crate) const WALLTIME_SHARE: f64 = 0.8;
 
 /// Time before a worker's end that is kept for its last report.
 pub(crate) const WALLTIME_MARGIN: Duration = Duration::from_secs(2);
+
+/// Groups of suspected trials that are looked at for one that fits a worker's time and memory. Those that do not go to
+/// the end of the line, so the next look sees others.
+pub(crate) const GROUP_LOOKS: usize = 4;
+
+/// Trials with their last chance that are looked at for one that fits. There are seldom more than a few.
+pub(crate) const SUSPECT_LOOKS: usize = 64;
 
 /// One worker in so many may be set aside to run trials suspected of killing workers, one at a time; the others go on.
 pub(crate) const ISOLATE_SHARE: u64 = 4;

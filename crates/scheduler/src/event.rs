@@ -60,6 +60,8 @@ pub enum Event {
         name: String,
         /// End of the worker's time (`--time`).
         deadline: Option<Now>,
+        /// Bytes that its trials may take together; `None` where it may be given any.
+        memory: Option<u64>,
         /// What it still has in hand: leases being worked on, and results not acknowledged.
         held: Vec<Held>,
     },

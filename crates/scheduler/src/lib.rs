@@ -26,6 +26,7 @@ pub use config::{
 pub use event::{Event, Held, LeaseBeat};
 pub use ids::{LeaseId, Now, SweepKey, WorkerId};
 pub use scheduler::{
-    InvariantError, LeaseStatus, Place, Scheduler, SweepState, SweepStatus, WorkerStatus,
+    Ahead, Fitting, InvariantError, LeaseStatus, Misfit, Piece, Place, Scheduler, SweepState,
+    SweepStatus, Waiting, WorkerStatus,
 };
 pub use work::Work;

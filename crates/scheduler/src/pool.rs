@@ -103,7 +103,18 @@ impl Pool {
 
     /// The first run of open kept numbers, cut to `max_len`. Numbers before it that are not kept are closed.
     pub(crate) fn first_open(&mut self, work: &dyn Work, max_len: u64) -> Option<Range<u64>> {
-        while let Some(run) = sets::first_run(&self.open) {
+        self.next_open(work, 0, max_len)
+    }
+
+    /// As [`Pool::first_open`], of the numbers from `from` on.
+    pub(crate) fn next_open(
+        &mut self,
+        work: &dyn Work,
+        from: u64,
+        max_len: u64,
+    ) -> Option<Range<u64>> {
+        loop {
+            let run = self.open.runs_within(from..self.end).next()?;
             let kept = work
                 .kept_run(run.start, run.end, max_len.max(1))
                 .filter(|kept| kept.start >= run.start && kept.start < kept.end.min(run.end));
@@ -116,7 +127,6 @@ impl Pool {
                 return Some(kept.start..kept.end.min(run.end));
             }
         }
-        None
     }
 
     /// Closes kept numbers: they have a row now.
@@ -237,10 +247,10 @@ impl Pool {
         None
     }
 
-    /// Puts back what [`Pool::take_group`] took, to be taken next.
-    pub(crate) fn untake_group(&mut self, numbers: IntervalSet, size: u64) {
+    /// Puts back what [`Pool::take_group`] took, to be taken after the others.
+    pub(crate) fn postpone_group(&mut self, numbers: IntervalSet, size: u64) {
         self.doubtful.union(&numbers);
-        self.groups.push_front(Group { numbers, size });
+        self.groups.push_back(Group { numbers, size });
     }
 
     /// Takes those of `numbers` that wait, whatever their record.

@@ -1,8 +1,8 @@
 //! How many trials make a lease. Which sweep and which worker are decided elsewhere.
 
-use sweep::IntervalSet;
+use sweep::{CostLimits, IntervalSet};
 
-use crate::config::{LEAST_SECONDS, MAX_LEASE_RUNS, MAX_LEASE_TRIALS, MAX_PIECES};
+use crate::config::{LEAST_SECONDS, MAX_LEASE_RUNS, MAX_LEASE_TRIALS, MAX_MISFITS, MAX_PIECES};
 use crate::pool::Pool;
 use crate::{Work, sets};
 
@@ -17,19 +17,38 @@ pub(crate) struct Budget {
     pub(crate) least_seconds: f64,
     /// So many trials whatever they cost: one for each thread that would idle. At least one.
     pub(crate) floor: u64,
-    /// What the end of the worker's time leaves, if it has one.
-    pub(crate) wall: Option<Wall>,
+    /// What the worker's time and memory leave.
+    pub(crate) reach: Reach,
+    /// Numbers below are passed over: an earlier look at them came to no end.
+    pub(crate) from: u64,
 }
 
-/// What a worker with an end of its time can still take. Seconds are predicted ones.
+/// What a worker can still take. Seconds are predicted ones.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wall {
-    /// The longest trial that would end in time.
-    pub(crate) each: f64,
-    /// Over all threads.
+pub(crate) struct Reach {
+    /// Of one trial.
+    pub(crate) limits: CostLimits,
+    /// Seconds over all threads.
     pub(crate) total: f64,
-    /// Trials from this length on leave checkpoints and may be begun all the same.
-    pub(crate) long: Option<f64>,
+}
+
+/// A pending trial that is more than a worker can take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct TooMuch {
+    pub(crate) number: u64,
+    /// Predicted.
+    pub(crate) seconds: f64,
+    pub(crate) bytes: f64,
+}
+
+/// What a look for a lease has found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) cut: Option<Cut>,
+    /// The first trial that was passed over.
+    pub(crate) too_much: Option<TooMuch>,
+    /// Where to look on: the bound on one look was met.
+    pub(crate) next: Option<u64>,
 }
 
 /// Numbers cut for a lease, with what they are predicted to take.
@@ -39,26 +58,26 @@ pub(crate) struct Cut {
     pub(crate) cost: Cost,
 }
 
-/// Predicted seconds of a set of trials.
+/// Predicted seconds and memory of a set of trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Cost {
     pub(crate) total: f64,
     pub(crate) longest: f64,
+    /// Bytes of the largest.
+    pub(crate) largest: f64,
 }
 
-impl Wall {
-    /// Whether a trial of so many seconds may be begun.
-    pub(crate) fn fits(&self, seconds: f64) -> bool {
-        seconds <= self.each || self.long.is_some_and(|long| seconds >= long)
+impl Reach {
+    /// Whether such trials may be begun.
+    pub(crate) fn fits(&self, cost: Cost) -> bool {
+        self.limits.fits(cost.longest, cost.largest)
     }
 }
 
 impl Budget {
     /// How many more trials of `each` seconds a lease takes that has `taken` trials and `spent` seconds.
     fn room(&self, taken: u64, spent: f64, each: f64) -> u64 {
-        let seconds = self
-            .wall
-            .map_or(self.seconds, |wall| self.seconds.min(wall.total));
+        let seconds = self.seconds.min(self.reach.total);
         let by_cost = whole((seconds - spent) / each);
         let by_tail = self
             .tail
@@ -78,7 +97,8 @@ pub(crate) fn whole(trials: f64) -> u64 {
     trials as u64
 }
 
-fn seconds(work: &dyn Work, n: u64) -> f64 {
+/// Predicted seconds of a trial, within reason.
+pub(crate) fn seconds(work: &dyn Work, n: u64) -> f64 {
     let seconds = work.seconds(n);
     if seconds.is_finite() {
         seconds.max(LEAST_SECONDS)
@@ -87,20 +107,38 @@ fn seconds(work: &dyn Work, n: u64) -> f64 {
     }
 }
 
-/// Takes open numbers off `pool` for one lease, smallest first. `None` where there is none or the first does not fit.
-pub(crate) fn cut(pool: &mut Pool, work: &dyn Work, budget: &Budget) -> Option<Cut> {
+/// Takes open numbers off `pool` for one lease, smallest first. Those that are more than the worker can take are passed
+/// over, whole blocks at a time.
+pub(crate) fn cut(pool: &mut Pool, work: &dyn Work, budget: &Budget) -> Found {
+    let mut found = Found::default();
     let mut numbers = IntervalSet::new();
     let mut cost = Cost::default();
     let mut taken = 0;
-    for _ in 0..MAX_PIECES {
-        let Some(run) = pool.first_open(work, MAX_LEASE_TRIALS - taken) else {
+    let mut from = budget.from;
+    let (mut pieces, mut misfits) = (0, 0);
+    while let Some(run) = pool.next_open(work, from, MAX_LEASE_TRIALS - taken) {
+        if pieces == MAX_PIECES || misfits == MAX_MISFITS {
+            found.next = Some(run.start);
             break;
-        };
-        let each = seconds(work, run.start);
+        }
+        pieces += 1;
+        let (each, bytes) = (seconds(work, run.start), work.bytes(run.start));
         let same_end = work.constant_run(run.start).clamp(run.start + 1, run.end);
+        if !budget.reach.limits.fits(each, bytes) {
+            misfits += 1;
+            found.too_much.get_or_insert(TooMuch {
+                number: run.start,
+                seconds: each,
+                bytes,
+            });
+            match work.next_fitting(same_end, pool.end, &budget.reach.limits) {
+                Some(next) => from = next.max(same_end),
+                None => break,
+            }
+            continue;
+        }
         let room = budget.room(taken, cost.total, each);
-        let fits = budget.wall.is_none_or(|wall| wall.fits(each));
-        if room == 0 || !fits || numbers.run_count() == MAX_LEASE_RUNS {
+        if room == 0 || numbers.run_count() == MAX_LEASE_RUNS {
             break;
         }
         let end = same_end.min(run.start + room);
@@ -109,11 +147,17 @@ pub(crate) fn cut(pool: &mut Pool, work: &dyn Work, budget: &Budget) -> Option<C
         taken += end - run.start;
         cost.total += each * (end - run.start) as f64;
         cost.longest = cost.longest.max(each);
+        cost.largest = cost.largest.max(bytes);
+        from = end;
         if end < same_end || taken == MAX_LEASE_TRIALS {
             break;
         }
     }
-    (taken > 0).then_some(Cut { numbers, cost })
+    if taken > 0 {
+        found.cut = Some(Cut { numbers, cost });
+        found.next = None;
+    }
+    found
 }
 
 /// Predicted seconds of `numbers`. Past a bound of pieces the rest counts as the mean of what was seen.
@@ -132,6 +176,7 @@ pub(crate) fn cost(work: &dyn Work, numbers: &IntervalSet) -> Cost {
             let each = seconds(work, from);
             cost.total += each * (end - from) as f64;
             cost.longest = cost.longest.max(each);
+            cost.largest = cost.largest.max(work.bytes(from));
             seen += end - from;
             from = end;
         }
@@ -219,13 +264,17 @@ mod tests {
         tail: u64::MAX,
         least_seconds: 0.0,
         floor: 1,
-        wall: None,
+        reach: Reach {
+            limits: CostLimits::NONE,
+            total: f64::INFINITY,
+        },
+        from: 0,
     };
 
     fn check(work: &Plain, budget: &Budget, expected: &[Range<u64>], total: f64) {
         let none = IntervalSet::new();
         let mut pool = Pool::new(work.end, &none, &none, 3);
-        match cut(&mut pool, work, budget) {
+        match cut(&mut pool, work, budget).cut {
             Some(cut) => {
                 assert_eq!(sets::ranges(&cut.numbers), expected);
                 assert_eq!(cut.cost.total, total);
@@ -282,9 +331,16 @@ mod tests {
             5.0,
         );
         // A worker's end.
-        let wall = |each, total, long| Budget {
+        let wall = |seconds, total, long: Option<f64>| Budget {
             seconds: 1e6,
-            wall: Some(Wall { each, total, long }),
+            reach: Reach {
+                limits: CostLimits {
+                    seconds,
+                    long_seconds: long.unwrap_or(f64::INFINITY),
+                    ..CostLimits::NONE
+                },
+                total,
+            },
             ..BUDGET
         };
         check(&plain, &wall(5.0, 12.0, None), &[0..12], 12.0);
@@ -302,7 +358,7 @@ mod tests {
             cheap: 0,
         };
         let mut pool = Pool::new(100, &none, &none, 3);
-        assert!(cut(&mut pool, &work, &BUDGET).is_none());
+        assert!(cut(&mut pool, &work, &BUDGET).cut.is_none());
         assert!(pool.exhausted(&work));
         assert_eq!(pool.closed.len(), 100);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::pool::Pool;
-use crate::{LeaseId, SweepKey, SweepState, Work};
+use crate::{LeaseId, Misfit, SweepKey, SweepState, Work};
 
 #[derive(Debug)]
 pub(crate) struct Sweep {
@@ -21,6 +21,8 @@ pub(crate) struct Sweep {
     pub(crate) leases: BTreeSet<LeaseId>,
     /// Predicted seconds of the trials accepted since it was added.
     pub(crate) seconds_done: f64,
+    /// Since the last lease of it: a worker that could take none of what is pending, and why.
+    pub(crate) misfit: Option<Misfit>,
 }
 
 /// A sweep with work, in the order in which workers look for it.

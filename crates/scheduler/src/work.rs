@@ -4,6 +4,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use sweep::CostLimits;
+
 /// The trials of one sweep, by number. Numbers are `0..end`; only kept ones are trials.
 ///
 /// Whether a number is kept never changes; growing adds numbers at the end.
@@ -21,8 +23,20 @@ pub trait Work {
     /// Predicted seconds of trial `n` on one core at the nominal rate.
     fn seconds(&self, n: u64) -> f64;
 
-    /// End of a run of numbers that begins at `n` and whose predicted seconds are those of `n`; at least `n + 1`.
+    /// Predicted working memory of trial `n`.
+    fn bytes(&self, _n: u64) -> f64 {
+        0.0
+    }
+
+    /// End of a run of numbers that begins at `n` and whose predicted seconds and memory are those of `n`; at least
+    /// `n + 1`.
     fn constant_run(&self, n: u64) -> u64;
+
+    /// The first kept number at or after `from` and before `end` that may be within the limits. It may be outside of
+    /// them all the same: this is for passing over many that are.
+    fn next_fitting(&self, from: u64, end: u64, _limits: &CostLimits) -> Option<u64> {
+        self.kept_run(from, end, 1).map(|run| run.start)
+    }
 }
 
 impl fmt::Debug for dyn Work + Send + Sync {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::speed::Speed;
-use crate::{LeaseId, Now};
+use crate::{LeaseId, Now, SweepKey};
 
 /// A worker that has joined and is not forgotten.
 #[derive(Debug)]
@@ -13,6 +13,10 @@ pub(crate) struct Worker {
     pub(crate) threads: u32,
     /// End of its time.
     pub(crate) deadline: Option<Now>,
+    /// Bytes for its trials, where they count.
+    pub(crate) memory: Option<u64>,
+    /// Where to look on for what it can take of a sweep: one look is bounded.
+    pub(crate) look_on: Option<(SweepKey, u64)>,
     /// Its stream is open.
     pub(crate) connected: bool,
     /// It was not heard of in time; it may come back.
@@ -47,11 +51,19 @@ pub(crate) struct Hand {
 }
 
 impl Worker {
-    pub(crate) fn new(name: String, threads: u32, deadline: Option<Now>, now: Now) -> Worker {
+    pub(crate) fn new(
+        name: String,
+        threads: u32,
+        deadline: Option<Now>,
+        memory: Option<u64>,
+        now: Now,
+    ) -> Worker {
         Worker {
             name,
             threads: threads.max(1),
             deadline,
+            memory,
+            look_on: None,
             connected: true,
             lost: false,
             draining: false,

@@ -38,6 +38,7 @@ impl Scheduler {
                     ready: None,
                     leases: BTreeSet::new(),
                     seconds_done: 0.0,
+                    misfit: None,
                 };
                 self.sweeps.insert(key, sweep);
                 self.changed(key);

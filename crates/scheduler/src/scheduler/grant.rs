@@ -4,21 +4,22 @@
 use std::collections::BTreeSet;
 use std::mem;
 use std::ops::Bound;
+use std::time::Duration;
 
-use sweep::IntervalSet;
+use sweep::{CostLimits, IntervalSet};
 
 use super::Scheduler;
 use crate::config::{
-    FIRST_LEASE_SHARE, ISOLATE_SHARE, LEAST_LEASE, QUEUE_BELOW, SPECULATE_AFTER, SPECULATE_FACTOR,
-    WALLTIME_MARGIN, WALLTIME_SHARE,
+    FIRST_LEASE_SHARE, GROUP_LOOKS, ISOLATE_SHARE, LEAST_LEASE, QUEUE_BELOW, SPECULATE_AFTER,
+    SPECULATE_FACTOR, SUSPECT_LOOKS, WALLTIME_MARGIN, WALLTIME_SHARE,
 };
 use crate::lease::Lease;
 use crate::pool::Pool;
-use crate::sizing::{self, Budget, Cost, Cut, Wall};
+use crate::sizing::{self, Budget, Cost, Cut, Found, Reach};
 use crate::speed::duration;
-use crate::sweeps::Ready;
+use crate::sweeps::{Ready, Sweep};
 use crate::workers::{Hand, Worker};
-use crate::{Action, LeaseId, Now, SweepKey, Work, WorkerId, sets};
+use crate::{Action, LeaseId, Misfit, Now, SweepKey, Work, WorkerId, sets};
 
 /// A lease about to be granted.
 pub(super) struct Offer {
@@ -137,30 +138,49 @@ impl Scheduler {
         self.config.lease_target.as_secs_f64() * self.power(worker) * share
     }
 
-    /// What the end of a worker's time leaves.
-    pub(super) fn wall(&self, worker: &Worker, hand: Hand) -> Option<Wall> {
+    /// What a worker's time and memory leave.
+    pub(super) fn reach(&self, worker: &Worker, hand: Hand) -> Reach {
         let left = worker
-            .deadline?
-            .saturating_sub(self.now)
-            .saturating_sub(WALLTIME_MARGIN)
-            .as_secs_f64();
-        let ratio = self.ratio(worker);
+            .deadline
+            .map(|deadline| deadline.saturating_sub(self.now));
         let busy = hand.seconds / self.power(worker);
-        let each = (WALLTIME_SHARE * left - busy).max(0.0) * ratio;
+        let limits = self.limits(left, busy, worker.memory, self.ratio(worker));
+        Reach {
+            limits,
+            total: limits.seconds * f64::from(worker.threads),
+        }
+    }
+
+    /// What a worker can take of one trial that does so many predicted seconds a second on a thread.
+    pub(super) fn limits(
+        &self,
+        left: Option<Duration>,
+        busy: f64,
+        memory: Option<u64>,
+        ratio: f64,
+    ) -> CostLimits {
+        let bytes = memory.map_or(f64::INFINITY, |bytes| bytes as f64);
+        let Some(left) = left else {
+            return CostLimits {
+                bytes,
+                ..CostLimits::NONE
+            };
+        };
+        let left = left.saturating_sub(WALLTIME_MARGIN).as_secs_f64();
         let long = self
             .config
             .checkpoint_after
             .map(|long| long.as_secs_f64())
             .filter(|&long| left >= long)
             .map(|long| long * ratio);
-        Some(Wall {
-            each,
-            total: each * f64::from(worker.threads),
-            long,
-        })
+        CostLimits {
+            seconds: (WALLTIME_SHARE * left - busy).max(0.0) * ratio,
+            long_seconds: long.unwrap_or(f64::INFINITY),
+            bytes,
+        }
     }
 
-    fn budget(&self, worker: &Worker, hand: Hand, pending: u64) -> Budget {
+    fn budget(&self, id: SweepKey, worker: &Worker, hand: Hand, pending: u64) -> Budget {
         let tail = pending.div_ceil(2 * self.available.max(1)).max(1);
         let free = u64::from(worker.threads).saturating_sub(hand.trials);
         Budget {
@@ -168,7 +188,11 @@ impl Scheduler {
             tail,
             least_seconds: LEAST_LEASE.as_secs_f64() * self.power(worker),
             floor: free.clamp(1, tail),
-            wall: self.wall(worker, hand),
+            reach: self.reach(worker, hand),
+            from: worker
+                .look_on
+                .filter(|(sweep, _)| *sweep == id)
+                .map_or(0, |(_, from)| from),
         }
     }
 
@@ -203,8 +227,8 @@ impl Scheduler {
             return Asked::Nothing;
         };
         let hand = self.hand(worker);
-        let wall = self.wall(worker, hand);
-        let budget = self.budget(worker, hand, sweep.pool.pending(&*sweep.work));
+        let budget = self.budget(key, worker, hand, sweep.pool.pending(&*sweep.work));
+        let reach = budget.reach;
         let free = self.free_threads(worker) > 0;
         let empty_handed = worker.leases.is_empty();
         let may_isolate = self.may_isolate(id, worker);
@@ -221,7 +245,7 @@ impl Scheduler {
             return Asked::Nothing;
         };
         let (pool, work) = (&mut sweep.pool, &*sweep.work);
-        let chance = last_chance(pool, work, wall);
+        let chance = last_chance(pool, work, reach);
         if may_isolate && let Some(cut) = &chance {
             self.isolating.insert(id);
             if !empty_handed {
@@ -237,17 +261,23 @@ impl Scheduler {
         }
         // One suspected lease in a worker's hands at a time: if it dies too, few are left to suspect.
         if !hand.suspects
-            && let Some(cut) = take_group(pool, work, wall)
+            && let Some(cut) = take_group(pool, work, reach)
         {
             self.issue(offer(cut, true, false), out);
             return Asked::Granted;
         }
-        if let Some(cut) = sizing::cut(pool, work, &budget) {
+        let found = sizing::cut(pool, work, &budget);
+        self.note_misfit(id, key, &found);
+        if let Some(cut) = found.cut {
             self.issue(offer(cut, false, false), out);
             return Asked::Granted;
         }
+        let Some(Sweep { pool, work, .. }) = self.sweeps.get_mut(&key) else {
+            return Asked::Nothing;
+        };
+        let work = &**work;
         // Unless its threads would idle.
-        if free && let Some(cut) = take_group(pool, work, wall) {
+        if free && let Some(cut) = take_group(pool, work, reach) {
             self.issue(offer(cut, true, false), out);
             return Asked::Granted;
         }
@@ -262,6 +292,34 @@ impl Scheduler {
             return Asked::Granted;
         }
         Asked::Nothing
+    }
+
+    /// Keeps why a worker that would take a lease gets none of a sweep, and where its next look begins.
+    fn note_misfit(&mut self, id: WorkerId, key: SweepKey, found: &Found) {
+        let Some(worker) = self.workers.get(&id) else {
+            return;
+        };
+        let limits = self.reach(worker, self.hand(worker)).limits;
+        let ratio = self.ratio(worker);
+        let misfit = found.too_much.filter(|_| found.cut.is_none()).map(|trial| {
+            let long = !limits.fits_time(trial.seconds);
+            let large = !limits.fits_memory(trial.bytes);
+            Misfit {
+                worker: id,
+                name: worker.name.clone(),
+                number: trial.number,
+                seconds: long.then_some((trial.seconds / ratio, limits.seconds / ratio)),
+                bytes: large.then_some((trial.bytes, limits.bytes)),
+            }
+        });
+        if let Some(sweep) = self.sweeps.get_mut(&key)
+            && misfit.is_some()
+        {
+            sweep.misfit = misfit;
+        }
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.look_on = found.next.map(|next| (key, next));
+        }
     }
 
     /// Whether a worker may be set aside to run a trial alone. Few are at a time, and none that has not shown that it can
@@ -334,6 +392,7 @@ impl Scheduler {
             attempt += entry.pool.tries(first);
             let nanoseconds = sizing::whole(cut.cost.total / ratio * 1e9);
             entry.served = entry.served.saturating_add(nanoseconds);
+            entry.misfit = None;
             entry.leases.insert(id);
         }
         self.leases.insert(id, lease);
@@ -431,22 +490,38 @@ impl Scheduler {
     }
 }
 
-/// The next number with its last chance, if it fits into a worker's time. It is not taken yet.
-fn last_chance(pool: &Pool, work: &dyn Work, wall: Option<Wall>) -> Option<Cut> {
-    let run = sets::first_run(&pool.last_chance)?;
-    let numbers = sets::of(run.start..run.start + 1);
-    let cost = sizing::cost(work, &numbers);
-    wall.is_none_or(|wall| wall.fits(cost.longest))
-        .then_some(Cut { numbers, cost })
+/// The next number with its last chance that fits into a worker's time and memory. It is not taken yet.
+fn last_chance(pool: &Pool, work: &dyn Work, reach: Reach) -> Option<Cut> {
+    let waiting = pool.last_chance.runs().flatten().take(SUSPECT_LOOKS);
+    waiting.into_iter().find_map(|number| {
+        let numbers = sets::of(number..number + 1);
+        let cost = sizing::cost(work, &numbers);
+        reach.fits(cost).then_some(Cut { numbers, cost })
+    })
 }
 
-/// Takes doubtful numbers for a lease, if they fit into a worker's time.
-fn take_group(pool: &mut Pool, work: &dyn Work, wall: Option<Wall>) -> Option<Cut> {
-    let (numbers, size) = pool.take_group()?;
-    let cost = sizing::cost(work, &numbers);
-    if wall.is_none_or(|wall| wall.fits(cost.longest)) {
-        return Some(Cut { numbers, cost });
+/// Takes doubtful numbers for a lease: those of a group that fit into a worker's time and memory.
+fn take_group(pool: &mut Pool, work: &dyn Work, reach: Reach) -> Option<Cut> {
+    for _ in 0..GROUP_LOOKS {
+        let (numbers, size) = pool.take_group()?;
+        let fits = |number: &u64| reach.fits(sizing::cost(work, &sets::of(*number..*number + 1)));
+        let numbers_that_fit: IntervalSet = if reach.fits(sizing::cost(work, &numbers)) {
+            numbers.clone()
+        } else {
+            let fitting = numbers.runs().flatten().filter(fits);
+            fitting.map(|number| number..number + 1).collect()
+        };
+        let rest = sets::minus(&numbers, &numbers_that_fit);
+        if !rest.is_empty() {
+            pool.postpone_group(rest, size);
+        }
+        if !numbers_that_fit.is_empty() {
+            let cost = sizing::cost(work, &numbers_that_fit);
+            return Some(Cut {
+                numbers: numbers_that_fit,
+                cost,
+            });
+        }
     }
-    pool.untake_group(numbers, size);
     None
 }

@@ -9,7 +9,7 @@ use crate::lease::Lease;
 use crate::workers::Worker;
 use crate::{
     Action, DropReason, Held, LeaseBeat, LeaseId, MAX_HELD_LEASES, MAX_HELD_TRIALS, MAX_LEASE_RUNS,
-    MAX_LEASE_TRIALS, Now, Running, WorkerId, sets, sizing,
+    MAX_LEASE_TRIALS, Running, WorkerId, sets, sizing,
 };
 
 impl Scheduler {
@@ -50,9 +50,7 @@ impl Scheduler {
     }
 
     /// A stream of a worker is open.
-    pub(super) fn join(&mut self, id: WorkerId, threads: u32, name: String, deadline: Option<Now>) {
-        let now = self.now;
-        let new = Worker::new(name, threads, deadline, now);
+    pub(super) fn join(&mut self, id: WorkerId, new: Worker) {
         let mut returns = false;
         match self.workers.get_mut(&id) {
             Some(worker) => {
@@ -60,6 +58,7 @@ impl Scheduler {
                 worker.name = new.name;
                 worker.threads = new.threads;
                 worker.deadline = new.deadline;
+                worker.memory = new.memory;
                 worker.connected = true;
                 worker.lost = false;
                 worker.draining = false;

@@ -6,6 +6,7 @@ mod grant;
 mod hands;
 mod joining;
 mod loss;
+mod outlook;
 mod report;
 mod rescue;
 mod rest;
@@ -15,5 +16,6 @@ mod status;
 mod tests;
 
 pub use check::{InvariantError, Place};
+pub use outlook::{Ahead, Fitting, Misfit, Piece, Waiting};
 pub use state::Scheduler;
 pub use status::{LeaseStatus, SweepState, SweepStatus, WorkerStatus};

@@ -83,12 +83,12 @@ impl Scheduler {
         let most = aim.max(self.free_threads(thief)).min(MAX_LEASE_TRIALS);
         // From the end: a worker begins with the smallest.
         let numbers = sets::last(&unstarted, half.min(most));
-        let wall = self.wall(thief, self.hand(thief));
+        let reach = self.reach(thief, self.hand(thief));
         let Some(sweep) = self.sweeps.get(&key) else {
             return false;
         };
         let cost = sizing::cost(&*sweep.work, &numbers);
-        if wall.is_some_and(|wall| !wall.fits(cost.longest)) {
+        if !reach.fits(cost) {
             return false;
         }
         self.revoke(from, &numbers, Running::Finish, out);
@@ -170,9 +170,7 @@ impl Scheduler {
         let allowed = !(suspect && hand.suspects);
         let numbers = sizing::head(&lease.remaining, self.free_threads(helper));
         let cost = sizing::cost(&*sweep.work, &numbers);
-        let fits = self
-            .wall(helper, hand)
-            .is_none_or(|wall| wall.fits(cost.longest));
+        let fits = self.reach(helper, hand).fits(cost);
         if !allowed || !fits {
             return false;
         }

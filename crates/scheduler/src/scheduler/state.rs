@@ -187,10 +187,14 @@ impl Scheduler {
                 threads,
                 name,
                 deadline,
+                memory,
                 held,
             } => {
                 if self.may_join(worker, &held, out) {
-                    self.join(worker, threads, name, deadline);
+                    self.join(
+                        worker,
+                        Worker::new(name, threads, deadline, memory, self.now),
+                    );
                     self.reconcile(worker, held, out);
                 }
             }

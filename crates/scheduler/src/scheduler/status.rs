@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::Scheduler;
+use super::{Scheduler, Waiting};
+use crate::sweeps::Sweep;
 use crate::{LeaseId, Now, SweepKey, WorkerId};
 
 /// What a sweep is at.
@@ -29,6 +30,8 @@ pub struct SweepStatus {
     /// In workers' hands.
     pub leased: u64,
     pub pending: u64,
+    /// Predicted seconds, one core, of what is in workers' hands.
+    pub leased_seconds: f64,
     /// Pending ones that were in a lease whose worker died.
     pub suspected: u64,
     /// Live leases, copies included.
@@ -37,6 +40,8 @@ pub struct SweepStatus {
     pub oldest_lease: Option<Duration>,
     /// Predicted seconds, one core, of the trials accepted since the sweep was added.
     pub seconds_done: f64,
+    /// Why nobody gets what is pending.
+    pub waiting: Option<Waiting>,
 }
 
 /// A worker at one moment.
@@ -84,14 +89,16 @@ pub struct LeaseStatus {
 impl Scheduler {
     pub fn sweep_status(&self, sweep: SweepKey) -> Option<SweepStatus> {
         let entry = self.sweeps.get(&sweep)?;
-        let live: Vec<Now> = entry
-            .leases
-            .iter()
-            .filter_map(|id| self.leases.get(id))
-            .filter(|lease| lease.live())
-            .map(|lease| lease.granted_at)
-            .collect();
+        let leases = entry.leases.iter().filter_map(|id| self.leases.get(id));
+        let mut live: Vec<Now> = Vec::new();
+        let mut leased_seconds = 0.0;
+        for lease in leases.filter(|lease| lease.live()) {
+            live.push(lease.granted_at);
+            leased_seconds += lease.seconds();
+        }
+        let pending = entry.pool.pending(&*entry.work);
         Some(SweepStatus {
+            waiting: self.waiting(entry, live.len(), pending),
             sweep,
             state: entry.state,
             priority: entry.priority,
@@ -99,12 +106,19 @@ impl Scheduler {
             done: entry.pool.done,
             failed: entry.pool.failed.len(),
             leased: entry.pool.owners.len(),
-            pending: entry.pool.pending(&*entry.work),
+            pending,
+            leased_seconds,
             suspected: entry.pool.doubtful.len() + entry.pool.last_chance.len(),
             leases: live.len(),
             oldest_lease: live.iter().min().map(|at| self.now.saturating_sub(*at)),
             seconds_done: entry.seconds_done,
         })
+    }
+
+    /// Sweeps of which workers hold something.
+    pub fn sweeps_at_work(&self) -> usize {
+        let held = |sweep: &&Sweep| !sweep.pool.owners.is_empty();
+        self.sweeps.values().filter(held).count()
     }
 
     /// Every sweep, by key.

@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) most_threads: u64,
     pub(crate) sweeps: Vec<(Pattern, i32)>,
     pub(crate) killers: Killers,
+    /// Memory of every other worker; the rest have all that is needed.
+    pub(crate) memory: Option<u64>,
     /// Mean seconds between two misfortunes of the cluster; `None`: a calm day.
     pub(crate) misfortune: Option<f64>,
     /// Of sixteen misfortunes one is the coordinator's, and so often it stands still for up to twenty seconds.
@@ -248,14 +250,21 @@ impl Cluster {
                 sweep,
                 ranges,
                 ..
-            } => self.send(
-                worker,
-                Order::Grant {
-                    lease,
-                    sweep,
-                    ranges,
-                },
-            ),
+            } => {
+                if let Some(memory) = self.memory(worker) {
+                    let numbers = ranges.iter().cloned().collect();
+                    let largest = self.shadow.sweeps[&sweep].pattern.largest(&numbers);
+                    assert!(largest <= memory as f64, "{lease} does not fit {worker}");
+                }
+                self.send(
+                    worker,
+                    Order::Grant {
+                        lease,
+                        sweep,
+                        ranges,
+                    },
+                );
+            }
             Action::Revoke {
                 worker,
                 lease,
@@ -436,6 +445,10 @@ impl Cluster {
         }
     }
 
+    fn memory(&self, worker: WorkerId) -> Option<u64> {
+        self.plan.memory.filter(|_| worker.0 % 2 == 0)
+    }
+
     fn spawn(&mut self) {
         self.last_worker += 1;
         let id = WorkerId(self.last_worker);
@@ -479,6 +492,7 @@ impl Cluster {
             threads,
             name: format!("worker-{}", worker.0),
             deadline: None,
+            memory: self.memory(worker),
             held,
         });
         if draining {

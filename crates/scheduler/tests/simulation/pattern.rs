@@ -16,6 +16,8 @@ pub(crate) struct Pattern {
     pub(crate) seconds: f64,
     pub(crate) cost_block: u64,
     pub(crate) levels: u64,
+    /// Predicted memory of the cheapest trial, and so many times that of the others.
+    pub(crate) bytes: f64,
 }
 
 impl Pattern {
@@ -29,6 +31,7 @@ impl Pattern {
             seconds,
             cost_block: u64::MAX / 2,
             levels: 1,
+            bytes: 0.0,
         }
     }
 
@@ -46,6 +49,12 @@ impl Pattern {
             }
         }
         true
+    }
+
+    /// Predicted memory of the largest of `numbers`.
+    pub(crate) fn largest(&self, numbers: &IntervalSet) -> f64 {
+        let all = numbers.runs().flatten();
+        all.map(|n| self.bytes(n)).fold(0.0, f64::max)
     }
 
     /// Predicted seconds of all of `numbers`, and of the longest.
@@ -94,6 +103,10 @@ impl Work for Pattern {
 
     fn seconds(&self, n: u64) -> f64 {
         self.seconds * (1 + n / self.cost_block % self.levels) as f64
+    }
+
+    fn bytes(&self, n: u64) -> f64 {
+        self.bytes * (1 + n / self.cost_block % self.levels) as f64
     }
 
     fn constant_run(&self, n: u64) -> u64 {

@@ -20,6 +20,7 @@ enum Op {
         worker: u64,
         threads: u32,
         time_left: Option<u64>,
+        memory: Option<u64>,
         /// Percent of its leases that it remembers.
         remembers: u64,
     },
@@ -79,6 +80,7 @@ fn op() -> impl Strategy<Value = Op> {
         worker.clone(),
         1u32..5,
         proptest::option::of(1u64..40),
+        proptest::option::of(0u64..4),
         0u64..=100,
     );
     let report = (
@@ -91,8 +93,8 @@ fn op() -> impl Strategy<Value = Op> {
     );
     let forge = (worker.clone(), 0u64..40, 0u64..80, 0u32..3);
     prop_oneof![
-        6 => join.prop_map(|(worker, threads, time_left, remembers)| {
-            Op::Join { worker, threads, time_left, remembers }
+        6 => join.prop_map(|(worker, threads, time_left, memory, remembers)| {
+            Op::Join { worker, threads, time_left, memory, remembers }
         }),
         2 => worker.clone().prop_map(Op::Leave),
         1 => worker.clone().prop_map(Op::Goodbye),
@@ -137,6 +139,7 @@ struct Machine {
     generation: u32,
     now: Now,
     hands: BTreeMap<WorkerId, Hands>,
+    memory: BTreeMap<WorkerId, Option<u64>>,
     /// Everything ever granted, oldest first.
     granted: Vec<(WorkerId, LeaseId, SweepKey, IntervalSet)>,
     fresh: VecDeque<Action>,
@@ -164,6 +167,7 @@ fn pattern(sweep: SweepKey, end: u64) -> Pattern {
             seconds: 0.05,
             cost_block: 5,
             levels: 3,
+            bytes: 1.0,
         },
         _ => Pattern::plain(end, 20.0),
     }
@@ -177,6 +181,7 @@ impl Machine {
             generation: 1,
             now: Now::ZERO,
             hands: BTreeMap::new(),
+            memory: BTreeMap::new(),
             granted: Vec::new(),
             fresh: VecDeque::new(),
         }
@@ -200,6 +205,10 @@ impl Machine {
                     let status = self.scheduler.sweep_status(*sweep).expect("a sweep");
                     assert_eq!(status.state, SweepState::Active);
                     let numbers: IntervalSet = ranges.iter().cloned().collect();
+                    if let Some(Some(memory)) = self.memory.get(worker) {
+                        let largest = self.shadow.sweeps[sweep].pattern.largest(&numbers);
+                        assert!(largest <= *memory as f64, "{lease} does not fit {worker}");
+                    }
                     let hands = self.hands.entry(*worker).or_default();
                     hands.insert(*lease, (*sweep, numbers.clone()));
                     self.granted.push((*worker, *lease, *sweep, numbers));
@@ -226,7 +235,15 @@ impl Machine {
         assert!(wake.is_none_or(|wake| wake > self.now), "woken for nothing");
     }
 
-    fn join(&mut self, worker: WorkerId, threads: u32, time_left: Option<u64>, remembers: u64) {
+    fn join(
+        &mut self,
+        worker: WorkerId,
+        threads: u32,
+        time_left: Option<u64>,
+        memory: Option<u64>,
+        remembers: u64,
+    ) {
+        self.memory.insert(worker, memory);
         let mut held = Vec::new();
         for (at, (lease, (sweep, numbers))) in
             self.hands.entry(worker).or_default().iter().enumerate()
@@ -247,6 +264,7 @@ impl Machine {
             threads,
             name: String::new(),
             deadline,
+            memory,
             held,
         });
     }
@@ -324,7 +342,7 @@ impl Machine {
         }
         let workers: Vec<WorkerId> = self.hands.keys().copied().collect();
         for worker in workers {
-            self.join(worker, 2, None, returns);
+            self.join(worker, 2, None, None, returns);
         }
     }
 
@@ -334,8 +352,9 @@ impl Machine {
                 worker,
                 threads,
                 time_left,
+                memory,
                 remembers,
-            } => self.join(WorkerId(worker), threads, time_left, remembers),
+            } => self.join(WorkerId(worker), threads, time_left, memory, remembers),
             Op::Leave(worker) => self.send(Event::Leave {
                 worker: WorkerId(worker),
             }),
@@ -497,7 +516,7 @@ impl Machine {
         }
         self.fresh.clear();
         let good = WorkerId(99);
-        self.join(good, 2, None, 0);
+        self.join(good, 2, None, None, 0);
         while let Some(action) = self.fresh.pop_front() {
             if let Action::Grant {
                 lease,

@@ -56,6 +56,7 @@ fn calm() -> Plan {
         sweeps: vec![(Pattern::plain(40_000, 0.1), 0)],
         killers: Killers::new(),
         misfortune: None,
+        memory: None,
         stalls: 0.0,
         even: true,
         check_every: 1,
@@ -104,6 +105,7 @@ fn bad_days_lose_nothing() {
         seconds: 0.05,
         cost_block: 100,
         levels: 4,
+        bytes: 1.0,
     };
     let plan = Plan {
         workers: 30,
@@ -117,6 +119,7 @@ fn bad_days_lose_nothing() {
             .into_iter()
             .collect(),
         misfortune: Some(1.0),
+        memory: Some(2),
         stalls: 0.3,
         even: false,
         check_every: 1,
@@ -136,6 +139,7 @@ fn a_storm_over_two_thousand_workers_and_a_million_trials() {
         seconds: 0.05,
         cost_block: 1_000,
         levels: 4,
+        bytes: 0.0,
     };
     let plan = Plan {
         workers: 2_000,
@@ -149,6 +153,7 @@ fn a_storm_over_two_thousand_workers_and_a_million_trials() {
             .into_iter()
             .collect(),
         misfortune: Some(0.05),
+        memory: None,
         stalls: 0.02,
         even: false,
         check_every: 2_003,
@@ -188,6 +193,7 @@ impl Quick {
             threads: 8,
             name: String::new(),
             deadline: None,
+            memory: None,
             held: Vec::new(),
         });
     }
@@ -264,6 +270,7 @@ fn a_billion_trials_cost_as_many_leases_as_they_need() {
         seconds: 1e-5,
         cost_block: 1_000_000,
         levels: 3,
+        bytes: 0.0,
     };
     let mut quick = Quick {
         scheduler: Scheduler::new(Config {

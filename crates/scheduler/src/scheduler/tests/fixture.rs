@@ -189,6 +189,7 @@ impl Bench {
             threads,
             name: format!("w{worker}"),
             deadline: deadline.map(Duration::from_secs_f64),
+            memory: None,
             held,
         });
     }
