@@ -9,8 +9,23 @@ use dln::{Data, Trial, TrialError};
 const KEPT: usize = 16;
 
 /// The most recently used data, newest last.
-#[derive(Debug, Default)]
-pub(crate) struct Cache(Mutex<Vec<Arc<Data>>>);
+#[derive(Debug)]
+pub(crate) struct Cache(Mutex<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    problems: Vec<Arc<Data>>,
+    most: usize,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Cache(Mutex::new(Kept {
+            problems: Vec::new(),
+            most: KEPT,
+        }))
+    }
+}
 
 impl Cache {
     /// Data that serve the trial, prepared if they are not here. Two threads may prepare the same problem at
@@ -24,20 +39,33 @@ impl Cache {
         }
         let data = Arc::new(dln::prepare(trial)?);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT {
-            kept.remove(0);
-        }
-        kept.push(Arc::clone(&data));
+        kept.problems.push(Arc::clone(&data));
+        kept.shrink();
         Ok(data)
+    }
+
+    /// From now on at most so many problems are kept, and never more than [`KEPT`]: they count for no trial.
+    pub(crate) fn bound(&self, most: usize) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.most = most.min(KEPT);
+        kept.shrink();
     }
 
     fn find(&self, trial: &Trial) -> Option<Arc<Data>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = kept.iter().rposition(|data| data.serves(trial))?;
-        if at + 1 < kept.len() {
-            let data = kept.remove(at);
-            kept.push(data);
+        let problems = &mut kept.problems;
+        let at = problems.iter().rposition(|data| data.serves(trial))?;
+        if at + 1 < problems.len() {
+            let data = problems.remove(at);
+            problems.push(data);
         }
-        kept.last().cloned()
+        problems.last().cloned()
+    }
+}
+
+impl Kept {
+    fn shrink(&mut self) {
+        let over = self.problems.len().saturating_sub(self.most);
+        drop(self.problems.drain(..over));
     }
 }

@@ -14,6 +14,8 @@ pub struct Config {
     pub host: String,
     /// Trials trained at the same time.
     pub threads: usize,
+    /// Bytes that its trials may take together; `None` where that is not known.
+    pub memory: Option<u64>,
     pub files: FileSource,
     /// Time left until the batch system ends this process.
     pub walltime: Option<Duration>,

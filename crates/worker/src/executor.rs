@@ -18,13 +18,14 @@ use table::{BatchBuilder, ComparisonRow, TrialResult, TrialRow};
 use tokio::sync::mpsc;
 use tonic::codegen::Bytes;
 
+use crate::admission::{Admission, Entry};
 use crate::cache::Cache;
 use crate::comparison::{self, Predicted};
 use crate::config::{Config, WorkerError};
 use crate::files::Sweep;
 use crate::lease::{Flag, Lease, Output, ReportBody, Revoked};
-use crate::outcome;
 use crate::trial::{self, Bench, Trained};
+use crate::{memory, outcome};
 
 /// Columns wait at most so long before they are reported, so that people see progress and a lost worker
 /// loses little.
@@ -68,9 +69,22 @@ struct Waiting {
     ranges: VecDeque<Range<u64>>,
 }
 
+/// Leases with numbers that nobody has taken, oldest first, and the memory that no counted trial takes.
+struct Queue {
+    leases: VecDeque<Waiting>,
+    free_bytes: u64,
+}
+
+/// Numbers in the hands of a thread, and the memory that is counted for them.
+struct Taken {
+    active: Arc<Active>,
+    numbers: Range<u64>,
+    bytes: u64,
+}
+
 struct Shared {
-    /// Oldest first.
-    queue: Mutex<VecDeque<Waiting>>,
+    queue: Mutex<Queue>,
+    /// Told when leases come, memory is free again, or the threads are to end.
     queued: Condvar,
     closed: AtomicBool,
     /// Threads with a trial in their hands.
@@ -81,6 +95,8 @@ struct Shared {
     pool: rayon::ThreadPool,
     config: Config,
     cache: Cache,
+    /// By which trials begin only where their memory allows.
+    admission: Admission,
     draining: Flag,
     output: mpsc::Sender<Output>,
     slots: Vec<Slot>,
@@ -147,7 +163,10 @@ impl Executor {
             left: AtomicU64::new(UNKNOWN.to_bits()),
         };
         let shared = Arc::new(Shared {
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue {
+                leases: VecDeque::new(),
+                free_bytes: config.memory.unwrap_or(u64::MAX),
+            }),
             queued: Condvar::new(),
             closed: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
@@ -155,6 +174,7 @@ impl Executor {
             pool,
             config: config.clone(),
             cache: Cache::default(),
+            admission: Admission::new(config.memory, threads),
             draining: Flag::default(),
             output,
             slots: std::iter::repeat_with(slot).take(threads).collect(),
@@ -174,6 +194,9 @@ impl Executor {
     /// Begin no further trial; long ones checkpoint and are given back.
     pub(crate) fn drain(&self) {
         self.shared.draining.raise();
+        // Threads that wait for memory pass over what is left.
+        drop(self.shared.queue());
+        self.shared.queued.notify_all();
     }
 
     /// What is being trained.
@@ -207,11 +230,16 @@ impl Waiting {
             .sum()
     }
 
-    /// Takes numbers that lie together; `None` once none is left.
-    fn take(&mut self, threads: usize) -> Option<Range<u64>> {
+    /// The first number that nobody has taken.
+    fn first(&self) -> Option<u64> {
+        self.ranges.front().map(|range| range.start)
+    }
+
+    /// Takes at most so many numbers that lie together; `None` once none is left.
+    fn take(&mut self, threads: usize, most: u64) -> Option<Range<u64>> {
         let range = self.ranges.front_mut()?;
         let fair = (range.end - range.start) / (4 * threads as u64);
-        let end = range.start + fair.clamp(1, TAKEN);
+        let end = range.start + fair.min(most).clamp(1, TAKEN);
         let taken = range.start..end.min(range.end);
         range.start = taken.end;
         if range.is_empty() {
@@ -222,7 +250,7 @@ impl Waiting {
 }
 
 impl Shared {
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -267,8 +295,8 @@ impl Shared {
             return;
         }
         let mut queue = self.queue();
-        queue.push_back(Waiting { active, ranges });
-        let waiting: u64 = queue.iter().map(Waiting::left).sum();
+        queue.leases.push_back(Waiting { active, ranges });
+        let waiting: u64 = queue.leases.iter().map(Waiting::left).sum();
         let waiting = usize::try_from(waiting).unwrap_or(usize::MAX);
         let wanted = waiting.saturating_add(self.busy.load(Ordering::Relaxed));
         drop(queue);
@@ -281,9 +309,15 @@ impl Shared {
 
     /// What one thread does until the executor is gone.
     fn work(&self, thread: usize) {
-        while let Some((active, taken)) = self.take() {
-            let count = taken.end - taken.start;
-            for number in taken {
+        let mut held = 0;
+        while let Some(taken) = self.take(held) {
+            let Taken {
+                active,
+                numbers,
+                bytes,
+            } = taken;
+            let count = numbers.end - numbers.start;
+            for number in numbers {
                 if !self.draining.is_raised() && !active.job.revoked.is_unwanted(number) {
                     self.one(&active.job, number, thread, &active.gathered[thread]);
                 }
@@ -293,30 +327,72 @@ impl Shared {
             if active.left.fetch_sub(count, Ordering::AcqRel) == count {
                 self.end(&active);
             }
+            held = bytes;
+            if held > 0 {
+                // What the allocator keeps for this thread would count for nobody.
+                memory::trim();
+            }
         }
     }
 
-    /// Waits for numbers; `None` once the executor is gone.
-    fn take(&self) -> Option<(Arc<Active>, Range<u64>)> {
+    /// Waits for numbers and the memory to run them; `None` once the executor is gone. `held` bytes are given back first.
+    fn take(&self, held: u64) -> Option<Taken> {
         let mut queue = self.queue();
+        queue.free_bytes = queue.free_bytes.saturating_add(held);
         loop {
             if self.closed.load(Ordering::Relaxed) {
                 return None;
             }
-            while let Some(waiting) = queue.front_mut() {
-                match waiting.take(self.slots.len()) {
-                    Some(taken) => {
-                        // Under the lock: whoever counts what waits and who is busy misses nothing.
-                        self.busy.fetch_add(1, Ordering::Relaxed);
-                        return Some((Arc::clone(&waiting.active), taken));
-                    }
-                    None => drop(queue.pop_front()),
+            if let Some(taken) = self.take_first(&mut queue) {
+                // Under the lock: whoever counts what waits and who is busy misses nothing.
+                self.busy.fetch_add(1, Ordering::Relaxed);
+                // There may be room for more than one.
+                let counted = held > 0 || taken.bytes > 0;
+                let more = counted && !queue.leases.is_empty();
+                drop(queue);
+                if more {
+                    self.queued.notify_one();
                 }
+                return Some(taken);
             }
             queue = self
                 .queued
                 .wait(queue)
                 .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Takes numbers of the oldest lease that has some; `None` where there are none, or no memory for the first. Others
+    /// do not overtake it, or the largest would wait for the end.
+    fn take_first(&self, queue: &mut Queue) -> Option<Taken> {
+        loop {
+            let free = queue.free_bytes;
+            let waiting = queue.leases.front_mut()?;
+            let Some(number) = waiting.first() else {
+                drop(queue.leases.pop_front());
+                continue;
+            };
+            let job = &waiting.active.job;
+            let passed_over = self.draining.is_raised() || job.revoked.is_unwanted(number);
+            let entry = match passed_over {
+                true => Entry::TooLarge,
+                false => self.admission.enter(self.bytes(job, number), free),
+            };
+            let (most, bytes) = match entry {
+                Entry::Later => return None,
+                Entry::Counted(bytes) => (1, bytes),
+                Entry::TooLarge => (1, 0),
+                Entry::Small => (job.sweep.folder.constant_run(number) - number, 0),
+            };
+            let active = Arc::clone(&waiting.active);
+            let numbers = waiting.take(self.slots.len(), most)?;
+            queue.free_bytes -= bytes;
+            let taken = Taken {
+                active,
+                numbers,
+                bytes,
+            };
+            return Some(taken);
         }
     }
 
@@ -359,6 +435,19 @@ impl Shared {
         }
     }
 
+    /// Memory that a trial takes at its peak. A comparison that would not fit at all is left out, so it does not count.
+    fn bytes(&self, job: &Job, number: u64) -> f64 {
+        let folder = &job.sweep.folder;
+        let comparison = folder
+            .verified()
+            .cost(number)
+            .map_or(0.0, |cost| cost.bytes);
+        let counts = self.admission.holds(comparison);
+        folder
+            .bytes(number)
+            .max(if counts { comparison } else { 0.0 })
+    }
+
     /// Trains and pushes; hands over what has been gathered when it is due.
     fn gather(
         &self,
@@ -377,6 +466,10 @@ impl Shared {
         let mut params = Vec::new();
         let (compared, trained) = match grid.row_into(index, &mut params) {
             Err(error) => (None, failed(&error)),
+            Ok(()) if !self.admission.holds(grid.cost(index).bytes) => {
+                let total = self.admission.total();
+                (None, too_large(grid.cost(index).bytes, total))
+            }
             Ok(()) => match grid.trial(index) {
                 Err(error) => (None, failed(&error)),
                 Ok(trial) => self.train(job, number, &trial, grid.cost(index).seconds, slot),
@@ -454,6 +547,8 @@ impl Shared {
             });
         let unwanted = || job.revoked.must_stop(number);
         let idle = || self.busy.load(Ordering::Relaxed) < self.pool.current_num_threads();
+        self.cache
+            .bound(self.admission.kept_problems(self.bytes(job, number)));
         let bench = Bench {
             cache: &self.cache,
             pool: &self.pool,
@@ -468,6 +563,11 @@ impl Shared {
         };
         match job.sweep.folder.verified().cost(number) {
             None => (None, trial::train(trial, predicted, &bench)),
+            Some(cost) if !self.admission.holds(cost.bytes) => {
+                let why = memory_words(cost.bytes, self.admission.total());
+                let row = ComparisonRow::without(table::Verdict::NotCompared(why));
+                (Some(row), trial::train(trial, predicted, &bench))
+            }
             Some(cost) => {
                 let predicted = Predicted {
                     trial: predicted,
@@ -502,6 +602,22 @@ impl Shared {
     fn output(&self, output: Output) {
         let _ = self.output.blocking_send(output);
     }
+}
+
+/// A trial that is not begun since its memory is not there.
+fn too_large(bytes: f64, total: u64) -> Trained {
+    Trained::Failed {
+        error: memory_words(bytes, total),
+        seconds: 0.0,
+    }
+}
+
+fn memory_words(bytes: f64, total: u64) -> String {
+    format!(
+        "needs {} of memory, and this worker has {} for trials",
+        memory::words(bytes),
+        memory::words(total as f64)
+    )
 }
 
 fn failed(error: &sweep::SweepError) -> Trained {

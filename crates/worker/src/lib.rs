@@ -3,6 +3,7 @@
 //! Owns everything between a lease and its acknowledged reports. It decides nothing about who runs what:
 //! that is `scheduler`'s, behind the coordinator.
 
+mod admission;
 mod cache;
 mod comparison;
 mod config;
@@ -10,6 +11,7 @@ mod executor;
 pub mod fault_point;
 mod files;
 mod lease;
+pub mod memory;
 mod outcome;
 mod plain;
 mod run;

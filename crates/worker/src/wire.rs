@@ -141,6 +141,7 @@ pub(crate) fn register(
         walltime_ms,
         instance: config.instance,
         held: held.collect(),
+        memory_bytes: config.memory.unwrap_or(0),
     }))
 }
 
