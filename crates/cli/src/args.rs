@@ -130,6 +130,9 @@ pub(crate) struct Run {
     /// Trials trained at the same time [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) threads: Option<u32>,
+    /// Memory for its trials together, e.g. 16G [default: what the system leaves]
+    #[arg(long, value_parser = memory, value_name = "SIZE")]
+    pub(crate) memory: Option<u64>,
     #[command(flatten)]
     pub(crate) sets: Sets,
     /// Print the final status as JSON on standard output
@@ -200,6 +203,10 @@ pub(crate) struct Worker {
     /// Trials trained at the same time [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) threads: Option<u32>,
+    /// Memory for its trials together, e.g. 16G [default: what the batch system, the control group, the limits of the
+    /// process and the machine leave]
+    #[arg(long, value_parser = memory, value_name = "SIZE")]
+    pub(crate) memory: Option<u64>,
     /// Name in tables and lists [default: HOST-PID]
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -466,6 +473,30 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * unit).map_err(|_| wrong())
 }
 
+/// A size: K, M, G, T and KiB .. TiB are powers of 1024, as Slurm and systemd read them; kB .. TB powers of 1000.
+fn memory(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no size; write 500M, 16G or 16GB");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    let unit = text[digits.len()..].to_ascii_lowercase();
+    let power = |base: f64, letter: char| -> Option<f64> {
+        let at = "kmgt".find(letter)?;
+        Some(base.powi(i32::try_from(at).ok()? + 1))
+    };
+    let mut letters = unit.chars();
+    let factor = match (letters.next(), letters.as_str()) {
+        (None, _) | (Some('b'), "") => Some(1.0),
+        (Some(letter), "" | "i" | "ib") => power(1024.0, letter),
+        (Some(letter), "b") => power(1000.0, letter),
+        _ => None,
+    };
+    let bytes = number * factor.ok_or_else(wrong)?;
+    if !(bytes >= 1.0 && bytes < u64::MAX as f64) {
+        return Err(wrong());
+    }
+    Ok(bytes as u64)
+}
+
 /// Seconds of `M:S`, `H:M:S`, `D-H:M` or `D-H:M:S`: after days come hours.
 fn clock(text: &str) -> Option<u64> {
     let (days, rest) = text
@@ -597,6 +628,21 @@ fn positive(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_read_as_slurm_and_people_write_them() {
+        let check = |text, expected: Option<u64>| assert_eq!(memory(text).ok(), expected, "{text}");
+        check("500M", Some(500 << 20));
+        check("16G", Some(16 << 30));
+        check("16GiB", Some(16 << 30));
+        check("1.5gb", Some(1_500_000_000));
+        check("4096", Some(4096));
+        check("4096B", Some(4096));
+        check("2T", Some(2 << 40));
+        for wrong in ["", "G", "-1G", "0", "1X", "1Gx", "1e30", "nan"] {
+            check(wrong, None);
+        }
+    }
 
     #[test]
     fn places_of_labels_are_columns_files_or_parts_of_files() {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use coordinator::{Load, Observer};
+use coordinator::{Load, Observer, PilotLimits};
 use launch::autoscale::{Autoscaler, Backoff, Decision, Demand, Pilots, Policy};
 use launch::{Pilot, slurm};
 use tokio::sync::oneshot;
@@ -95,13 +95,30 @@ pub(crate) async fn run(plan: Plan, observer: Observer) {
     let mut trouble = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
     let mut next_look = begun;
     let mut had_work = false;
+    let mut misfit = false;
+    check(&plan, &observer).await;
     loop {
         tokio::time::sleep(GLANCE_EVERY).await;
         // None before the coordinator serves, and once it stops.
-        let Some(load) = observer.load().await else {
+        let limits = PilotLimits {
+            time: plan.time,
+            memory: None,
+        };
+        let Some(load) = observer.load(limits).await else {
             continue;
         };
         let demand = demand(&load);
+        let nobody_fits = demand.pending == 0 && load.misfit > 0;
+        if nobody_fits && !misfit {
+            say!(
+                "warning: {} trials fit no worker that would be started: `parsimony status` says why; give --pilot-time or sbatch's --mem",
+                load.misfit
+            );
+            let why = "the trials that wait need more time or memory than a job would have";
+            let why = why.to_owned();
+            observer.pilots(coordinator::Pilots::Refused { why }).await;
+        }
+        misfit = nobody_fits;
         let has_work = demand.pending > 0;
         if has_work != had_work {
             had_work = has_work;
@@ -111,7 +128,7 @@ pub(crate) async fn run(plan: Plan, observer: Observer) {
         if Instant::now() < next_look || !scaler.must_look(&demand) {
             continue;
         }
-        let wait = match step(&plan, &mut scaler, &demand, begun.elapsed()).await {
+        let wait = match step(&plan, &mut scaler, &demand, begun.elapsed(), &observer).await {
             Ok(decision) => {
                 trouble.well();
                 if decision != Decision::Nothing {
@@ -121,11 +138,25 @@ pub(crate) async fn run(plan: Plan, observer: Observer) {
             }
             Err(error) => {
                 let wait = trouble.again();
+                let why = error.to_string();
+                observer.pilots(coordinator::Pilots::Refused { why }).await;
                 tracing::warn!(%error, again_in = ?wait, "the batch system does not answer");
                 wait
             }
         };
         next_look = Instant::now() + wait;
+    }
+}
+
+/// Asks the batch system whether it would take a pilot, so that a wrong option is known before there is work. One that is
+/// down now may be there by then: nothing ends for that.
+async fn check(plan: &Arc<Plan>, observer: &Observer) {
+    let plan = Arc::clone(plan);
+    let checked = aside(move || slurm::check(&plan.pilot, plan.time, &plan.sbatch)).await;
+    if let Err(error) = checked.and_then(|checked| checked.map_err(CliError::from)) {
+        let why = error.to_string();
+        say!("warning: the batch system would not start workers: {why}");
+        observer.pilots(coordinator::Pilots::Refused { why }).await;
     }
 }
 
@@ -135,6 +166,7 @@ async fn step(
     scaler: &mut Autoscaler,
     demand: &Demand,
     now: Duration,
+    observer: &Observer,
 ) -> Result<Decision, CliError> {
     let url = plan.pilot.coordinator.clone();
     let jobs = aside(move || {
@@ -144,6 +176,11 @@ async fn step(
     })
     .await??;
     let (waiting, running) = slurm::count(&jobs);
+    let queued = coordinator::Pilots::Queued {
+        waiting,
+        running,
+        reason: slurm::reason(&jobs),
+    };
     let failures = scaler.failures();
     let decision = scaler.look(now, demand, Pilots { waiting, running });
     if scaler.failures() > failures {
@@ -165,8 +202,9 @@ async fn step(
                 .and_then(|done| done.map_err(CliError::from))
         }
     };
-    if done.is_err() {
-        scaler.undone(decision);
+    match &done {
+        Ok(()) => observer.pilots(queued).await,
+        Err(_) => scaler.undone(decision),
     }
     done.map(|()| decision)
 }

@@ -13,8 +13,7 @@ use tonic::transport::{Channel, Endpoint};
 use crate::args::{CoordinatorUrl, Listing, Named, Retry, Status};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::verify;
-use crate::{address, output};
+use crate::{address, output, verify, waiting};
 
 /// A coordinator that does not answer within this time cannot be reached.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -96,6 +95,9 @@ pub(crate) async fn status(options: &Status) -> Result<Exit, CliError> {
         output::json(&as_json(&status))?;
     } else {
         tell_sweeps(std::slice::from_ref(&status), false)?;
+        if let Some(words) = waiting::words(&status) {
+            say!("waiting: {words}");
+        }
         for words in [&status.problem].into_iter().chain(&status.notes) {
             if !words.is_empty() {
                 say!("{words}");
@@ -165,6 +167,7 @@ pub(crate) async fn workers(options: &Listing) -> Result<Exit, CliError> {
                     "connected_seconds": worker.connected_ms as f64 / 1e3,
                     "draining": worker.draining,
                     "problem": if worker.problem.is_empty() { Value::Null } else { json!(worker.problem) },
+                    "memory_bytes": if worker.memory_bytes == 0 { Value::Null } else { json!(worker.memory_bytes) },
                 })
             })
             .collect();
@@ -180,6 +183,10 @@ pub(crate) async fn workers(options: &Listing) -> Result<Exit, CliError> {
                 worker.threads.to_string(),
                 worker.leases.to_string(),
                 worker.trials.to_string(),
+                match worker.memory_bytes {
+                    0 => "?".to_owned(),
+                    bytes => worker::memory::words(bytes as f64),
+                },
                 output::duration(worker.silent_ms as f64 / 1e3),
                 output::duration(worker.connected_ms as f64 / 1e3),
                 worker.isa.clone(),
@@ -197,6 +204,7 @@ pub(crate) async fn workers(options: &Listing) -> Result<Exit, CliError> {
         "THREADS",
         "LEASES",
         "TRIALS",
+        "MEMORY",
         "SILENT",
         "CONNECTED",
         "ISA",
@@ -307,16 +315,17 @@ fn tell_sweeps(sweeps: &[v1::SweepStatus], as_data: bool) -> Result<(), CliError
                 (sweep.completed + sweep.diverged).to_string(),
                 sweep.failed.to_string(),
                 sweep.leased.to_string(),
-                if sweep.eta_seconds < 0.0 {
-                    "-".to_owned()
-                } else {
-                    output::duration(sweep.eta_seconds)
+                match (sweep.eta_seconds, sweep.state()) {
+                    (eta, _) if eta >= 0.0 => output::duration(eta),
+                    (_, SweepState::Running) => "?".to_owned(),
+                    _ => "-".to_owned(),
                 },
+                waiting::short(sweep),
             ]
         })
         .collect();
     let header = [
-        "SWEEP", "STATE", "TRIALS", "DONE", "FAILED", "LEASED", "ETA",
+        "SWEEP", "STATE", "TRIALS", "DONE", "FAILED", "LEASED", "ETA", "WAITING",
     ];
     output::data(&output::columns(&header, &rows))
 }
@@ -336,6 +345,7 @@ pub(crate) fn as_json(status: &v1::SweepStatus) -> Value {
         "elapsed_seconds": status.elapsed_ms as f64 / 1e3,
         "eta_seconds": if status.eta_seconds < 0.0 { Value::Null } else { json!(status.eta_seconds) },
         "predicted_seconds": status.predicted_seconds,
+        "waiting": waiting::as_json(status),
         "priority": status.priority,
         "folder": status.folder,
         "problem": if status.problem.is_empty() { Value::Null } else { json!(status.problem) },

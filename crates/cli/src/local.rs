@@ -51,7 +51,12 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
         crate::output::grouped(sweep.grid.count()),
         if threads == 1 { "" } else { "s" }
     );
-    let mut house = open(&sweep, run.clone(), threads)?;
+    let mut house = open(
+        &sweep,
+        run.clone(),
+        threads,
+        service::memory(options.memory, threads),
+    )?;
     let submitted = house
         .client
         .submit(v1::SubmitRequest {
@@ -86,7 +91,12 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
     Ok(client::exit_of(&status))
 }
 
-fn open(sweep: &Sweep, run: PathBuf, threads: usize) -> Result<House, CliError> {
+fn open(
+    sweep: &Sweep,
+    run: PathBuf,
+    threads: usize,
+    memory: Option<u64>,
+) -> Result<House, CliError> {
     let (connector, listener) = rpc::memory::pair();
     let files = sweep.files.clone().running_in(&run);
     let (stop_coordinator, coordinator_stops) = oneshot::channel::<()>();
@@ -117,6 +127,7 @@ fn open(sweep: &Sweep, run: PathBuf, threads: usize) -> Result<House, CliError> 
         name: "local".to_owned(),
         host: service::host_name(),
         threads,
+        memory,
         files: FileSource::InPlace(files),
         walltime: None,
         reconnect: None,

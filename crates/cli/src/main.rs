@@ -36,6 +36,7 @@ mod service;
 mod submit;
 mod threads;
 mod verify;
+mod waiting;
 mod watch;
 
 use std::process::ExitCode;

@@ -76,19 +76,28 @@ pub(crate) fn columns(header: &[&str], rows: &[Vec<String>]) -> String {
 
 /// Seconds as people say them.
 pub(crate) fn duration(seconds: f64) -> String {
-    let whole = |seconds: f64| format!("{seconds:.0}");
-    match seconds {
-        s if !s.is_finite() || s < 0.0 => "?".to_owned(),
-        s if s < 1e-3 => format!("{} us", whole(s * 1e6)),
-        s if s < 1.0 => format!("{} ms", whole(s * 1e3)),
-        s if s < 100.0 => format!("{s:.1} s"),
-        s if s < 6000.0 => format!("{:.0} min {:02.0} s", (s / 60.0).floor(), s % 60.0),
-        s if s < 172_800.0 => format!(
-            "{:.0} h {:02.0} min",
-            (s / 3600.0).floor(),
-            s % 3600.0 / 60.0
-        ),
-        s => format!("{:.1} days", s / 86_400.0),
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "?".to_owned();
+    }
+    // Rounded to what is shown before it is split or its unit chosen: 119.6 s are two minutes, not "1 min 60 s".
+    let (micros, millis) = ((seconds * 1e6).round(), (seconds * 1e3).round());
+    let (tenths, whole) = ((seconds * 10.0).round(), seconds.round());
+    let minutes = (seconds / 60.0).round();
+    if micros == 0.0 {
+        "0 s".to_owned()
+    } else if micros < 1000.0 {
+        format!("{micros:.0} us")
+    } else if millis < 1000.0 {
+        format!("{millis:.0} ms")
+    } else if tenths < 600.0 {
+        format!("{seconds:.1} s")
+    } else if whole < 3600.0 {
+        format!("{:.0} min {:02.0} s", (whole / 60.0).floor(), whole % 60.0)
+    } else if minutes < 2880.0 {
+        let hours = (minutes / 60.0).floor();
+        format!("{hours:.0} h {:02.0} min", minutes % 60.0)
+    } else {
+        format!("{:.1} days", seconds / 86_400.0)
     }
 }
 
@@ -133,5 +142,22 @@ mod tests {
         assert_eq!(duration(3.25), "3.2 s");
         assert_eq!(duration(125.0), "2 min 05 s");
         assert_eq!(duration(7_260.0), "2 h 01 min");
+    }
+
+    #[test]
+    fn times_are_rounded_before_they_are_split() {
+        let check = |seconds, expected: &str| assert_eq!(duration(seconds), expected);
+        check(119.6, "2 min 00 s");
+        check(119.4, "1 min 59 s");
+        check(59.96, "1 min 00 s");
+        check(3_599.7, "1 h 00 min");
+        check(7_199.0, "2 h 00 min");
+        check(0.999_7, "1.0 s");
+        check(0.000_999_9, "1 ms");
+        check(0.0, "0 s");
+        check(1e-9, "0 s");
+        check(172_799.0, "2.0 days");
+        check(f64::NAN, "?");
+        check(-1.0, "?");
     }
 }

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rpc::v1::SweepStatus;
+use rpc::v1::{SweepState, SweepStatus};
 
-use crate::output;
+use crate::{output, waiting};
 
 /// Time until the first plain line: what is quicker needs none.
 const FIRST_LINE: Duration = Duration::from_secs(1);
@@ -13,10 +13,15 @@ const FIRST_LINE: Duration = Duration::from_secs(1);
 /// Time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
+/// A reason why nothing runs is printed once it has stood for so long.
+const WAITING_AFTER: Duration = Duration::from_secs(1);
+
 /// Follows one sweep.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     next_line: Instant,
+    /// The reason why nothing runs, since when it stands, and whether it was printed.
+    waiting: Option<(String, Instant, bool)>,
 }
 
 impl Progress {
@@ -32,12 +37,14 @@ impl Progress {
         Progress {
             bar,
             next_line: Instant::now() + FIRST_LINE,
+            waiting: None,
         }
     }
 
     /// Shows the status.
     pub(crate) fn show(&mut self, status: &SweepStatus) {
         let done = done(status);
+        self.show_waiting(status);
         if let Some(bar) = &self.bar {
             bar.set_prefix(status.name.clone());
             bar.set_length(status.trials);
@@ -53,6 +60,24 @@ impl Progress {
                 words(status)
             );
         }
+    }
+
+    /// Prints why nothing runs once that has stood for a while: a worker that is just joining is no news.
+    fn show_waiting(&mut self, status: &SweepStatus) {
+        let Some(short) = waiting::words(status).map(|_| waiting::short(status)) else {
+            self.waiting = None;
+            return;
+        };
+        let (since, printed) = match &self.waiting {
+            Some((known, since, printed)) if *known == short => (*since, *printed),
+            _ => (Instant::now(), false),
+        };
+        let due = !printed && since.elapsed() >= WAITING_AFTER && self.bar.is_none();
+        if due && let Some(words) = waiting::words(status) {
+            self.next_line = Instant::now() + LINE_EVERY;
+            say!("{}: waiting: {words}", status.name);
+        }
+        self.waiting = Some((short, since, printed || due));
     }
 
     /// Takes the bar away, so that what follows stands alone.
@@ -82,6 +107,11 @@ fn words(status: &SweepStatus) -> String {
     }
     if status.eta_seconds >= 0.0 {
         words.push(format!("{} left", output::duration(status.eta_seconds)));
+    }
+    if let Some(waiting) = waiting::words(status) {
+        words.push(format!("waiting: {waiting}"));
+    } else if status.eta_seconds < 0.0 && status.state() == SweepState::Running {
+        words.push("? left".to_owned());
     }
     if status.failed > 0 {
         words.push(format!("{} failed", status.failed));

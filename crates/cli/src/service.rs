@@ -254,6 +254,7 @@ pub(crate) async fn worker(options: &Worker) -> Result<Exit, CliError> {
         name,
         host,
         threads: threads(options.threads),
+        memory: memory(options.memory, threads(options.threads)),
         files: FileSource::Fetched,
         walltime: options.time,
         reconnect: Some(options.reconnect),
@@ -303,6 +304,11 @@ fn default_name(host: &str) -> String {
     let room = limits::NAME_BYTES.saturating_sub(end.len());
     let cut = host.floor_char_boundary(room.min(host.len()));
     format!("{}{end}", &host[..cut])
+}
+
+/// Memory for trials: as asked for, or what there is.
+pub(crate) fn memory(asked: Option<u64>, threads: usize) -> Option<u64> {
+    asked.or_else(|| worker::memory::for_trials(threads))
 }
 
 /// Threads asked for, or those that a batch job was given for its task, or all cores.

@@ -16,12 +16,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::checkpoints::Checkpoints;
 use crate::closed::{Awake, Closed, Openings};
 use crate::config::Config;
+use crate::eta::Pace;
 use crate::events::{Early, Event, Hello, Left, Outgoing};
 use crate::files::FileIndex;
 use crate::metrics::Counters;
+use crate::observer::{PilotLimits, Pilots};
 use crate::open::Opened;
 use crate::proof::{Identity, Key};
-use crate::sweeps::{Buffer, SweepState, Tidying};
+use crate::status::Seen;
+use crate::stopwatch::Stopwatch;
+use crate::sweeps::{self, Buffer, SweepState, Tidying};
 use crate::work::FolderWork;
 use crate::writer::Writer;
 use crate::writer_pool::WriterPool;
@@ -67,6 +71,10 @@ pub(crate) struct EventLoop {
     pub(crate) looked: Instant,
     pub(crate) metrics: Counters,
     pool: WriterPool,
+    /// What the batch system says of workers that were asked for.
+    pub(crate) pilots: Option<Pilots>,
+    /// The most time and memory that any worker came with; none in it where one did not say.
+    pub(crate) most: Option<PilotLimits>,
     /// Told when everything is written.
     pub(crate) stopping: Option<oneshot::Sender<()>>,
 }
@@ -85,8 +93,10 @@ pub(crate) struct WorkerState {
     pub(crate) draining: bool,
     /// Why it cannot run sweeps.
     pub(crate) problems: BTreeMap<SweepKey, String>,
-    /// Of its last heartbeat: trials that take a while still, with their sweeps.
-    left: Vec<(SweepKey, Left)>,
+    /// What runs there, by its last heartbeat.
+    pub(crate) running: BTreeMap<(u64, u64), Seen>,
+    /// When that came.
+    pub(crate) beat: Instant,
     /// Bytes of its reports that are not acknowledged, and their sum.
     pub(crate) in_flight: BTreeMap<u64, u64>,
     pub(crate) in_flight_bytes: u64,
@@ -152,6 +162,8 @@ impl EventLoop {
             looked: Instant::now(),
             metrics: Counters::default(),
             pool,
+            pilots: None,
+            most: None,
             stopping: None,
         }
     }
@@ -222,10 +234,9 @@ impl EventLoop {
                 self.drive(scheduler::Event::Heartbeat { worker, leases });
                 if let Some(state) = self.workers.get_mut(&worker) {
                     let known = |left: &Left| self.scheduler.sweep_of(worker, left.lease);
-                    state.left = left
-                        .iter()
-                        .filter_map(|left| Some((known(left)?, *left)))
-                        .collect();
+                    let named = left.iter().filter_map(|left| Some((known(left)?, *left)));
+                    state.beat = Instant::now();
+                    state.running = status::seen(&state.running, state.beat, named);
                 }
             }
             Event::GiveBack {
@@ -281,7 +292,7 @@ impl EventLoop {
             .take_up(&opened.name, &opened.dir, |trial| !done.contains(trial));
         let folder = Arc::new(opened.folder);
         let predicted_seconds = folder.total_cost().seconds;
-        let share = done.len() as f64 / folder.count().max(1) as f64;
+        let done_seconds = sweeps::predicted(&folder, &done).min(predicted_seconds);
         let tidying = if done.len() == folder.count() {
             // Complete since an earlier process: it is shown as finished at once, and what small parts that one
             // left are joined beside it.
@@ -307,15 +318,15 @@ impl EventLoop {
             writing: None,
             last_flush: Instant::now(),
             begun: Instant::now(),
+            running_time: Stopwatch::default(),
             state,
             complete: false,
             counts: opened.progress.counts,
             comparisons: opened.progress.comparisons,
             predicted_seconds,
-            done_seconds: predicted_seconds * share,
-            done_seconds_at_start: predicted_seconds * share,
+            done_seconds,
             reported: 0,
-            work_seconds: 0.0,
+            pace: Pace::default(),
             problem: String::new(),
             lacks_file: false,
             priority,
@@ -410,6 +421,9 @@ impl EventLoop {
             tracing::warn!(name = %hello.name, version = %hello.program_version, "a worker of another version: its rows say so in `run_version`");
         }
         let (threads, name) = (hello.threads, hello.name.clone());
+        // Where no other worker may come, a trial that is too large is its worker's to fail.
+        let memory = hello.memory.filter(|_| !self.is_local());
+        self.seen_limits(&hello);
         let mut unknown = std::mem::take(&mut hello.unknown);
         let mut held = Vec::new();
         for (name, identity, lease, numbers) in std::mem::take(&mut hello.held) {
@@ -448,7 +462,8 @@ impl EventLoop {
                 trials: 0,
                 draining: false,
                 problems: BTreeMap::new(),
-                left: Vec::new(),
+                running: BTreeMap::new(),
+                beat: Instant::now(),
                 in_flight: BTreeMap::new(),
                 in_flight_bytes: 0,
             },
@@ -458,6 +473,7 @@ impl EventLoop {
             threads,
             name,
             deadline,
+            memory,
             held,
         });
     }
@@ -638,24 +654,14 @@ impl EventLoop {
     }
 
     /// Shows watchers the sweep as it is now.
-    pub(crate) fn publish(&self, sweep: SweepKey) {
+    pub(crate) fn publish(&mut self, sweep: SweepKey) {
+        if let Some(state) = self.sweeps.get_mut(&sweep) {
+            let runs = state.state == v1::SweepState::Running;
+            state.running_time.set(Instant::now(), runs);
+        }
         if let Some(state) = self.sweeps.get(&sweep) {
             state.watch.send_replace(self.status(sweep, state));
         }
-    }
-
-    pub(crate) fn status(&self, sweep: SweepKey, state: &SweepState) -> v1::SweepStatus {
-        let seen = self.scheduler.sweep_status(sweep);
-        let (leased, leases) = seen.map_or((0, 0), |seen| (seen.leased, seen.leases));
-        let threads = self.workers.values().map(|w| w.hello.threads).sum();
-        let left = self.workers.iter().flat_map(|(&worker, told)| {
-            let of_sweep = told.left.iter().filter(move |(of, _)| *of == sweep);
-            of_sweep.filter(move |(_, left)| {
-                self.scheduler.holds(worker, left.lease, sweep, left.trial)
-            })
-        });
-        let left = status::quickest(left.map(|&(_, left)| left));
-        status::of(state, leased, leases, threads, &left)
     }
 
     pub(crate) fn is_local(&self) -> bool {

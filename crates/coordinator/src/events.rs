@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tonic::Status;
 
 use crate::closed::{Awake, Found, Purpose};
+use crate::observer::{PilotLimits, Pilots};
 use crate::open::Opened;
 use crate::presence::Place;
 use crate::proof::Identity;
@@ -128,12 +129,12 @@ pub(crate) struct Early {
     pub(crate) reply: oneshot::Sender<(WorkerId, u64)>,
 }
 
-/// A running trial that its worker expects to take so long still.
+/// A running trial, and how long its worker expects it to take still, where that can be said.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Left {
     pub(crate) lease: LeaseId,
     pub(crate) trial: u64,
-    pub(crate) seconds: f64,
+    pub(crate) seconds: Option<f64>,
 }
 
 /// A worker's introduction, checked.
@@ -145,6 +146,8 @@ pub(crate) struct Hello {
     pub(crate) isa: String,
     pub(crate) program_version: String,
     pub(crate) walltime: Option<std::time::Duration>,
+    /// Bytes that its trials may take together, where it knows.
+    pub(crate) memory: Option<u64>,
     /// Random number of the process: a worker that comes back is the same worker.
     pub(crate) instance: u64,
     /// Leases that it has in hand, by name and identity of the sweep.
@@ -276,8 +279,12 @@ pub(crate) enum User {
     },
     /// What there is to do and who does it.
     Load {
+        /// Of the workers that would be started.
+        limits: PilotLimits,
         reply: oneshot::Sender<crate::observer::Load>,
     },
+    /// What the batch system says of the workers that were asked for.
+    Pilots(Pilots),
     /// Metrics as text.
     Metrics { reply: oneshot::Sender<String> },
     /// Waits until everything that was reported for the sweep is durable.

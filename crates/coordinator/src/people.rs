@@ -140,9 +140,10 @@ impl EventLoop {
             User::Workers { reply } => {
                 let _ = reply.send(self.worker_statuses());
             }
-            User::Load { reply } => {
-                let _ = reply.send(self.load());
+            User::Load { limits, reply } => {
+                let _ = reply.send(self.load(limits));
             }
+            User::Pilots(pilots) => self.pilots = Some(pilots),
             User::Metrics { reply } => {
                 let _ = reply.send(self.metrics_page());
             }
@@ -421,7 +422,7 @@ impl EventLoop {
         let Some(sweep) = self.sweeps.get_mut(&key) else {
             return Kept::default();
         };
-        sweep.done_seconds -= sweep.predicted(&numbers);
+        sweep.done_seconds = (sweep.done_seconds - sweep.predicted(&numbers)).max(0.0);
         sweep.counts = counts;
         sweep
             .comparisons
@@ -490,6 +491,7 @@ impl EventLoop {
                 connected_ms: status::since_ms(state.joined),
                 draining: state.draining,
                 problem: self.problem_of(state),
+                memory_bytes: state.hello.memory.unwrap_or(0),
             })
             .collect()
     }

@@ -253,18 +253,17 @@ fn stopping() -> Status {
 /// Seconds past which nobody can tell how long a trial takes still.
 const TELLING: std::ops::Range<f64> = 0.0..1e9;
 
-/// The trials of which it is told how long they take still.
+/// The trials that run, and how long they take still where that is told.
 fn left(heartbeat: &v1::Heartbeat) -> Vec<Left> {
     let mut all = Vec::new();
     for beat in &heartbeat.leases {
-        for (&trial, &seconds) in beat.running.iter().zip(&beat.left_seconds) {
-            if TELLING.contains(&seconds) {
-                all.push(Left {
-                    lease: LeaseId(beat.lease),
-                    trial,
-                    seconds,
-                });
-            }
+        for (at, &trial) in beat.running.iter().enumerate() {
+            let told = beat.left_seconds.get(at).copied();
+            all.push(Left {
+                lease: LeaseId(beat.lease),
+                trial,
+                seconds: told.filter(|seconds| TELLING.contains(seconds)),
+            });
         }
     }
     all
@@ -416,6 +415,7 @@ fn hello(register: v1::Register, key: &Key) -> Result<Hello, Status> {
         instance: register.instance,
         held: brought.held,
         unknown: brought.unknown,
+        memory: (register.memory_bytes > 0).then_some(register.memory_bytes),
         walltime: (register.walltime_ms > 0).then(|| Duration::from_millis(register.walltime_ms)),
     })
 }

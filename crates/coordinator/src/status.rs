@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use rpc::v1;
+use rpc::v1::waiting::Reason;
+use scheduler::{Misfit, SweepKey, Waiting};
 
 use crate::comparisons;
+use crate::eta::{Outlook, Running};
+use crate::event_loop::EventLoop;
 use crate::events::Left;
+use crate::observer::Pilots;
 use crate::sweeps::SweepState;
 
-/// Elapsed time below which a pace means nothing yet.
-const PACE_AFTER_SECONDS: f64 = 0.5;
-
-/// Predicted seconds that the prediction itself counts for, until measured trials outweigh it.
-const PRIOR_SECONDS: f64 = 1.0;
-
-/// A running trial is never taken for more than this share of what its sweep has left.
-const MOST_IN_FLIGHT: f64 = 0.95;
+/// Pieces of equal cost that are laid out for the time to the end; what comes after them counts as their mean.
+const PIECES: usize = 256;
 
 /// Whether nothing more will happen to the sweep by itself.
 pub(crate) fn has_ended(status: &v1::SweepStatus) -> bool {
@@ -30,103 +29,193 @@ pub(crate) fn has_ended(status: &v1::SweepStatus) -> bool {
     )
 }
 
-/// Seconds that each trial takes still. Of one that runs twice, the quicker counts.
-pub(crate) fn quickest(left: impl Iterator<Item = Left>) -> BTreeMap<u64, f64> {
-    let mut quickest: BTreeMap<u64, f64> = BTreeMap::new();
-    for Left { trial, seconds, .. } in left {
-        let least = quickest.entry(trial).or_insert(seconds);
-        *least = least.min(seconds);
-    }
-    quickest
+/// A trial that a worker named as running at its last heartbeat.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) sweep: SweepKey,
+    /// Since when it has been named.
+    pub(crate) since: Instant,
+    pub(crate) left: Option<f64>,
 }
 
-/// The sweep's status now; `left` are the running trials whose workers tell how many seconds they take still.
-pub(crate) fn of(
-    sweep: &SweepState,
-    leased: u64,
-    leases: usize,
-    threads: u32,
-    left: &BTreeMap<u64, f64>,
-) -> v1::SweepStatus {
-    let elapsed = sweep.begun.elapsed();
-    v1::SweepStatus {
-        name: sweep.name.clone(),
-        state: sweep.state.into(),
-        trials: sweep.folder.count(),
-        completed: sweep.counts.completed,
-        diverged: sweep.counts.diverged,
-        failed: sweep.counts.failed,
-        leased,
-        predicted_seconds: sweep.predicted_seconds,
-        done_seconds: sweep.done_seconds,
-        elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-        reported: sweep.reported,
-        eta_seconds: eta_seconds(sweep, leased, threads, left),
-        problem: sweep.problem.clone(),
-        priority: sweep.priority,
-        folder: sweep.dir.display().to_string(),
-        leases: u32::try_from(leases).unwrap_or(u32::MAX),
-        notes: sweep.notes.clone(),
-        comparisons: comparisons::told(sweep.folder.verified(), &sweep.comparisons),
-    }
+/// Running trials of a worker by lease and number, as its last heartbeat names them; what was named before keeps its
+/// beginning.
+pub(crate) fn seen(
+    before: &BTreeMap<(u64, u64), Seen>,
+    now: Instant,
+    named: impl Iterator<Item = (SweepKey, Left)>,
+) -> BTreeMap<(u64, u64), Seen> {
+    let kept = named.map(|(sweep, left)| {
+        let key = (left.lease.0, left.trial);
+        let since = before.get(&key).map_or(now, |before| before.since);
+        let seen = Seen {
+            sweep,
+            since,
+            left: left.seconds,
+        };
+        (key, seen)
+    });
+    kept.collect()
 }
 
-/// Seconds to the end of a sweep, negative where nothing is known.
-fn eta_seconds(sweep: &SweepState, leased: u64, threads: u32, left: &BTreeMap<u64, f64>) -> f64 {
-    let elapsed = sweep.begun.elapsed().as_secs_f64();
-    if sweep.state != v1::SweepState::Running || threads == 0 || elapsed < PACE_AFTER_SECONDS {
-        return -1.0;
+impl EventLoop {
+    pub(crate) fn status(&self, sweep: SweepKey, state: &SweepState) -> v1::SweepStatus {
+        let seen = self.scheduler.sweep_status(sweep);
+        let (leased, leases) = seen
+            .as_ref()
+            .map_or((0, 0), |seen| (seen.leased, seen.leases));
+        let elapsed = state.running_time.read(Instant::now());
+        v1::SweepStatus {
+            name: state.name.clone(),
+            state: state.state.into(),
+            trials: state.folder.count(),
+            completed: state.counts.completed,
+            diverged: state.counts.diverged,
+            failed: state.counts.failed,
+            leased,
+            predicted_seconds: state.predicted_seconds,
+            done_seconds: state.done_seconds,
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            reported: state.reported,
+            eta_seconds: self.eta_seconds(sweep, state).unwrap_or(-1.0),
+            problem: state.problem.clone(),
+            priority: state.priority,
+            folder: state.dir.display().to_string(),
+            leases: u32::try_from(leases).unwrap_or(u32::MAX),
+            notes: state.notes.clone(),
+            comparisons: comparisons::told(state.folder.verified(), &state.comparisons),
+            waiting: seen.and_then(|seen| waiting(state.state, &seen, self.pilots.as_ref())),
+        }
     }
-    eta(&Ahead {
-        predicted: sweep.predicted_seconds - sweep.done_seconds,
-        predicted_here: sweep.done_seconds - sweep.done_seconds_at_start,
-        worked: sweep.work_seconds,
-        elapsed,
-        trials: sweep.folder.count().saturating_sub(sweep.counts.total()),
-        leased,
-        threads,
-        told: left
+
+    /// Seconds to the end of a sweep, where it runs and something is known.
+    fn eta_seconds(&self, key: SweepKey, sweep: &SweepState) -> Option<f64> {
+        if sweep.state != v1::SweepState::Running {
+            return None;
+        }
+        let ahead = self.scheduler.ahead(key, PIECES);
+        let running = self.running(key, sweep);
+        let bytes = ahead.pieces.first().map_or(0.0, |piece| piece.bytes);
+        let mut pieces: Vec<(u64, f64)> = ahead
+            .pieces
             .iter()
-            .map(|(&trial, &seconds)| (sweep.folder.cost(trial).seconds, seconds))
-            .collect(),
+            .map(|piece| (piece.trials, piece.seconds))
+            .collect();
+        if ahead.more > 0 {
+            let seen: f64 = pieces.iter().map(|&(n, each)| n as f64 * each).sum();
+            let under_way: f64 = running.iter().map(|running| running.predicted).sum();
+            let count: u64 = pieces.iter().map(|piece| piece.0).sum();
+            let rest = sweep.predicted_seconds - sweep.done_seconds - under_way - seen;
+            let mean = seen / count.max(1) as f64;
+            // The total may be an estimate itself: it is not believed against what is seen.
+            let each = (rest / ahead.more as f64).clamp(0.01 * mean, 100.0 * mean);
+            pieces.push((ahead.more, each));
+        }
+        let waits = !pieces.is_empty() && running.is_empty();
+        if waits && self.scheduler.sweep_status(key)?.leases == 0 {
+            return None;
+        }
+        let outlook = Outlook {
+            threads: self.threads_for(bytes),
+            running,
+            pieces,
+        };
+        sweep.pace.eta(&outlook)
+    }
+
+    /// Trials of a sweep that run now. Of one that runs twice, the one that ends first counts.
+    fn running(&self, key: SweepKey, sweep: &SweepState) -> Vec<Running> {
+        let mut running: BTreeMap<u64, Running> = BTreeMap::new();
+        for (&worker, state) in &self.workers {
+            for (&(lease, trial), seen) in &state.running {
+                let lease = scheduler::LeaseId(lease);
+                if seen.sweep != key || !self.scheduler.holds(worker, lease, key, trial) {
+                    continue;
+                }
+                // It was told at some moment since the last heartbeat.
+                let since = state.beat.elapsed().as_secs_f64();
+                let now = Running {
+                    predicted: sweep.folder.cost(trial).seconds,
+                    elapsed: seen.since.elapsed().as_secs_f64(),
+                    left: seen.left.map(|left| (left - since).max(0.0)),
+                };
+                let first = running.entry(trial).or_insert(now);
+                if now.left.unwrap_or(f64::MAX) < first.left.unwrap_or(f64::MAX) {
+                    *first = now;
+                }
+            }
+        }
+        running.into_values().collect()
+    }
+
+    /// Threads that work for one sweep: its share of all, as far as their memory holds trials of so many bytes.
+    fn threads_for(&self, bytes: f64) -> u32 {
+        let of_worker = |state: &crate::event_loop::WorkerState| {
+            let threads = state.hello.threads;
+            match state.hello.memory {
+                // The cast saturates.
+                Some(memory) if bytes > 0.0 => threads.min(((memory as f64 / bytes) as u32).max(1)),
+                _ => threads,
+            }
+        };
+        let staying = self.workers.values().filter(|state| !state.draining);
+        let threads: u32 = staying.map(of_worker).fold(0, u32::saturating_add);
+        let sharing = self.scheduler.sweeps_at_work().max(1);
+        threads.div_ceil(u32::try_from(sharing).unwrap_or(u32::MAX))
+    }
+}
+
+/// Why nothing of a sweep is begun, for the wire.
+fn waiting(
+    state: v1::SweepState,
+    seen: &scheduler::SweepStatus,
+    pilots: Option<&Pilots>,
+) -> Option<v1::Waiting> {
+    let reason = match (&seen.waiting, state) {
+        (_, v1::SweepState::Paused) if seen.pending > 0 => Reason::Paused(v1::Paused {}),
+        (Some(waiting), v1::SweepState::Running) => match waiting {
+            Waiting::NoWorker => no_worker(pilots),
+            Waiting::Draining { workers } => {
+                Reason::AllDraining(v1::AllDraining { workers: *workers })
+            }
+            Waiting::Busy { workers } => Reason::AllBusy(v1::AllBusy { workers: *workers }),
+            Waiting::Misfit(misfit) => nothing_fits(misfit, seen.pending),
+        },
+        _ => return None,
+    };
+    Some(v1::Waiting {
+        reason: Some(reason),
     })
 }
 
-/// What an estimate of the time to the end rests on.
-struct Ahead {
-    /// Predicted thread seconds of what is not done.
-    predicted: f64,
-    /// Predicted thread seconds of what was done since `elapsed` began.
-    predicted_here: f64,
-    /// Thread seconds that it took.
-    worked: f64,
-    elapsed: f64,
-    /// Trials that are not done, and those of them that are leased.
-    trials: u64,
-    leased: u64,
-    threads: u32,
-    /// Of the leased trials, those whose workers tell how long they take still: predicted thread seconds, and seconds
-    /// still.
-    told: Vec<(f64, f64)>,
+fn no_worker(pilots: Option<&Pilots>) -> Reason {
+    match pilots {
+        Some(Pilots::Refused { why }) => {
+            Reason::PilotsRefused(v1::PilotsRefused { why: why.clone() })
+        }
+        Some(Pilots::Queued {
+            waiting,
+            running,
+            reason,
+        }) if waiting + running > 0 => Reason::PilotsQueued(v1::PilotsQueued {
+            waiting: *waiting,
+            running: *running,
+            reason: reason.clone(),
+        }),
+        Some(Pilots::Queued { .. }) | None => Reason::NoWorker(v1::NoWorker {}),
+    }
 }
 
-/// The pace is that of the finished trials, thread by thread, and not results over time: after a hundred small
-/// trials and an hour of a large one the latter would promise months.
-fn eta(ahead: &Ahead) -> f64 {
-    let pace = (ahead.worked + PRIOR_SECONDS) / (ahead.predicted_here.max(0.0) + PRIOR_SECONDS);
-    let trials = ahead.trials.max(1) as f64;
-    let threads = f64::from(ahead.threads).min(trials);
-    let of_told: f64 = ahead.told.iter().map(|told| told.0).sum();
-    let left = (ahead.predicted - of_told).max(0.0) * pace;
-    if ahead.told.is_empty() {
-        let leased = (ahead.leased as f64 / trials).min(1.0);
-        let in_flight = (ahead.elapsed * threads - ahead.worked).max(0.0);
-        return (left - in_flight.min(MOST_IN_FLIGHT * left * leased)) / threads;
-    }
-    // Their own pace is better than any prediction, and the longest of them is the least that there is to wait for.
-    let seconds = ahead.told.iter().map(|told| told.1);
-    let longest = seconds.clone().fold(0.0, f64::max);
-    ((left + seconds.sum::<f64>()) / threads).max(longest)
+fn nothing_fits(misfit: &Misfit, trials: u64) -> Reason {
+    Reason::NothingFits(v1::NothingFits {
+        trials,
+        trial: misfit.number,
+        worker: misfit.name.clone(),
+        needed_seconds: misfit.seconds.map(|seconds| seconds.0),
+        given_seconds: misfit.seconds.map(|seconds| seconds.1),
+        needed_bytes: misfit.bytes.map(|bytes| bytes.0),
+        given_bytes: misfit.bytes.map(|bytes| bytes.1),
+    })
 }
 
 /// Milliseconds since an instant, for the wire.
@@ -136,91 +225,64 @@ pub(crate) fn since_ms(then: Instant) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    fn check(ahead: &Ahead, least: f64, most: f64) {
-        let eta = eta(ahead);
-        assert!((least..=most).contains(&eta), "{eta}");
-    }
-
     #[test]
-    fn equal_trials_end_as_their_pace_says() {
-        // 1,000 trials predicted at 1 s each take 2 s; 400 are done after 200 s on four threads.
-        let ahead = Ahead {
-            predicted: 600.0,
-            predicted_here: 400.0,
-            worked: 800.0,
-            elapsed: 200.0,
-            trials: 600,
-            leased: 8,
-            threads: 4,
-            told: Vec::new(),
+    fn what_a_heartbeat_names_again_keeps_its_beginning() {
+        let begun = Instant::now();
+        let left = |trial, seconds| {
+            let lease = scheduler::LeaseId(1);
+            let left = Left {
+                lease,
+                trial,
+                seconds,
+            };
+            (SweepKey(1), left)
         };
-        check(&ahead, 295.0, 301.0);
-    }
-
-    #[test]
-    fn one_large_trial_after_a_small_one_promises_no_months() {
-        // Of a trial of 430 s, 360 s have passed.
-        let ahead = Ahead {
-            predicted: 430.0,
-            predicted_here: 0.01,
-            worked: 0.02,
-            elapsed: 360.0,
-            trials: 1,
-            leased: 1,
-            threads: 2,
-            told: Vec::new(),
-        };
-        check(&ahead, 60.0, 80.0);
-    }
-
-    #[test]
-    fn a_running_trials_own_pace_beats_its_prediction() {
-        // Predicted at three hours each; their steps say ten and four minutes, and a third has not begun.
-        let mut ahead = Ahead {
-            predicted: 2.0 * 10_800.0,
-            predicted_here: 0.0,
-            worked: 0.0,
-            elapsed: 60.0,
-            trials: 2,
-            leased: 2,
-            threads: 2,
-            told: vec![(10_800.0, 600.0), (10_800.0, 240.0)],
-        };
-        check(&ahead, 600.0, 600.0);
-        (ahead.trials, ahead.predicted) = (3, 2.0 * 10_800.0 + 900.0);
-        // 900 s of it on two threads beside 840 s.
-        check(&ahead, 870.0, 870.0);
-    }
-
-    #[test]
-    fn of_a_trial_that_runs_twice_the_quicker_counts() {
-        let left = |lease, trial, seconds| Left {
-            lease: scheduler::LeaseId(lease),
-            trial,
-            seconds,
-        };
-        let all = [left(1, 7, 1000.0), left(2, 7, 200.0), left(3, 8, 50.0)];
-        let quickest = quickest(all.into_iter());
+        let first = seen(
+            &BTreeMap::new(),
+            begun,
+            [left(1, None), left(2, None)].into_iter(),
+        );
+        let later = begun + Duration::from_secs(1);
+        let second = seen(
+            &first,
+            later,
+            [left(2, Some(3.0)), left(3, None)].into_iter(),
+        );
+        let since = |trial| second.get(&(1, trial)).map(|seen: &Seen| seen.since);
         assert_eq!(
-            quickest.into_iter().collect::<Vec<_>>(),
-            [(7, 200.0), (8, 50.0)]
+            (since(1), since(2), since(3)),
+            (None, Some(begun), Some(later))
         );
     }
 
     #[test]
-    fn what_overruns_its_prediction_has_little_left_but_not_nothing() {
-        let ahead = Ahead {
-            predicted: 10.0,
-            predicted_here: 0.0,
-            worked: 0.0,
-            elapsed: 100.0,
-            trials: 2,
-            leased: 2,
-            threads: 2,
-            told: Vec::new(),
+    fn no_worker_is_said_with_what_the_batch_system_says() {
+        let check = |pilots: Option<Pilots>, expected: Reason| {
+            assert_eq!(no_worker(pilots.as_ref()), expected);
         };
-        check(&ahead, 0.2, 0.3);
+        check(None, Reason::NoWorker(v1::NoWorker {}));
+        let queued = |waiting| Pilots::Queued {
+            waiting,
+            running: 0,
+            reason: "Priority".to_owned(),
+        };
+        check(Some(queued(0)), Reason::NoWorker(v1::NoWorker {}));
+        check(
+            Some(queued(2)),
+            Reason::PilotsQueued(v1::PilotsQueued {
+                waiting: 2,
+                running: 0,
+                reason: "Priority".to_owned(),
+            }),
+        );
+        let why = "invalid partition".to_owned();
+        check(
+            Some(Pilots::Refused { why: why.clone() }),
+            Reason::PilotsRefused(v1::PilotsRefused { why }),
+        );
     }
 }

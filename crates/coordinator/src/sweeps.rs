@@ -12,8 +12,10 @@ use table::{Batch, Comparison, Counts};
 use tokio::sync::watch;
 
 use crate::closed::Awake;
+use crate::eta::Pace;
 use crate::presence::Mark;
 use crate::proof::Identity;
+use crate::stopwatch::Stopwatch;
 use crate::writer::{ListingReply, Writer};
 
 /// Columns are written once they reach this size, whatever the clock says: half the credit of one worker,
@@ -52,6 +54,8 @@ pub(crate) struct SweepState {
     pub(crate) writing: Option<Vec<(WorkerId, u64)>>,
     pub(crate) last_flush: Instant,
     pub(crate) begun: Instant,
+    /// Time in which it ran on this coordinator.
+    pub(crate) running_time: Stopwatch,
     pub(crate) state: v1::SweepState,
     /// Every number is accounted for; the last part may still be on its way.
     pub(crate) complete: bool,
@@ -60,10 +64,9 @@ pub(crate) struct SweepState {
     pub(crate) comparisons: Vec<Comparison>,
     pub(crate) predicted_seconds: f64,
     pub(crate) done_seconds: f64,
-    pub(crate) done_seconds_at_start: f64,
     pub(crate) reported: u64,
-    /// Thread seconds that workers spent on what they reported.
-    pub(crate) work_seconds: f64,
+    /// What finished trials took against what was predicted.
+    pub(crate) pace: Pace,
     pub(crate) problem: String,
     /// It stopped because a file that it reads is damaged: its rows can be written all the same.
     pub(crate) lacks_file: bool,
@@ -202,16 +205,39 @@ impl SweepState {
     }
 }
 
-/// Predicted seconds of a set of numbers of a folder.
-pub(crate) fn predicted(folder: &sweep::Folder, numbers: &IntervalSet) -> f64 {
-    let mut seconds = 0.0;
-    for run in numbers.runs() {
+/// Pieces of a set that are looked at one by one; the rest counts as their mean. A filter that leaves single numbers of
+/// a folder of millions must not hold up its opening.
+const MOST_PIECES: usize = 1 << 14;
+
+/// Runs of equal predicted cost among numbers of a folder: how many, and the predicted seconds of each.
+pub(crate) fn pieces(folder: &sweep::Folder, numbers: &IntervalSet) -> Vec<(u64, f64)> {
+    let mut pieces: Vec<(u64, f64)> = Vec::new();
+    let mut seen = 0;
+    'runs: for run in numbers.runs() {
         let mut at = run.start;
         while at < run.end {
+            if pieces.len() == MOST_PIECES {
+                break 'runs;
+            }
             let end = folder.constant_run(at).clamp(at + 1, run.end);
-            seconds += folder.cost(at).seconds * (end - at) as f64;
+            let each = folder.cost(at).seconds;
+            match pieces.last_mut() {
+                Some(last) if last.1 == each => last.0 += end - at,
+                _ => pieces.push((end - at, each)),
+            }
+            seen += end - at;
             at = end;
         }
     }
-    seconds
+    if seen < numbers.len() {
+        let total: f64 = pieces.iter().map(|&(n, each)| n as f64 * each).sum();
+        pieces.push((numbers.len() - seen, total / seen.max(1) as f64));
+    }
+    pieces
+}
+
+/// Predicted seconds of a set of numbers of a folder.
+pub(crate) fn predicted(folder: &sweep::Folder, numbers: &IntervalSet) -> f64 {
+    let pieces = pieces(folder, numbers).into_iter();
+    pieces.map(|(n, each)| n as f64 * each).sum()
 }

@@ -10,7 +10,7 @@ use table::{Batch, BatchBuilder, Comparison, FolderError, TrialResult, TrialRow}
 
 use super::EventLoop;
 use crate::events::{Checkpoint, Event, Report};
-use crate::sweeps::Tidying;
+use crate::sweeps::{self, Tidying};
 use crate::writer::Committed;
 use crate::{fault_point, wire};
 
@@ -140,6 +140,7 @@ impl EventLoop {
             return;
         }
         let (this, blocked) = ((report.worker, report.report), state.is_blocked());
+        let numbers = report.numbers.len();
         let mut unwanted = report.numbers;
         unwanted.subtract(accepted);
         if !unwanted.is_empty()
@@ -153,7 +154,14 @@ impl EventLoop {
         {
             state.problem = format!("trial {trial}: {error}");
         }
-        state.work_seconds += report.work_seconds;
+        // What failed says nothing of how long its like take.
+        let mut ran = accepted.clone();
+        for (trial, _) in &report.failed {
+            ran.remove(*trial..*trial + 1);
+        }
+        let share = ran.len() as f64 / numbers.max(1) as f64;
+        let pieces = sweeps::pieces(&state.folder, &ran);
+        state.pace.finished(&pieces, report.work_seconds * share);
         match state.take(report.worker, report.report, report.batch, accepted) {
             Ok(()) => self
                 .metrics

@@ -31,6 +31,20 @@ pub fn submit(
     queue::job_id(&answer.out)
 }
 
+/// Asks whether `sbatch` would take a pilot; nothing is submitted.
+///
+/// # Errors
+/// [`SlurmError`] with what `sbatch` says against it.
+pub fn check(pilot: &Pilot, time: Option<Duration>, options: &[String]) -> Result<(), SlurmError> {
+    check_options(options)?;
+    let mut words = vec!["--test-only".to_owned()];
+    words.extend(script::options(pilot, 1, time));
+    words.extend_from_slice(options);
+    let text = script::script(pilot, time);
+    run_without("sbatch", &words, &text, PATIENCE, &script::is_harmful)?;
+    Ok(())
+}
+
 /// The pilots of a coordinator that wait or run: those with its comment, whoever submitted them, and those of the
 /// ids in `submitted`, since a site may rewrite comments and names.
 ///
@@ -45,7 +59,7 @@ pub fn jobs(coordinator: &str, submitted: &[String]) -> Result<Vec<Job>, SlurmEr
     match read {
         // Builds without the JSON plugin, and releases before 21.08.
         Err(SlurmError::Command(CommandError::Failed { .. }) | SlurmError::NoJson(_)) => {
-            let words = ["--noheader", "--array", "--format", "%i|%T|%U|%j|%k"];
+            let words = ["--noheader", "--array", "--format", "%i|%T|%U|%j|%r|%k"];
             let answer = run("squeue", &words.map(str::to_owned), "", PATIENCE)?;
             queue::from_text(&answer.out, &ours)
         }

@@ -9,9 +9,9 @@ mod queue;
 mod script;
 mod submitted;
 
-pub use calls::{cancel_waiting, drain, jobs, submit};
+pub use calls::{cancel_waiting, check, drain, jobs, submit};
 pub use error::SlurmError;
-pub use queue::{Job, Ours, State, count, from_json, from_text};
+pub use queue::{Job, Ours, State, count, from_json, from_text, reason};
 pub use script::{check_options, comment};
 pub use submitted::Submitted;
 

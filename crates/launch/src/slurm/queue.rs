@@ -1,5 +1,7 @@
 //! How Slurm's answers are read, as functions over strings.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::JOB_NAME;
@@ -24,6 +26,8 @@ pub struct Job {
     pub workers: u32,
     /// Number of the user who submitted it, where told.
     pub user: Option<u64>,
+    /// Why it waits, in Slurm's word; empty where it runs or none is told.
+    pub reason: String,
 }
 
 /// How pilots are told from other jobs.
@@ -56,6 +60,27 @@ pub fn count(jobs: &[Job]) -> (u32, u32) {
         jobs.fold(0_u32, |sum, job| sum.saturating_add(job.workers))
     };
     (of(State::Waiting), of(State::Running))
+}
+
+/// Why pilots wait: the reason of the most of them.
+pub fn reason(jobs: &[Job]) -> String {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    let waiting = jobs.iter().filter(|job| job.state == State::Waiting);
+    for job in waiting.filter(|job| !job.reason.is_empty()) {
+        let count = counts.entry(job.reason.as_str()).or_default();
+        *count = count.saturating_add(job.workers);
+    }
+    let most = counts.into_iter().max_by_key(|&(_, count)| count);
+    most.map(|(reason, _)| reason.to_owned())
+        .unwrap_or_default()
+}
+
+/// The reason of a job that waits. `None` is Slurm's word for none.
+fn reason_of(state: State, word: &str) -> String {
+    match state {
+        State::Waiting if word != "None" => word.trim_matches(['(', ')']).to_owned(),
+        State::Waiting | State::Running => String::new(),
+    }
 }
 
 /// Reads `sbatch --parsable`: the id, and the cluster behind a semicolon. A site's wrapper may print notes around it,
@@ -130,15 +155,17 @@ fn job_of(job: &Value) -> Option<Job> {
         }
         _ => (number(&job["job_id"])?.to_string(), 1),
     };
+    let state = state_of(&words)?;
     Some(Job {
         id,
-        state: state_of(&words)?,
+        reason: reason_of(state, job["state_reason"].as_str().unwrap_or_default()),
+        state,
         workers,
         user: number(&job["user_id"]),
     })
 }
 
-/// Reads `squeue --noheader --array --format %i|%T|%U|%j|%k`: id, state, user, name, comment.
+/// Reads `squeue --noheader --array --format %i|%T|%U|%j|%r|%k`: id, state, user, name, reason, comment.
 /// Lines of another form are a site's notices, unless they speak of an error.
 ///
 /// # Errors
@@ -146,10 +173,10 @@ fn job_of(job: &Value) -> Option<Job> {
 pub fn from_text(answer: &str, ours: &Ours) -> Result<Vec<Job>, SlurmError> {
     let mut jobs = Vec::new();
     for line in answer.lines().filter(|line| !line.trim().is_empty()) {
-        let mut fields = line.trim().splitn(5, '|');
+        let mut fields = line.trim().splitn(6, '|');
         let mut next = || fields.next();
-        let (Some(id), Some(state), Some(user), Some(name), Some(told)) =
-            (next(), next(), next(), next(), next())
+        let (Some(id), Some(state), Some(user), Some(name), Some(reason), Some(told)) =
+            (next(), next(), next(), next(), next(), next())
         else {
             if line.contains("error") {
                 return Err(SlurmError::Controller(line.trim().to_owned()));
@@ -165,6 +192,7 @@ pub fn from_text(answer: &str, ours: &Ours) -> Result<Vec<Job>, SlurmError> {
                 state,
                 workers: 1,
                 user: user.parse().ok(),
+                reason: reason_of(state, reason),
             });
         }
     }
@@ -245,6 +273,7 @@ mod tests {
             state,
             workers,
             user: Some(1000),
+            reason: String::new(),
         }
     }
 
@@ -333,7 +362,7 @@ mod tests {
             from_json(&rewritten, &ours(&["10", "13"])).unwrap().len(),
             3
         );
-        let text = "10_2|RUNNING|1000|u1-job|\n100_1|RUNNING|1000|u1-job|\n";
+        let text = "10_2|RUNNING|1000|u1-job|None|\n100_1|RUNNING|1000|u1-job|None|\n";
         assert_eq!(
             from_text(text, &ours(&["10"])).unwrap(),
             [job("10_2", State::Running, 1)]
@@ -353,13 +382,17 @@ mod tests {
     #[test]
     fn the_queue_as_text_is_read() {
         let text = format!(
-            "10_2|RUNNING|1000|parsimony-worker|{OURS}\n10_5|PENDING|1000|parsimony-worker|{OURS}\n\
-             10_1|COMPLETING|1000|parsimony-worker|{OURS}\n9|RUNNING|1000|other|a|b\n"
+            "10_2|RUNNING|1000|parsimony-worker|None|{OURS}\n10_5|PENDING|1000|parsimony-worker|(Priority)|{OURS}\n\
+             10_1|COMPLETING|1000|parsimony-worker|None|{OURS}\n9|RUNNING|1000|other|None|a|b\n"
         );
         let expected = vec![
             job("10_2", State::Running, 1),
-            job("10_5", State::Waiting, 1),
+            Job {
+                reason: "Priority".to_owned(),
+                ..job("10_5", State::Waiting, 1)
+            },
         ];
+        assert_eq!(reason(&expected), "Priority");
         assert_eq!(from_text(&text, &ours(&[])).unwrap(), expected);
         let noisy = format!("Notice: maintenance\n{text}");
         assert_eq!(from_text(&noisy, &ours(&[])).unwrap(), expected);
