@@ -126,6 +126,7 @@ impl Session {
             walltime_ms: 0,
             instance,
             held: Vec::new(),
+            memory_bytes: 0,
         };
         let session = Session::request(Say::Register(register));
         say.send(session).await.expect("an open stream");

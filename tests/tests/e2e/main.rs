@@ -14,6 +14,7 @@ mod diagnose_figures;
 mod disk;
 mod failures;
 mod figures;
+mod fits;
 mod growth;
 mod hostile;
 mod interrupted;

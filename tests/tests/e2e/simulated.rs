@@ -211,6 +211,7 @@ async fn work(instance: usize, strings: Strings) -> turmoil::Result {
         name: worker_name(instance),
         host: worker_name(instance),
         threads: 1,
+        memory: None,
         files: FileSource::Fetched,
         walltime: None,
         reconnect: Some(PATIENCE),

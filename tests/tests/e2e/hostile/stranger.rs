@@ -64,6 +64,7 @@ pub(super) fn register(instance: u64) -> v1::Register {
         walltime_ms: 0,
         instance,
         held: Vec::new(),
+        memory_bytes: 0,
     }
 }
 
