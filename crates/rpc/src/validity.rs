@@ -144,7 +144,7 @@ mod tests {
         }
         let of = |name: &str| of_file(&folder.path().join(name).join(certs::SERVER_FILE));
         assert_eq!(of("a"), Standing::Good);
-        assert!(matches!(of("b"), Standing::EndsSoon { days: 2, .. }));
+        assert!(matches!(of("b"), Standing::EndsSoon { days: 2 | 3, .. }));
         assert_eq!(of("nowhere"), Standing::Good);
         let end = end_of(&folder.path().join("b").join(certs::SERVER_FILE)).unwrap();
         let (day, later) = (end.day.clone(), end.seconds);

@@ -190,7 +190,7 @@ fn a_worker_that_cannot_run_a_sweep_works_for_others_and_is_asked_again() {
     for wait in [5.0, 10.0, 20.0] {
         bench.wait(wait - 1.5, &[1]);
         bench.none_left();
-        bench.wait(1.6, &[1]);
+        bench.wait(1.5, &[1]);
         let again = bench.granted_of(1, 0..1);
         assert_eq!(again.attempt, 1);
         cannot_run(&mut bench, &again);
