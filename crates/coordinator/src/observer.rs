@@ -69,7 +69,7 @@ impl Observer {
 
     /// Keeps what the batch system says, for those who ask why nothing runs.
     pub async fn pilots(&self, pilots: Pilots) {
-        let events = self.0.get().and_then(mpsc::WeakSender::upgrade);
+        let events = self.0.events.get().and_then(mpsc::WeakSender::upgrade);
         if let Some(events) = events {
             // A closed loop means that the coordinator is ending.
             let _ = events.send(Event::User(User::Pilots(pilots))).await;
