@@ -21,6 +21,10 @@ const EXPANSION: u64 = 100;
 /// Bytes of one label in memory, besides its text: the text's own record, its place in lists of classes.
 const LABEL_BYTES: u64 = 64;
 
+/// Bytes that are always there: what is free changes by as much from one moment to the next, and the kernel makes
+/// room in a control group that is full of its own caches.
+const SMALL: u64 = 64 << 20;
+
 /// The bounds for one file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -40,7 +44,7 @@ impl Limits {
             expanded: packed
                 .saturating_mul(EXPANSION)
                 .clamp(EXPANDED_BYTES, MAX_BYTES),
-            free: free_memory(),
+            free: free_memory().map(|free| free.max(SMALL)),
         }
     }
 
