@@ -148,7 +148,7 @@ mod tests {
         let router = axum::Router::new().route("/", axum::routing::get(|| async { "here" }));
         tokio::spawn(async move { axum::serve(bounded, router).await });
         let mut silent = Vec::new();
-        for _ in 0..600 {
+        for _ in 0..300 {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(b"GET / HT").await.unwrap();
             silent.push(stream);
