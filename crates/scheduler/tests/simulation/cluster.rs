@@ -446,7 +446,7 @@ impl Cluster {
     }
 
     fn memory(&self, worker: WorkerId) -> Option<u64> {
-        self.plan.memory.filter(|_| worker.0 % 2 == 0)
+        self.plan.memory.filter(|_| worker.0.is_multiple_of(2))
     }
 
     fn spawn(&mut self) {
