@@ -251,7 +251,7 @@ mod tests {
         if cfg!(target_os = "linux") {
             assert!(for_trials(1).is_some_and(|bytes| bytes > 1 << 20));
         } else {
-            println!("SKIPPED: only Linux tells");
+            eprintln!("SKIPPED: only Linux tells");
         }
     }
 
