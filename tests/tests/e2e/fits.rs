@@ -193,7 +193,7 @@ fn no_more_trials_run_at_once_than_memory_holds() {
     assert_eq!(process.wait(), Some(0));
     assert_eq!(number(&at.join("r"), "SELECT count(*) FROM trials"), 16.0);
     if most == 0 {
-        println!("SKIPPED: /proc does not tell a process's peak");
+        eprintln!("SKIPPED: /proc does not tell a process's peak");
         return;
     }
     // What the program itself takes comes on top: some 80 MB, and reports.
