@@ -113,8 +113,8 @@ impl Session {
             .await
             .expect("a coordinator");
         let mut client = WorkerServiceClient::new(channel)
-            .max_decoding_message_size(rpc::limits::MESSAGE_BYTES)
-            .max_encoding_message_size(rpc::limits::MESSAGE_BYTES);
+            .max_decoding_message_size(rpc::limits::ANSWER_BYTES)
+            .max_encoding_message_size(rpc::limits::FRAME_BYTES);
         let (say, requests) = mpsc::channel(16);
         let register = v1::Register {
             protocol_version: rpc::PROTOCOL_VERSION,
@@ -210,6 +210,7 @@ fn report(grid: &sweep::Grid, number: u64, lease: &v1::Lease) -> v1::Report {
         spectra,
         layers,
         work_seconds: TRIAL_SECONDS * count(lease) as f64,
+        rows: 0,
     }
 }
 
@@ -268,7 +269,9 @@ async fn keep_going(
         let trials = count(&lease);
         let message = Session::request(Say::Report(report(&grid, number, &lease)));
         let told = Instant::now();
-        session.say.send(message).await.expect("an open stream");
+        for piece in rpc::pieces::Pieces::of(message) {
+            session.say.send(piece).await.expect("an open stream");
+        }
         let (next, came) = session.lease().await;
         in_hand.push_back(next);
         let waited = (came - told).as_secs_f64();
@@ -364,7 +367,9 @@ fn killed(at: &Path) {
                 }
                 number += 1;
                 let message = Session::request(Say::Report(report(&grid, number, &lease)));
-                other.say.send(message).await.expect("an open stream");
+                for piece in rpc::pieces::Pieces::of(message) {
+                    other.say.send(piece).await.expect("an open stream");
+                }
             };
             let waited = (last - begun).as_secs_f64();
             beat.abort();

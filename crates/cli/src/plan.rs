@@ -53,6 +53,8 @@ fn left(numbered: &Numbered) -> (u64, Cost) {
         flops: (all.flops - done.flops).max(0.0),
         bytes: all.bytes,
         seconds: (all.seconds - done.seconds).max(0.0),
+        rows: (all.rows - done.rows).max(0.0),
+        row_bytes: (all.row_bytes - done.row_bytes).max(0.0),
     };
     (trials, if trials == 0 { Cost::default() } else { cost })
 }
@@ -83,6 +85,11 @@ fn as_text(numbered: &Numbered, data: &DataSummary) -> String {
         line(words);
     }
     line(format!("flops   {}", output::scaled(survey.total.flops)));
+    line(format!(
+        "tables  {} rows, {}B before compression",
+        output::scaled(cost.rows),
+        output::scaled(cost.row_bytes)
+    ));
     let threads = service::threads(None);
     line(format!(
         "memory  {}B a trial at the most",
@@ -240,6 +247,8 @@ fn as_json(numbered: &Numbered, data: &DataSummary) -> Value {
         "flops": survey.total.flops,
         "seconds": total.seconds,
         "bytes": total.bytes,
+        "rows": total.rows,
+        "row_bytes": total.row_bytes,
         "verify": {
             "wanted": verified.wanted, "trials": verified.chosen.len(), "flops": comparisons.flops,
             "seconds": comparisons.seconds,

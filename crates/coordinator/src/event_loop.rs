@@ -239,6 +239,10 @@ impl EventLoop {
                     state.running = status::seen(&state.running, state.beat, named);
                 }
             }
+            Event::Heard { worker } => {
+                self.hear(worker);
+                self.drive(scheduler::Event::Heard { worker });
+            }
             Event::GiveBack {
                 worker,
                 lease,
@@ -578,6 +582,15 @@ impl EventLoop {
                         trials,
                         "worker lost: its trials go to others"
                     );
+                }
+                Action::DropWorker {
+                    worker,
+                    reason: scheduler::DropReason::Unknown,
+                } => {
+                    // It was away for so long that it was forgotten: it may join anew, with what it has in hand.
+                    tracing::info!(worker = worker.0, "a forgotten worker is to join anew");
+                    self.tell(worker, wire::stopping(false));
+                    self.workers.remove(&worker);
                 }
                 Action::DropWorker { worker, reason } => {
                     self.metrics.dropped += 1;

@@ -64,6 +64,10 @@ pub(crate) enum Event {
         leases: Vec<LeaseBeat>,
         left: Vec<Left>,
     },
+    /// A piece of a message that is still on its way.
+    Heard {
+        worker: WorkerId,
+    },
     Drain {
         worker: WorkerId,
     },
@@ -180,6 +184,8 @@ pub(crate) struct Checkpoint {
     pub(crate) lease: LeaseId,
     pub(crate) trial: u64,
     pub(crate) state: Vec<u8>,
+    /// Of the memory for large ones.
+    pub(crate) share: Option<crate::incoming::Share>,
 }
 
 /// What people ask.

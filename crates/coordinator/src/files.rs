@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use rpc::{limits, v1};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 /// Folder of uploads that no sweep has taken yet.
@@ -15,19 +18,44 @@ const UPLOADS: &str = ".uploads";
 /// Extension of an upload under way.
 const PARTIAL: &str = "partial";
 
-/// Longest wait for a piece: a megabyte takes a second where a line is worth calling one.
+/// In each such time an upload brings [`PACE_BYTES`], and whoever fetches takes a piece; else it has stalled.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Places of one hash that are remembered: sweeps of one data set are many, and a few places that may be gone are
 /// enough.
 const PLACES: usize = 8;
 
+/// The slowest upload that is waited for: 9 kbit/s.
+const PACE_BYTES: u64 = 64 << 10;
+
+/// Queue towards a receiver: a piece, and a place for the word that there are no more.
+pub(crate) const PIECES: usize = 2;
+
 /// Where each known hash is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct FileIndex {
     paths: Arc<Mutex<BTreeMap<String, VecDeque<PathBuf>>>>,
-    /// Bytes announced by uploads under way.
-    coming: Arc<Mutex<u64>>,
+    coming: Arc<Mutex<Coming>>,
+    /// Places for files on their way to whoever asked.
+    sending: Arc<Semaphore>,
+}
+
+/// Uploads under way.
+#[derive(Debug, Default)]
+struct Coming {
+    uploads: usize,
+    /// What has come by now. What is only announced takes no room from others.
+    bytes: u64,
+}
+
+impl Default for FileIndex {
+    fn default() -> Self {
+        FileIndex {
+            paths: Arc::default(),
+            coming: Arc::default(),
+            sending: Arc::new(Semaphore::new(limits::SENDING)),
+        }
+    }
 }
 
 impl FileIndex {
@@ -46,6 +74,12 @@ impl FileIndex {
             index.get(hash).cloned()?
         };
         places.into_iter().find(|path| path.is_file())
+    }
+
+    /// Waits for a place among the files that are sent.
+    pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // Nobody closes the semaphore.
+        Arc::clone(&self.sending).acquire_owned().await.ok()
     }
 
     /// Where a file is whose content is still that of its hash. Reads all of it.
@@ -96,37 +130,87 @@ pub(crate) fn forget_upload(data: &Path, hash: &str) {
 }
 
 /// Room of an upload under way, given back at its end.
+#[derive(Debug)]
 struct Room<'a> {
     index: &'a FileIndex,
+    folder: &'a Path,
+    limit: u64,
     bytes: u64,
 }
 
+/// Why an upload finds no room.
+#[derive(Debug)]
+enum NoRoom {
+    Bytes,
+    Uploads,
+    Folder(std::io::Error),
+}
+
 impl<'a> Room<'a> {
-    /// Room for an upload beside those that lie in the folder or are under way; `None` where there is too little.
+    /// A place for an upload of so many bytes beside those that lie in the folder or have come of others.
     fn take(
         index: &'a FileIndex,
-        folder: &Path,
+        folder: &'a Path,
         bytes: u64,
         limit: u64,
-    ) -> std::io::Result<Option<Self>> {
-        // Held while the folder is looked at, so that two cannot find the same room.
+    ) -> Result<Self, NoRoom> {
         let mut coming = index.coming.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = *coming;
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            // What is under way is counted at its announced size.
-            if entry.path().extension().is_some_and(|kind| kind == PARTIAL) {
-                continue;
-            }
-            // A file that has gone meanwhile takes no room.
-            taken += entry.metadata().map_or(0, |metadata| metadata.len());
+        check(folder, &coming, bytes, limit)?;
+        if coming.uploads >= limits::UPLOADS {
+            return Err(NoRoom::Uploads);
         }
-        if taken.saturating_add(bytes) > limit {
-            return Ok(None);
+        coming.uploads += 1;
+        Ok(Room {
+            index,
+            folder,
+            limit,
+            bytes: 0,
+        })
+    }
+
+    /// Room for bytes that have come.
+    fn grow(&mut self, bytes: u64) -> Result<(), NoRoom> {
+        // Held while the folder is looked at, so that two cannot find the same room.
+        let coming = &self.index.coming;
+        let mut coming = coming.lock().unwrap_or_else(PoisonError::into_inner);
+        check(self.folder, &coming, bytes, self.limit)?;
+        coming.bytes += bytes;
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+/// Whether so many bytes more fit beside what lies in the folder and what has come of uploads under way.
+fn check(folder: &Path, coming: &Coming, bytes: u64, limit: u64) -> Result<(), NoRoom> {
+    let mut taken = coming.bytes;
+    for entry in std::fs::read_dir(folder).map_err(NoRoom::Folder)? {
+        let entry = entry.map_err(NoRoom::Folder)?;
+        // What is under way is counted by what has come.
+        if entry.path().extension().is_some_and(|kind| kind == PARTIAL) {
+            continue;
         }
-        *coming += bytes;
-        drop(coming);
-        Ok(Some(Room { index, bytes }))
+        // A file that has gone meanwhile takes no room.
+        taken += entry.metadata().map_or(0, |metadata| metadata.len());
+    }
+    if taken.saturating_add(bytes) > limit {
+        return Err(NoRoom::Bytes);
+    }
+    Ok(())
+}
+
+impl From<NoRoom> for Status {
+    fn from(why: NoRoom) -> Self {
+        match why {
+            NoRoom::Bytes => Status::resource_exhausted(format!(
+                "more than {} bytes of uploads that no sweep has taken; submit what they belong to, or start the coordinator again",
+                limits::UPLOADS_BYTES
+            )),
+            NoRoom::Uploads => Status::resource_exhausted(format!(
+                "{} uploads are under way; try again in a minute",
+                limits::UPLOADS
+            )),
+            NoRoom::Folder(error) => Status::internal(error.to_string()),
+        }
     }
 }
 
@@ -142,12 +226,10 @@ impl Drop for Partial {
 
 impl Drop for Room<'_> {
     fn drop(&mut self) {
-        let mut coming = self
-            .index
-            .coming
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *coming -= self.bytes;
+        let coming = &self.index.coming;
+        let mut coming = coming.lock().unwrap_or_else(PoisonError::into_inner);
+        coming.bytes -= self.bytes;
+        coming.uploads -= 1;
     }
 }
 
@@ -160,7 +242,11 @@ pub(crate) async fn receive(
     index: &FileIndex,
     mut parts: Streaming<v1::UploadFileRequest>,
 ) -> Result<(), Status> {
-    let first = next(&mut parts).await?.and_then(|message| message.part);
+    let mut pace = Pace::new();
+    let first = pace
+        .next(&mut parts)
+        .await?
+        .and_then(|message| message.part);
     let Some(v1::upload_file_request::Part::File(file)) = first else {
         return Err(Status::invalid_argument(
             "the first message must name the file",
@@ -179,45 +265,63 @@ pub(crate) async fn receive(
     let path = folder.join(digits);
     let failed = |error: std::io::Error| Status::internal(format!("{}: {error}", path.display()));
     tokio::fs::create_dir_all(&folder).await.map_err(failed)?;
-    let room =
-        Room::take(index, &folder, file.size_bytes, limits::UPLOADS_BYTES).map_err(failed)?;
-    let Some(_room) = room else {
-        return Err(Status::resource_exhausted(format!(
-            "more than {} bytes of uploads that no sweep has taken; submit what they belong to, or start the coordinator again",
-            limits::UPLOADS_BYTES
-        )));
-    };
+    let mut room = Room::take(index, &folder, file.size_bytes, limits::UPLOADS_BYTES)?;
     let partial = folder.join(format!(
         "{digits}.{:016x}.{PARTIAL}",
         getrandom::u64().unwrap_or(0)
     ));
     // After the room, and so dropped before it: what takes room is counted as long as it is there.
     let partial = Partial(partial);
-    write(&partial.0, &file, &mut parts).await?;
+    write(&partial.0, &file, &mut parts, &mut room).await?;
     tokio::fs::rename(&partial.0, &path).await.map_err(failed)?;
     index.add(file.hash.clone(), path);
     Ok(())
 }
 
-/// The next message of an upload; a sender that falls silent is not waited for.
-async fn next(
-    parts: &mut Streaming<v1::UploadFileRequest>,
-) -> Result<Option<v1::UploadFileRequest>, Status> {
-    tokio::time::timeout(PIECE_TIMEOUT, parts.message())
-        .await
-        .map_err(|_| Status::deadline_exceeded("no piece came for a minute"))?
+/// How fast an upload comes.
+struct Pace {
+    deadline: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Pace {
+            deadline: Instant::now() + PIECE_TIMEOUT,
+            bytes: 0,
+        }
+    }
+
+    /// The next message; a sender that falls silent, or nearly so, is not waited for.
+    async fn next(
+        &mut self,
+        parts: &mut Streaming<v1::UploadFileRequest>,
+    ) -> Result<Option<v1::UploadFileRequest>, Status> {
+        tokio::time::timeout_at(self.deadline, parts.message())
+            .await
+            .map_err(|_| Status::deadline_exceeded("the upload has stalled"))?
+    }
+
+    fn came(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        if self.bytes >= PACE_BYTES {
+            *self = Pace::new();
+        }
+    }
 }
 
 async fn write(
     path: &Path,
     file: &v1::FileName,
     parts: &mut Streaming<v1::UploadFileRequest>,
+    room: &mut Room<'_>,
 ) -> Result<(), Status> {
     let failed = |error: std::io::Error| Status::internal(format!("{}: {error}", path.display()));
     let mut out = tokio::fs::File::create(path).await.map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
     let mut size = 0_u64;
-    while let Some(message) = next(parts).await? {
+    let mut pace = Pace::new();
+    while let Some(message) = pace.next(parts).await? {
         let Some(v1::upload_file_request::Part::Piece(piece)) = message.part else {
             return Err(Status::invalid_argument(
                 "only pieces follow the first message",
@@ -227,6 +331,8 @@ async fn write(
         if size > file.size_bytes {
             return Err(Status::out_of_range("more bytes than announced"));
         }
+        room.grow(piece.len() as u64)?;
+        pace.came(piece.len() as u64);
         hasher.update(&piece);
         out.write_all(&piece).await.map_err(failed)?;
     }
@@ -241,10 +347,31 @@ async fn write(
     Ok(())
 }
 
+/// A file in pieces, for one receiver.
+pub(crate) fn stream<T: Send + 'static>(
+    index: &FileIndex,
+    path: PathBuf,
+    wrap: impl Fn(Vec<u8>) -> T + Send + Sync + 'static,
+) -> ReceiverStream<Result<T, Status>> {
+    let (sender, receiver) = mpsc::channel(PIECES);
+    let index = index.clone();
+    tokio::spawn(async move {
+        let _place = index.place().await;
+        if let Err(error) = send(&path, &sender, wrap).await {
+            // The receiver may be gone already, or has stopped to read.
+            let _ = sender.try_send(Err(Status::internal(error.to_string())));
+        }
+    });
+    ReceiverStream::new(receiver)
+}
+
 /// Sends a file in pieces. The receiver's going away ends it.
+///
+/// # Errors
+/// Where the file cannot be read, or the receiver has stopped to read.
 pub(crate) async fn send<T>(
     path: &Path,
-    sender: &tokio::sync::mpsc::Sender<Result<T, Status>>,
+    sender: &mpsc::Sender<Result<T, Status>>,
     wrap: impl Fn(Vec<u8>) -> T,
 ) -> std::io::Result<()> {
     let mut file = tokio::fs::File::open(path).await?;
@@ -258,9 +385,32 @@ pub(crate) async fn send<T>(
             }
         }
         piece.truncate(filled);
-        if filled == 0 || sender.send(Ok(wrap(piece))).await.is_err() {
+        if filled == 0 {
             return Ok(());
         }
+        if !put(sender, wrap(piece)).await? {
+            return Ok(());
+        }
+    }
+}
+
+/// Queues a piece and leaves a place free; false where the receiver has gone.
+///
+/// # Errors
+/// Where the receiver has stopped to read.
+pub(crate) async fn put<T>(
+    sender: &mpsc::Sender<Result<T, Status>>,
+    piece: T,
+) -> std::io::Result<bool> {
+    match tokio::time::timeout(PIECE_TIMEOUT, sender.reserve_many(PIECES)).await {
+        Ok(Ok(mut places)) => {
+            if let Some(place) = places.next() {
+                place.send(Ok(piece));
+            }
+            Ok(true)
+        }
+        Ok(Err(_)) => Ok(false),
+        Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
     }
 }
 
@@ -272,18 +422,25 @@ mod tests {
     fn uploads_together_have_a_bound() {
         let folder = tempfile::tempdir().unwrap();
         let index = FileIndex::default();
-        let take = |bytes| Room::take(&index, folder.path(), bytes, 100).unwrap();
-        // Lying in the folder, and one under way that is counted by what it announced.
+        let take = |bytes| Room::take(&index, folder.path(), bytes, 100);
         std::fs::write(folder.path().join("0a"), [0; 30]).unwrap();
+        assert!(matches!(take(71), Err(NoRoom::Bytes)));
+        assert!(matches!(take(u64::MAX), Err(NoRoom::Bytes)));
+        // Announced and not sent takes no room from others; what has come does, however it is called.
+        let mut first = take(70).unwrap();
+        let mut second = take(70).unwrap();
         std::fs::write(folder.path().join("0b.1.partial"), [0; 50]).unwrap();
-        let first = take(60).unwrap();
-        assert!(take(11).is_none() && take(u64::MAX).is_none());
-        let second = take(10).unwrap();
-        assert!(take(1).is_none());
+        first.grow(50).unwrap();
+        assert!(matches!(take(21), Err(NoRoom::Bytes)));
+        second.grow(20).unwrap();
+        assert!(matches!(second.grow(1), Err(NoRoom::Bytes)));
         drop(first);
-        assert!(take(60).is_some() && take(61).is_none());
+        second.grow(50).unwrap();
         drop(second);
-        assert!(take(70).is_some() && take(71).is_none());
+        let all: Vec<_> = (0..limits::UPLOADS).map(|_| take(1).unwrap()).collect();
+        assert!(matches!(take(1), Err(NoRoom::Uploads)));
+        drop(all);
+        assert!(take(70).is_ok());
     }
 
     #[test]

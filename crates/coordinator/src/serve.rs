@@ -20,6 +20,7 @@ use crate::data_lock::DataLock;
 use crate::event_loop::EventLoop;
 use crate::events::{Event, User};
 use crate::files::FileIndex;
+use crate::incoming::Room;
 use crate::observer::Observer;
 use crate::planning::Planner;
 use crate::proof::Key;
@@ -116,6 +117,11 @@ where
         key,
         files: files.clone(),
         checkpoints,
+        room: Room::default(),
+        spools: match &config.layout {
+            Layout::One { run, .. } => run.clone(),
+            Layout::Many(data) => data.clone(),
+        },
     };
     let (worker_gate, user_gate) = (config.workers.clone(), config.users.clone());
     let (planner, plans) = Planner::new();
@@ -150,13 +156,13 @@ where
     };
     let mut router = server
         .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(rpc::memory::PIPE_WINDOW)
-        .initial_connection_window_size(rpc::memory::PIPE_WINDOW)
+        .initial_stream_window_size(limits::WINDOW_BYTES)
+        .initial_connection_window_size(limits::WINDOW_BYTES)
         .add_service(health_service)
         .add_service(InterceptedService::new(
             WorkerServiceServer::new(workers)
-                .max_decoding_message_size(limits::MESSAGE_BYTES)
-                .max_encoding_message_size(limits::MESSAGE_BYTES),
+                .max_decoding_message_size(limits::FRAME_BYTES)
+                .max_encoding_message_size(limits::ANSWER_BYTES),
             worker_gate,
         ))
         .add_service(InterceptedService::new(

@@ -1,6 +1,7 @@
 //! A worker's connection: checks every message before the event loop sees it.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use rpc::v1::worker_service_server::WorkerService;
 use rpc::{limits, v1};
 use scheduler::{LeaseBeat, LeaseId, WorkerId};
 use sweep::IntervalSet;
-use table::{Batch, Payload};
+use table::{Batch, Payload, Spool};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -19,7 +20,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::events::{Checkpoint, Early, Event, Hello, Left, Outgoing as Queue, Report};
 use crate::files::{self, FileIndex, Unsound};
+use crate::incoming::{Incoming, Room};
 use crate::proof::{Identity, Key};
+use crate::spooled::{self, Spooled};
 use crate::wire;
 
 /// The service for workers.
@@ -29,13 +32,13 @@ pub(crate) struct Workers {
     pub(crate) key: Key,
     pub(crate) files: FileIndex,
     pub(crate) checkpoints: crate::checkpoints::Checkpoints,
+    pub(crate) room: Room,
+    /// Where rows wait for their report.
+    pub(crate) spools: PathBuf,
 }
 
 /// A registered worker must say its first word within this time.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Pieces of a file queued towards a slow receiver.
-const PIECES: usize = 4;
 
 type Outgoing<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -78,6 +81,7 @@ impl WorkerService for Workers {
         let service = self.clone();
         tokio::spawn(async move {
             let _place = place;
+            let incoming = Incoming::new(incoming, service.room.clone());
             let listened = service
                 .listen(worker, incoming, &unknown, &outgoing, sent_away)
                 .await;
@@ -120,17 +124,11 @@ impl WorkerService for Workers {
                 return Err(told);
             }
         };
-        let (sender, receiver) = mpsc::channel(PIECES);
-        tokio::spawn(async move {
-            let wrap = |piece: Vec<u8>| v1::FetchFileResponse {
-                piece: piece.into(),
-            };
-            if let Err(error) = files::send(&path, &sender, wrap).await {
-                // The receiver may be gone already.
-                let _ = sender.send(Err(Status::internal(error.to_string()))).await;
-            }
-        });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        let wrap = |piece: Vec<u8>| v1::FetchFileResponse {
+            piece: piece.into(),
+        };
+        let pieces = files::stream(&self.files, path, wrap);
+        Ok(Response::new(Box::pin(pieces)))
     }
 
     async fn fetch_checkpoint(
@@ -145,17 +143,11 @@ impl WorkerService for Workers {
             .map_err(|_| stopping())?
             .map_err(|error| Status::internal(error.to_string()))?
             .ok_or_else(|| Status::not_found("this trial has no checkpoint that is whole"))?;
-        let (sender, receiver) = mpsc::channel(PIECES);
-        tokio::spawn(async move {
-            let wrap = |piece: Vec<u8>| v1::FetchCheckpointResponse {
-                piece: piece.into(),
-            };
-            if let Err(error) = files::send(&path, &sender, wrap).await {
-                // The receiver may be gone already.
-                let _ = sender.send(Err(Status::internal(error.to_string()))).await;
-            }
-        });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        let wrap = |piece: Vec<u8>| v1::FetchCheckpointResponse {
+            piece: piece.into(),
+        };
+        let pieces = files::stream(&self.files, path, wrap);
+        Ok(Response::new(Box::pin(pieces)))
     }
 }
 
@@ -164,27 +156,35 @@ impl Workers {
     async fn listen(
         &self,
         worker: WorkerId,
-        mut incoming: Streaming<v1::SessionRequest>,
+        mut incoming: Incoming,
         unknown: &BTreeSet<u64>,
         outgoing: &Queue,
         mut sent_away: oneshot::Receiver<()>,
     ) -> Result<(), Broken> {
+        let mut spooled = Spooled::new(self.spools.clone());
         loop {
             let request = tokio::select! {
-                request = incoming.message() => request.map_err(Broken::Connection)?,
+                request = incoming.next(worker, &self.events) => request?,
                 _ = &mut sent_away => return Ok(()),
                 () = outgoing.overflows() => {
                     return Err(Status::resource_exhausted("it does not read what it is told").into());
                 }
             };
-            let Some(request) = request else {
+            let Some((message, share)) = request else {
                 return Ok(());
             };
-            let event = match request.message {
-                None | Some(Message::Register(_)) => {
+            let event = match message {
+                Message::Register(_) => {
                     return Err(Status::invalid_argument("Register comes once, first").into());
                 }
-                Some(Message::Heartbeat(heartbeat)) => {
+                Message::Piece(_) => {
+                    return Err(Status::invalid_argument("a piece of a piece").into());
+                }
+                Message::Rows(rows) => {
+                    spooled.take(rows, worker, &self.events).await?;
+                    continue;
+                }
+                Message::Heartbeat(heartbeat) => {
                     let (leases, left) = beats(heartbeat)?;
                     Event::Heartbeat {
                         worker,
@@ -192,15 +192,15 @@ impl Workers {
                         left,
                     }
                 }
-                Some(Message::Drain(_)) => Event::Drain { worker },
-                Some(Message::GiveBack(give_back)) => Event::GiveBack {
+                Message::Drain(_) => Event::Drain { worker },
+                Message::GiveBack(give_back) => Event::GiveBack {
                     worker,
                     lease: LeaseId(give_back.lease),
                     numbers: convert::intervals(&give_back.ranges)
                         .map_err(|error| wire::status(&error))?,
                     cannot_run: wire::cannot_run(give_back.cannot_run),
                 },
-                Some(Message::Checkpoint(checkpoint)) => {
+                Message::Checkpoint(checkpoint) => {
                     if checkpoint.state.len() > limits::CHECKPOINT_BYTES {
                         return Err(Status::out_of_range("larger than a checkpoint may be").into());
                     }
@@ -210,16 +210,19 @@ impl Workers {
                         lease: LeaseId(checkpoint.lease),
                         trial: checkpoint.trial,
                         state: checkpoint.state.into(),
+                        share,
                     }))
                 }
-                Some(Message::Report(report)) => {
+                Message::Report(report) => {
+                    let spool = spooled.of(&report)?;
                     if unknown.contains(&report.lease) && !is_granted(&report, &self.key) {
                         // Computed for another coordinator: nobody here can take it.
                         outgoing.send(wire::acknowledge(vec![report.report]));
                         continue;
                     }
                     let key = self.key.clone();
-                    let checked = tokio::task::spawn_blocking(move || check(worker, report, &key));
+                    let check = move || check(worker, report, spool, &key);
+                    let checked = tokio::task::spawn_blocking(check);
                     let report = checked
                         .await
                         .map_err(|error| Status::internal(error.to_string()))??;
@@ -233,7 +236,7 @@ impl Workers {
 }
 
 /// Why a session ends before its worker ends it.
-enum Broken {
+pub(crate) enum Broken {
     /// The connection is lost, and the worker may come back.
     Connection(Status),
     /// The worker broke a rule.
@@ -246,7 +249,7 @@ impl From<Status> for Broken {
     }
 }
 
-fn stopping() -> Status {
+pub(crate) fn stopping() -> Status {
     Status::unavailable("the coordinator stops")
 }
 
@@ -421,7 +424,12 @@ fn hello(register: v1::Register, key: &Key) -> Result<Hello, Status> {
 }
 
 /// Decodes a report and holds it against its lease. A worker cannot write outside what it was granted.
-fn check(worker: WorkerId, report: v1::Report, key: &Key) -> Result<Report, Status> {
+fn check(
+    worker: WorkerId,
+    report: v1::Report,
+    spool: Option<Spool>,
+    key: &Key,
+) -> Result<Report, Status> {
     let (identity, granted) = granted(
         key,
         &report.sweep,
@@ -439,6 +447,7 @@ fn check(worker: WorkerId, report: v1::Report, key: &Key) -> Result<Report, Stat
         let decoded = Batch::from_ipc(&payload, &table::Limits::default());
         decoded.map_err(|error| Status::invalid_argument(error.to_string()))?
     };
+    let batch = spooled::joined(batch, spool)?;
     batch
         .check_consistent()
         .map_err(|error| Status::invalid_argument(error.to_string()))?;

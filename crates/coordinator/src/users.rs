@@ -32,9 +32,6 @@ pub(crate) struct Users {
     pub(crate) submitting: Arc<Mutex<()>>,
 }
 
-/// Pieces queued towards a slow receiver.
-const PIECES: usize = 4;
-
 type Outgoing<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
@@ -214,16 +211,18 @@ impl SweepService for Users {
             .await?
             .map_err(|error| Status::internal(error.to_string()))?;
         let run = self.config.layout.run_folder(&name);
-        let (sender, receiver) = mpsc::channel(PIECES);
+        let (sender, receiver) = mpsc::channel(files::PIECES);
+        let index = self.files.clone();
         tokio::spawn(async move {
+            let _place = index.place().await;
             if let Err(error) = send_files(&run, &listing.paths, &sender).await {
                 let status = if error.kind() == std::io::ErrorKind::NotFound {
                     Status::aborted("the tables were rewritten meanwhile; fetch again")
                 } else {
                     Status::internal(error.to_string())
                 };
-                // The receiver may be gone already.
-                let _ = sender.send(Err(status)).await;
+                // The receiver may be gone already, or has stopped to read.
+                let _ = sender.try_send(Err(status));
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
@@ -501,7 +500,7 @@ async fn send_files(
         let start = v1::FetchResponse {
             part: Some(Part::File(v1::FetchedFile { path, size_bytes })),
         };
-        if sender.send(Ok(start)).await.is_err() {
+        if !files::put(sender, start).await? {
             return Ok(());
         }
         let wrap = |piece: Vec<u8>| v1::FetchResponse {

@@ -33,6 +33,6 @@ pub use data::{Data, prepare};
 pub use error::*;
 pub use isa::isa;
 pub use kernel::Threads;
-pub use law::{EnginePlan, plan};
+pub use law::{EnginePlan, RowCounts, plan};
 pub use outcome::*;
 pub use run::{Clock, Progress, Run, run};

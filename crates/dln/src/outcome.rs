@@ -53,6 +53,14 @@ pub struct Outcome {
     pub measure_seconds: f64,
 }
 
+/// Rows in order of step, taken out of a run that goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Measurements {
+    pub history: Vec<HistoryRow>,
+    pub spectra: Vec<SpectrumRow>,
+    pub layers: Vec<LayerRow>,
+}
+
 /// Scalar metrics of one step; `None` is null in the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Scalars {

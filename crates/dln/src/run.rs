@@ -12,7 +12,7 @@ use crate::engine::{self, Engine};
 use crate::error::{CheckpointError, TrialError};
 use crate::kernel::Threads;
 use crate::measure::Rows;
-use crate::outcome::{self, Outcome, Scalars, Status};
+use crate::outcome::{self, Measurements, Outcome, Scalars, Status};
 
 /// Format of a checkpoint, raised whenever its bytes change.
 const FORMAT: u32 = 2;
@@ -125,6 +125,23 @@ impl<'a> Run<'a> {
     /// Updates taken so far.
     pub fn steps(&self) -> u64 {
         self.step
+    }
+
+    /// Rows measured so far that [`Run::take_rows`] has not taken: of `history`, `spectra` and `layers`.
+    pub fn rows(&self) -> [usize; 3] {
+        let rows = &self.rows;
+        [rows.history.len(), rows.spectra.len(), rows.layers.len()]
+    }
+
+    /// Takes the rows measured so far out of the run, save the last of its history. What is taken is neither in
+    /// the outcome nor in later checkpoints.
+    pub fn take_rows(&mut self) -> Measurements {
+        let older = self.rows.history.len().saturating_sub(1);
+        Measurements {
+            history: self.rows.history.drain(..older).collect(),
+            spectra: std::mem::take(&mut self.rows.spectra),
+            layers: std::mem::take(&mut self.rows.layers),
+        }
     }
 
     /// What the run leaves behind; of the steps taken so far where it has not ended.

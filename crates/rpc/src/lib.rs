@@ -9,6 +9,7 @@ pub mod convert;
 pub mod guard;
 pub mod limits;
 pub mod memory;
+pub mod pieces;
 pub mod places;
 pub mod sealed;
 pub mod trust;

@@ -79,6 +79,10 @@ pub enum Event {
         worker: WorkerId,
         leases: Vec<LeaseBeat>,
     },
+    /// Bytes of a message that is still on its way came from a worker: it is alive.
+    Heard {
+        worker: WorkerId,
+    },
     /// A worker wants no more leases; what it has not begun goes to others.
     Drain {
         worker: WorkerId,
@@ -133,6 +137,7 @@ impl Event {
     pub(crate) fn sign_of_life(&self) -> Option<WorkerId> {
         match self {
             Event::Heartbeat { worker, .. }
+            | Event::Heard { worker }
             | Event::Drain { worker }
             | Event::GiveBack { worker, .. }
             | Event::Report { worker, .. } => Some(*worker),

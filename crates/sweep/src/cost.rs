@@ -15,6 +15,10 @@ pub struct Cost {
     pub bytes: f64,
     /// On one core at a nominal rate, setup and measurements included.
     pub seconds: f64,
+    /// Rows of all tables, at most.
+    pub rows: f64,
+    /// Bytes of those rows as columns, before they are compressed.
+    pub row_bytes: f64,
 }
 
 /// Products of double-precision matrices on one core, operations a second: between what faer does at n = 10
@@ -38,6 +42,13 @@ const CURVATURE_STEPS_COUNTED: f64 = 80.0;
 
 /// Normal numbers drawn a second.
 const DRAW_RATE: f64 = 2e8;
+
+/// Bytes of a row of each table, near enough: of `trials` what varies from one to the next, of the others their
+/// numbers.
+const TRIAL_BYTES: f64 = 220.0;
+const HISTORY_BYTES: f64 = 64.0;
+const SPECTRUM_BYTES: f64 = 56.0;
+const LAYER_BYTES: f64 = 56.0;
 
 /// Seconds that a layer adds to a step whatever its size.
 const LAYER_SECONDS: f64 = 2e-7;
@@ -66,14 +77,20 @@ impl Cost {
         } else {
             1.0
         };
+        let measured = measured_rows(trial);
         let seconds = TRIAL_SECONDS
             + setup_seconds(trial, plan)
             + steps * step * checks
-            + measured_rows(trial) * row_seconds(trial, plan);
+            + measured * row_seconds(trial, plan);
+        let [history, spectra, layers] =
+            [plan.rows.history, plan.rows.spectra, plan.rows.layers].map(|rows| rows as f64);
+        let row_bytes = history * HISTORY_BYTES + spectra * SPECTRUM_BYTES + layers * LAYER_BYTES;
         Cost {
             flops: steps * plan.flops_per_step,
             bytes: memory(trial, plan),
             seconds,
+            rows: 1.0 + measured * (history + spectra + layers),
+            row_bytes: TRIAL_BYTES + measured * row_bytes,
         }
     }
 
@@ -83,6 +100,8 @@ impl Cost {
             flops: 0.0,
             bytes: 0.0,
             seconds: TRIAL_SECONDS,
+            rows: 1.0,
+            row_bytes: TRIAL_BYTES,
         }
     }
 
@@ -92,6 +111,8 @@ impl Cost {
             flops: self.flops * trials as f64,
             bytes: self.bytes,
             seconds: self.seconds * trials as f64,
+            rows: self.rows * trials as f64,
+            row_bytes: self.row_bytes * trials as f64,
         }
     }
 
@@ -101,6 +122,8 @@ impl Cost {
             flops: self.flops + other.flops,
             bytes: self.bytes.max(other.bytes),
             seconds: self.seconds + other.seconds,
+            rows: self.rows + other.rows,
+            row_bytes: self.row_bytes + other.row_bytes,
         }
     }
 }
@@ -179,10 +202,11 @@ fn data_seconds(trial: &Trial) -> f64 {
 
 /// Rows of history: the start, the first step where angles are measured, each `every` steps, the end.
 fn measured_rows(trial: &Trial) -> f64 {
-    let steps = trial.train.steps;
-    let between = steps.checked_div(trial.measure.every).unwrap_or(0);
-    let angles = u64::from(trial.measure.metrics.angles);
-    (between + angles + 2).min(steps.saturating_add(1)) as f64
+    let (steps, every) = (trial.train.steps, trial.measure.every);
+    let between = steps.checked_div(every).unwrap_or(0);
+    let ends_between = steps.checked_rem(every).unwrap_or(steps) != 0;
+    let first = trial.measure.metrics.angles && every != 1 && steps > 1;
+    (1 + between + u64::from(ends_between) + u64::from(first)) as f64
 }
 
 fn row_seconds(trial: &Trial, plan: &EnginePlan) -> f64 {
@@ -310,6 +334,24 @@ mod tests {
             let share = row(dim, metrics) / found;
             assert!((0.4..2.5).contains(&share), "{metrics} at {dim}: {share}");
         }
+    }
+
+    #[test]
+    fn rows_are_counted_with_what_is_measured() {
+        let rows = |more: &str| {
+            let base = "[problem]\ndim = 16\n[network]\ndepth = 12\n[train]\nengine = \"full\"\nsteps = 90000\n";
+            cost(&format!("{base}[measure]\n{more}"))
+        };
+        let history = rows("every = 1\nmetrics = [\"train_loss\"]\n");
+        assert_eq!(history.rows, 1.0 + 90_001.0);
+        // Sixteen values of the map and of each of twelve layers.
+        let spectra = rows("every = 1\nmetrics = [\"train_loss\", \"spectrum\"]\n");
+        assert_eq!(spectra.rows, 1.0 + 90_001.0 * (1.0 + 13.0 * 16.0));
+        assert!(spectra.row_bytes > 1e9);
+        let layers = rows("every = 10\nmetrics = [\"balancedness\"]\n");
+        assert_eq!(layers.rows, 1.0 + 9_001.0 * (1.0 + 12.0));
+        let both = spectra.and(layers.times(2));
+        assert_eq!(both.rows, spectra.rows + 2.0 * layers.rows);
     }
 
     #[test]

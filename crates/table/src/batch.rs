@@ -4,6 +4,7 @@
 //! carries, is looked up within its own report. Bytes and files are the business of `ipc` and `part`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use polars::prelude::{AnyValue, BooleanChunked, DataFrame, IdxSize};
 use sweep::{IntervalSet, Point};
@@ -15,6 +16,7 @@ use crate::folder::{Counts, FailedTrial};
 use crate::frames::{self, concat};
 use crate::row::{TrialResult, TrialRow};
 use crate::schema::{TableName, schema};
+use crate::spool::Spool;
 
 /// Digits of an id.
 const ID_DIGITS: usize = 32;
@@ -30,6 +32,8 @@ pub struct Batch {
 pub(crate) struct Bundle {
     pub(crate) frames: [DataFrame; 4],
     bytes: usize,
+    /// Rows of its only trial that came before those of the frames.
+    spool: Option<Arc<Spool>>,
 }
 
 /// How many trials ended how, and which of them failed.
@@ -88,15 +92,36 @@ impl Batch {
 
     /// Rows of one table.
     pub fn table_rows(&self, table: TableName) -> usize {
-        self.bundles
-            .iter()
-            .map(|bundle| bundle.frame(table).height())
-            .sum()
+        self.bundles.iter().map(|bundle| bundle.rows(table)).sum()
     }
 
-    /// Bytes in memory; columns that hold one value count for nothing.
+    /// Bytes in memory and in spools; columns that hold one value count for nothing.
     pub fn bytes(&self) -> usize {
-        self.bundles.iter().map(|bundle| bundle.bytes).sum()
+        let spooled = |bundle: &Bundle| bundle.spool.as_ref().map_or(0, |spool| spool.bytes());
+        self.bundles
+            .iter()
+            .map(|bundle| bundle.bytes + usize::try_from(spooled(bundle)).unwrap_or(usize::MAX))
+            .fold(0, usize::saturating_add)
+    }
+
+    /// Adds the rows that were spooled of the only trial of this batch.
+    ///
+    /// # Errors
+    /// [`RowFault::Spool`] where the batch is not that trial's alone; [`RowFault::RowsOfFailed`].
+    pub fn attach(&mut self, spool: Spool) -> Result<(), TableError> {
+        let trial = spool.trial();
+        let failed = !self.failed().is_empty();
+        match self.bundles.as_mut_slice() {
+            [only] if only.trial_numbers() == [trial] && only.spool.is_none() => {
+                if failed {
+                    let table = TableName::History.name();
+                    return Err(RowFault::RowsOfFailed { table, trial }.into());
+                }
+                only.spool = Some(Arc::new(spool));
+                Ok(())
+            }
+            _ => Err(RowFault::Spool { trial }.into()),
+        }
     }
 
     /// Numbers of the trials.
@@ -251,7 +276,7 @@ impl Batch {
         Ok(concat(pieces)?)
     }
 
-    /// One table in frames of at most `rows` rows, with ids, made one at a time.
+    /// One table in frames of at most `rows` rows, with ids, made one at a time. Spooled rows come in their chunks.
     pub(crate) fn pieces(
         &self,
         table: TableName,
@@ -259,9 +284,10 @@ impl Batch {
     ) -> impl Iterator<Item = Result<DataFrame, TableError>> + '_ {
         self.bundles.iter().flat_map(move |bundle| {
             let height = bundle.frame(table).height();
-            (0..height)
+            let frames = (0..height)
                 .step_by(rows)
-                .map(move |from| bundle.piece(table, from, rows))
+                .map(move |from| bundle.piece(table, from, rows));
+            bundle.spooled(table).chain(frames)
         })
     }
 }
@@ -269,7 +295,34 @@ impl Batch {
 impl Bundle {
     fn new(frames: [DataFrame; 4]) -> Bundle {
         let bytes = bytes_of(&frames);
-        Bundle { frames, bytes }
+        Bundle {
+            frames,
+            bytes,
+            spool: None,
+        }
+    }
+
+    fn rows(&self, table: TableName) -> usize {
+        let spooled = self.spool.as_ref().map_or(0, |spool| spool.rows(table));
+        self.frame(table).height() + spooled
+    }
+
+    /// The spooled rows of a table, with the id of their trial.
+    fn spooled(
+        &self,
+        table: TableName,
+    ) -> impl Iterator<Item = Result<DataFrame, TableError>> + '_ {
+        let spools = self.spool.iter();
+        let frames = spools.flat_map(move |spool| spool.frames(table));
+        frames.map(move |frame| {
+            let frame = frame?;
+            let rows = frame.height();
+            let id = self.frame(TableName::Trials).column("id")?;
+            let ids = id.new_from_index(0, rows);
+            let mut columns = frame.into_columns();
+            columns.insert(1, ids);
+            Ok(DataFrame::new(rows, columns)?)
+        })
     }
 
     pub(crate) fn frame(&self, table: TableName) -> &DataFrame {
@@ -630,6 +683,41 @@ pub(crate) mod tests {
         unwanted.insert(4..10);
         batch.drop_trials(&unwanted).unwrap();
         assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn spooled_rows_belong_to_their_trial() {
+        let spool = |trial: u64| {
+            let mut spool = Spool::new(trial, &std::env::temp_dir(), u64::MAX).unwrap();
+            let rows = crate::spool::tests::measured(0, 5);
+            spool.push(&rows).unwrap();
+            spool.push(&rows).unwrap();
+            spool
+        };
+        let mut own = batch([7], &[]);
+        own.attach(spool(7)).unwrap();
+        own.check_consistent().unwrap();
+        assert_eq!(own.table_rows(TableName::Spectra), 13);
+        assert_eq!(own.rows(), 1 + 39);
+        assert!(own.bytes() as u64 > spool(7).bytes());
+        for table in TableName::ALL {
+            let frame = own.frame(table).unwrap();
+            assert_eq!(frame.schema(), &schema(table));
+            let ids: Vec<_> = frame.column("id").unwrap().str().unwrap().iter().collect();
+            assert!(ids.iter().all(|found| *found == Some(id(7).as_str())));
+        }
+        let mut all = batch([1, 2], &[]);
+        all.append(own.clone()).unwrap();
+        all.drop_trials(&intervals(&[1])).unwrap();
+        assert_eq!(all.table_rows(TableName::History), 3 + 13);
+        all.drop_trials(&intervals(&[7])).unwrap();
+        assert_eq!(all.table_rows(TableName::History), 3);
+        let refused = |mut batch: Batch| batch.attach(spool(7)).is_err();
+        assert!(refused(own));
+        assert!(refused(batch([8], &[])));
+        assert!(refused(batch([7, 8], &[])));
+        assert!(refused(batch([7], &[7])));
+        assert!(refused(Batch::empty()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Built for 100,000 trials and more a second: no map a row, no text copied that equals the one before, and
 //! columns that hold one value cost a comparison (see `lane`).
 
-use polars::prelude::{Column, DataFrame, Float64Type, UInt32Type, UInt64Type};
+use polars::prelude::{Column, DataFrame, Float64Type, PolarsResult, UInt32Type, UInt64Type};
 
 use crate::batch::Batch;
 use crate::comparison::ComparisonRow;
@@ -20,6 +20,38 @@ const TRIAL_BYTES: usize = 220;
 const HISTORY_BYTES: usize = 64;
 const SPECTRUM_BYTES: usize = 56;
 const LAYER_BYTES: usize = 56;
+
+/// Bytes of so many rows of `history`, `spectra` and `layers`.
+pub(crate) fn bytes_of_rows(history: usize, spectra: usize, layers: usize) -> usize {
+    HISTORY_BYTES * history + SPECTRUM_BYTES * spectra + LAYER_BYTES * layers
+}
+
+/// Rows of `history` of one trial, without ids.
+pub(crate) fn history_frame(trial: u64, rows: &[HistoryValues]) -> PolarsResult<DataFrame> {
+    let mut lanes = HistoryLanes::new();
+    for row in rows {
+        lanes.push(trial, row);
+    }
+    DataFrame::new(rows.len(), lanes.finish())
+}
+
+/// Rows of `spectra` of one trial, without ids.
+pub(crate) fn spectra_frame(trial: u64, rows: &[SpectrumValues]) -> PolarsResult<DataFrame> {
+    let mut lanes = SpectrumLanes::new();
+    for row in rows {
+        lanes.push(trial, row);
+    }
+    DataFrame::new(rows.len(), lanes.finish())
+}
+
+/// Rows of `layers` of one trial, without ids.
+pub(crate) fn layers_frame(trial: u64, rows: &[LayerValues]) -> PolarsResult<DataFrame> {
+    let mut lanes = LayerLanes::new();
+    for row in rows {
+        lanes.push(trial, row);
+    }
+    DataFrame::new(rows.len(), lanes.finish())
+}
 
 /// Gathers trials and turns them into a [`Batch`].
 pub struct BatchBuilder {
@@ -73,9 +105,11 @@ impl BatchBuilder {
         self.rows[1] += outcome.history.len();
         self.rows[2] += outcome.spectra.len();
         self.rows[3] += outcome.layers.len();
-        self.bytes += HISTORY_BYTES * outcome.history.len()
-            + SPECTRUM_BYTES * outcome.spectra.len()
-            + LAYER_BYTES * outcome.layers.len();
+        self.bytes += bytes_of_rows(
+            outcome.history.len(),
+            outcome.spectra.len(),
+            outcome.layers.len(),
+        );
     }
 
     /// Trials gathered so far.

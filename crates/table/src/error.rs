@@ -70,6 +70,8 @@ pub enum PayloadFault {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RowFault {
+    #[error("rows of trial {trial} came ahead of a report that is not of that trial alone")]
+    Spool { trial: u64 },
     #[error("trial {trial} has two rows")]
     Twice { trial: u64 },
     #[error("`{table}` has rows of trial {trial}, which `trials` does not know")]

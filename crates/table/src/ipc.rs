@@ -141,7 +141,7 @@ fn always_varies(column: &ColumnSpec) -> bool {
     column.name == "trial" || column.kind == Kind::Time
 }
 
-fn encode(table: TableName, frame: &DataFrame, out: &mut Vec<u8>) -> PolarsResult<()> {
+pub(crate) fn encode(table: TableName, frame: &DataFrame, out: &mut Vec<u8>) -> PolarsResult<()> {
     if frame.height() == 0 {
         return Ok(());
     }
@@ -185,7 +185,11 @@ fn schema_message(schema: &Schema) -> Result<Vec<u8>, PayloadFault> {
     Ok(bytes)
 }
 
-fn decode(table: TableName, bytes: &[u8], limits: &Limits) -> Result<DataFrame, PayloadFault> {
+pub(crate) fn decode(
+    table: TableName,
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<DataFrame, PayloadFault> {
     let specs = carried(table);
     if bytes.is_empty() {
         return Ok(DataFrame::empty_with_schema(&polars_schema(specs)));

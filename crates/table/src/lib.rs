@@ -21,6 +21,7 @@ mod part;
 mod query;
 mod row;
 mod schema;
+mod spool;
 pub mod text;
 
 pub use batch::Batch;
@@ -42,4 +43,5 @@ pub use row::{
     HistoryValues, LayerValues, OutcomeRow, ScalarValues, SpectrumValues, TrialResult, TrialRow,
 };
 pub use schema::{SCHEMA_VERSION, TableName, run_columns, schema};
+pub use spool::{CHUNK_ROWS, Chunk, Measured, Spool, SpoolError};
 pub use text::{to_text, write_csv, write_json_rows};

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -49,12 +50,23 @@ pub(crate) fn encode(
     labels: &[Label],
 ) -> Result<Encoded, TableError> {
     let mut bytes = Vec::new();
+    let rows = encode_into(&mut bytes, table, pieces, labels)?;
+    Ok(Encoded { bytes, rows })
+}
+
+/// As [`encode`], to where there is room for more than one row group. Returns the number of rows.
+pub(crate) fn encode_into(
+    out: &mut dyn Write,
+    table: TableName,
+    pieces: impl IntoIterator<Item = Result<DataFrame, TableError>>,
+    labels: &[Label],
+) -> Result<u64, TableError> {
     let mut rows = 0;
     let labels = labels
         .iter()
         .map(|(key, value)| ((*key).to_owned(), value.clone()))
         .collect();
-    let mut writer = ParquetWriter::new(&mut bytes)
+    let mut writer = ParquetWriter::new(out)
         .with_compression(ParquetCompression::Zstd(Some(ZstdLevel::try_new(1)?)))
         .with_statistics(statistics())
         .set_parallel(false)
@@ -79,8 +91,7 @@ pub(crate) fn encode(
         writer.write_batch(&concat(waiting)?)?;
     }
     writer.finish()?;
-    drop(writer);
-    Ok(Encoded { bytes, rows })
+    Ok(rows)
 }
 
 fn statistics() -> StatisticsOptions {

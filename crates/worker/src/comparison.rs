@@ -85,6 +85,7 @@ fn compare(
         };
         let small = Bench {
             left: UNTOLD,
+            rows: None,
             ..bench.with(reduced, &save, &keep)
         };
         let reduced = verify::on_reduced(&mut compared, |trial| {
@@ -99,6 +100,7 @@ fn compare(
         };
         let wide = Bench {
             left: UNTOLD,
+            rows: None,
             ..bench.with(wide, &save, UNSEEN)
         };
         let on_full = verify::on(&compared, EngineChoice::Full);
@@ -335,6 +337,7 @@ mod tests {
                 checkpoint_every: Duration::from_secs(3600),
                 resume: resume.take().map(|(_, state)| state),
                 save: &save,
+                rows: None,
                 ended: UNSEEN,
                 left: &|_| (),
             };

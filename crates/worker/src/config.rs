@@ -77,6 +77,8 @@ pub enum WorkerError {
     Spec { sweep: String, why: String },
     #[error("the coordinator broke the protocol: {0}")]
     Protocol(#[from] rpc::convert::WireError),
+    #[error("a trial cannot be reported: {0}")]
+    Rows(#[from] table::SpoolError),
     #[error("the thread pool could not be made: {0}")]
     Pool(#[from] rayon::ThreadPoolBuildError),
     #[error("the operating system gives no thread: {0}")]

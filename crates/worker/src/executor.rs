@@ -14,16 +14,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rpc::sealed;
-use table::{BatchBuilder, ComparisonRow, TrialResult, TrialRow};
+use table::{BatchBuilder, ComparisonRow, Spool, TrialResult, TrialRow};
 use tokio::sync::mpsc;
-use tonic::codegen::Bytes;
 
 use crate::admission::{Admission, Entry};
 use crate::cache::Cache;
 use crate::comparison::{self, Predicted};
 use crate::config::{Config, WorkerError};
+use crate::encoded::{Encoded, encoded};
 use crate::files::Sweep;
 use crate::lease::{Flag, Lease, Output, ReportBody, Revoked};
+use crate::rows::Rows;
 use crate::trial::{self, Bench, Trained};
 use crate::{memory, outcome};
 
@@ -125,6 +126,8 @@ struct Gathered {
     begun: Instant,
     work_seconds: f64,
     numbers: Vec<u64>,
+    /// Rows of the only trial that are not in the columns.
+    spool: Option<Spool>,
 }
 
 type Gathering = Mutex<Option<Gathered>>;
@@ -136,6 +139,7 @@ impl Gathered {
             begun,
             work_seconds: 0.0,
             numbers: Vec::new(),
+            spool: None,
         }
     }
 
@@ -464,7 +468,9 @@ impl Shared {
             });
         let (grid, index) = job.sweep.folder.grid_of(number)?;
         let mut params = Vec::new();
-        let (compared, trained) = match grid.row_into(index, &mut params) {
+        let cost = grid.cost(index);
+        let rows = Rows::new(number, cost.row_bytes);
+        let (compared, mut trained) = match grid.row_into(index, &mut params) {
             Err(error) => (None, failed(&error)),
             Ok(()) if !self.admission.holds(grid.cost(index).bytes) => {
                 let total = self.admission.total();
@@ -472,20 +478,28 @@ impl Shared {
             }
             Ok(()) => match grid.trial(index) {
                 Err(error) => (None, failed(&error)),
-                Ok(trial) => self.train(job, number, &trial, grid.cost(index).seconds, slot),
+                Ok(trial) => self.train(job, number, &trial, cost.seconds, &rows, slot),
             },
         };
-        let outcome;
-        let result = match &trained {
-            Trained::GivenBack => return None,
-            Trained::Failed { error, seconds } => TrialResult::Failed {
+        let mut outcome = None;
+        if let Trained::Ran(ran) = &trained {
+            match outcome::row(ran, &rows) {
+                Ok(row) => outcome = Some(row),
+                Err(error) => {
+                    trained = Trained::Failed {
+                        error: error.to_string(),
+                        seconds: begun.elapsed().as_secs_f64(),
+                    };
+                }
+            }
+        }
+        let result = match (&trained, &outcome) {
+            (Trained::Ran(_), Some(outcome)) => TrialResult::Ran(outcome),
+            (Trained::GivenBack | Trained::Ran(_), _) => return None,
+            (Trained::Failed { error, seconds }, _) => TrialResult::Failed {
                 error,
                 seconds: *seconds,
             },
-            Trained::Ran(ran) => {
-                outcome = outcome::row(ran);
-                TrialResult::Ran(&outcome)
-            }
         };
         let id = grid.id_of(index).ok()?;
         let row = TrialRow {
@@ -501,6 +515,15 @@ impl Shared {
             run_version: env!("CARGO_PKG_VERSION"),
             comparison: compared.as_ref(),
         };
+        if let (Some(_), Some(spool)) = (&outcome, rows.into_spool()) {
+            // A report of its own.
+            let mut alone = Gathered::new(begun);
+            alone.builder.push(&row);
+            alone.numbers.push(number);
+            alone.work_seconds = begun.elapsed().as_secs_f64();
+            alone.spool = Some(spool);
+            return Some(alone);
+        }
         let mut gathering = gathered.lock().unwrap_or_else(PoisonError::into_inner);
         let gathered = gathering.get_or_insert_with(|| Gathered::new(begun));
         gathered.builder.push(&row);
@@ -520,6 +543,7 @@ impl Shared {
         number: u64,
         trial: &dln::Trial,
         predicted: f64,
+        rows: &Rows,
         slot: &Slot,
     ) -> (Option<ComparisonRow>, Trained) {
         let save = |step: u64, mut state: Vec<u8>| {
@@ -558,6 +582,7 @@ impl Shared {
             checkpoint_every: self.config.checkpoint_every,
             resume,
             save: &save,
+            rows: Some(rows),
             ended: trial::UNSEEN,
             left: &|seconds| slot.left.store(seconds.to_bits(), Ordering::Relaxed),
         };
@@ -581,21 +606,24 @@ impl Shared {
     /// Turns gathered columns into a report. Columns that cannot be encoded are an error of ours: their
     /// trials are given back when the lease ends.
     fn emit(&self, job: &Job, mut gathered: Gathered) {
-        let tables = match gathered.builder.finish().and_then(|batch| batch.to_ipc()) {
-            Ok(payload) => payload.into_tables().map(Bytes::from),
+        let reports = match gathered.builder.finish().and_then(encoded) {
+            Ok(reports) => reports,
             Err(error) => {
                 tracing::error!(lease = job.lease.lease, %error, "columns could not be encoded");
                 return;
             }
         };
-        gathered.numbers.sort_unstable();
-        let numbers = gathered.numbers.iter().map(|&n| n..n + 1).collect();
-        self.output(Output::Report(ReportBody {
-            lease: Arc::clone(&job.lease),
-            numbers,
-            tables,
-            work_seconds: gathered.work_seconds,
-        }));
+        let each = gathered.work_seconds / gathered.numbers.len().max(1) as f64;
+        let mut spool = gathered.spool.map(Arc::new);
+        for Encoded { numbers, tables } in reports {
+            self.output(Output::Report(ReportBody {
+                lease: Arc::clone(&job.lease),
+                work_seconds: each * numbers.len() as f64,
+                numbers,
+                tables,
+                spool: spool.take(),
+            }));
+        }
     }
 
     /// A closed channel means that the worker is ending; the coordinator gives the lease to others.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use sweep::IntervalSet;
+use table::Spool;
 use tonic::codegen::Bytes;
 
 /// A lease as granted.
@@ -90,6 +91,8 @@ pub(crate) struct ReportBody {
     /// Arrow IPC streams in the order trials, history, spectra, layers.
     pub(crate) tables: [Bytes; 4],
     pub(crate) work_seconds: f64,
+    /// Rows of the only trial that are sent ahead.
+    pub(crate) spool: Option<Arc<Spool>>,
 }
 
 /// What the executor hands to the session.

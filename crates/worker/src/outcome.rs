@@ -1,10 +1,31 @@
 //! A trial's outcome in the table's own terms: the two crates do not know each other.
 
-use dln::{Outcome, Scalars, Status};
-use table::{HistoryValues, LayerValues, OutcomeRow, ScalarValues, SpectrumValues};
+use dln::{HistoryRow, LayerRow, Measurements, Outcome, Scalars, SpectrumRow, Status};
+use rpc::limits;
+use table::{
+    HistoryValues, LayerValues, Measured, OutcomeRow, ScalarValues, SpectrumValues, SpoolError,
+};
 
-/// The outcome as rows.
-pub(crate) fn row(outcome: &Outcome) -> OutcomeRow {
+use crate::rows::Rows;
+
+/// The outcome as rows. Those that are too many for a report are kept apart.
+///
+/// # Errors
+/// Where there is no room for them.
+pub(crate) fn row(outcome: &Outcome, apart: &Rows) -> Result<OutcomeRow, SpoolError> {
+    let mut row = whole(outcome);
+    let [history, spectra, layers] = [row.history.len(), row.spectra.len(), row.layers.len()];
+    if Measured::bytes_of(history, spectra, layers) >= limits::REPORT_BYTES {
+        apart.push(&Measured {
+            history: std::mem::take(&mut row.history),
+            spectra: std::mem::take(&mut row.spectra),
+            layers: std::mem::take(&mut row.layers),
+        })?;
+    }
+    Ok(row)
+}
+
+fn whole(outcome: &Outcome) -> OutcomeRow {
     OutcomeRow {
         status: match outcome.status {
             Status::Completed => "completed",
@@ -13,39 +34,9 @@ pub(crate) fn row(outcome: &Outcome) -> OutcomeRow {
         error: divergence(outcome),
         steps: outcome.steps,
         last: scalars(&outcome.last),
-        history: outcome
-            .history
-            .iter()
-            .map(|row| HistoryValues {
-                step: row.step,
-                scalars: scalars(&row.scalars),
-            })
-            .collect(),
-        spectra: outcome
-            .spectra
-            .iter()
-            .map(|row| SpectrumValues {
-                step: row.step,
-                layer: row.layer,
-                index: row.index,
-                value: row.value,
-                multiplicity: row.multiplicity,
-                left_angle: row.left_angle,
-                right_angle: row.right_angle,
-            })
-            .collect(),
-        layers: outcome
-            .layers
-            .iter()
-            .map(|row| LayerValues {
-                step: row.step,
-                layer: row.layer,
-                separation: row.separation,
-                balancedness: row.balancedness,
-                effective_rank: row.effective_rank,
-                stable_rank: row.stable_rank,
-            })
-            .collect(),
+        history: outcome.history.iter().map(history).collect(),
+        spectra: outcome.spectra.iter().map(spectrum).collect(),
+        layers: outcome.layers.iter().map(layer).collect(),
         engine: outcome.engine.name(),
         core_width: outcome.core_width,
         reduction_residual: outcome.reduction_residual,
@@ -69,6 +60,45 @@ fn divergence(outcome: &Outcome) -> Option<String> {
             "the train loss is not finite after step {}: the rate is too large for these data and this start",
             outcome.steps
         )),
+    }
+}
+
+/// Rows that were taken out of a run.
+pub(crate) fn measured(rows: Measurements) -> Measured {
+    Measured {
+        history: rows.history.iter().map(history).collect(),
+        spectra: rows.spectra.iter().map(spectrum).collect(),
+        layers: rows.layers.iter().map(layer).collect(),
+    }
+}
+
+fn history(row: &HistoryRow) -> HistoryValues {
+    HistoryValues {
+        step: row.step,
+        scalars: scalars(&row.scalars),
+    }
+}
+
+fn spectrum(row: &SpectrumRow) -> SpectrumValues {
+    SpectrumValues {
+        step: row.step,
+        layer: row.layer,
+        index: row.index,
+        value: row.value,
+        multiplicity: row.multiplicity,
+        left_angle: row.left_angle,
+        right_angle: row.right_angle,
+    }
+}
+
+fn layer(row: &LayerRow) -> LayerValues {
+    LayerValues {
+        step: row.step,
+        layer: row.layer,
+        separation: row.separation,
+        balancedness: row.balancedness,
+        effective_rank: row.effective_rank,
+        stable_rank: row.stable_rank,
     }
 }
 

@@ -22,6 +22,7 @@ use crate::executor::{Executor, Job};
 use crate::fault_point;
 use crate::files::{Files, Sweep, Unable};
 use crate::lease::{Lease, Output, Revoked};
+use crate::outgoing::Outgoing;
 use crate::plain;
 use crate::shelf::Shelf;
 use crate::wire::{self, Incoming, Spec};
@@ -93,6 +94,10 @@ struct InHand {
 /// What lives as long as one connection.
 struct Link {
     outgoing: mpsc::Sender<v1::SessionRequest>,
+    /// What is said in pieces, or after such.
+    large: Outgoing,
+    /// The message on its way is a report.
+    reporting: bool,
     built_sender: mpsc::Sender<Built>,
     ready_sender: mpsc::Sender<Job>,
     credit_bytes: u64,
@@ -126,8 +131,8 @@ impl Session {
         stop: watch::Receiver<Stop>,
     ) -> Result<Self, WorkerError> {
         let client = WorkerServiceClient::with_interceptor(channel, config.bearer.clone())
-            .max_decoding_message_size(limits::MESSAGE_BYTES)
-            .max_encoding_message_size(limits::MESSAGE_BYTES);
+            .max_decoding_message_size(limits::ANSWER_BYTES)
+            .max_encoding_message_size(limits::FRAME_BYTES);
         let files = Arc::new(Mutex::new(Files::new(config.files.clone())?));
         Ok(Session {
             client,
@@ -195,6 +200,8 @@ impl Session {
         let (ready_sender, mut ready) = mpsc::channel(1);
         let mut link = Link {
             outgoing,
+            large: Outgoing::default(),
+            reporting: false,
             built_sender,
             ready_sender,
             credit_bytes: 0,
@@ -212,12 +219,13 @@ impl Session {
         let mut heartbeat = tokio::time::interval(link.heartbeat);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            if welcomed && let Err(why) = self.send_reports(&link).await {
-                return Ok(lost(welcomed, &why));
+            if welcomed {
+                self.next_report(&mut link);
             }
             self.give_back(&mut link).await;
             self.begin(&mut link).await;
-            if self.draining && self.nothing_is_due() {
+            let said = link.large.is_empty();
+            if self.draining && self.nothing_is_due() && said {
                 self.leave_reports();
                 // The last words are on their way: the coordinator closes its side once it has heard them.
                 drop(link);
@@ -242,14 +250,22 @@ impl Session {
                     }
                     Err(status) => return Ok(lost(welcomed, &plain::status(&status))),
                 },
-                Some(output) = self.outputs.recv() => self.take(&link, output).await,
+                place = link.outgoing.clone().reserve_owned(), if welcomed && !said => match place {
+                    Ok(place) => {
+                        if let Some(message) = link.large.next()? {
+                            place.send(message);
+                        }
+                    }
+                    Err(_) => return Ok(lost(welcomed, &"the stream ended")),
+                },
+                Some(output) = self.outputs.recv(), if !self.shelf.is_full() => self.take(&mut link, output),
                 Some(built) = built.recv() => self.built(&mut link, built)?,
                 Some(job) = ready.recv() => link.jobs.push(job),
                 _ = heartbeat.tick(), if welcomed => {
-                    if link.outgoing.send(self.heartbeat()).await.is_err() {
+                    if link.outgoing.send(self.heartbeat(&link)).await.is_err() {
                         return Ok(lost(welcomed, &"the stream ended"));
                     }
-                    if self.idle() {
+                    if said && self.idle() {
                         self.leave_reports();
                         return Ok(Ended::Idle);
                     }
@@ -258,7 +274,7 @@ impl Session {
                     self.draining = true;
                     // What runs at this moment is checkpointed or ends here; the coordinator must not
                     // take it for something that has not begun.
-                    let _ = link.outgoing.send(self.heartbeat()).await;
+                    let _ = link.outgoing.send(self.heartbeat(&link)).await;
                     self.executor.drain();
                     // A closed stream shows at the next message.
                     let _ = link.outgoing.send(wire::drain()).await;
@@ -300,13 +316,19 @@ impl Session {
     }
 
     /// Every lease in hand, with what runs of it.
-    fn heartbeat(&self) -> v1::SessionRequest {
+    fn heartbeat(&self, link: &Link) -> v1::SessionRequest {
         let running = self.executor.running();
-        let leases = self.hand.iter().map(|(&lease, hand)| {
+        let hand = self.hand.iter();
+        let mut leases: BTreeMap<u64, bool> =
+            hand.map(|(&lease, hand)| (lease, hand.started)).collect();
+        for lease in link.large.given_back() {
+            leases.entry(lease).or_insert(true);
+        }
+        let leases = leases.into_iter().map(|(lease, started)| {
             let of_lease = running.iter().filter(|running| running.lease == lease);
             (
                 lease,
-                hand.started,
+                started,
                 of_lease
                     .map(|running| (running.trial, running.left))
                     .collect(),
@@ -315,19 +337,24 @@ impl Session {
         wire::heartbeat(leases)
     }
 
-    async fn send_reports(&mut self, link: &Link) -> Result<(), String> {
-        while let Some((number, body)) = self.shelf.next_to_send(link.credit_bytes) {
-            let message = wire::report(number, body);
-            link.outgoing
-                .send(message)
-                .await
-                .map_err(|_| "the stream ended".to_owned())?;
-            self.pass(fault_point::REPORT_SENT);
+    /// Lets the next report follow once everything before it is said.
+    fn next_report(&mut self, link: &mut Link) {
+        while link.large.is_empty() {
+            if std::mem::take(&mut link.reporting) {
+                self.pass(fault_point::REPORT_SENT);
+            }
+            let Some((number, body)) = self.shelf.next_to_send(link.credit_bytes) else {
+                return;
+            };
+            if let Some(spool) = &body.spool {
+                link.large.put_rows(number, Arc::clone(spool));
+            }
+            link.large.put(wire::report(number, body));
+            link.reporting = true;
         }
-        Ok(())
     }
 
-    async fn take(&mut self, link: &Link, output: Output) {
+    fn take(&mut self, link: &mut Link, output: Output) {
         match output {
             Output::Report(body) => {
                 if let Some(hand) = self.hand.get_mut(&body.lease.lease) {
@@ -343,8 +370,7 @@ impl Session {
             } => {
                 self.pass(fault_point::CHECKPOINT_TAKEN);
                 // A checkpoint that is lost with the connection only costs the steps since the last one.
-                let message = wire::checkpoint(&lease, trial, step, state);
-                let _ = link.outgoing.send(message).await;
+                link.large.put(wire::checkpoint(&lease, trial, step, state));
             }
             Output::Ended(lease) => {
                 self.last_lease = Instant::now();
@@ -355,11 +381,9 @@ impl Session {
                 let left = std::mem::take(&mut hand.unreported);
                 if !left.is_empty() {
                     hand.outstanding.subtract(&left);
-                    // Without a connection the next one's Register says as much.
-                    let _ = link
-                        .outgoing
-                        .send(wire::give_back(lease.lease, &left))
-                        .await;
+                    // After the checkpoints from which others go on. Without a connection the next one's
+                    // Register says as much.
+                    link.large.put(wire::give_back(lease.lease, &left));
                 }
                 self.forget_if_through(lease.lease);
             }
@@ -516,7 +540,7 @@ impl Session {
         // A local run's coordinator goes down with it.
         if matches!(self.config.files, FileSource::Fetched) {
             // A closed stream shows at the next message.
-            let _ = link.outgoing.send(self.heartbeat()).await;
+            let _ = link.outgoing.send(self.heartbeat(link)).await;
             let all = link.outgoing.reserve_many(link.outgoing.max_capacity());
             let _ = tokio::time::timeout(TAKEN, all).await;
             tokio::time::sleep(BEGUN_AHEAD).await;

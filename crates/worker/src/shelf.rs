@@ -15,12 +15,24 @@ pub(crate) struct Shelf {
     in_flight_bytes: u64,
     /// Those that the coordinator cannot make durable at present: kept in case that changes, outside the credit.
     deferred: BTreeSet<u64>,
+    /// Of reports that an acknowledgement will come for.
+    bytes: u64,
+    /// Of those, the ones with rows on disk.
+    spools: usize,
 }
+
+/// Reports with rows on disk before threads wait: each holds a descriptor and what room it takes.
+const SPOOLS: usize = 64;
+
+/// A shelf of so many bytes takes nothing more, and the threads wait: several times what may be in flight.
+const FULL_BYTES: u64 = 4 * rpc::limits::CREDIT_BYTES;
 
 impl Shelf {
     /// Keeps a report until it is acknowledged.
     pub(crate) fn put(&mut self, body: ReportBody) {
         self.next += 1;
+        self.bytes += wire::report_bytes(&body);
+        self.spools += usize::from(body.spool.is_some());
         self.reports.insert(self.next, body);
         if self.unsent == 0 {
             self.unsent = 1;
@@ -44,8 +56,10 @@ impl Shelf {
         for number in numbers {
             if let Some(body) = self.reports.remove(number) {
                 if !self.deferred.remove(number) {
-                    let bytes = wire::report_bytes(&body);
-                    self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
+                    self.in_flight_bytes = self
+                        .in_flight_bytes
+                        .saturating_sub(wire::report_bytes(&body));
+                    self.count_out(&body);
                 }
                 gone.push(body);
             }
@@ -58,6 +72,9 @@ impl Shelf {
         self.unsent = self.reports.keys().next().copied().unwrap_or(self.next + 1);
         self.in_flight_bytes = 0;
         self.deferred.clear();
+        self.bytes = self.reports.values().map(wire::report_bytes).sum();
+        let spools = self.reports.values().filter(|body| body.spool.is_some());
+        self.spools = spools.count();
     }
 
     /// The coordinator cannot make these durable before somebody mends something.
@@ -69,6 +86,8 @@ impl Shelf {
             {
                 let bytes = wire::report_bytes(body);
                 self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
+                self.bytes -= bytes;
+                self.spools -= usize::from(body.spool.is_some());
             }
         }
     }
@@ -81,6 +100,16 @@ impl Shelf {
     /// Reports that are kept in case the coordinator can take them later.
     pub(crate) fn deferred(&self) -> usize {
         self.deferred.len()
+    }
+
+    fn count_out(&mut self, body: &ReportBody) {
+        self.bytes -= wire::report_bytes(body);
+        self.spools -= usize::from(body.spool.is_some());
+    }
+
+    /// Whether acknowledgements are to be waited for before anything more is put here.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes >= FULL_BYTES || self.spools >= SPOOLS
     }
 }
 
@@ -110,6 +139,7 @@ mod tests {
                 Default::default(),
             ],
             work_seconds: 0.0,
+            spool: None,
         }
     }
 
@@ -147,6 +177,20 @@ mod tests {
         assert_eq!(shelf.next_to_send(500).map(|r| r.0), Some(2));
         shelf.acknowledge(&[2]);
         assert!(shelf.awaits_nothing());
+    }
+
+    #[test]
+    fn a_full_shelf_waits_for_acknowledgements() {
+        let mut shelf = Shelf::default();
+        let large = usize::try_from(FULL_BYTES / 2).unwrap();
+        shelf.put(body(large));
+        assert!(!shelf.is_full());
+        shelf.put(body(large));
+        assert!(shelf.is_full());
+        shelf.acknowledge(&[1]);
+        assert!(!shelf.is_full());
+        shelf.acknowledge(&[1, 2]);
+        assert_eq!(shelf.bytes, 0);
     }
 
     #[test]

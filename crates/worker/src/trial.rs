@@ -7,6 +7,7 @@ use dln::{Clock, Data, Progress, Run, Threads, Trial, TrialError};
 
 use crate::cache::Cache;
 use crate::lease::Flag;
+use crate::rows::Rows;
 
 /// Seconds of predicted work between two looks at the flag and the checkpoint clock.
 const SLICE_SECONDS: f64 = 0.25;
@@ -38,6 +39,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) resume: Option<Vec<u8>>,
     /// Takes (steps, state).
     pub(crate) save: &'a (dyn Fn(u64, Vec<u8>) + Sync),
+    /// Where the rows of a long history go; nowhere where they all stay in the run.
+    pub(crate) rows: Option<&'a Rows>,
     /// Sees a run that has come to its end.
     pub(crate) ended: &'a (dyn Fn(&Run<'_>) + Sync),
     /// Takes the seconds that the run is expected to take still, by its pace so far.
@@ -99,7 +102,8 @@ pub(crate) fn advance(
     } else {
         begin(trial, &data, bench, Threads::Seq, &clock)?
     };
-    let slice = slice_steps(trial, predicted_seconds);
+    let slices = bench.rows.map_or(0.0, Rows::slices);
+    let slice = slice_steps(trial, slices.max(predicted_seconds / SLICE_SECONDS));
     let mut saved = Instant::now();
     let (first, since) = (run.steps(), Instant::now());
     loop {
@@ -115,6 +119,12 @@ pub(crate) fn advance(
             (bench.ended)(&run);
             return Ok(Trained::Ran(Box::new(run.finish())));
         }
+        if let Some(Err(error)) = bench.rows.map(|rows| rows.take(&mut run)) {
+            return Ok(Trained::Failed {
+                error: error.to_string(),
+                seconds: clock(),
+            });
+        }
         let (taken, left) = (run.steps() - first, trial.train.steps - run.steps());
         (bench.left)(since.elapsed().as_secs_f64() * left as f64 / taken.max(1) as f64);
         if (bench.unwanted)() {
@@ -122,7 +132,14 @@ pub(crate) fn advance(
         }
         let leaving = bench.draining.is_raised();
         if leaving || saved.elapsed() >= bench.checkpoint_every {
-            (bench.save)(run.steps(), run.checkpoint());
+            let state = run.checkpoint();
+            let state = match bench.rows {
+                Some(rows) => rows.checkpoint(state),
+                None => Some(state),
+            };
+            if let Some(state) = state {
+                (bench.save)(run.steps(), state);
+            }
             saved = Instant::now();
         }
         if leaving {
@@ -139,7 +156,11 @@ fn begin<'a>(
     threads: Threads,
     clock: Clock<'a>,
 ) -> Result<Run<'a>, TrialError> {
-    if let Some(state) = &bench.resume {
+    let state = bench.resume.as_deref().and_then(|state| match bench.rows {
+        Some(rows) => rows.restored(state),
+        None => Some(state),
+    });
+    if let Some(state) = state {
         match Run::restore(trial, data, threads, clock, state) {
             Ok(run) => {
                 tracing::info!(step = run.steps(), "a trial continues from its checkpoint");
@@ -151,18 +172,20 @@ fn begin<'a>(
             Err(error) => return Err(error),
         }
     }
+    if let Some(rows) = bench.rows {
+        rows.forget();
+    }
     Run::new(trial, data, threads, clock)
 }
 
-/// Steps in a slice; a prediction wrong by a factor only moves how often the flag is seen.
-fn slice_steps(trial: &Trial, predicted_seconds: f64) -> u64 {
+/// Steps in one of so many slices; a prediction wrong by a factor only moves how often the flag is seen.
+fn slice_steps(trial: &Trial, slices: f64) -> u64 {
     let steps = trial.train.steps.max(1);
-    if predicted_seconds <= SLICE_SECONDS {
+    if slices <= 1.0 {
         return steps + 1;
     }
-    let slices = (predicted_seconds / SLICE_SECONDS).ceil();
     // Saturating: a slice is at least one step and at most all of them.
-    ((steps as f64 / slices) as u64).clamp(1, steps)
+    ((steps as f64 / slices.ceil()) as u64).clamp(1, steps)
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -198,6 +221,7 @@ mod tests {
             checkpoint_every: Duration::from_secs(3600),
             resume: None,
             save: &|_, _| (),
+            rows: None,
             ended: UNSEEN,
             left: &|seconds| told.lock().unwrap().push(seconds),
         };

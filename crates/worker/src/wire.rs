@@ -3,14 +3,20 @@
 use std::ops::Range;
 
 use rpc::convert::{self, WireError};
-use rpc::v1;
+use rpc::pieces::encoded_len;
 use rpc::v1::session_request::Message as Request;
 use rpc::v1::session_response::Message as Response;
+use rpc::{limits, v1};
 use sweep::IntervalSet;
+use table::{Chunk, Spool};
+use tonic::codegen::Bytes;
 
 use crate::config::Config;
 use crate::files::Unable;
 use crate::lease::{Lease, ReportBody};
+
+/// What a lease in a list takes beside itself: its key and its length.
+const HELD_OVERHEAD: usize = 8;
 
 /// A message of the coordinator, checked.
 pub(crate) enum Incoming {
@@ -140,9 +146,20 @@ pub(crate) fn register(
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         walltime_ms,
         instance: config.instance,
-        held: held.collect(),
+        held: few(held),
         memory_bytes: config.memory.unwrap_or(0),
     }))
+}
+
+/// As many leases as the first message may carry. One that is not named goes back, and what is reported of it
+/// counts all the same if nobody was faster.
+fn few(held: impl Iterator<Item = v1::HeldLease>) -> Vec<v1::HeldLease> {
+    let mut bytes = 0;
+    held.take_while(|lease| {
+        bytes += encoded_len(lease) + HELD_OVERHEAD;
+        bytes <= limits::FRAME_BYTES / 2
+    })
+    .collect()
 }
 
 /// A lease in hand when a connection begins.
@@ -236,6 +253,25 @@ pub(crate) fn report(number: u64, body: &ReportBody) -> v1::SessionRequest {
         spectra: body.tables[2].clone(),
         layers: body.tables[3].clone(),
         work_seconds: body.work_seconds,
+        rows: body.spool.as_ref().map_or(0, |spool| messages(spool)),
+    }))
+}
+
+/// As many messages as its rows on disk take.
+fn messages(spool: &Spool) -> u32 {
+    // A trial's limit is a few thousand chunks.
+    u32::try_from(spool.chunks()).unwrap_or(u32::MAX)
+}
+
+/// Rows that go ahead of a report.
+pub(crate) fn rows(report: u64, trial: u64, chunk: Chunk) -> v1::SessionRequest {
+    let [history, spectra, layers] = chunk.map(Bytes::from);
+    request(Request::Rows(v1::Rows {
+        report,
+        trial,
+        history,
+        spectra,
+        layers,
     }))
 }
 

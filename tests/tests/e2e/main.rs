@@ -25,6 +25,7 @@ mod metrics;
 mod mistakes;
 mod netns;
 mod numbers;
+mod pieces;
 mod planning;
 mod python;
 mod refusals;

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,20 +13,24 @@ use tests::tables::assert_equal;
 use crate::common::{log, logged, long, steps_for};
 use crate::folder_with;
 
-const HEAD: &str = "10.213.77.1";
+pub(crate) const HEAD: &str = "10.213.77.1";
 const NODE: &str = "10.213.77.2";
 
+/// Cables of this process.
+static LAID: AtomicU32 = AtomicU32::new(0);
+
 /// Two namespaces with a link between them, gone with this value.
-struct Cable {
-    head: String,
-    node: String,
+pub(crate) struct Cable {
+    pub(crate) head: String,
+    pub(crate) node: String,
     link: String,
 }
 
 impl Cable {
     /// `None` where this machine does not allow namespaces.
-    fn lay() -> Option<Self> {
-        let id = std::process::id();
+    pub(crate) fn lay() -> Option<Self> {
+        let number = LAID.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{}-{number}", std::process::id());
         let cable = Cable {
             head: format!("parsimony-head-{id}"),
             node: format!("parsimony-node-{id}"),
@@ -69,6 +74,18 @@ impl Cable {
         steps.iter().all(|words| ip(words)).then_some(cable)
     }
 
+    /// Lets so much through from the worker's end; false where the machine cannot.
+    pub(crate) fn slow(&self, rate: &str) -> bool {
+        let far = format!("{}b", self.link);
+        let shape = [
+            "qdisc", "add", "dev", &far, "root", "tbf", "rate", rate, "burst", "32kb", "latency",
+            "400ms",
+        ];
+        let mut words = vec!["netns", "exec", &self.node, "tc"];
+        words.extend(shape);
+        ip(&words)
+    }
+
     /// Pulls the cable at the worker's end, or puts it back.
     fn set(&self, state: &str) {
         let far = format!("{}b", self.link);
@@ -93,7 +110,7 @@ fn ip(words: &[&str]) -> bool {
 }
 
 /// The program inside a namespace. `ip` becomes it, so the process can be ended by its id.
-fn inside(namespace: &str, folder: &Path, words: &[&str]) -> Command {
+pub(crate) fn inside(namespace: &str, folder: &Path, words: &[&str]) -> Command {
     // The folder and the settings are those of any other call.
     let plain = command(folder);
     let mut inside = Command::new("ip");
@@ -112,7 +129,7 @@ fn inside(namespace: &str, folder: &Path, words: &[&str]) -> Command {
 }
 
 /// A client's call from the coordinator's machine.
-fn ask(cable: &Cable, at: &Path, url: &str, words: &[&str]) -> Finished {
+pub(crate) fn ask(cable: &Cable, at: &Path, url: &str, words: &[&str]) -> Finished {
     let mut words = words.to_vec();
     words.extend(["--coordinator", url]);
     let output = inside(&cable.head, at, &words).output().unwrap();

@@ -192,10 +192,11 @@ impl EventLoop {
             state.dir.clone(),
             self.config.fault_hook,
         );
-        let sweep = checkpoint.sweep;
+        let (sweep, share) = (checkpoint.sweep, checkpoint.share);
         checkpoints.expect(&sweep, trial, checkpoint.state);
         tokio::task::spawn_blocking(move || {
             let kept = checkpoints.put(&sweep, &dir, trial, hook);
+            drop(share);
             if let Err(error) = kept {
                 tracing::warn!(trial, %error, "checkpoint not kept");
             }

@@ -14,12 +14,14 @@ mod off_core;
 mod plan;
 mod ranks;
 mod reduction;
+mod rows;
 
 pub(crate) use basis::{Coordinates, orthonormal};
 pub(crate) use off_core::{OffCore, Run};
 pub(crate) use plan::{Choice, choose, core_bytes, core_step, widths_of_data};
 pub use plan::{EnginePlan, plan};
 pub(crate) use reduction::{CoreProblem, Reduction, reduce};
+pub use rows::RowCounts;
 #[cfg(test)]
 pub(crate) use {plan::choose_within, reduction::reduce_within};
 

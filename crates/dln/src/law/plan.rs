@@ -5,6 +5,7 @@ use super::basis::orthonormal;
 use super::bounds::{Bounds, bounds, data_bytes, isometric, sizes, widest_hidden};
 use super::moments::{Moments, Samples};
 use super::reduction::{CERTIFIED, not_orthogonal, reduce_within};
+use super::rows::{RowCounts, row_counts};
 use crate::config::{EngineChoice, Trial};
 use crate::data::Data;
 use crate::engine::{Engine, factored, reduced};
@@ -12,6 +13,9 @@ use crate::error::{NotReducible, TrialError};
 use crate::flops;
 use crate::kernel::Threads;
 use crate::outcome;
+
+/// Values of a layer beside its core that stand for many: what moves off the core, what never moves, zeros.
+const BLOCKS: usize = 3;
 
 /// The engine that would serve a trial, and what a step of it costs.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +31,8 @@ pub struct EnginePlan {
     pub flops_per_step: f64,
     /// Memory while it trains, the data included.
     pub bytes: f64,
+    /// Rows of one measurement.
+    pub rows: RowCounts,
 }
 
 /// Plans a trial from its sizes and ranks. Takes microseconds: nothing is drawn, and bounds stand for what
@@ -145,6 +151,7 @@ fn full(trial: &Trial, reason: String) -> EnginePlan {
         refused: None,
         flops_per_step: flops::full_step(trial),
         bytes: flops::full_bytes(trial),
+        rows: row_counts(trial, &sizes(trial), &sizes(trial), 0),
     }
 }
 
@@ -156,6 +163,7 @@ fn small(trial: &Trial, bounds: &Bounds, reason: String) -> EnginePlan {
         refused: None,
         flops_per_step: core_step(&bounds.widths, bounds.samples),
         bytes: core_bytes(trial, &bounds.widths, bounds.samples),
+        rows: row_counts(trial, &sizes(trial), &bounds.widths, BLOCKS),
     }
 }
 
@@ -210,5 +218,12 @@ fn factored_plan(trial: &Trial) -> EnginePlan {
         refused: refused.map(TrialError::from),
         flops_per_step: cost.flops_per_step,
         bytes: cost.bytes,
+        rows: factored_rows(trial, cost.width),
     }
+}
+
+/// The cores of the factored engine are square and of one width; its end-to-end map has no values beyond theirs.
+fn factored_rows(trial: &Trial, width: usize) -> RowCounts {
+    let widths = vec![width; trial.network.depth() + 1];
+    row_counts(trial, &widths, &widths, 0)
 }

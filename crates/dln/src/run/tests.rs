@@ -86,6 +86,37 @@ fn assorted() -> Vec<Trial> {
 }
 
 #[test]
+fn rows_that_are_taken_and_the_rest_are_all_rows() {
+    for mut trial in assorted() {
+        trial.measure.every = 1;
+        let whole = outcome(&trial);
+        let data = prepare(&trial).expect("data");
+        let mut run = Run::new(&trial, &data, Threads::Seq, STILL).expect("a run");
+        let mut taken = Measurements::default();
+        let mut state = Vec::new();
+        while run.advance(7).expect("runs") == Progress::Running {
+            let rows = run.take_rows();
+            assert_eq!(run.rows(), [1, 0, 0]);
+            taken.history.extend(rows.history);
+            taken.spectra.extend(rows.spectra);
+            taken.layers.extend(rows.layers);
+            state = run.checkpoint();
+        }
+        // One that goes on from a checkpoint has what was not taken.
+        let again = Run::restore(&trial, &data, Threads::Seq, STILL, &state);
+        let mut again = again.expect("a state");
+        while again.advance(u64::MAX).expect("runs") == Progress::Running {}
+        for rest in [run.finish(), again.finish()] {
+            let mut joined = rest.clone();
+            joined.history = [taken.history.clone(), rest.history].concat();
+            joined.spectra = [taken.spectra.clone(), rest.spectra].concat();
+            joined.layers = [taken.layers.clone(), rest.layers].concat();
+            assert_same(&joined, &whole);
+        }
+    }
+}
+
+#[test]
 fn rows_are_where_they_are_asked_for() {
     let mut one = trial(factorization(5, 5, 2), &[5]);
     one.measure.metrics.train_loss = true;

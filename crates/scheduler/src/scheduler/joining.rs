@@ -270,6 +270,16 @@ impl Scheduler {
         self.touched.insert(id);
     }
 
+    /// Something of a worker came on its stream that says no more than that it lives. Its leases are named by the
+    /// heartbeat that follows, and none expires before that.
+    pub(super) fn heard(&mut self, id: WorkerId) {
+        let connected = |worker: &Worker| worker.connected;
+        if self.workers.get(&id).is_some_and(connected) {
+            self.revive(id);
+            self.touched.insert(id);
+        }
+    }
+
     /// A worker that was given up is heard of on its stream.
     pub(super) fn revive(&mut self, id: WorkerId) {
         if let Some(worker) = self.workers.get_mut(&id)

@@ -201,6 +201,7 @@ impl Scheduler {
             Event::Leave { worker } => self.leave(worker),
             Event::Goodbye { worker } => self.goodbye(worker),
             Event::Heartbeat { worker, leases } => self.heartbeat(worker, leases, out),
+            Event::Heard { worker } => self.heard(worker),
             Event::Drain { worker } => self.drain(worker, out),
             Event::GiveBack {
                 worker,

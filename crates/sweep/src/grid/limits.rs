@@ -93,6 +93,8 @@ impl Bounds {
             flops: pick(a.flops, b.flops),
             bytes: pick(a.bytes, b.bytes),
             seconds: pick(a.seconds, b.seconds),
+            rows: pick(a.rows, b.rows),
+            row_bytes: pick(a.row_bytes, b.row_bytes),
         };
         Bounds {
             least: each(self.least, other.least, f64::min),

@@ -89,10 +89,18 @@ impl RunFolder {
             if table == TableName::Trials {
                 labels.push(siblings(&parts));
             }
-            let encoded = part::encode(table, batch.pieces(table, part::ROW_GROUP_ROWS), &labels);
-            let staged = encoded
-                .map_err(FolderError::from)
-                .and_then(|encoded| self.stage_part(table, file, &encoded));
+            let pieces = batch.pieces(table, part::ROW_GROUP_ROWS);
+            let staged = disk::stage_with(&self.part(table, file), |out| {
+                Ok(part::encode_into(out, table, pieces, &labels)?)
+            });
+            let staged = staged.map(|staged| PartRow {
+                table,
+                file,
+                bytes: staged.bytes,
+                rows: staged.written,
+                hash: Some(staged.hash),
+                columns: Some(columns_number()),
+            });
             match staged {
                 Ok(part) => parts.push(part),
                 Err(error) => {

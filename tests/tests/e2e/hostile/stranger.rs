@@ -104,7 +104,17 @@ impl Stranger {
         let request = v1::SessionRequest {
             message: Some(message),
         };
-        // Refused is refused: the answer tells.
+        for piece in rpc::pieces::Pieces::of(request) {
+            // Refused is refused: the answer tells.
+            let _ = self.say.send(piece).await;
+        }
+    }
+
+    /// As [`Stranger::say`], however large it is.
+    pub(super) async fn say_whole(&self, message: Say) {
+        let request = v1::SessionRequest {
+            message: Some(message),
+        };
         let _ = self.say.send(request).await;
     }
 
@@ -239,6 +249,7 @@ pub(super) fn with_columns(number: u64, lease: &v1::Lease, columns: [Bytes; 4]) 
         layers,
         // As fast as predicted: leases stay small.
         work_seconds: TRIAL_SECONDS * granted as f64,
+        rows: 0,
     }
 }
 

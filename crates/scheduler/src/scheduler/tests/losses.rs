@@ -88,6 +88,39 @@ fn a_worker_that_was_only_silent_keeps_its_trials() {
 }
 
 #[test]
+fn a_worker_amid_a_long_message_is_not_given_up() {
+    let mut bench = Bench::new();
+    bench.add(S, 8, 1.0);
+    bench.join(1, 1);
+    let grant = bench.granted_of(1, 0..1);
+    let heard = || Event::Heard {
+        worker: crate::WorkerId(1),
+    };
+    // Many times as long as a worker may be silent.
+    for _ in 0..40 {
+        bench.wait(TIMEOUT / 2.0, &[]);
+        bench.send(heard());
+        bench.none_left();
+    }
+    assert_eq!(bench.deaths(0), 0);
+    bench.beat(1, &[0]);
+    bench.none_left();
+    // One that was given up is back with the next byte, and its trial is not to blame.
+    bench.wait(TIMEOUT, &[]);
+    bench.lost(1, 1);
+    assert_eq!(bench.deaths(0), 1);
+    bench.send(heard());
+    assert_eq!(bench.deaths(0), 0);
+    bench.none_left();
+    bench.finish(&grant);
+    assert_eq!(bench.accepted(), set(&[0..1]));
+    // A worker that nobody knows is no matter of ours.
+    bench.send(Event::Heard {
+        worker: crate::WorkerId(77),
+    });
+}
+
+#[test]
 fn an_end_that_was_announced_blames_nobody() {
     let mut bench = Bench::new();
     bench.add(S, 8, 1.0);
