@@ -42,11 +42,12 @@ from pathlib import Path
 INSIDE = "PARSIMONY_STRANGERS_INSIDE"
 NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 HEAD, NODE = "10.213.79.1", "10.213.79.2"
-NOBODY = 65534
 # Documented exit codes. 1 is the world's fault, and only a full disk is one here.
 CODES = {0, 2, 3, 4, 130}
 # Far above what a command needs here: a coordinator stands still for at most 15 seconds.
 HANG_SECONDS = 75.0
+# Younger than this a service may not have come to handle SIGTERM yet: it ends by it, with nothing in its hands.
+EARLY_SECONDS = 2.0
 # Commands of users at the same time.
 MOST_PENDING = 6
 SWEEPS = ("plain", "long", "data")
@@ -116,7 +117,7 @@ metrics = ["train_loss", "effective_rank"]
 
 TEXTS = {"plain": PLAIN, "long": LONG, "data": DATA}
 # Replicates at the start, by how many a sweep grows at a time, and the most, which keeps the last phase short.
-REPLICATES = {"plain": (40, 12, 240), "long": (20, 3, 50), "data": (40, 15, 240)}
+REPLICATES = {"plain": (100, 20, 400), "long": (30, 2, 45), "data": (100, 20, 400)}
 COUNT = "SELECT count(*), count(DISTINCT id) FROM trials"
 
 
@@ -192,6 +193,7 @@ class Process:
         self.child, self.label, self.log = child, label, log
         self.started = time.monotonic()
         self.killed = self.interrupted = False
+        self.asked: list[float] = []
         self.floor = 0
         self.deadline = self.started + HANG_SECONDS
 
@@ -202,6 +204,10 @@ class Process:
     def interrupt(self) -> None:
         self.interrupted = True
         self.send(signal.SIGINT)
+
+    def terminate(self) -> None:
+        self.asked.append(time.monotonic())
+        self.send(signal.SIGTERM)
 
     def kill(self) -> None:
         self.killed = True
@@ -338,14 +344,15 @@ class World:
     def start_worker(self, n: int, clean: bool = False) -> None:
         """Worker 0 has the small disk, 1 the slow network, 2 an account of its own with few processes."""
         chance = self.life(f"worker {n}")
-        slow, files, space = chance.choice([20, 60, 120, 250]), chance.randint(64, 128), chance.randint(4, 8)
+        slow, files, space = chance.choice([60, 120, 250, 400]), chance.randint(64, 128), chance.randint(4, 8)
         tasks, few, little, talk = chance.randint(24, 64), chance.random() < 0.5, chance.random() < 0.5, strange(chance)
         limits: dict[int, int] = {}
         if few and not clean:
             limits[resource.RLIMIT_NOFILE] = files
         if little and not clean:
             limits[resource.RLIMIT_AS] = space << 30
-        user = NOBODY if n == 2 and self.root and not clean else None
+        # Limits of processes count all of an account, so that each seed has its own.
+        user = 100_000 + self.seed % 100_000 if n == 2 and self.root and not clean else None
         if user is not None:
             limits[resource.RLIMIT_NPROC] = tasks
         far = n == 1 and self.far
@@ -374,13 +381,20 @@ class World:
         code, label = process.child.returncode, process.label
         self.codes[f"{label.split()[0]} {code}"] += 1
         self.say(f"{label} -> {code}")
-        if code == -signal.SIGKILL and process.killed or code in CODES:
+        service = label == "coordinator" or label.startswith("worker") and label[6:].isdigit()
+        if code == -signal.SIGKILL and process.killed or code in ({0} if service else CODES):
+            return
+        if code == -signal.SIGTERM and process.asked and process.asked[0] < process.started + EARLY_SECONDS:
+            return
+        # Asked again, a service leaves at once.
+        if code == 130 and len(process.asked) > 1:
             return
         # A client that Ctrl-C ends by its signal is a 130 to every shell.
         if code == -signal.SIGINT and process.interrupted:
             return
-        disk = self.temps[int(label[-1])] if label.startswith("worker") and len(label) == 7 else self.disk
-        if code == 1 and disk.was_full_since(process.started):
+        # A worker that cannot write its temporary folder when it starts has been given a wrong one: 2.
+        disk = self.temps[int(label[6:])] if service and label != "coordinator" else self.disk
+        if code in ((1, 2) if service else (1,)) and disk.was_full_since(process.started):
             return
         raise Violation(f"`{label}` ended with {code}\n{tail(process.log)}")
 
@@ -490,12 +504,12 @@ class World:
         n = chance.randrange(3)
         self.say(f"SIGTERM of worker {n}")
         if worker := self.workers[n]:
-            worker.send(signal.SIGTERM)
+            worker.terminate()
 
     def end_coordinator(self, _: random.Random) -> None:
         self.say("SIGTERM of the coordinator")
         if self.coordinator:
-            self.coordinator.send(signal.SIGTERM)
+            self.coordinator.terminate()
 
     def stop_someone(self, chance: random.Random) -> None:
         n, seconds = chance.randrange(4), chance.choice([1.0, 2.0, 4.0, 7.0, 15.0])
@@ -647,7 +661,7 @@ class World:
             quiet([*self.across(), "tc", "qdisc", "del", "dev", "far", "root"])
         for worker in self.workers:
             if worker:
-                worker.send(signal.SIGTERM)
+                worker.terminate()
         self.settle(lambda: not any(self.workers), 30, "the end of drained workers")
         self.settle(lambda: not self.pending, HANG_SECONDS, "the end of all commands")
         self.settle(lambda: self.must(["list"], {0, 4}).child.returncode == 0, 20, "a coordinator that answers")
@@ -699,11 +713,11 @@ class World:
     def stop(self) -> None:
         for worker in self.workers:
             if worker:
-                worker.send(signal.SIGTERM)
+                worker.terminate()
         self.settle(lambda: not any(self.workers), 15, "the end of drained workers")
         if coordinator := self.coordinator:
             self.coordinator = None
-            coordinator.send(signal.SIGTERM)
+            coordinator.terminate()
             coordinator.child.wait(15)
             self.judge(coordinator)
         if self.inside:
