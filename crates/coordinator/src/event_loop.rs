@@ -300,8 +300,12 @@ impl EventLoop {
         let tidying = if done.len() == folder.count() {
             // Complete since an earlier process: it is shown as finished at once, and what small parts that one
             // left are joined beside it.
-            writer.join(table::Joining::AtEnd, || ());
-            Tidying::Done
+            let events = self.events.clone();
+            writer.join(table::Joining::AtEnd, move || {
+                // A closed loop means that the coordinator is ending.
+                let _ = events.blocking_send(Event::Tidied { sweep });
+            });
+            Tidying::Late
         } else {
             Tidying::Due
         };

@@ -307,3 +307,26 @@ pub(crate) enum Change {
     Cancel,
     RetryFailed,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_reads_nothing_is_noticed() {
+        let (outgoing, _unread) = Outgoing::new();
+        for _ in 0..WAITING {
+            outgoing.send(v1::SessionResponse::default());
+        }
+        let none = Duration::from_millis(1);
+        assert!(
+            tokio::time::timeout(none, outgoing.overflows())
+                .await
+                .is_err()
+        );
+        outgoing.send(v1::SessionResponse::default());
+        outgoing.overflows().await;
+    }
+}

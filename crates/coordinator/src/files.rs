@@ -87,13 +87,28 @@ impl FileIndex {
     /// # Errors
     /// Where there is none.
     pub(crate) async fn sound(&self, hash: &str) -> Result<PathBuf, Unsound> {
-        let path = self.find(hash).ok_or(Unsound::Unknown)?;
+        let places = {
+            let index = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+            index.get(hash).cloned().unwrap_or_default()
+        };
         let hash = hash.to_owned();
-        let checked =
-            tokio::task::spawn_blocking(move || match table::fault_of_file(&path, &hash) {
-                None => Ok(path),
-                Some(what) => Err(Unsound::Damaged { path, what }),
-            });
+        let checked = tokio::task::spawn_blocking(move || {
+            let mut fault = None;
+            for path in places {
+                let what = match path.is_file() {
+                    true => table::fault_of_file(&path, &hash),
+                    false => Some("is not there"),
+                };
+                match what {
+                    None => return Ok(path),
+                    // The first place is the newest, and the one to be named.
+                    Some(what) => {
+                        fault.get_or_insert(Unsound::Damaged { path, what });
+                    }
+                }
+            }
+            Err(fault.unwrap_or(Unsound::Unknown))
+        });
         // A panic while a file is read says nothing for the file.
         checked.await.unwrap_or(Err(Unsound::Unknown))
     }

@@ -89,7 +89,7 @@ impl WorkerService for Workers {
             match listened {
                 Ok(()) => {}
                 Err(Broken::Connection(status)) => {
-                    tracing::info!(worker = worker.0, %status, "connection lost");
+                    tracing::info!(worker = worker.0, why = status.message(), "connection lost");
                 }
                 Err(Broken::Rule(status)) => {
                     tracing::warn!(worker = worker.0, %status, "worker dropped");

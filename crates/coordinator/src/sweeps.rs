@@ -91,6 +91,8 @@ pub(crate) enum Tidying {
     Due,
     /// The writer is at it.
     UnderWay,
+    /// The writer is at it for a sweep that was complete when its folder opened: nobody waits for it but a stop.
+    Late,
     Done,
 }
 
@@ -175,7 +177,8 @@ impl SweepState {
 
     /// Nothing is being written, and nothing will be before somebody does something about it.
     pub(crate) fn at_rest(&self) -> bool {
-        self.settled() || self.is_blocked() && self.writing.is_none()
+        self.settled() && self.tidying != Tidying::Late
+            || self.is_blocked() && self.writing.is_none()
     }
 
     /// Finishes the sweep once its last row is durable and its small parts are joined. True where the joining

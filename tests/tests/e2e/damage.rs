@@ -312,7 +312,16 @@ fn a_folder_beyond_repair_is_told_left_alone_and_stops_no_other() {
     });
     let listed = coordinator.call(at, &["list", "--json"]).expect(0);
     let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
-    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    let shown: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sweep| (sweep["name"].as_str(), sweep["state"].as_str()))
+        .collect();
+    let wanted = [("bad", "unopened"), ("good", "finished")];
+    assert_eq!(shown, wanted.map(|(name, state)| (Some(name), Some(state))));
+    let why = listed[0]["problem"].as_str().unwrap();
+    assert!(why.contains("cannot be read"), "{why}");
     assert!(
         log(&at.join("log")).contains("bad"),
         "{}",

@@ -402,6 +402,10 @@ fn only_a_trial_that_ran_counts_an_attempt() {
         })
     });
     dying.kill();
+    // Before it is given up, an idle worker would run its trials beside it, which is no second attempt.
+    until("the loss", || {
+        count(&coordinator, at, "small", "leased") == 0
+    });
     let _healthy = coordinator.worker(at, "healthy", 1);
     until_finished(&coordinator, at, "small");
     let run_folder = at.join("data/small");

@@ -194,7 +194,7 @@ fn untrained(
     let first = first?;
     let missing = missing.into_iter().filter(|&missing| missing).count();
     let have = if missing == 1 {
-        "class has"
+        "classes has"
     } else {
         "classes have"
     };

@@ -462,7 +462,7 @@ fn filters_are_checked() {
 fn the_file_as_a_whole_is_checked() {
     let error = parse("seed = 3", &[]).expect_err("no name");
     assert_eq!(error.message(), "the sweep has no name");
-    for name in ["", "../x", "a/b", ".hidden", "a b", &"x".repeat(101)] {
+    for name in ["", "../x", "a/b", ".hidden", "a b", &"x".repeat(129)] {
         let error = parse(&format!("name = {name:?}"), &[]).expect_err(name);
         assert!(error.message().contains("not usable"), "{name}");
     }

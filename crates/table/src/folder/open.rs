@@ -153,6 +153,10 @@ fn write_schema_parts(
 /// Opens the journal; makes it, or makes it again from the parts, where it is empty or damaged.
 fn open_journal(layout: &Layout, repairs: &mut Vec<String>) -> Result<Journal, FolderError> {
     let path = layout.journal();
+    if !path.is_file() {
+        // A folder that is refused stays as it was, also without its journal.
+        versions::refuse_newer_tables(layout)?;
+    }
     let mut found = Journal::open(&path)?;
     let state = found.inspect()?;
     let why = match state {

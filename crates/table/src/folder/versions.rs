@@ -182,14 +182,15 @@ mod tests {
     /// A folder as a newer program left it is refused by whoever opens or reads it, and stays as it was.
     #[track_caller]
     fn check_refused(layout: &Layout, found: &Format) {
-        let before: Vec<_> = list(layout.dir()).unwrap();
-        let sizes = |paths: &[std::path::PathBuf]| -> Vec<u64> {
-            paths
-                .iter()
-                .map(|path| fs::metadata(path).unwrap().len())
-                .collect()
+        let shown = || -> Vec<(String, u64)> {
+            let paths = list(layout.dir()).unwrap();
+            let of = |path: &std::path::PathBuf| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                (name.into_owned(), fs::metadata(path).unwrap().len())
+            };
+            paths.iter().map(of).collect()
         };
-        let known = sizes(&before);
+        let known = shown();
         let opened = RunFolder::open(layout.dir(), None).map(|_| ());
         let read = super::super::readable_parts(layout).map(|_| ());
         for refused in [opened, read] {
@@ -200,7 +201,7 @@ mod tests {
                 assert!(text.contains(&words), "{text}");
             }
         }
-        assert_eq!(sizes(&list(layout.dir()).unwrap()), known);
+        assert_eq!(shown(), known);
     }
 
     #[test]
