@@ -1,6 +1,6 @@
 //! CSV, plain or compressed by gzip.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::ops::Range;
 
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
@@ -10,7 +10,7 @@ use ndarray::Array2;
 use super::bounds::{Limits, value_count};
 use super::content::{Format, mistaken};
 use super::error::{At, Cause, DataProblem};
-use super::lines::Lines;
+use super::lines::{LONGEST_RECORD, Lines};
 use super::load::{Matrix, Wanted, cut};
 use super::missing::is_missing;
 use super::notes::DataNote;
@@ -60,6 +60,7 @@ pub(super) fn read(
             break;
         }
         rows.add(&record, line)?;
+        reader.get_mut().next_record();
     }
     rows.finish()
 }
@@ -280,6 +281,12 @@ fn faulty(error: csv::Error, line: u64) -> DataProblem {
             expected: *expected_len,
         },
         csv::ErrorKind::Utf8 { .. } => DataProblem::Encoding { at },
+        csv::ErrorKind::Io(source) if source.kind() == ErrorKind::FileTooLarge => {
+            DataProblem::RecordLong {
+                at,
+                allowed: LONGEST_RECORD,
+            }
+        }
         _ => DataProblem::Csv(error),
     }
 }
@@ -342,6 +349,15 @@ mod tests {
             told.starts_with("expands from") && told.contains("more than 4.0 kB"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_record_without_end_is_refused() {
+        let longer = usize::try_from(super::LONGEST_RECORD).unwrap() + 2;
+        let bytes = gzip(&b"1,".repeat(longer / 2));
+        let told = read_array(&bytes, &array_ref(Role::Target, "m.csv.gz")).unwrap_err();
+        let told = told.to_string();
+        assert!(told.contains("line 1 is longer than 67.1 MB"), "{told}");
     }
 
     #[test]

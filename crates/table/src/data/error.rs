@@ -137,6 +137,8 @@ pub enum DataProblem {
         if *.found == 1 { "" } else { "s" }
     )]
     Ragged { at: At, found: u64, expected: u64 },
+    #[error("{at} is longer than {}: store it as .npy", bytes_text(*.allowed))]
+    RecordLong { at: At, allowed: u64 },
     #[error("{at} is not UTF-8: save the file as UTF-8 text")]
     Encoding { at: At },
     #[error("is no Parquet: {0}")]

@@ -2,11 +2,19 @@
 //!
 //! A CSV reader ends a record at the carriage return and counts the line feed behind it with the next one, so
 //! that lines would be counted wrongly in files from Windows.
+//!
+//! A record has a bounded length: its reader holds it whole, with eight bytes or more for each field.
 
-use std::io::{Read, Result};
+use std::io::{ErrorKind, Read, Result};
+
+/// Bytes of one record: two million columns of numbers with all their digits. A record of nothing but commas takes
+/// some twenty times as much memory.
+pub(super) const LONGEST_RECORD: u64 = 64 << 20;
 
 pub(super) struct Lines<R> {
     inner: R,
+    /// Bytes since the last record began, or a buffer of the reader more.
+    of_record: u64,
     /// The last byte was a carriage return.
     returned: bool,
     /// There were bytes, and the last one ended no line.
@@ -17,9 +25,15 @@ impl<R: Read> Lines<R> {
     pub(super) fn new(inner: R) -> Lines<R> {
         Lines {
             inner,
+            of_record: 0,
             returned: false,
             open: false,
         }
+    }
+
+    /// The reader has taken a record: the next one may be as long again.
+    pub(super) fn next_record(&mut self) {
+        self.of_record = 0;
     }
 }
 
@@ -30,6 +44,10 @@ impl<R: Read> Read for Lines<R> {
         }
         loop {
             let found = self.inner.read(buffer)?;
+            self.of_record = self.of_record.saturating_add(found as u64);
+            if self.of_record > LONGEST_RECORD {
+                return Err(ErrorKind::FileTooLarge.into());
+            }
             if found == 0 {
                 if !self.open {
                     return Ok(0);
@@ -60,6 +78,24 @@ impl<R: Read> Read for Lines<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_has_a_bounded_length() {
+        let read = |with_records: bool| {
+            let mut lines = Lines::new(std::io::repeat(b',').take(LONGEST_RECORD + 1));
+            let mut buffer = vec![0; 1 << 20];
+            loop {
+                match lines.read(&mut buffer) {
+                    Ok(0) => return Ok(()),
+                    Ok(_) if with_records => lines.next_record(),
+                    Ok(_) => {}
+                    Err(error) => return Err(error.kind()),
+                }
+            }
+        };
+        assert_eq!(read(true), Ok(()));
+        assert_eq!(read(false), Err(ErrorKind::FileTooLarge));
+    }
 
     #[test]
     fn every_end_of_a_line_is_one_line_feed() {
