@@ -85,7 +85,7 @@ class Case:
     def read(path: Path) -> "Case":
         case = json.loads(path.read_text())
         files = {
-            name: content.encode() if isinstance(content, str) else base64.b64decode(content["base64"])
+            name: content.encode() if isinstance(content, str) else base64.b64decode(content["base64"]) * content.get("times", 1)
             for name, content in case["files"].items()
         }
         return Case(case["kind"], case["arguments"], files, case["close_after"], path.stem)
@@ -561,6 +561,9 @@ def csv_gz_file(draw: random.Random) -> tuple[str, bytes]:
     if draw.random() < 0.05:
         content = draw.choice([b"1,2,0\n", b"1", b"\n", b","]) * draw.choice([1_000_000, 8_000_000])
     packed = gzip.compress(content, 1, mtime=0)
+    if draw.random() < 0.002:
+        # Members of one file follow each other: one endless line, or one endless field.
+        packed = gzip.compress(draw.choice([b"1,", b"1"]) * 4_000_000, 9, mtime=0) * 50
     return "x.csv.gz", packed + (packed if len(packed) < 1000 and draw.random() < 0.2 else b"")
 
 
