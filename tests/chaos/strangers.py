@@ -6,13 +6,14 @@ their limits, fills their disks, slows and cuts a network, stops, kills and rest
 pause, cancel, retry, fetch, query and remove sweeps. Then all faults are lifted, and every sweep must end with the
 bits of an undisturbed local run.
 
-    strangers.py --program target/release/parsimony [--seconds 60] [--seed N] [--verbose]
+    strangers.py --program target/release/parsimony [--seconds 60] [--seed N] [--verbose] [--exhaust]
 
 The seed is printed first. Every event draws from `random.Random(seed)` alone, by its number: the same seed gives the
 same events with the same choices. How far they get into the program's work still depends on the machine.
 
 As root the script moves itself into namespaces of its own (network, mounts, processes), so that nothing of it can
 stay behind. What the machine does not allow is skipped with a line `SKIPPED: ...` on standard error.
+`--exhaust` adds an event: the account of one worker runs out of processes for a while.
 
 Exit code 0: no violation. 1: a violation; what, the seed and the last events are printed and the folder is kept.
 """
@@ -117,7 +118,7 @@ metrics = ["train_loss", "effective_rank"]
 
 TEXTS = {"plain": PLAIN, "long": LONG, "data": DATA}
 # Replicates at the start, by how many a sweep grows at a time, and the most, which keeps the last phase short.
-REPLICATES = {"plain": (100, 20, 400), "long": (30, 2, 45), "data": (100, 20, 400)}
+REPLICATES = {"plain": (100, 20, 400), "long": (14, 1, 24), "data": (100, 20, 400)}
 COUNT = "SELECT count(*), count(DISTINCT id) FROM trials"
 
 
@@ -221,7 +222,8 @@ class Process:
 class World:
     """Everything that runs, and what has been seen of it."""
 
-    def __init__(self, at: Path, program: Path, seed: int, seconds: float, verbose: bool) -> None:
+    def __init__(self, at: Path, program: Path, seed: int, seconds: float, verbose: bool, exhaust: bool) -> None:
+        self.exhausting, self.hogs = exhaust, list[subprocess.Popen[bytes]]()
         self.at, self.seed, self.seconds, self.verbose = at, seed, seconds, verbose
         self.begun = time.monotonic()
         self.chance = random.Random(seed)
@@ -246,6 +248,7 @@ class World:
             skipped("no slow network: the machine makes no pair of interfaces")
         if not self.root:
             skipped("no limit on processes: it needs an account of its own, which takes root")
+        self.account = 100_000 + seed % 100_000
         self.log: list[str] = []
         self.events = self.kills = self.vanished = self.number = 0
         self.codes: Counter[str] = Counter()
@@ -352,9 +355,9 @@ class World:
         if little and not clean:
             limits[resource.RLIMIT_AS] = space << 30
         # Limits of processes count all of an account, so that each seed has its own.
-        user = 100_000 + self.seed % 100_000 if n == 2 and self.root and not clean else None
+        user = self.account if n == 2 and self.root and not clean else None
         if user is not None:
-            limits[resource.RLIMIT_NPROC] = tasks
+            limits[resource.RLIMIT_NPROC] = 24 if self.exhausting else tasks
         far = n == 1 and self.far
         url = f"http://{HEAD if far else '127.0.0.1'}:{self.port}"
         words = ["worker", "--coordinator", url, "--name", f"{'fresh' if clean else 'w'}{n}", "--threads", "2"]
@@ -477,6 +480,8 @@ class World:
             self.cut_network: 2, self.grow: 10, self.cancel: 4, self.pause: 5, self.retry: 3, self.fetch: 8,
             self.query: 10, self.run_here: 4, self.ask: 20, self.watch: 3, self.throw_away: 5,
         }
+        if self.exhausting:
+            kinds[self.exhaust] = 8
         chance.choices(list(kinds), list(kinds.values()))[0](chance)
         self.pump(chance.choice([0.02, 0.1, 0.3, 0.6, 1.0]))
 
@@ -545,6 +550,34 @@ class World:
                 self.after(0.5, lambda name=name: self.user(["resume", name]) and None)
 
         self.after(seconds, free)
+
+    def exhaust(self, chance: random.Random) -> None:
+        """Takes every process that the account of worker 2 may still have, and gives them back."""
+        seconds = chance.choice([1.0, 5.0, 15.0])
+        self.say(f"the account of worker 2 has no more processes for {seconds} s")
+        if not self.root or self.hogs:
+            return
+        # More than any limit of worker 2, and ended with their session's leader.
+        code = (
+            "import os, resource, signal, sys, time\n"
+            "resource.setrlimit(resource.RLIMIT_NPROC, (24, 24))\n"
+            "os.setgid(int(sys.argv[1]))\nos.setuid(int(sys.argv[1]))\n"
+            "for _ in range(64):\n"
+            "    try:\n        child = os.fork()\n    except OSError:\n        break\n"
+            "    if child == 0:\n        time.sleep(20)\n        os._exit(0)\n"
+            "time.sleep(20)\n"
+        )
+        hog = subprocess.Popen([sys.executable, "-c", code, str(self.account)], stdin=subprocess.DEVNULL,
+                               start_new_session=True)
+        self.hogs.append(hog)
+        self.after(seconds, self.relieve)
+
+    def relieve(self) -> None:
+        while self.hogs:
+            hog = self.hogs.pop()
+            # The session is this script's own: its group has the id of its leader.
+            os.killpg(hog.pid, signal.SIGKILL)
+            hog.wait()
 
     def shape_network(self, chance: random.Random) -> None:
         delay, rate = chance.choice([0, 20, 80, 300]), chance.choice(["100mbit", "1mbit", "256kbit"])
@@ -689,7 +722,7 @@ class World:
             return all(one[1] == "finished" for one in self.last if one[0] in SWEEPS)
 
         try:
-            self.settle(finished, 50, "the end of every sweep")
+            self.settle(finished, 60, "the end of every sweep")
         except Violation as violation:
             raise Violation(f"{violation}: {self.last}") from None
 
@@ -732,6 +765,7 @@ class World:
 
     def end(self) -> None:
         """Ends what is still there, by its process id."""
+        self.relieve()
         for process in [self.coordinator, *self.workers, *self.pending]:
             if process and process.child.poll() is None:
                 process.kill()
@@ -773,6 +807,7 @@ def main() -> int:
     words.add_argument("--seconds", type=float, default=60.0)
     words.add_argument("--seed", type=int)
     words.add_argument("--verbose", action="store_true", help="print every event on standard error")
+    words.add_argument("--exhaust", action="store_true", help="also take all processes of one worker's account")
     asked = words.parse_args()
     seed = int.from_bytes(os.urandom(4)) if asked.seed is None else asked.seed
     if not os.environ.get(INSIDE):
@@ -780,6 +815,7 @@ def main() -> int:
         if os.geteuid() == 0 and quiet([*NAMESPACES, "true"]):
             again = [sys.executable, __file__, "--program", str(asked.program.resolve()), "--seed", str(seed)]
             again += ["--seconds", str(asked.seconds), *(["--verbose"] if asked.verbose else [])]
+            again += ["--exhaust"] if asked.exhaust else []
             os.execvpe(NAMESPACES[0], [*NAMESPACES, *again], os.environ | {INSIDE: "1"})
     else:
         quiet(["ip", "link", "set", "lo", "up"])
@@ -787,7 +823,7 @@ def main() -> int:
         signal.signal(number, too_long)
     signal.alarm(int(asked.seconds) + 85)
     folder = tempfile.TemporaryDirectory(prefix="strangers-", ignore_cleanup_errors=True)
-    world = World(Path(folder.name), asked.program.resolve(), seed, asked.seconds, asked.verbose)
+    world = World(Path(folder.name), asked.program.resolve(), seed, asked.seconds, asked.verbose, asked.exhaust)
     try:
         world.run()
     except Exception as error:
