@@ -26,6 +26,8 @@ struct House {
     stop_worker: watch::Sender<Stop>,
     stop_coordinator: oneshot::Sender<()>,
     client: client::Client,
+    /// The service ends with its last connector, and must not before it is asked to.
+    connector: rpc::memory::MemoryConnector,
 }
 
 /// Runs a sweep here.
@@ -147,6 +149,7 @@ fn open(
         stop_worker,
         stop_coordinator,
         client,
+        connector,
     })
 }
 
@@ -210,7 +213,9 @@ async fn close(house: House) -> Result<(), CliError> {
     // The coordinator may have ended already.
     let _ = house.stop_coordinator.send(());
     drop(house.client);
-    match house.coordinator.await {
+    let served = house.coordinator.await;
+    drop(house.connector);
+    match served {
         Ok(served) => served?,
         Err(error) => return Err(CliError::Ended(error.to_string())),
     }
