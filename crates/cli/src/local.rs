@@ -20,7 +20,7 @@ use crate::progress::Progress;
 use crate::{client, service, verify};
 
 /// Both halves of a local run.
-struct House {
+struct LocalRun {
     worker: JoinHandle<Result<(), WorkerError>>,
     coordinator: JoinHandle<Result<(), coordinator::CoordinatorError>>,
     stop_worker: watch::Sender<Stop>,
@@ -53,13 +53,13 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
         crate::output::grouped(sweep.grid.count()),
         if threads == 1 { "" } else { "s" }
     );
-    let mut house = open(
+    let mut local = open(
         &sweep,
         run.clone(),
         threads,
         service::memory(options.memory, threads),
     )?;
-    let submitted = house
+    let submitted = local
         .client
         .submit(v1::SubmitRequest {
             toml: sweep.grid.spec().to_toml(),
@@ -70,12 +70,12 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
     let submitted = match submitted {
         Ok(submitted) => submitted.into_inner(),
         Err(status) => {
-            close(house).await?;
+            close(local).await?;
             return Err(status.into());
         }
     };
-    let (status, interrupted) = follow(&mut house, &name, submitted.accepted()).await?;
-    close(house).await?;
+    let (status, interrupted) = follow(&mut local, &name, submitted.accepted()).await?;
+    close(local).await?;
     if interrupted && status.state() != v1::SweepState::Finished {
         say!("interrupted: nothing is lost, the same command goes on where this stopped");
         return Ok(Exit::Interrupted);
@@ -98,7 +98,7 @@ fn open(
     run: PathBuf,
     threads: usize,
     memory: Option<u64>,
-) -> Result<House, CliError> {
+) -> Result<LocalRun, CliError> {
     let (connector, listener) = rpc::memory::pair();
     let files = sweep.files.clone().running_in(&run);
     let (stop_coordinator, coordinator_stops) = oneshot::channel::<()>();
@@ -143,7 +143,7 @@ fn open(
     };
     let worker = tokio::spawn(worker::run(connector.channel(), config, worker_stops));
     let client = client::over(connector.channel(), Bearer::default());
-    Ok(House {
+    Ok(LocalRun {
         worker,
         coordinator,
         stop_worker,
@@ -156,14 +156,14 @@ fn open(
 /// Shows progress until the sweep has ended or the person interrupts. A first Ctrl-C drains; a second one
 /// ends the process at once, which loses only what was not yet durable and runs it again next time.
 async fn follow(
-    house: &mut House,
+    local: &mut LocalRun,
     name: &str,
     accepted: v1::Accepted,
 ) -> Result<(v1::SweepStatus, bool), CliError> {
     let request = v1::WatchRequest {
         name: name.to_owned(),
     };
-    let mut statuses = house.client.watch(request).await?.into_inner();
+    let mut statuses = local.client.watch(request).await?.into_inner();
     let mut progress = Progress::new();
     let mut last = v1::SweepStatus::default();
     let mut interrupted = false;
@@ -182,7 +182,7 @@ async fn follow(
                 progress.show(&status);
                 last = status;
             }
-            ended = &mut house.worker => {
+            ended = &mut local.worker => {
                 progress.finish();
                 match ended {
                     Ok(Ok(())) if interrupted => break,
@@ -199,7 +199,7 @@ async fn follow(
                 interrupted = true;
                 progress.finish();
                 say!("stopping: what has been computed is being written (Ctrl-C again to leave at once)");
-                house.stop_worker.send_replace(Stop::Drain);
+                local.stop_worker.send_replace(Stop::Drain);
             }
         }
     }
@@ -208,17 +208,17 @@ async fn follow(
 }
 
 /// Stops both halves; everything reported is durable when this returns.
-async fn close(house: House) -> Result<(), CliError> {
-    house.stop_worker.send_replace(Stop::Drain);
+async fn close(local: LocalRun) -> Result<(), CliError> {
+    local.stop_worker.send_replace(Stop::Drain);
     // The coordinator may have ended already.
-    let _ = house.stop_coordinator.send(());
-    drop(house.client);
-    let served = house.coordinator.await;
-    drop(house.connector);
+    let _ = local.stop_coordinator.send(());
+    drop(local.client);
+    let served = local.coordinator.await;
+    drop(local.connector);
     match served {
         Ok(served) => served?,
         Err(error) => return Err(CliError::Ended(error.to_string())),
     }
-    house.worker.abort();
+    local.worker.abort();
     Ok(())
 }

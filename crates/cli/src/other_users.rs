@@ -56,8 +56,8 @@ mod tests {
     fn accounts_of_people_count_and_those_of_services_do_not() {
         let table = "root:x:0:0:root:/root:/bin/bash\n\
                      daemon:x:1:1::/usr/sbin:/usr/sbin/nologin\n\
-                     ana:x:1001:1001:,,,:/home/ana:/bin/zsh\n\
-                     old:x:1002:1002::/home/old:/bin/false\n\
+                     user1:x:1001:1001:,,,:/home/user1:/bin/zsh\n\
+                     user2:x:1002:1002::/home/user2:/bin/false\n\
                      broken:x\n";
         let found: Vec<_> = table.lines().filter_map(account).collect();
         assert_eq!(found, [0, 1001]);

@@ -40,7 +40,7 @@ pub(crate) fn adapt() {
     }
 }
 
-/// Of so many threads, those that can run at the same time. All have ended when this returns.
+/// How many threads, up to `wanted`, can run at the same time. All have ended when this returns.
 fn startable(wanted: usize) -> usize {
     let mut threads = Vec::with_capacity(wanted);
     let hold = Arc::new(Mutex::new(()));

@@ -136,3 +136,17 @@ pub(crate) fn logged(command: &mut Command, log: &Path) {
 pub(crate) fn log(log: &Path) -> String {
     std::fs::read_to_string(log).unwrap_or_default()
 }
+
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use tests::process::{Background, Coordinator, Finished, run, until};
 use tests::tables::{TABLES, assert_equal, number};
 
-use crate::common::{count, log, logged, long, rows, state, status, steps_for, until_finished};
+use crate::common::{
+    copy, count, log, logged, long, rows, state, status, steps_for, until_finished,
+};
 use crate::disk::SmallDisk;
 use crate::{SMALL, folder_with};
 
@@ -31,19 +33,6 @@ fn again(at: &Path, out: &str) -> Finished {
             "1",
         ],
     )
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 /// Parts of a table that hold rows, in order.

@@ -7,21 +7,8 @@ use serde_json::Value;
 use tests::process::{Background, Coordinator, command, root, run, until};
 use tests::tables::{TABLES, assert_equal, number, query};
 
-use crate::common::{log, logged, long, rows, state, status, steps_for, until_finished};
+use crate::common::{copy, log, logged, long, rows, state, status, steps_for, until_finished};
 use crate::{SMALL, folder_with};
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
 
 /// Parts of a table that hold rows, in order.
 fn parts(run_folder: &Path, table: &str) -> Vec<PathBuf> {

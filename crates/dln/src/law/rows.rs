@@ -30,10 +30,12 @@ pub(crate) fn row_counts(
         let layers = sizes.windows(2).zip(widths.windows(2));
         let layers = layers.map(|(d, k)| held((d[0], d[1]), (k[0], k[1])));
         spectra = layers.sum();
-        // A ReLU network has no end-to-end map.
-        if trial.network.activation == Activation::Linear
-            && let ([d_0, .., d_L], [k_0, .., k_L]) = (sizes, widths)
-        {
+        let has_map = match trial.network.activation {
+            Activation::Linear => true,
+            // It has no end-to-end map.
+            Activation::Relu => false,
+        };
+        if has_map && let ([d_0, .., d_L], [k_0, .., k_L]) = (sizes, widths) {
             spectra += held((*d_0, *d_L), (*k_0, *k_L));
         }
     }
