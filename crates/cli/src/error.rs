@@ -135,7 +135,7 @@ impl CliError {
             CliError::Worker(
                 worker::WorkerError::Unreachable(_)
                 | worker::WorkerError::Lost(_)
-                | worker::WorkerError::Hopeless(_),
+                | worker::WorkerError::Permanent(_),
             ) => Exit::Unreachable,
             CliError::Worker(
                 worker::WorkerError::Refused(_) | worker::WorkerError::Scratch { .. },

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use launch::ssh::{Entry, Roll, SshError, Started, Stopped};
+use launch::ssh::{Member, Membership, SshError, Started, Stopped};
 use launch::{Pilot, slurm, ssh};
 use rpc::auth::{self, Role};
 use serde_json::{Value, json};
@@ -91,12 +91,12 @@ fn start_ssh(options: &LaunchSsh) -> Result<Exit, CliError> {
         token_file: None,
         ..pilot(&options.elsewhere, &options.coordinator)?
     };
-    let roll = roll(options)?;
+    let membership = membership(options)?;
     // A list that cannot be written is better known before workers are started that it should hold.
-    roll.strike(&[])?;
-    let known = roll.read()?;
-    let of_host = |host: &str| -> Vec<Entry> {
-        let here = |entry: &&Entry| entry.host == host && entry.coordinator == pilot.coordinator;
+    membership.remove(&[])?;
+    let known = membership.read()?;
+    let of_host = |host: &str| -> Vec<Member> {
+        let here = |entry: &&Member| entry.host == host && entry.coordinator == pilot.coordinator;
         known.iter().filter(here).cloned().collect()
     };
     let start = |host: &String| -> Result<Started, SshError> {
@@ -104,8 +104,8 @@ fn start_ssh(options: &LaunchSsh) -> Result<Exit, CliError> {
         let processes: Vec<u32> = known.iter().map(|entry| entry.process).collect();
         let started = ssh::start(host, &options.ssh, &pilot, token.as_deref(), &processes)?;
         if let Some(log) = &started.log {
-            roll.strike(&known)?;
-            roll.add(Entry {
+            membership.remove(&known)?;
+            membership.add(Member {
                 host: host.clone(),
                 process: started.process,
                 coordinator: pilot.coordinator.clone(),
@@ -115,7 +115,7 @@ fn start_ssh(options: &LaunchSsh) -> Result<Exit, CliError> {
         Ok(started)
     };
     let mut told = Told::new(options.elsewhere.json);
-    launch::each(&hosts, HOSTS_AT_ONCE, start, |host, result| match result {
+    launch::for_each_parallel(&hosts, HOSTS_AT_ONCE, start, |host, result| match result {
         Ok(started) => {
             let log = started.log.as_deref().unwrap_or_default();
             let state = if started.log.is_some() {
@@ -139,19 +139,19 @@ fn start_ssh(options: &LaunchSsh) -> Result<Exit, CliError> {
 
 fn stop_ssh(options: &LaunchSsh) -> Result<Exit, CliError> {
     let only = read_hosts(options)?;
-    let roll = roll(options)?;
-    let mut entries = roll.read()?;
+    let membership = membership(options)?;
+    let mut entries = membership.read()?;
     entries.retain(|entry| only.as_ref().is_none_or(|only| only.contains(&entry.host)));
     if entries.is_empty() {
-        say!("no worker is remembered in {}", roll.path().display());
+        say!("no worker is remembered in {}", membership.path().display());
     }
-    let stop = |entry: &Entry| -> Result<Stopped, SshError> {
+    let stop = |entry: &Member| -> Result<Stopped, SshError> {
         let stopped = ssh::stop(&entry.host, &options.ssh, &entry.coordinator, entry.process)?;
-        roll.strike(std::slice::from_ref(entry))?;
+        membership.remove(std::slice::from_ref(entry))?;
         Ok(stopped)
     };
     let mut told = Told::new(options.elsewhere.json);
-    launch::each(
+    launch::for_each_parallel(
         &entries,
         HOSTS_AT_ONCE,
         stop,
@@ -236,14 +236,14 @@ fn read_hosts(options: &LaunchSsh) -> Result<Option<Vec<String>>, CliError> {
 }
 
 /// Where workers are remembered.
-fn roll(options: &LaunchSsh) -> Result<Roll, CliError> {
+fn membership(options: &LaunchSsh) -> Result<Membership, CliError> {
     if let Some(path) = &options.state {
-        return Ok(Roll::at(path.clone()));
+        return Ok(Membership::at(path.clone()));
     }
     let state = state_folder().ok_or_else(|| {
         CliError::Request("no HOME to remember workers in: name a file with --state".to_owned())
     })?;
-    Ok(Roll::at(state.join("ssh.json")))
+    Ok(Membership::at(state.join("ssh.json")))
 }
 
 /// Where this user's launches are remembered; none without a home.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use coordinator::{Layout, Observer};
 use rpc::auth::{Gate, Role};
+use rpc::connection_limits::ConnectionLimits;
 use rpc::limits;
-use rpc::places::Places;
-use rpc::validity::Standing;
+use rpc::validity::Validity;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -115,7 +115,7 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
             "warning: this machine has other users, and each of them can submit, cancel and remove sweeps here; give --certs DIR (see `parsimony certs`) to let in nobody without a token"
         );
     }
-    let places = Places::of_files(more_files());
+    let places = ConnectionLimits::of_files(more_files());
     let (workers, users) = gates(options)?;
     if let Some(certs) = &options.certs {
         let standing = rpc::certs::check_server(certs)?;
@@ -176,7 +176,7 @@ pub(crate) async fn coordinator(options: &Coordinator) -> Result<Exit, CliError>
             .map_err(|error| CliError::Request(format!("the certificates do not fit: {error}")))?;
     }
     // Whoever only asks for health is sent away after a while as well, and may come back.
-    let incoming = rpc::guard::guard(rpc::places::accept(listener, places), places);
+    let incoming = rpc::guard::guard(rpc::connection_limits::accept(listener, places), places);
     // Whoever started it and cannot hear where it listens cannot use it.
     let mute = async move {
         match announced.await {
@@ -286,15 +286,15 @@ fn plain_address(uri: &tonic::transport::Uri) -> Option<String> {
 }
 
 /// Warns of a certificate that has ended, or will before long.
-fn warn_of_end(path: &std::path::Path, standing: &Standing) {
+fn warn_of_end(path: &std::path::Path, standing: &Validity) {
     let path = path.display();
     let cure = "renew it with `parsimony certs DIR --renew --host NAME`";
     match standing {
-        Standing::Good => {}
-        Standing::EndsSoon { on, days } => {
+        Validity::Good => {}
+        Validity::EndsSoon { on, days } => {
             say!("warning: {path} ends on {on}, in {days} days; {cure}");
         }
-        Standing::Expired { on } => say!("warning: {path} ended on {on}; {cure}"),
+        Validity::Expired { on } => say!("warning: {path} ended on {on}; {cure}"),
     }
 }
 

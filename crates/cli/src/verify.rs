@@ -39,7 +39,7 @@ pub(crate) async fn command(options: &Verify) -> Result<Exit, CliError> {
     let verified = Verified::of_grid(&grid, wanted);
     let comparisons = compare_or_leave(grid, verified.clone(), threads).await?;
     // There is something to tell wherever at least one trial is wanted.
-    let told = coordinator::told_comparisons(&verified, &comparisons).unwrap_or_default();
+    let told = coordinator::comparison_summary(&verified, &comparisons).unwrap_or_default();
     if options.json {
         let mut all = as_json(&told);
         all["trials"] = comparisons.iter().map(one_as_json).collect();

@@ -22,10 +22,10 @@ type States = BTreeMap<(Arc<str>, u64), Vec<u8>>;
 
 /// Where the newest checkpoint of each trial is, by sweep and trial.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Checkpoints(Arc<Shared>);
+pub(crate) struct Checkpoints(Arc<Tables>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct Tables {
     index: Mutex<Index>,
     /// States that are to be written, the newest of each trial: one that is overtaken is never written.
     waiting: Mutex<States>,

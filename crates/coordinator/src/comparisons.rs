@@ -3,18 +3,18 @@
 use rpc::v1;
 use table::{Comparison, Verdict};
 
-/// Trials that are told about one by one.
-const TOLD: usize = 16;
+/// Trials that are described one by one.
+const DESCRIBED: usize = 16;
 
-/// Letters of what is told about one.
+/// Letters of what is written about one.
 const LETTERS: usize = 256;
 
 /// A sweep's comparisons; `None` where it asks for none.
-pub fn told(verified: &sweep::Verified, comparisons: &[Comparison]) -> Option<v1::Comparisons> {
+pub fn summary(verified: &sweep::Verified, comparisons: &[Comparison]) -> Option<v1::Comparisons> {
     if verified.wanted == 0 {
         return None;
     }
-    let mut told = v1::Comparisons {
+    let mut summary = v1::Comparisons {
         wanted: verified.wanted,
         chosen: verified.chosen.len() as u64,
         reason: verified.reason.clone().unwrap_or_default(),
@@ -26,7 +26,7 @@ pub fn told(verified: &sweep::Verified, comparisons: &[Comparison]) -> Option<v1
         let why = match &row.verdict {
             Verdict::Within => None,
             Verdict::Beyond(why) => {
-                told.beyond += 1;
+                summary.beyond += 1;
                 Some(
                     why.as_deref()
                         .unwrap_or("its differences are larger than the law allows"),
@@ -34,21 +34,23 @@ pub fn told(verified: &sweep::Verified, comparisons: &[Comparison]) -> Option<v1
             }
             Verdict::NotCompared(why) => Some(why.as_str()),
         };
-        if let Some(why) = why.filter(|_| told.notes.len() < TOLD) {
+        if let Some(why) = why.filter(|_| summary.notes.len() < DESCRIBED) {
             let why: String = why.chars().take(LETTERS).collect();
-            told.notes.push(format!("trial {}: {why}", comparison.id));
+            summary
+                .notes
+                .push(format!("trial {}: {why}", comparison.id));
         }
         if row.differences.iter().any(Option::is_some) {
-            told.compared += 1;
+            summary.compared += 1;
         }
         for (largest, found) in largest.iter_mut().zip(row.differences) {
             *largest = larger(*largest, found);
         }
-        told.full_seconds += row.full_seconds.unwrap_or(0.0);
-        told.reduced_seconds += row.reduced_seconds.unwrap_or(0.0);
+        summary.full_seconds += row.full_seconds.unwrap_or(0.0);
+        summary.reduced_seconds += row.reduced_seconds.unwrap_or(0.0);
     }
     let named = Comparison::names().into_iter().zip(largest);
-    told.largest = named
+    summary.largest = named
         .filter_map(|(name, value)| {
             Some(v1::Difference {
                 name: name.to_owned(),
@@ -56,7 +58,7 @@ pub fn told(verified: &sweep::Verified, comparisons: &[Comparison]) -> Option<v1
             })
         })
         .collect();
-    Some(told)
+    Some(summary)
 }
 
 /// The larger number, NaN where one is.
@@ -92,7 +94,7 @@ mod tests {
             wanted: 5,
             ..sweep::Verified::default()
         };
-        assert_eq!(told(&sweep::Verified::default(), &[]), None);
+        assert_eq!(summary(&sweep::Verified::default(), &[]), None);
         let beyond = Verdict::Beyond(Some("one engine diverges".to_owned()));
         let all = [
             comparison(1, Verdict::Within, Some(1e-13)),
@@ -101,7 +103,7 @@ mod tests {
             comparison(4, Verdict::NotCompared("it diverges".to_owned()), None),
             comparison(5, Verdict::Within, Some(2e-13)),
         ];
-        let found = told(&verified, &all).unwrap();
+        let found = summary(&verified, &all).unwrap();
         assert_eq!(
             (found.compared, found.beyond, found.full_seconds),
             (3, 2, 6.0)
@@ -118,6 +120,6 @@ mod tests {
             comparison(1, Verdict::Beyond(None), Some(f64::NAN)),
             all[0].clone(),
         ];
-        assert!(told(&verified, &broken).unwrap().largest[0].value.is_nan());
+        assert!(summary(&verified, &broken).unwrap().largest[0].value.is_nan());
     }
 }

@@ -35,14 +35,14 @@ pub(crate) const PIECES: usize = 2;
 #[derive(Clone, Debug)]
 pub(crate) struct FileIndex {
     paths: Arc<Mutex<BTreeMap<String, VecDeque<PathBuf>>>>,
-    coming: Arc<Mutex<Coming>>,
+    coming: Arc<Mutex<UploadsUnderWay>>,
     /// Places for files on their way to whoever asked.
     sending: Arc<Semaphore>,
 }
 
 /// Uploads under way.
 #[derive(Debug, Default)]
-struct Coming {
+struct UploadsUnderWay {
     uploads: usize,
     /// What has come by now. What is only announced takes no room from others.
     bytes: u64,
@@ -144,9 +144,9 @@ pub(crate) fn forget_upload(data: &Path, hash: &str) {
     }
 }
 
-/// Room of an upload under way, given back at its end.
+/// UploadShare of an upload under way, given back at its end.
 #[derive(Debug)]
-struct Room<'a> {
+struct UploadShare<'a> {
     index: &'a FileIndex,
     folder: &'a Path,
     limit: u64,
@@ -155,27 +155,27 @@ struct Room<'a> {
 
 /// Why an upload finds no room.
 #[derive(Debug)]
-enum NoRoom {
+enum UploadRefusal {
     Bytes,
     Uploads,
     Folder(std::io::Error),
 }
 
-impl<'a> Room<'a> {
+impl<'a> UploadShare<'a> {
     /// A place for an upload of so many bytes beside those that lie in the folder or have come of others.
     fn take(
         index: &'a FileIndex,
         folder: &'a Path,
         bytes: u64,
         limit: u64,
-    ) -> Result<Self, NoRoom> {
+    ) -> Result<Self, UploadRefusal> {
         let mut coming = index.coming.lock().unwrap_or_else(PoisonError::into_inner);
         check(folder, &coming, bytes, limit)?;
         if coming.uploads >= limits::UPLOADS {
-            return Err(NoRoom::Uploads);
+            return Err(UploadRefusal::Uploads);
         }
         coming.uploads += 1;
-        Ok(Room {
+        Ok(UploadShare {
             index,
             folder,
             limit,
@@ -183,8 +183,8 @@ impl<'a> Room<'a> {
         })
     }
 
-    /// Room for bytes that have come.
-    fn grow(&mut self, bytes: u64) -> Result<(), NoRoom> {
+    /// UploadShare for bytes that have come.
+    fn grow(&mut self, bytes: u64) -> Result<(), UploadRefusal> {
         // Held while the folder is looked at, so that two cannot find the same room.
         let coming = &self.index.coming;
         let mut coming = coming.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,10 +196,15 @@ impl<'a> Room<'a> {
 }
 
 /// Whether so many bytes more fit beside what lies in the folder and what has come of uploads under way.
-fn check(folder: &Path, coming: &Coming, bytes: u64, limit: u64) -> Result<(), NoRoom> {
+fn check(
+    folder: &Path,
+    coming: &UploadsUnderWay,
+    bytes: u64,
+    limit: u64,
+) -> Result<(), UploadRefusal> {
     let mut taken = coming.bytes;
-    for entry in std::fs::read_dir(folder).map_err(NoRoom::Folder)? {
-        let entry = entry.map_err(NoRoom::Folder)?;
+    for entry in std::fs::read_dir(folder).map_err(UploadRefusal::Folder)? {
+        let entry = entry.map_err(UploadRefusal::Folder)?;
         // What is under way is counted by what has come.
         if entry.path().extension().is_some_and(|kind| kind == PARTIAL) {
             continue;
@@ -208,23 +213,23 @@ fn check(folder: &Path, coming: &Coming, bytes: u64, limit: u64) -> Result<(), N
         taken += entry.metadata().map_or(0, |metadata| metadata.len());
     }
     if taken.saturating_add(bytes) > limit {
-        return Err(NoRoom::Bytes);
+        return Err(UploadRefusal::Bytes);
     }
     Ok(())
 }
 
-impl From<NoRoom> for Status {
-    fn from(why: NoRoom) -> Self {
+impl From<UploadRefusal> for Status {
+    fn from(why: UploadRefusal) -> Self {
         match why {
-            NoRoom::Bytes => Status::resource_exhausted(format!(
+            UploadRefusal::Bytes => Status::resource_exhausted(format!(
                 "more than {} bytes of uploads that no sweep has taken; submit what they belong to, or start the coordinator again",
                 limits::UPLOADS_BYTES
             )),
-            NoRoom::Uploads => Status::resource_exhausted(format!(
+            UploadRefusal::Uploads => Status::resource_exhausted(format!(
                 "{} uploads are under way; try again in a minute",
                 limits::UPLOADS
             )),
-            NoRoom::Folder(error) => Status::internal(error.to_string()),
+            UploadRefusal::Folder(error) => Status::internal(error.to_string()),
         }
     }
 }
@@ -239,7 +244,7 @@ impl Drop for Partial {
     }
 }
 
-impl Drop for Room<'_> {
+impl Drop for UploadShare<'_> {
     fn drop(&mut self) {
         let coming = &self.index.coming;
         let mut coming = coming.lock().unwrap_or_else(PoisonError::into_inner);
@@ -257,7 +262,7 @@ pub(crate) async fn receive(
     index: &FileIndex,
     mut parts: Streaming<v1::UploadFileRequest>,
 ) -> Result<(), Status> {
-    let mut pace = Pace::new();
+    let mut pace = UploadPace::new();
     let first = pace
         .next(&mut parts)
         .await?
@@ -280,7 +285,7 @@ pub(crate) async fn receive(
     let path = folder.join(digits);
     let failed = |error: std::io::Error| Status::internal(format!("{}: {error}", path.display()));
     tokio::fs::create_dir_all(&folder).await.map_err(failed)?;
-    let mut room = Room::take(index, &folder, file.size_bytes, limits::UPLOADS_BYTES)?;
+    let mut room = UploadShare::take(index, &folder, file.size_bytes, limits::UPLOADS_BYTES)?;
     let partial = folder.join(format!(
         "{digits}.{:016x}.{PARTIAL}",
         getrandom::u64().unwrap_or(0)
@@ -294,14 +299,14 @@ pub(crate) async fn receive(
 }
 
 /// How fast an upload comes.
-struct Pace {
+struct UploadPace {
     deadline: Instant,
     bytes: u64,
 }
 
-impl Pace {
+impl UploadPace {
     fn new() -> Self {
-        Pace {
+        UploadPace {
             deadline: Instant::now() + PIECE_TIMEOUT,
             bytes: 0,
         }
@@ -320,7 +325,7 @@ impl Pace {
     fn came(&mut self, bytes: u64) {
         self.bytes += bytes;
         if self.bytes >= PACE_BYTES {
-            *self = Pace::new();
+            *self = UploadPace::new();
         }
     }
 }
@@ -329,13 +334,13 @@ async fn write(
     path: &Path,
     file: &v1::FileName,
     parts: &mut Streaming<v1::UploadFileRequest>,
-    room: &mut Room<'_>,
+    room: &mut UploadShare<'_>,
 ) -> Result<(), Status> {
     let failed = |error: std::io::Error| Status::internal(format!("{}: {error}", path.display()));
     let mut out = tokio::fs::File::create(path).await.map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
     let mut size = 0_u64;
-    let mut pace = Pace::new();
+    let mut pace = UploadPace::new();
     while let Some(message) = pace.next(parts).await? {
         let Some(v1::upload_file_request::Part::Piece(piece)) = message.part else {
             return Err(Status::invalid_argument(
@@ -437,23 +442,23 @@ mod tests {
     fn uploads_together_have_a_bound() {
         let folder = tempfile::tempdir().unwrap();
         let index = FileIndex::default();
-        let take = |bytes| Room::take(&index, folder.path(), bytes, 100);
+        let take = |bytes| UploadShare::take(&index, folder.path(), bytes, 100);
         std::fs::write(folder.path().join("0a"), [0; 30]).unwrap();
-        assert!(matches!(take(71), Err(NoRoom::Bytes)));
-        assert!(matches!(take(u64::MAX), Err(NoRoom::Bytes)));
+        assert!(matches!(take(71), Err(UploadRefusal::Bytes)));
+        assert!(matches!(take(u64::MAX), Err(UploadRefusal::Bytes)));
         // Announced and not sent takes no room from others; what has come does, however it is called.
         let mut first = take(70).unwrap();
         let mut second = take(70).unwrap();
         std::fs::write(folder.path().join("0b.1.partial"), [0; 50]).unwrap();
         first.grow(50).unwrap();
-        assert!(matches!(take(21), Err(NoRoom::Bytes)));
+        assert!(matches!(take(21), Err(UploadRefusal::Bytes)));
         second.grow(20).unwrap();
-        assert!(matches!(second.grow(1), Err(NoRoom::Bytes)));
+        assert!(matches!(second.grow(1), Err(UploadRefusal::Bytes)));
         drop(first);
         second.grow(50).unwrap();
         drop(second);
         let all: Vec<_> = (0..limits::UPLOADS).map(|_| take(1).unwrap()).collect();
-        assert!(matches!(take(1), Err(NoRoom::Uploads)));
+        assert!(matches!(take(1), Err(UploadRefusal::Uploads)));
         drop(all);
         assert!(take(70).is_ok());
     }

@@ -4,40 +4,40 @@
 //! send it there. A few threads own the run folders and write. Nothing here decides who runs what
 //! (that is `scheduler`) or how rows are stored (that is `table`).
 
+mod checkpoint_budget;
 mod checkpoints;
-mod closed;
 mod comparisons;
 mod config;
 mod data_lock;
 mod eta;
 mod event_loop;
-mod events;
 pub mod fault_point;
 mod files;
-mod incoming;
+mod folder_probe;
+mod inbox;
+mod lease_token;
+mod load;
+mod messages;
 mod metrics;
 mod observer;
-mod open;
-mod people;
+mod outbox;
 mod planning;
-mod presence;
-mod proof;
+mod recovery;
 mod removal;
+mod row_spool;
 mod serve;
-mod session;
-mod spooled;
-mod status;
+mod session_error;
 mod stopwatch;
-mod stored;
-mod sweeps;
-mod users;
-mod wake;
+mod sweep_lookup;
+mod sweep_service;
 mod wire;
 mod work;
+mod worker_service;
 mod writer;
 mod writer_pool;
 
-pub use comparisons::told as told_comparisons;
+pub use comparisons::summary as comparison_summary;
 pub use config::{Config, CoordinatorError, Layout};
-pub use observer::{Load, Observer, PilotLimits, Pilots};
+pub use load::{Load, PilotLimits, Pilots};
+pub use observer::Observer;
 pub use serve::{Connection, serve, serve_observed};

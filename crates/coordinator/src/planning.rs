@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Semaphore;
 use tonic::Status;
 
-use crate::open::OpenError;
+use crate::recovery::OpenError;
 use crate::wire;
 
 /// Sweeps planned at a time. A plan takes at most some ten seconds ([`sweep::MAX_WORK`]), so a short one is not held
@@ -32,9 +32,9 @@ impl StopPlans {
 }
 
 /// Set when the request that wanted a plan is dropped: its client has left.
-struct Left(Arc<AtomicBool>);
+struct CancelOnDrop(Arc<AtomicBool>);
 
-impl Drop for Left {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -59,9 +59,9 @@ impl Planner {
         work: impl FnOnce(&dyn Fn() -> bool) -> Result<T, OpenError> + Send + 'static,
     ) -> Result<T, Status> {
         let place = Arc::clone(&self.places).acquire_owned().await;
-        let place = place.map_err(|_| stopping())?;
+        let place = place.map_err(|_| wire::coordinator_stops())?;
         let left = Arc::new(AtomicBool::new(false));
-        let _left = Left(Arc::clone(&left));
+        let _left = CancelOnDrop(Arc::clone(&left));
         let ending = Arc::clone(&self.stopping);
         let planned = tokio::task::spawn_blocking(move || {
             // The place is taken until the work has ended, wanted or not.
@@ -73,10 +73,6 @@ impl Planner {
             .map_err(|error| Status::internal(error.to_string()))?
             .map_err(|error| wire::open_status(&error))
     }
-}
-
-fn stopping() -> Status {
-    Status::unavailable("the coordinator stops")
 }
 
 #[cfg(test)]

@@ -5,14 +5,6 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tokio::sync::oneshot;
-use tonic::Status;
-
-use crate::config::Layout;
-use crate::event_loop::EventLoop;
-use crate::events::{Event, User};
-use crate::users;
-
 /// Folder below the data folder of what is being removed.
 const REMOVED: &str = ".removed";
 
@@ -20,65 +12,11 @@ const REMOVED: &str = ".removed";
 const LOCK: &str = ".lock";
 
 #[derive(Debug, thiserror::Error)]
-enum RemovalError {
+pub(crate) enum RemovalError {
     #[error("{0} is in use by another process; wait until it ends, or stop it")]
     Locked(PathBuf),
     #[error("cannot remove {path}: {source}")]
     Io { path: PathBuf, source: io::Error },
-}
-
-impl EventLoop {
-    /// Forgets a sweep, then removes its folder, then answers.
-    pub(crate) fn remove(&mut self, name: String, reply: oneshot::Sender<Result<(), Status>>) {
-        let Layout::Many(data) = &self.config.layout else {
-            let _ = reply.send(Err(Status::failed_precondition(
-                "a local run has one sweep; remove its folder",
-            )));
-            return;
-        };
-        let data = data.clone();
-        let Some((dir, is_closed)) = self.begin_removal(&name) else {
-            let _ = reply.send(Err(users::no_sweep(&name)));
-            return;
-        };
-        let events = self.events.clone();
-        tokio::spawn(async move {
-            // A dropped sender means that the folder is closed as well.
-            let _ = is_closed.await;
-            let removed = tokio::task::spawn_blocking(move || remove_folder(&data, &dir)).await;
-            let failed = match removed {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(error) => Some(error.to_string()),
-            };
-            let removed = User::Removed {
-                name,
-                failed,
-                reply,
-            };
-            // A closed loop means that the coordinator is ending.
-            let _ = events.send(Event::User(removed)).await;
-        });
-    }
-
-    /// The second half of [`EventLoop::remove`].
-    pub(crate) fn removed(
-        &mut self,
-        name: &str,
-        failed: Option<&str>,
-        reply: oneshot::Sender<Result<(), Status>>,
-    ) {
-        self.end_removal(name, failed);
-        let answer = match failed {
-            None => {
-                tracing::info!(sweep = %name, "removed");
-                Ok(())
-            }
-            Some(why) => Err(Status::failed_precondition(format!("`{name}`: {why}"))),
-        };
-        // Whoever asked may have gone.
-        let _ = reply.send(answer);
-    }
 }
 
 /// Removes what an earlier process left half removed. Blocks.
@@ -87,7 +25,11 @@ pub(crate) fn finish_removals(data: &Path) {
     let _ = fs::remove_dir_all(data.join(REMOVED));
 }
 
-fn remove_folder(data: &Path, dir: &Path) -> Result<(), RemovalError> {
+/// Removes a run folder. Blocks.
+///
+/// # Errors
+/// Where another process uses it, or the system refuses.
+pub(crate) fn remove_folder(data: &Path, dir: &Path) -> Result<(), RemovalError> {
     let failed = |source| RemovalError::Io {
         path: dir.to_owned(),
         source,

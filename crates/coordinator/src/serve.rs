@@ -14,19 +14,19 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 
+use crate::checkpoint_budget::CheckpointBudget;
 use crate::checkpoints::Checkpoints;
 use crate::config::{Config, CoordinatorError, Layout};
 use crate::data_lock::DataLock;
 use crate::event_loop::EventLoop;
-use crate::events::{Event, User};
+use crate::event_loop::events::{Event, SweepRequest};
 use crate::files::FileIndex;
-use crate::incoming::Room;
+use crate::lease_token::TokenKey;
 use crate::observer::Observer;
 use crate::planning::Planner;
-use crate::proof::Key;
 use crate::removal;
-use crate::session::Workers;
-use crate::users::Users;
+use crate::sweep_service::SweepHandler;
+use crate::worker_service::WorkerHandler;
 use crate::writer_pool::WriterPool;
 
 /// Events waiting for the loop: beyond it the sessions wait, and so do the workers' sends.
@@ -86,11 +86,15 @@ where
     let config = Arc::new(config);
     let (key, generation, _lock) = match &config.layout {
         // No lease outlives a local run, so every one may be the first generation.
-        Layout::One { .. } => (Key::fresh()?, 1, None),
+        Layout::One { .. } => (TokenKey::fresh()?, 1, None),
         Layout::Many(data) => {
             let lock = DataLock::take(data)?;
             crate::files::clear_uploads(data);
-            (Key::of_folder(data)?, lock.next_generation()?, Some(lock))
+            (
+                TokenKey::of_folder(data)?,
+                lock.next_generation()?,
+                Some(lock),
+            )
         }
     };
     let files = FileIndex::default();
@@ -112,12 +116,12 @@ where
     }
     let mut running = tokio::spawn(event_loop.run(queue));
     observer.attach(&events);
-    let workers = Workers {
+    let workers = WorkerHandler {
         events: events.clone(),
         key,
         files: files.clone(),
         checkpoints,
-        room: Room::default(),
+        room: CheckpointBudget::default(),
         spools: match &config.layout {
             Layout::One { run, .. } => run.clone(),
             Layout::Many(data) => data.clone(),
@@ -125,7 +129,7 @@ where
     };
     let (worker_gate, user_gate) = (config.workers.clone(), config.users.clone());
     let (planner, plans) = Planner::new();
-    let users = Users {
+    let users = SweepHandler {
         events: events.clone(),
         config,
         files,
@@ -133,8 +137,12 @@ where
         submitting: Arc::new(Mutex::new(())),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<WorkerServiceServer<Workers>>().await;
-    health.set_serving::<SweepServiceServer<Users>>().await;
+    health
+        .set_serving::<WorkerServiceServer<WorkerHandler>>()
+        .await;
+    health
+        .set_serving::<SweepServiceServer<SweepHandler>>()
+        .await;
     let described = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(rpc::DESCRIPTORS)
@@ -148,7 +156,9 @@ where
         stop.await;
         plans.stop();
         let (reply, stopped) = tokio::sync::oneshot::channel();
-        let asked = events.send(Event::User(User::Stop { reply })).await;
+        let asked = events
+            .send(Event::Request(SweepRequest::Stop { reply }))
+            .await;
         if asked.is_ok() {
             // The loop drops the reply only when it has ended by itself.
             let _ = stopped.await;

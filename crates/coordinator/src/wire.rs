@@ -1,14 +1,16 @@
 //! The only place where errors become status codes and decisions become messages.
 
 use std::ops::Range;
+use std::pin::Pin;
 
 use rpc::convert::{self, WireError};
 use rpc::v1;
 use rpc::v1::session_response::Message;
+use tokio_stream::Stream;
 use tonic::{Code, Status};
 
-use crate::events::CannotRun;
-use crate::open::OpenError;
+use crate::messages::CannotRun;
+use crate::recovery::OpenError;
 
 /// Status of a broken rule of the protocol.
 pub(crate) fn status(error: &WireError) -> Status {
@@ -153,4 +155,31 @@ pub(crate) fn stopping(finished: bool) -> v1::SessionResponse {
     response(Message::Goodbye(v1::Goodbye {
         reason: Some(v1::goodbye::Reason::Stopping(v1::Stopping { finished })),
     }))
+}
+
+/// Of a request that names no sweep of this coordinator.
+pub(crate) fn no_sweep(name: &str) -> Status {
+    Status::not_found(format!(
+        "no sweep is called `{name}`; `parsimony list` shows those there are"
+    ))
+}
+
+/// Of a call that comes while the coordinator ends.
+pub(crate) fn coordinator_stops() -> Status {
+    Status::unavailable("the coordinator stops")
+}
+
+/// What a streaming call answers with.
+pub(crate) type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Whether nothing more will happen to the sweep by itself.
+pub(crate) fn has_ended(status: &v1::SweepStatus) -> bool {
+    matches!(
+        status.state(),
+        v1::SweepState::Finished
+            | v1::SweepState::Cancelled
+            | v1::SweepState::Stopped
+            | v1::SweepState::Unopened
+            | v1::SweepState::Gone
+    )
 }

@@ -24,9 +24,9 @@ pub(crate) struct Lane<T = RunFolder> {
 }
 
 /// Counts as one user of the threads.
-struct Handle<T>(Arc<Shared<T>>);
+struct Handle<T>(Arc<PoolShared<T>>);
 
-struct Shared<T> {
+struct PoolShared<T> {
     turns: Mutex<Turns<T>>,
     changed: Condvar,
 }
@@ -57,7 +57,7 @@ impl<T: Send + 'static> WriterPool<T> {
             ready: VecDeque::new(),
             users: 1,
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(PoolShared {
             turns: Mutex::new(turns),
             changed: Condvar::new(),
         });
@@ -124,7 +124,7 @@ impl<T> Drop for Lane<T> {
     }
 }
 
-impl<T> Shared<T> {
+impl<T> PoolShared<T> {
     fn push(&self, folder: Arc<Mutex<Folder<T>>>) {
         lock(&self.turns).ready.push_back(folder);
         self.changed.notify_one();

@@ -6,12 +6,12 @@
 
 pub mod autoscale;
 mod command;
-mod crowd;
+mod parallel;
 mod pilot;
 pub mod slurm;
 pub mod ssh;
 mod state_file;
 
 pub use command::{CommandError, Output, run};
-pub use crowd::each;
+pub use parallel::for_each_parallel;
 pub use pilot::Pilot;

@@ -9,7 +9,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
-use crate::guard::Visitor;
+use crate::guard::Peer;
 
 /// Header that carries a token.
 const HEADER: &str = "authorization";
@@ -154,14 +154,14 @@ impl Interceptor for Gate {
             .metadata()
             .get(HEADER)
             .and_then(|value| value.to_str().ok());
-        let visitor = request.extensions().get::<Visitor>();
+        let peer = request.extensions().get::<Peer>();
         if let Err(status) = self.admit(header) {
-            let from = visitor.and_then(Visitor::address);
+            let from = peer.and_then(Peer::address);
             tracing::warn!(?from, why = status.message(), "call refused");
             return Err(status);
         }
-        if let Some(visitor) = visitor {
-            visitor.admit();
+        if let Some(peer) = peer {
+            peer.admit();
         }
         Ok(request)
     }

@@ -11,7 +11,7 @@ use rcgen::{
 use tonic::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig};
 
 use crate::auth::{self, Role, TokenError};
-use crate::validity::{self, Standing};
+use crate::validity::{self, Validity};
 
 /// The authority's certificate: workers and people need it.
 pub const CA_FILE: &str = "ca.pem";
@@ -152,10 +152,10 @@ fn texts(
 ///
 /// # Errors
 /// [`CertsError::Expired`].
-pub fn check_server(folder: &Path) -> Result<Standing, CertsError> {
+pub fn check_server(folder: &Path) -> Result<Validity, CertsError> {
     let path = folder.join(SERVER_FILE);
     match validity::of_file(&path) {
-        Standing::Expired { on } => Err(validity::Expired { path, on }.into()),
+        Validity::Expired { on } => Err(validity::Expired { path, on }.into()),
         standing => Ok(standing),
     }
 }
@@ -273,6 +273,6 @@ mod tests {
             );
         }
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 6);
-        assert_eq!(check_server(&folder).unwrap(), Standing::Good);
+        assert_eq!(check_server(&folder).unwrap(), Validity::Good);
     }
 }

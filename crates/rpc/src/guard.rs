@@ -1,4 +1,4 @@
-//! Connections of strangers. Whoever connects has to make a call that is let in before long, and only so many
+//! Connections of unauthenticated. Whoever connects has to make a call that is let in before long, and only so many
 //! may be without one at a time; so connections that say nothing, or never finish what they began to say, hold
 //! little and keep nobody out.
 
@@ -19,31 +19,31 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::Status;
 use tonic::transport::server::Connected;
 
+use crate::connection_limits::{AcceptedStream, ConnectionLimits};
 use crate::limits;
-use crate::places::{Placed, Places};
 
 /// How long a connection that was turned away stays, so that its other end can read why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Who is at the other end of a connection; every request carries it.
 #[derive(Clone, Debug)]
-pub struct Visitor {
+pub struct Peer {
     known: Arc<AtomicBool>,
     address: Option<SocketAddr>,
     /// Sent to when the connection is to end.
     end: Arc<Mutex<Option<oneshot::Sender<()>>>>,
-    workers: Workers,
+    workers: SessionSlots,
 }
 
-/// Places of workers' sessions.
+/// ConnectionLimits of workers' sessions.
 #[derive(Clone, Debug)]
-struct Workers {
+struct SessionSlots {
     free: Arc<Semaphore>,
-    places: Places,
+    places: ConnectionLimits,
 }
 
-impl Visitor {
-    /// A call of this visitor was let in: it is no stranger any more.
+impl Peer {
+    /// A call of this peer was let in: it is no stranger any more.
     pub fn admit(&self) {
         self.known.store(true, Ordering::Relaxed);
     }
@@ -65,12 +65,12 @@ impl Visitor {
         if let Ok(place) = Arc::clone(&self.workers.free).try_acquire_owned() {
             return Ok(place);
         }
-        let visitor = self.clone();
+        let peer = self.clone();
         tokio::spawn(async move {
             sleep(LAST_WORDS).await;
-            visitor.end();
+            peer.end();
         });
-        let Places {
+        let ConnectionLimits {
             sessions, files, ..
         } = self.workers.places;
         Err(Status::unavailable(format!(
@@ -97,21 +97,21 @@ impl Visitor {
     }
 }
 
-/// A connection that ends by itself if its visitor stays a stranger, or is turned away.
+/// A connection that ends by itself if its peer stays a stranger, or is turned away.
 #[derive(Debug)]
-pub struct Guarded {
+pub struct GuardedStream {
     stream: TcpStream,
-    visitor: Visitor,
-    /// `None` once the visitor is known.
+    peer: Peer,
+    /// `None` once the peer is known.
     probation: Option<Pin<Box<Sleep>>>,
     ended: oneshot::Receiver<()>,
     is_over: bool,
     _place: OwnedSemaphorePermit,
 }
 
-impl Guarded {
+impl GuardedStream {
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.visitor.is_known() {
+        if self.peer.is_known() {
             self.probation = None;
         }
         let waits = self.probation.as_mut();
@@ -123,35 +123,38 @@ impl Guarded {
 }
 
 /// Watches over connections as they come. Strangers beyond their places take the place of the oldest.
-pub fn guard<S>(incoming: S, places: Places) -> impl Stream<Item = io::Result<Guarded>>
+pub fn guard<S>(
+    incoming: S,
+    places: ConnectionLimits,
+) -> impl Stream<Item = io::Result<GuardedStream>>
 where
-    S: Stream<Item = io::Result<Placed>>,
+    S: Stream<Item = io::Result<AcceptedStream>>,
 {
-    let mut strangers: VecDeque<Visitor> = VecDeque::new();
-    let workers = Workers {
+    let mut unauthenticated: VecDeque<Peer> = VecDeque::new();
+    let workers = SessionSlots {
         free: Arc::new(Semaphore::new(places.sessions)),
         places,
     };
     incoming.map(
-        move |connection: io::Result<Placed>| -> io::Result<Guarded> {
+        move |connection: io::Result<AcceptedStream>| -> io::Result<GuardedStream> {
             let (stream, place) = connection?;
-            strangers.retain(|visitor| !visitor.is_known() && !visitor.has_ended());
-            if strangers.len() >= places.strangers
-                && let Some(oldest) = strangers.pop_front()
+            unauthenticated.retain(|peer| !peer.is_known() && !peer.has_ended());
+            if unauthenticated.len() >= places.unauthenticated
+                && let Some(oldest) = unauthenticated.pop_front()
             {
                 oldest.end();
             }
             let (end, ended) = oneshot::channel();
-            let visitor = Visitor {
+            let peer = Peer {
                 known: Arc::default(),
                 address: stream.peer_addr().ok(),
                 end: Arc::new(Mutex::new(Some(end))),
                 workers: workers.clone(),
             };
-            strangers.push_back(visitor.clone());
-            Ok(Guarded {
+            unauthenticated.push_back(peer.clone());
+            Ok(GuardedStream {
                 stream,
-                visitor,
+                peer,
                 probation: Some(Box::pin(sleep(limits::STRANGER_TIMEOUT))),
                 ended,
                 is_over: false,
@@ -161,15 +164,15 @@ where
     )
 }
 
-impl Connected for Guarded {
-    type ConnectInfo = Visitor;
+impl Connected for GuardedStream {
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> Visitor {
-        self.visitor.clone()
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 
-impl AsyncRead for Guarded {
+impl AsyncRead for GuardedStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -183,7 +186,7 @@ impl AsyncRead for Guarded {
     }
 }
 
-impl AsyncWrite for Guarded {
+impl AsyncWrite for GuardedStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -219,7 +222,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::places::accept;
+    use crate::connection_limits::accept;
 
     const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -232,15 +235,15 @@ mod tests {
         runtime().block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let places = Places::of_files(64);
+            let places = ConnectionLimits::of_files(64);
             let mut guarded = Box::pin(guard(accept(listener, places), places));
             let mut clients = Vec::new();
             let mut served = Vec::new();
-            for _ in 0..places.strangers + 1 {
+            for _ in 0..places.unauthenticated + 1 {
                 clients.push(TcpStream::connect(address).await.unwrap());
                 let connection = guarded.next().await.unwrap().unwrap();
                 if served.is_empty() {
-                    connection.visitor.admit();
+                    connection.peer.admit();
                 }
                 served.push(connection);
             }
@@ -263,7 +266,7 @@ mod tests {
         runtime().block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let places = Places::of_files(16);
+            let places = ConnectionLimits::of_files(16);
             let mut guarded = Box::pin(guard(accept(listener, places), places));
             let mut clients = Vec::new();
             let mut sessions = Vec::new();
@@ -271,8 +274,8 @@ mod tests {
             for k in 0..=places.sessions {
                 clients.push(TcpStream::connect(address).await.unwrap());
                 let mut connection = guarded.next().await.unwrap().unwrap();
-                connection.visitor.admit();
-                match connection.visitor.session() {
+                connection.peer.admit();
+                match connection.peer.session() {
                     Ok(place) => sessions.push((connection, place)),
                     Err(status) => {
                         assert_eq!(
@@ -290,7 +293,7 @@ mod tests {
             assert!(refused.is_some());
             // A worker that leaves makes room for another.
             let (connection, _) = sessions.pop().unwrap();
-            assert!(connection.visitor.session().is_ok());
+            assert!(connection.peer.session().is_ok());
         });
     }
 
@@ -299,14 +302,14 @@ mod tests {
         runtime().block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let places = Places::of_files(8);
+            let places = ConnectionLimits::of_files(8);
             let mut guarded = Box::pin(guard(accept(listener, places), places));
             let mut clients = Vec::new();
             let mut served = Vec::new();
             for _ in 0..places.connections {
                 clients.push(TcpStream::connect(address).await.unwrap());
                 let connection = guarded.next().await.unwrap().unwrap();
-                connection.visitor.admit();
+                connection.peer.admit();
                 served.push(connection);
             }
             clients.push(TcpStream::connect(address).await.unwrap());

@@ -5,12 +5,12 @@
 
 pub mod auth;
 pub mod certs;
+pub mod connection_limits;
 pub mod convert;
 pub mod guard;
 pub mod limits;
 pub mod memory;
 pub mod pieces;
-pub mod places;
 pub mod sealed;
 pub mod trust;
 pub mod validity;

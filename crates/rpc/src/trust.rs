@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 /// Why a connection cannot be made as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Hopeless {
+pub enum PermanentFailure {
     #[error(
         "its certificate is not of the authority given with --ca; give the ca.pem of the folder that the coordinator was started with"
     )]
@@ -33,36 +33,40 @@ pub enum Hopeless {
 }
 
 /// Why no later try can succeed after this error; `None` where one may.
-pub fn hopeless(error: &(dyn Error + 'static)) -> Option<Hopeless> {
+pub fn permanent_failure(error: &(dyn Error + 'static)) -> Option<PermanentFailure> {
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return of_tls(error);
     }
     let inner = error
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref);
-    if let Some(found) = inner.and_then(|inner| hopeless(inner)) {
+    if let Some(found) = inner.and_then(|inner| permanent_failure(inner)) {
         return Some(found);
     }
-    hopeless(error.source()?)
+    permanent_failure(error.source()?)
 }
 
-fn of_tls(error: &rustls::Error) -> Option<Hopeless> {
+fn of_tls(error: &rustls::Error) -> Option<PermanentFailure> {
     match error {
         rustls::Error::InvalidCertificate(why) => Some(match why {
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => Hopeless::Authority,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                PermanentFailure::Authority
+            }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                Hopeless::Name
+                PermanentFailure::Name
             }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                Hopeless::Expired
+                PermanentFailure::Expired
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                Hopeless::NotYet
+                PermanentFailure::NotYet
             }
-            other => Hopeless::Certificate(other.to_string()),
+            other => PermanentFailure::Certificate(other.to_string()),
         }),
         // The first bytes of another protocol.
-        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Some(Hopeless::NoTls),
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            Some(PermanentFailure::NoTls)
+        }
         _ => None,
     }
 }
@@ -100,17 +104,26 @@ mod tests {
         let of = |why| {
             let error = io::Error::other(rustls::Error::InvalidCertificate(why));
             let status = tonic::Status::from_error(Box::new(error));
-            hopeless(&status)
+            permanent_failure(&status)
         };
         assert_eq!(
             of(CertificateError::UnknownIssuer),
-            Some(Hopeless::Authority)
+            Some(PermanentFailure::Authority)
         );
-        assert_eq!(of(CertificateError::NotValidForName), Some(Hopeless::Name));
-        assert_eq!(of(CertificateError::Expired), Some(Hopeless::Expired));
+        assert_eq!(
+            of(CertificateError::NotValidForName),
+            Some(PermanentFailure::Name)
+        );
+        assert_eq!(
+            of(CertificateError::Expired),
+            Some(PermanentFailure::Expired)
+        );
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
-        assert_eq!(hopeless(&refused), None);
-        assert_eq!(hopeless(&tonic::Status::unavailable("stopping")), None);
+        assert_eq!(permanent_failure(&refused), None);
+        assert_eq!(
+            permanent_failure(&tonic::Status::unavailable("stopping")),
+            None
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ const DAY: i64 = 86_400;
 
 /// What the clock says of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Validity {
     Good,
     /// It ends within two weeks.
     EndsSoon {
@@ -34,23 +34,23 @@ struct End {
 }
 
 /// How the first certificate of a file stands. A file that holds none stands well here: whoever uses it says more.
-pub fn of_file(path: &Path) -> Standing {
+pub fn of_file(path: &Path) -> Validity {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| {
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
     });
-    end_of(path).map_or(Standing::Good, |end| standing(end, now))
+    end_of(path).map_or(Validity::Good, |end| validity(end, now))
 }
 
-fn standing(end: End, now: i64) -> Standing {
+fn validity(end: End, now: i64) -> Validity {
     let left = end.seconds.saturating_sub(now);
     if left <= 0 {
-        return Standing::Expired { on: end.day };
+        return Validity::Expired { on: end.day };
     }
     if left.unsigned_abs() > SOON.as_secs() {
-        return Standing::Good;
+        return Validity::Good;
     }
-    Standing::EndsSoon {
+    Validity::EndsSoon {
         on: end.day,
         days: left / DAY,
     }
@@ -143,11 +143,11 @@ mod tests {
             }
         }
         let of = |name: &str| of_file(&folder.path().join(name).join(certs::SERVER_FILE));
-        assert_eq!(of("a"), Standing::Good);
-        assert!(matches!(of("b"), Standing::EndsSoon { days: 2 | 3, .. }));
-        assert_eq!(of("nowhere"), Standing::Good);
+        assert_eq!(of("a"), Validity::Good);
+        assert!(matches!(of("b"), Validity::EndsSoon { days: 2 | 3, .. }));
+        assert_eq!(of("nowhere"), Validity::Good);
         let end = end_of(&folder.path().join("b").join(certs::SERVER_FILE)).unwrap();
         let (day, later) = (end.day.clone(), end.seconds);
-        assert_eq!(standing(end, later), Standing::Expired { on: day });
+        assert_eq!(validity(end, later), Validity::Expired { on: day });
     }
 }

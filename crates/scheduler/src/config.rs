@@ -97,10 +97,10 @@ pub(crate) const SUSPECT_LOOKS: usize = 64;
 pub(crate) const ISOLATE_SHARE: u64 = 4;
 
 /// A worker that cannot run a sweep is asked again after this long: a folder that was swept away is made again in less.
-pub(crate) const FIRST_REST: Duration = Duration::from_secs(5);
+pub(crate) const FIRST_QUARANTINE: Duration = Duration::from_secs(5);
 
 /// The longest wait until it is asked again: a disk that somebody has made room on is found within this.
-pub(crate) const LONGEST_REST: Duration = Duration::from_secs(300);
+pub(crate) const LONGEST_QUARANTINE: Duration = Duration::from_secs(300);
 
 /// Predicted seconds below this, or not a number, count as this: a prediction of nothing would make endless leases.
 pub(crate) const LEAST_SECONDS: f64 = 1e-9;

@@ -43,7 +43,7 @@ pub(crate) struct Worker {
 
 /// What a worker has in hand.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Hand {
+pub(crate) struct Holding {
     pub(crate) trials: u64,
     /// Predicted.
     pub(crate) seconds: f64,

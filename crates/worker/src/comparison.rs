@@ -7,7 +7,7 @@ use dln::verify::{self, Differences, NotCompared};
 use dln::{EngineChoice, Outcome, Run, Trial, TrialError};
 use table::{ComparisonRow, Verdict};
 
-use crate::trial::{Bench, Trained, UNSEEN, advance, guarded};
+use crate::trial::{IGNORE_END, TrialContext, TrialEnd, advance, guarded};
 
 /// First byte of the state of a comparison that is under way.
 const COMPARING: u8 = 1;
@@ -16,7 +16,7 @@ const COMPARING: u8 = 1;
 const COMPARED: u8 = 2;
 
 /// How long a run of a comparison takes still says nothing of the trial, which begins after it.
-const UNTOLD: &(dyn Fn(f64) + Sync) = &|_| ();
+const IGNORE_TIME_LEFT: &(dyn Fn(f64) + Sync) = &|_| ();
 
 /// Predicted seconds of the parts.
 pub(crate) struct Predicted {
@@ -39,9 +39,9 @@ enum Stage {
 pub(crate) fn train(
     trial: &Trial,
     predicted: &Predicted,
-    bench: &Bench<'_>,
-) -> (Option<ComparisonRow>, Trained) {
-    let (reduced, wide, made) = match bench.resume.as_deref().and_then(decoded) {
+    context: &TrialContext<'_>,
+) -> (Option<ComparisonRow>, TrialEnd) {
+    let (reduced, wide, made) = match context.resume.as_deref().and_then(decoded) {
         Some(Stage::Compared(row, state)) => (None, None, Some((row, Some(state)))),
         Some(Stage::Comparing { reduced, wide }) => (
             Some(reduced),
@@ -52,15 +52,15 @@ pub(crate) fn train(
     };
     let (row, state) = match made {
         Some(made) => made,
-        None => match compare(trial, predicted.comparison, bench, [reduced, wide]) {
+        None => match compare(trial, predicted.comparison, context, [reduced, wide]) {
             Some(row) => (Box::new(row), None),
-            None => return (None, Trained::GivenBack),
+            None => return (None, TrialEnd::GivenBack),
         },
     };
     let save = |step: u64, state: Vec<u8>| {
-        (bench.save)(step, encoded(&Stage::Compared(row.clone(), state)));
+        (context.save)(step, encoded(&Stage::Compared(row.clone(), state)));
     };
-    let own = bench.with(state, &save, UNSEEN);
+    let own = context.with(state, &save, IGNORE_END);
     let trained = crate::trial::train(trial, predicted.trial, &own);
     (Some(*row), trained)
 }
@@ -69,7 +69,7 @@ pub(crate) fn train(
 fn compare(
     trial: &Trial,
     predicted: f64,
-    bench: &Bench<'_>,
+    context: &TrialContext<'_>,
     [reduced, wide]: [Option<Vec<u8>>; 2],
 ) -> Option<ComparisonRow> {
     let mut found = None;
@@ -77,31 +77,31 @@ fn compare(
         let mut compared = verify::compared(trial);
         let save = |step: u64, reduced: Vec<u8>| {
             let wide = Vec::new();
-            (bench.save)(step, encoded(&Stage::Comparing { reduced, wide }));
+            (context.save)(step, encoded(&Stage::Comparing { reduced, wide }));
         };
         let end = Mutex::new(Vec::new());
         let keep = |run: &Run<'_>| {
             *end.lock().unwrap_or_else(PoisonError::into_inner) = run.checkpoint();
         };
-        let small = Bench {
-            left: UNTOLD,
+        let small = TrialContext {
+            left: IGNORE_TIME_LEFT,
             rows: None,
-            ..bench.with(reduced, &save, &keep)
+            ..context.with(reduced, &save, &keep)
         };
         let reduced = verify::on_reduced(&mut compared, |trial| {
             advance(trial, predicted, &small, begun)
         });
         let Some(reduced) = outcome(reduced, &mut found) else {
-            return Ok(Trained::GivenBack);
+            return Ok(TrialEnd::GivenBack);
         };
         let save = |step: u64, wide: Vec<u8>| {
             let reduced = end.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            (bench.save)(step, encoded(&Stage::Comparing { reduced, wide }));
+            (context.save)(step, encoded(&Stage::Comparing { reduced, wide }));
         };
-        let wide = Bench {
-            left: UNTOLD,
+        let wide = TrialContext {
+            left: IGNORE_TIME_LEFT,
             rows: None,
-            ..bench.with(wide, &save, UNSEEN)
+            ..context.with(wide, &save, IGNORE_END)
         };
         let on_full = verify::on(&compared, EngineChoice::Full);
         let full = advance(&on_full, predicted, &wide, begun);
@@ -109,12 +109,12 @@ fn compare(
             let precision = trial.train.precision;
             found = Some(verify::between(&full, &reduced, precision));
         }
-        Ok(Trained::GivenBack)
+        Ok(TrialEnd::GivenBack)
     });
     match (found, trained) {
         (Some(found), _) => Some(row(found)),
         // A panic.
-        (None, Trained::Failed { error, .. }) => {
+        (None, TrialEnd::Failed { error, .. }) => {
             Some(ComparisonRow::without(Verdict::Beyond(Some(error))))
         }
         (None, _) => None,
@@ -123,12 +123,12 @@ fn compare(
 
 /// The outcome of a run that came to its end; what refused it goes to `found`.
 fn outcome(
-    trained: Result<Trained, TrialError>,
+    trained: Result<TrialEnd, TrialError>,
     found: &mut Option<Result<Differences, NotCompared>>,
 ) -> Option<Box<Outcome>> {
     match trained {
-        Ok(Trained::Ran(outcome)) => Some(outcome),
-        Ok(Trained::GivenBack | Trained::Failed { .. }) => None,
+        Ok(TrialEnd::Ran(outcome)) => Some(outcome),
+        Ok(TrialEnd::GivenBack | TrialEnd::Failed { .. }) => None,
         Err(error) => {
             *found = Some(Err(error.into()));
             None
@@ -328,7 +328,7 @@ mod tests {
             draining.raise();
             let saved = Mutex::new(None);
             let save = |step: u64, state: Vec<u8>| *saved.lock().unwrap() = Some((step, state));
-            let bench = Bench {
+            let context = TrialContext {
                 cache: &cache,
                 pool: &pool,
                 idle: &|| false,
@@ -338,12 +338,12 @@ mod tests {
                 resume: resume.take().map(|(_, state)| state),
                 save: &save,
                 rows: None,
-                ended: UNSEEN,
+                ended: IGNORE_END,
                 left: &|_| (),
             };
-            match super::train(trial, &predicted, &bench) {
-                (Some(row), Trained::Ran(outcome)) => return (row, outcome, left),
-                (_, Trained::GivenBack) => resume = saved.into_inner().unwrap(),
+            match super::train(trial, &predicted, &context) {
+                (Some(row), TrialEnd::Ran(outcome)) => return (row, outcome, left),
+                (_, TrialEnd::GivenBack) => resume = saved.into_inner().unwrap(),
                 _ => panic!("it failed"),
             }
         }

@@ -65,7 +65,7 @@ pub enum WorkerError {
     #[error("the coordinator refused this worker: {0}")]
     Refused(String),
     #[error("the coordinator cannot be reached: {0}")]
-    Hopeless(#[from] rpc::trust::Hopeless),
+    Permanent(#[from] rpc::trust::PermanentFailure),
     #[error(
         "the folder for temporary files, {folder}, cannot be used: {source}; set TMPDIR to one that can be written"
     )]

@@ -21,11 +21,11 @@ use crate::admission::{Admission, Entry};
 use crate::cache::Cache;
 use crate::comparison::{self, Predicted};
 use crate::config::{Config, WorkerError};
-use crate::encoded::{Encoded, encoded};
+use crate::encoding::{Encoded, encoded};
 use crate::files::Sweep;
 use crate::lease::{Flag, Lease, Output, ReportBody, Revoked};
 use crate::rows::Rows;
-use crate::trial::{self, Bench, Trained};
+use crate::trial::{self, TrialContext, TrialEnd};
 use crate::{memory, outcome};
 
 /// Columns wait at most so long before they are reported, so that people see progress and a lost worker
@@ -39,7 +39,7 @@ const IDLE: u64 = u64::MAX;
 const UNKNOWN: f64 = -1.0;
 
 /// One lease with what it takes to run it.
-pub(crate) struct Job {
+pub(crate) struct LeaseRun {
     pub(crate) lease: Arc<Lease>,
     pub(crate) sweep: Arc<Sweep>,
     pub(crate) revoked: Revoked,
@@ -52,39 +52,39 @@ const TAKEN: u64 = 64;
 
 /// The threads and what they share. They end after the trials in their hands once this is dropped.
 pub(crate) struct Executor {
-    shared: Arc<Shared>,
+    shared: Arc<ExecutorState>,
 }
 
 /// A lease that threads take numbers of.
-struct Active {
-    job: Job,
+struct ActiveLease {
+    run: LeaseRun,
     /// By thread; made by the first trial of each.
-    gathered: Vec<Gathering>,
+    gathered: Vec<ColumnSlot>,
     /// Numbers that no thread is through with.
     left: AtomicU64,
 }
 
 /// A lease in the queue and what of it nobody has taken.
-struct Waiting {
-    active: Arc<Active>,
+struct QueuedLease {
+    active: Arc<ActiveLease>,
     ranges: VecDeque<Range<u64>>,
 }
 
 /// Leases with numbers that nobody has taken, oldest first, and the memory that no counted trial takes.
-struct Queue {
-    leases: VecDeque<Waiting>,
+struct LeaseQueue {
+    leases: VecDeque<QueuedLease>,
     free_bytes: u64,
 }
 
 /// Numbers in the hands of a thread, and the memory that is counted for them.
-struct Taken {
-    active: Arc<Active>,
+struct Claim {
+    active: Arc<ActiveLease>,
     numbers: Range<u64>,
     bytes: u64,
 }
 
-struct Shared {
-    queue: Mutex<Queue>,
+struct ExecutorState {
+    queue: Mutex<LeaseQueue>,
     /// Told when leases come, memory is free again, or the threads are to end.
     queued: Condvar,
     closed: AtomicBool,
@@ -121,7 +121,7 @@ pub(crate) struct Running {
 }
 
 /// Columns gathered by one thread for one lease, and the numbers that the thread has finished.
-struct Gathered {
+struct PendingColumns {
     builder: BatchBuilder,
     begun: Instant,
     work_seconds: f64,
@@ -130,11 +130,11 @@ struct Gathered {
     spool: Option<Spool>,
 }
 
-type Gathering = Mutex<Option<Gathered>>;
+type ColumnSlot = Mutex<Option<PendingColumns>>;
 
-impl Gathered {
+impl PendingColumns {
     fn new(begun: Instant) -> Self {
-        Gathered {
+        PendingColumns {
             builder: BatchBuilder::new(),
             begun,
             work_seconds: 0.0,
@@ -166,8 +166,8 @@ impl Executor {
             trial: AtomicU64::new(IDLE),
             left: AtomicU64::new(UNKNOWN.to_bits()),
         };
-        let shared = Arc::new(Shared {
-            queue: Mutex::new(Queue {
+        let shared = Arc::new(ExecutorState {
+            queue: Mutex::new(LeaseQueue {
                 leases: VecDeque::new(),
                 free_bytes: config.memory.unwrap_or(u64::MAX),
             }),
@@ -186,13 +186,13 @@ impl Executor {
         let executor = Executor {
             shared: Arc::clone(&shared),
         };
-        shared.employ(1).map_err(WorkerError::Thread)?;
+        shared.ensure_threads(1).map_err(WorkerError::Thread)?;
         Ok(executor)
     }
 
     /// Starts a lease; its reports come on the output, and its end after the last of them.
-    pub(crate) fn start(&self, job: Job) {
-        self.shared.start(job);
+    pub(crate) fn start(&self, run: LeaseRun) {
+        self.shared.start(run);
     }
 
     /// Begin no further trial; long ones checkpoint and are given back.
@@ -220,13 +220,13 @@ impl Executor {
 impl Drop for Executor {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::Relaxed);
-        // Taken once, so that no thread is between its look at the flag and its sleep.
+        // Claim once, so that no thread is between its look at the flag and its sleep.
         drop(self.shared.queue());
         self.shared.queued.notify_all();
     }
 }
 
-impl Waiting {
+impl QueuedLease {
     fn left(&self) -> u64 {
         self.ranges
             .iter()
@@ -253,13 +253,13 @@ impl Waiting {
     }
 }
 
-impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+impl ExecutorState {
+    fn queue(&self) -> MutexGuard<'_, LeaseQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes threads until there are so many.
-    fn employ(self: &Arc<Self>, wanted: usize) -> std::io::Result<()> {
+    fn ensure_threads(self: &Arc<Self>, wanted: usize) -> std::io::Result<()> {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         while *threads < wanted.min(self.slots.len()) {
             let (shared, thread) = (Arc::clone(self), *threads);
@@ -277,8 +277,8 @@ impl Shared {
         Ok(())
     }
 
-    fn start(self: &Arc<Self>, job: Job) {
-        let ranges: VecDeque<Range<u64>> = job
+    fn start(self: &Arc<Self>, run: LeaseRun) {
+        let ranges: VecDeque<Range<u64>> = run
             .lease
             .ranges
             .iter()
@@ -287,9 +287,9 @@ impl Shared {
             .collect();
         let left = ranges.iter().map(|range| range.end - range.start).sum();
         let slots = self.slots.iter();
-        let active = Arc::new(Active {
-            job,
-            gathered: slots.map(|_| Gathering::default()).collect(),
+        let active = Arc::new(ActiveLease {
+            run,
+            gathered: slots.map(|_| ColumnSlot::default()).collect(),
             left: AtomicU64::new(left),
         });
         if left == 0 {
@@ -299,12 +299,12 @@ impl Shared {
             return;
         }
         let mut queue = self.queue();
-        queue.leases.push_back(Waiting { active, ranges });
-        let waiting: u64 = queue.leases.iter().map(Waiting::left).sum();
+        queue.leases.push_back(QueuedLease { active, ranges });
+        let waiting: u64 = queue.leases.iter().map(QueuedLease::left).sum();
         let waiting = usize::try_from(waiting).unwrap_or(usize::MAX);
         let wanted = waiting.saturating_add(self.busy.load(Ordering::Relaxed));
         drop(queue);
-        if let Err(error) = self.employ(wanted) {
+        if let Err(error) = self.ensure_threads(wanted) {
             // Those that there are do the work.
             tracing::warn!(%error, "the system gives no more threads (see `ulimit -u`)");
         }
@@ -315,15 +315,15 @@ impl Shared {
     fn work(&self, thread: usize) {
         let mut held = 0;
         while let Some(taken) = self.take(held) {
-            let Taken {
+            let Claim {
                 active,
                 numbers,
                 bytes,
             } = taken;
             let count = numbers.end - numbers.start;
             for number in numbers {
-                if !self.draining.is_raised() && !active.job.revoked.is_unwanted(number) {
-                    self.one(&active.job, number, thread, &active.gathered[thread]);
+                if !self.draining.is_raised() && !active.run.revoked.is_unwanted(number) {
+                    self.run_trial(&active.run, number, thread, &active.gathered[thread]);
                 }
             }
             self.busy.fetch_sub(1, Ordering::Relaxed);
@@ -340,7 +340,7 @@ impl Shared {
     }
 
     /// Waits for numbers and the memory to run them; `None` once the executor is gone. `held` bytes are given back first.
-    fn take(&self, held: u64) -> Option<Taken> {
+    fn take(&self, held: u64) -> Option<Claim> {
         let mut queue = self.queue();
         queue.free_bytes = queue.free_bytes.saturating_add(held);
         loop {
@@ -368,7 +368,7 @@ impl Shared {
 
     /// Takes numbers of the oldest lease that has some; `None` where there are none, or no memory for the first. Others
     /// do not overtake it, or the largest would wait for the end.
-    fn take_first(&self, queue: &mut Queue) -> Option<Taken> {
+    fn take_first(&self, queue: &mut LeaseQueue) -> Option<Claim> {
         loop {
             let free = queue.free_bytes;
             let waiting = queue.leases.front_mut()?;
@@ -376,22 +376,22 @@ impl Shared {
                 drop(queue.leases.pop_front());
                 continue;
             };
-            let job = &waiting.active.job;
-            let passed_over = self.draining.is_raised() || job.revoked.is_unwanted(number);
+            let run = &waiting.active.run;
+            let passed_over = self.draining.is_raised() || run.revoked.is_unwanted(number);
             let entry = match passed_over {
                 true => Entry::TooLarge,
-                false => self.admission.enter(self.bytes(job, number), free),
+                false => self.admission.enter(self.bytes(run, number), free),
             };
             let (most, bytes) = match entry {
                 Entry::Later => return None,
                 Entry::Counted(bytes) => (1, bytes),
                 Entry::TooLarge => (1, 0),
-                Entry::Small => (job.sweep.folder.constant_run(number) - number, 0),
+                Entry::Small => (run.sweep.folder.constant_run(number) - number, 0),
             };
             let active = Arc::clone(&waiting.active);
             let numbers = waiting.take(self.slots.len(), most)?;
             queue.free_bytes -= bytes;
-            let taken = Taken {
+            let taken = Claim {
                 active,
                 numbers,
                 bytes,
@@ -401,44 +401,44 @@ impl Shared {
     }
 
     /// The last numbers of a lease are through.
-    fn end(&self, active: &Active) {
+    fn end(&self, active: &ActiveLease) {
         for gathered in &active.gathered {
-            self.hand_over(&active.job, gathered);
+            self.hand_over(&active.run, gathered);
         }
-        self.output(Output::Ended(Arc::clone(&active.job.lease)));
+        self.output(Output::Ended(Arc::clone(&active.run.lease)));
     }
 
     /// Reports what has been gathered, if anything.
-    fn hand_over(&self, job: &Job, gathered: &Gathering) {
+    fn hand_over(&self, run: &LeaseRun, gathered: &ColumnSlot) {
         let gathered = gathered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(gathered) = gathered {
-            self.emit(job, gathered);
+            self.emit(run, gathered);
         }
     }
 
     /// Runs one number and gathers its rows.
-    fn one(&self, job: &Job, number: u64, thread: usize, gathered: &Gathering) {
-        if job.sweep.folder.verified().cost(number).is_some() {
+    fn run_trial(&self, run: &LeaseRun, number: u64, thread: usize, gathered: &ColumnSlot) {
+        if run.sweep.folder.verified().cost(number).is_some() {
             // Its wide run may take long: what is there does not wait for it.
-            self.hand_over(job, gathered);
+            self.hand_over(run, gathered);
         }
         let slot = &self.slots[thread];
-        slot.lease.store(job.lease.lease, Ordering::Relaxed);
+        slot.lease.store(run.lease.lease, Ordering::Relaxed);
         slot.left.store(UNKNOWN.to_bits(), Ordering::Relaxed);
         slot.trial.store(number, Ordering::Relaxed);
-        let due = self.gather(job, number, slot, gathered);
+        let due = self.gather(run, number, slot, gathered);
         slot.trial.store(IDLE, Ordering::Relaxed);
         if let Some(due) = due {
-            self.emit(job, due);
+            self.emit(run, due);
         }
     }
 
     /// Memory that a trial takes at its peak. A comparison that would not fit at all is left out, so it does not count.
-    fn bytes(&self, job: &Job, number: u64) -> f64 {
-        let folder = &job.sweep.folder;
+    fn bytes(&self, run: &LeaseRun, number: u64) -> f64 {
+        let folder = &run.sweep.folder;
         let comparison = folder
             .verified()
             .cost(number)
@@ -452,11 +452,11 @@ impl Shared {
     /// Trains and pushes; hands over what has been gathered when it is due.
     fn gather(
         &self,
-        job: &Job,
+        run: &LeaseRun,
         number: u64,
         slot: &Slot,
-        gathered: &Gathering,
-    ) -> Option<Gathered> {
+        gathered: &ColumnSlot,
+    ) -> Option<PendingColumns> {
         let begun = Instant::now();
         // What a test makes it take counts as work, as it would in a trial that is slow by itself.
         if let Some(hook) = self.config.before_trial {
@@ -467,7 +467,7 @@ impl Shared {
             .map_or(0, |since| {
                 i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
             });
-        let (grid, index) = job.sweep.folder.grid_of(number)?;
+        let (grid, index) = run.sweep.folder.grid_of(number)?;
         let mut params = Vec::new();
         let cost = grid.cost(index);
         let rows = Rows::new(number, cost.row_bytes);
@@ -479,15 +479,15 @@ impl Shared {
             }
             Ok(()) => match grid.trial(index) {
                 Err(error) => (None, failed(&error)),
-                Ok(trial) => self.train(job, number, &trial, cost.seconds, &rows, slot),
+                Ok(trial) => self.train(run, number, &trial, cost.seconds, &rows, slot),
             },
         };
         let mut outcome = None;
-        if let Trained::Ran(ran) = &trained {
+        if let TrialEnd::Ran(ran) = &trained {
             match outcome::row(ran, &rows) {
                 Ok(row) => outcome = Some(row),
                 Err(error) => {
-                    trained = Trained::Failed {
+                    trained = TrialEnd::Failed {
                         error: error.to_string(),
                         seconds: begun.elapsed().as_secs_f64(),
                     };
@@ -495,9 +495,9 @@ impl Shared {
             }
         }
         let result = match (&trained, &outcome) {
-            (Trained::Ran(_), Some(outcome)) => TrialResult::Ran(outcome),
-            (Trained::GivenBack | Trained::Ran(_), _) => return None,
-            (Trained::Failed { error, seconds }, _) => TrialResult::Failed {
+            (TrialEnd::Ran(_), Some(outcome)) => TrialResult::Ran(outcome),
+            (TrialEnd::GivenBack | TrialEnd::Ran(_), _) => return None,
+            (TrialEnd::Failed { error, seconds }, _) => TrialResult::Failed {
                 error,
                 seconds: *seconds,
             },
@@ -510,7 +510,7 @@ impl Shared {
             result,
             worker: &self.config.name,
             host: &self.config.host,
-            attempt: job.lease.attempt,
+            attempt: run.lease.attempt,
             started_at_us,
             run_isa: dln::isa(),
             run_version: env!("CARGO_PKG_VERSION"),
@@ -518,7 +518,7 @@ impl Shared {
         };
         if let (Some(_), Some(spool)) = (&outcome, rows.into_spool()) {
             // A report of its own.
-            let mut alone = Gathered::new(begun);
+            let mut alone = PendingColumns::new(begun);
             alone.builder.push(&row);
             alone.numbers.push(number);
             alone.work_seconds = begun.elapsed().as_secs_f64();
@@ -526,7 +526,7 @@ impl Shared {
             return Some(alone);
         }
         let mut gathering = gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        let gathered = gathering.get_or_insert_with(|| Gathered::new(begun));
+        let gathered = gathering.get_or_insert_with(|| PendingColumns::new(begun));
         gathered.builder.push(&row);
         gathered.numbers.push(number);
         gathered.work_seconds += begun.elapsed().as_secs_f64();
@@ -540,26 +540,26 @@ impl Shared {
     /// Trains, and before that compares both engines where the sweep wants it of this trial.
     fn train(
         &self,
-        job: &Job,
+        run: &LeaseRun,
         number: u64,
         trial: &dln::Trial,
         predicted: f64,
         rows: &Rows,
         slot: &Slot,
-    ) -> (Option<ComparisonRow>, Trained) {
+    ) -> (Option<ComparisonRow>, TrialEnd) {
         let save = |step: u64, mut state: Vec<u8>| {
             if state.len() + sealed::SEAL_BYTES > rpc::limits::CHECKPOINT_BYTES {
                 return;
             }
             sealed::seal(number, &mut state);
             self.output(Output::Checkpoint {
-                lease: Arc::clone(&job.lease),
+                lease: Arc::clone(&run.lease),
                 trial: number,
                 step,
                 state,
             });
         };
-        let resume = job
+        let resume = run
             .checkpoints
             .iter()
             .find(|(trial, _)| *trial == number)
@@ -570,11 +570,11 @@ impl Shared {
                     None
                 }
             });
-        let unwanted = || job.revoked.must_stop(number);
+        let unwanted = || run.revoked.must_stop(number);
         let idle = || self.busy.load(Ordering::Relaxed) < self.pool.current_num_threads();
         self.cache
-            .bound(self.admission.kept_problems(self.bytes(job, number)));
-        let bench = Bench {
+            .bound(self.admission.kept_problems(self.bytes(run, number)));
+        let context = TrialContext {
             cache: &self.cache,
             pool: &self.pool,
             idle: &idle,
@@ -584,33 +584,33 @@ impl Shared {
             resume,
             save: &save,
             rows: Some(rows),
-            ended: trial::UNSEEN,
+            ended: trial::IGNORE_END,
             left: &|seconds| slot.left.store(seconds.to_bits(), Ordering::Relaxed),
         };
-        match job.sweep.folder.verified().cost(number) {
-            None => (None, trial::train(trial, predicted, &bench)),
+        match run.sweep.folder.verified().cost(number) {
+            None => (None, trial::train(trial, predicted, &context)),
             Some(cost) if !self.admission.holds(cost.bytes) => {
                 let why = memory_words(cost.bytes, self.admission.total());
                 let row = ComparisonRow::without(table::Verdict::NotCompared(why));
-                (Some(row), trial::train(trial, predicted, &bench))
+                (Some(row), trial::train(trial, predicted, &context))
             }
             Some(cost) => {
                 let predicted = Predicted {
                     trial: predicted,
                     comparison: cost.seconds,
                 };
-                comparison::train(trial, &predicted, &bench)
+                comparison::train(trial, &predicted, &context)
             }
         }
     }
 
     /// Turns gathered columns into a report. Columns that cannot be encoded are an error of ours: their
     /// trials are given back when the lease ends.
-    fn emit(&self, job: &Job, mut gathered: Gathered) {
+    fn emit(&self, run: &LeaseRun, mut gathered: PendingColumns) {
         let reports = match gathered.builder.finish().and_then(encoded) {
             Ok(reports) => reports,
             Err(error) => {
-                tracing::error!(lease = job.lease.lease, %error, "columns could not be encoded");
+                tracing::error!(lease = run.lease.lease, %error, "columns could not be encoded");
                 return;
             }
         };
@@ -618,7 +618,7 @@ impl Shared {
         let mut spool = gathered.spool.map(Arc::new);
         for Encoded { numbers, tables } in reports {
             self.output(Output::Report(ReportBody {
-                lease: Arc::clone(&job.lease),
+                lease: Arc::clone(&run.lease),
                 work_seconds: each * numbers.len() as f64,
                 numbers,
                 tables,
@@ -634,8 +634,8 @@ impl Shared {
 }
 
 /// A trial that is not begun since its memory is not there.
-fn too_large(bytes: f64, total: u64) -> Trained {
-    Trained::Failed {
+fn too_large(bytes: f64, total: u64) -> TrialEnd {
+    TrialEnd::Failed {
         error: memory_words(bytes, total),
         seconds: 0.0,
     }
@@ -649,8 +649,8 @@ fn memory_words(bytes: f64, total: u64) -> String {
     )
 }
 
-fn failed(error: &sweep::SweepError) -> Trained {
-    Trained::Failed {
+fn failed(error: &sweep::SweepError) -> TrialEnd {
+    TrialEnd::Failed {
         error: error.to_string(),
         seconds: 0.0,
     }

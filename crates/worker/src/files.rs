@@ -11,9 +11,9 @@ use rpc::v1;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::config::{FileSource, WorkerError};
-use crate::plain;
 use crate::scratch::Scratch;
 use crate::session::Client;
+use crate::status_text;
 use crate::wire::{Spec, SpecGeneration};
 
 /// A sweep that this worker can decode.
@@ -24,7 +24,7 @@ pub(crate) struct Sweep {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SpecError {
-    #[error("file {hash} could not be fetched: {why}", why = plain::status(.status))]
+    #[error("file {hash} could not be fetched: {why}", why = status_text::innermost(.status))]
     Fetch {
         hash: String,
         status: Box<tonic::Status>,
@@ -54,7 +54,7 @@ pub(crate) enum SpecError {
 
 /// Why no lease of a sweep can be run here, by whose fault.
 #[derive(Clone, Debug)]
-pub(crate) enum Unable {
+pub(crate) enum SpecFailure {
     /// This machine's.
     Node(String),
     /// The coordinator sent what does not fit.
@@ -63,31 +63,35 @@ pub(crate) enum Unable {
     Interrupted(String),
 }
 
-impl Unable {
+impl SpecFailure {
     pub(crate) fn why(&self) -> &str {
         match self {
-            Unable::Node(why) | Unable::Source(why) | Unable::Interrupted(why) => why,
+            SpecFailure::Node(why) | SpecFailure::Source(why) | SpecFailure::Interrupted(why) => {
+                why
+            }
         }
     }
 }
 
-impl From<SpecError> for Unable {
+impl From<SpecError> for SpecFailure {
     fn from(error: SpecError) -> Self {
         use tonic::Code;
         let why = error.to_string();
         match &error {
-            SpecError::Fetch { status, .. } if is_interrupted(status) => Unable::Interrupted(why),
+            SpecError::Fetch { status, .. } if is_interrupted(status) => {
+                SpecFailure::Interrupted(why)
+            }
             SpecError::Fetch { status, .. } => match status.code() {
-                Code::NotFound | Code::DataLoss | Code::Internal => Unable::Source(why),
-                _ => Unable::Node(why),
+                Code::NotFound | Code::DataLoss | Code::Internal => SpecFailure::Source(why),
+                _ => SpecFailure::Node(why),
             },
-            SpecError::Content { .. } => Unable::Source(why),
+            SpecError::Content { .. } => SpecFailure::Source(why),
             SpecError::Write { .. }
             | SpecError::Sweep(_)
             | SpecError::Data(_)
             | SpecError::Base { .. }
             | SpecError::Empty
-            | SpecError::Panicked(_) => Unable::Node(why),
+            | SpecError::Panicked(_) => SpecFailure::Node(why),
         }
     }
 }

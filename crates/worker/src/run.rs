@@ -36,7 +36,7 @@ pub async fn run(
     let mut session = Session::new(channel, config.clone(), executor, outputs, stop)?;
     let mut lost_at: Option<Instant> = None;
     let mut wait = FIRST_WAIT;
-    let mut talk = Talk::default();
+    let mut log_limiter = LogLimiter::default();
     loop {
         let begun = Instant::now();
         match session.run().await {
@@ -46,9 +46,9 @@ pub async fn run(
                 return Ok(());
             }
             Ok(Ended::Lost {
-                hopeless: Some(hopeless),
+                permanent: Some(permanent),
                 ..
-            }) => return Err(hopeless.into()),
+            }) => return Err(permanent.into()),
             Ok(Ended::Lost { welcomed, why, .. }) => {
                 if welcomed {
                     lost_at = None;
@@ -63,7 +63,7 @@ pub async fn run(
                 if since.elapsed() >= window {
                     return Err(WorkerError::Lost(window));
                 }
-                if talk.may_speak(Instant::now()) {
+                if log_limiter.may_log(Instant::now()) {
                     let left = window.saturating_sub(since.elapsed()).as_secs();
                     tracing::warn!("the coordinator is away, retrying for {left} s: {why}");
                     session.away.get_or_insert(since);
@@ -80,25 +80,25 @@ pub async fn run(
 
 /// Lines about lost connections: the first few at once, then one a minute, however often the connection breaks.
 #[derive(Debug, Default)]
-struct Talk {
-    spoken: VecDeque<Instant>,
+struct LogLimiter {
+    logged: VecDeque<Instant>,
 }
 
-impl Talk {
-    /// Lines within [`Talk::WINDOW`].
+impl LogLimiter {
+    /// Lines within [`LogLimiter::WINDOW`].
     const LINES: usize = 3;
 
     /// Three lines in this time, so one a minute where it goes on.
     const WINDOW: Duration = Duration::from_secs(180);
 
-    fn may_speak(&mut self, now: Instant) -> bool {
+    fn may_log(&mut self, now: Instant) -> bool {
         let old = |then: &Instant| now.duration_since(*then) >= Self::WINDOW;
-        while self.spoken.front().is_some_and(old) {
-            self.spoken.pop_front();
+        while self.logged.front().is_some_and(old) {
+            self.logged.pop_front();
         }
-        let may = self.spoken.len() < Self::LINES;
+        let may = self.logged.len() < Self::LINES;
         if may {
-            self.spoken.push_back(now);
+            self.logged.push_back(now);
         }
         may
     }
@@ -110,13 +110,13 @@ mod tests {
 
     #[test]
     fn a_connection_that_breaks_all_the_time_fills_no_log() {
-        let mut talk = Talk::default();
+        let mut log_limiter = LogLimiter::default();
         let begun = Instant::now();
         // Five times a second for an hour.
-        let spoken = (0..5 * 3600)
-            .filter(|k| talk.may_speak(begun + Duration::from_millis(200 * k)))
+        let logged = (0..5 * 3600)
+            .filter(|k| log_limiter.may_log(begun + Duration::from_millis(200 * k)))
             .count();
-        assert!((20..=61).contains(&spoken), "{spoken} lines");
-        assert!(Talk::default().may_speak(begun));
+        assert!((20..=61).contains(&logged), "{logged} lines");
+        assert!(LogLimiter::default().may_log(begun));
     }
 }

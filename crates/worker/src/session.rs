@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rpc::auth::Bearer;
 use rpc::limits;
-use rpc::trust::{self, Hopeless};
+use rpc::trust::{self, PermanentFailure};
 use rpc::v1;
 use rpc::v1::worker_service_client::WorkerServiceClient;
 use sweep::IntervalSet;
@@ -18,13 +18,13 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 
 use crate::config::{Config, FileSource, Stop, WorkerError};
-use crate::executor::{Executor, Job};
+use crate::executor::{Executor, LeaseRun};
 use crate::fault_point;
-use crate::files::{Files, Sweep, Unable};
+use crate::files::{Files, SpecFailure, Sweep};
 use crate::lease::{Lease, Output, Revoked};
-use crate::outgoing::Outgoing;
-use crate::plain;
-use crate::shelf::Shelf;
+use crate::outbox::Outbox;
+use crate::send_queue::SendQueue;
+use crate::status_text;
 use crate::wire::{self, Incoming, Spec};
 
 /// Messages queued towards the connection: one being written and one ready.
@@ -52,7 +52,7 @@ pub(crate) enum Ended {
         welcomed: bool,
         why: String,
         /// Why no later try can succeed.
-        hopeless: Option<Hopeless>,
+        permanent: Option<PermanentFailure>,
     },
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum Ended {
 pub(crate) type Client = WorkerServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// A spec that has been built, or why not.
-type Built = (Arc<str>, Result<Sweep, Unable>);
+type Built = (Arc<str>, Result<Sweep, SpecFailure>);
 
 pub(crate) struct Session {
     client: Client,
@@ -69,17 +69,17 @@ pub(crate) struct Session {
     outputs: mpsc::Receiver<Output>,
     stop: watch::Receiver<Stop>,
     files: Arc<Mutex<Files>>,
-    shelf: Shelf,
+    outbox: Outbox,
     begun: Instant,
     draining: bool,
-    hand: BTreeMap<u64, InHand>,
+    held: BTreeMap<u64, HeldLease>,
     last_lease: Instant,
     /// Since when the coordinator is away, where that was said.
     pub(crate) away: Option<Instant>,
 }
 
 /// A lease from its grant until the last of its reports is acknowledged.
-struct InHand {
+struct HeldLease {
     lease: Arc<Lease>,
     revoked: Revoked,
     /// Numbers that no report holds yet.
@@ -92,30 +92,30 @@ struct InHand {
 }
 
 /// What lives as long as one connection.
-struct Link {
+struct Connection {
     outgoing: mpsc::Sender<v1::SessionRequest>,
     /// What is said in pieces, or after such.
-    large: Outgoing,
+    large: SendQueue,
     /// The message on its way is a report.
     reporting: bool,
     built_sender: mpsc::Sender<Built>,
-    ready_sender: mpsc::Sender<Job>,
+    ready_sender: mpsc::Sender<LeaseRun>,
     credit_bytes: u64,
     heartbeat: Duration,
     sweeps: BTreeMap<Arc<str>, Arc<Sweep>>,
     /// Sweeps that cannot be run here.
-    unable: BTreeMap<Arc<str>, Unable>,
+    unrunnable: BTreeMap<Arc<str>, SpecFailure>,
     /// Leases whose sweep is still being built.
     waiting: Vec<Arc<Lease>>,
     /// Leases whose sweep cannot be run here, to be given back.
-    returned: Vec<(Arc<Lease>, Unable)>,
+    returned: Vec<(Arc<Lease>, SpecFailure)>,
     /// Leases that can begin.
-    jobs: Vec<Job>,
+    runs: Vec<LeaseRun>,
     /// Fetches and builds; they end with the connection.
     tasks: JoinSet<()>,
 }
 
-impl Link {
+impl Connection {
     fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         while self.tasks.try_join_next().is_some() {}
         self.tasks.spawn(task);
@@ -141,10 +141,10 @@ impl Session {
             outputs,
             stop,
             files,
-            shelf: Shelf::default(),
+            outbox: Outbox::default(),
             begun: Instant::now(),
             draining: false,
-            hand: BTreeMap::new(),
+            held: BTreeMap::new(),
             last_lease: Instant::now(),
             away: None,
         })
@@ -157,7 +157,7 @@ impl Session {
         }
         tokio::select! {
             () = tokio::time::sleep(wait) => false,
-            () = told_to_drain(&mut self.stop) => true,
+            () = drain_requested(&mut self.stop) => true,
         }
     }
 
@@ -169,18 +169,18 @@ impl Session {
         let lost = |welcomed, why: &dyn std::fmt::Display| Ended::Lost {
             welcomed,
             why: why.to_string(),
-            hopeless: None,
+            permanent: None,
         };
         let (outgoing, outgoing_end) = mpsc::channel(OUTGOING);
         let walltime_ms = self.walltime_ms();
         // What waited for a lost connection's spec or checkpoints would wait for ever: not named as held, it
         // goes back.
-        self.hand.retain(|_, hand| hand.started);
+        self.held.retain(|_, held| held.started);
         // The channel is new and empty: it cannot refuse.
         let held = self
-            .hand
+            .held
             .values()
-            .map(|hand| wire::held(&hand.lease, &hand.outstanding));
+            .map(|held| wire::held(&held.lease, &held.outstanding));
         let _ = outgoing.try_send(wire::register(&self.config, walltime_ms, held));
         let requests = ReceiverStream::new(outgoing_end);
         let mut inbound = match self.client.session(requests).await {
@@ -191,44 +191,45 @@ impl Session {
             Err(status) => {
                 return Ok(Ended::Lost {
                     welcomed: false,
-                    why: plain::status(&status),
-                    hopeless: hopeless(&status, self.config.plain_address.as_deref()).await,
+                    why: status_text::innermost(&status),
+                    permanent: permanent_failure(&status, self.config.plain_address.as_deref())
+                        .await,
                 });
             }
         };
         let (built_sender, mut built) = mpsc::channel(1);
         let (ready_sender, mut ready) = mpsc::channel(1);
-        let mut link = Link {
+        let mut connection = Connection {
             outgoing,
-            large: Outgoing::default(),
+            large: SendQueue::default(),
             reporting: false,
             built_sender,
             ready_sender,
             credit_bytes: 0,
             heartbeat: limits::HEARTBEAT_INTERVAL,
             sweeps: BTreeMap::new(),
-            unable: BTreeMap::new(),
+            unrunnable: BTreeMap::new(),
             waiting: Vec::new(),
             returned: Vec::new(),
-            jobs: Vec::new(),
+            runs: Vec::new(),
             tasks: JoinSet::new(),
         };
-        self.shelf.reconnect();
+        self.outbox.reconnect();
         let mut welcomed = false;
         let mut stop = self.stop.clone();
-        let mut heartbeat = tokio::time::interval(link.heartbeat);
+        let mut heartbeat = tokio::time::interval(connection.heartbeat);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             if welcomed {
-                self.next_report(&mut link);
+                self.next_report(&mut connection);
             }
-            self.give_back(&mut link).await;
-            self.begin(&mut link).await;
-            let said = link.large.is_empty();
+            self.give_back(&mut connection).await;
+            self.begin(&mut connection).await;
+            let said = connection.large.is_empty();
             if self.draining && self.nothing_is_due() && said {
                 self.leave_reports();
                 // The last words are on their way: the coordinator closes its side once it has heard them.
-                drop(link);
+                drop(connection);
                 let heard = async { while let Ok(Some(_)) = inbound.message().await {} };
                 // One that does not answer gives the lease to others by itself.
                 let _ = tokio::time::timeout(GOODBYE, heard).await;
@@ -237,32 +238,32 @@ impl Session {
             tokio::select! {
                 message = inbound.message() => match message {
                     Ok(Some(message)) => {
-                        if let Some(ended) = self.handle(&mut link, message, &mut welcomed)? {
+                        if let Some(ended) = self.handle(&mut connection, message, &mut welcomed)? {
                             return Ok(ended);
                         }
-                        if heartbeat.period() != link.heartbeat {
-                            heartbeat = tokio::time::interval(link.heartbeat);
+                        if heartbeat.period() != connection.heartbeat {
+                            heartbeat = tokio::time::interval(connection.heartbeat);
                         }
                     }
                     Ok(None) => return Ok(lost(welcomed, &"the stream ended")),
                     Err(status) if refused_for_good(&status) => {
                         return Err(WorkerError::Refused(status.message().to_owned()));
                     }
-                    Err(status) => return Ok(lost(welcomed, &plain::status(&status))),
+                    Err(status) => return Ok(lost(welcomed, &status_text::innermost(&status))),
                 },
-                place = link.outgoing.clone().reserve_owned(), if welcomed && !said => match place {
+                place = connection.outgoing.clone().reserve_owned(), if welcomed && !said => match place {
                     Ok(place) => {
-                        if let Some(message) = link.large.next()? {
+                        if let Some(message) = connection.large.next()? {
                             place.send(message);
                         }
                     }
                     Err(_) => return Ok(lost(welcomed, &"the stream ended")),
                 },
-                Some(output) = self.outputs.recv(), if !self.shelf.is_full() => self.take(&mut link, output),
-                Some(built) = built.recv() => self.built(&mut link, built)?,
-                Some(job) = ready.recv() => link.jobs.push(job),
+                Some(output) = self.outputs.recv(), if !self.outbox.is_full() => self.take(&mut connection, output),
+                Some(built) = built.recv() => self.built(&mut connection, built)?,
+                Some(run) = ready.recv() => connection.runs.push(run),
                 _ = heartbeat.tick(), if welcomed => {
-                    if link.outgoing.send(self.heartbeat(&link)).await.is_err() {
+                    if connection.outgoing.send(self.heartbeat(&connection)).await.is_err() {
                         return Ok(lost(welcomed, &"the stream ended"));
                     }
                     if said && self.idle() {
@@ -270,15 +271,15 @@ impl Session {
                         return Ok(Ended::Idle);
                     }
                 }
-                () = told_to_drain(&mut stop), if !self.draining => {
+                () = drain_requested(&mut stop), if !self.draining => {
                     self.draining = true;
                     // What runs at this moment is checkpointed or ends here; the coordinator must not
                     // take it for something that has not begun.
-                    let _ = link.outgoing.send(self.heartbeat(&link)).await;
+                    let _ = connection.outgoing.send(self.heartbeat(&connection)).await;
                     self.executor.drain();
                     // A closed stream shows at the next message.
-                    let _ = link.outgoing.send(wire::drain()).await;
-                    self.return_unstarted(&mut link).await;
+                    let _ = connection.outgoing.send(wire::drain()).await;
+                    self.return_unstarted(&mut connection).await;
                 }
             }
         }
@@ -301,12 +302,12 @@ impl Session {
 
     /// Whether nothing is being worked on, and no acknowledgement will come by itself.
     fn nothing_is_due(&self) -> bool {
-        self.hand.values().all(|hand| hand.ended) && self.shelf.awaits_nothing()
+        self.held.values().all(|held| held.ended) && self.outbox.awaits_nothing()
     }
 
     /// Says what this worker leaves without.
     fn leave_reports(&self) {
-        let reports = self.shelf.deferred();
+        let reports = self.outbox.deferred();
         if reports > 0 {
             tracing::warn!(
                 reports,
@@ -315,13 +316,13 @@ impl Session {
         }
     }
 
-    /// Every lease in hand, with what runs of it.
-    fn heartbeat(&self, link: &Link) -> v1::SessionRequest {
+    /// Every lease in held, with what runs of it.
+    fn heartbeat(&self, connection: &Connection) -> v1::SessionRequest {
         let running = self.executor.running();
-        let hand = self.hand.iter();
+        let held = self.held.iter();
         let mut leases: BTreeMap<u64, bool> =
-            hand.map(|(&lease, hand)| (lease, hand.started)).collect();
-        for lease in link.large.given_back() {
+            held.map(|(&lease, held)| (lease, held.started)).collect();
+        for lease in connection.large.given_back() {
             leases.entry(lease).or_insert(true);
         }
         let leases = leases.into_iter().map(|(lease, started)| {
@@ -338,29 +339,29 @@ impl Session {
     }
 
     /// Lets the next report follow once everything before it is said.
-    fn next_report(&mut self, link: &mut Link) {
-        while link.large.is_empty() {
-            if std::mem::take(&mut link.reporting) {
+    fn next_report(&mut self, connection: &mut Connection) {
+        while connection.large.is_empty() {
+            if std::mem::take(&mut connection.reporting) {
                 self.pass(fault_point::REPORT_SENT);
             }
-            let Some((number, body)) = self.shelf.next_to_send(link.credit_bytes) else {
+            let Some((number, body)) = self.outbox.next_to_send(connection.credit_bytes) else {
                 return;
             };
             if let Some(spool) = &body.spool {
-                link.large.put_rows(number, Arc::clone(spool));
+                connection.large.put_rows(number, Arc::clone(spool));
             }
-            link.large.put(wire::report(number, body));
-            link.reporting = true;
+            connection.large.put(wire::report(number, body));
+            connection.reporting = true;
         }
     }
 
-    fn take(&mut self, link: &mut Link, output: Output) {
+    fn take(&mut self, connection: &mut Connection, output: Output) {
         match output {
             Output::Report(body) => {
-                if let Some(hand) = self.hand.get_mut(&body.lease.lease) {
-                    hand.unreported.subtract(&body.numbers);
+                if let Some(held) = self.held.get_mut(&body.lease.lease) {
+                    held.unreported.subtract(&body.numbers);
                 }
-                self.shelf.put(body);
+                self.outbox.put(body);
             }
             Output::Checkpoint {
                 lease,
@@ -370,20 +371,22 @@ impl Session {
             } => {
                 self.pass(fault_point::CHECKPOINT_TAKEN);
                 // A checkpoint that is lost with the connection only costs the steps since the last one.
-                link.large.put(wire::checkpoint(&lease, trial, step, state));
+                connection
+                    .large
+                    .put(wire::checkpoint(&lease, trial, step, state));
             }
             Output::Ended(lease) => {
                 self.last_lease = Instant::now();
-                let Some(hand) = self.hand.get_mut(&lease.lease) else {
+                let Some(held) = self.held.get_mut(&lease.lease) else {
                     return;
                 };
-                hand.ended = true;
-                let left = std::mem::take(&mut hand.unreported);
+                held.ended = true;
+                let left = std::mem::take(&mut held.unreported);
                 if !left.is_empty() {
-                    hand.outstanding.subtract(&left);
+                    held.outstanding.subtract(&left);
                     // After the checkpoints from which others go on. Without a connection the next one's
                     // Register says as much.
-                    link.large.put(wire::give_back(lease.lease, &left));
+                    connection.large.put(wire::give_back(lease.lease, &left));
                 }
                 self.forget_if_through(lease.lease);
             }
@@ -398,16 +401,16 @@ impl Session {
     }
 
     fn forget_if_through(&mut self, lease: u64) {
-        let through = |hand: &InHand| hand.ended && hand.outstanding.is_empty();
-        if self.hand.get(&lease).is_some_and(through) {
-            self.hand.remove(&lease);
+        let through = |held: &HeldLease| held.ended && held.outstanding.is_empty();
+        if self.held.get(&lease).is_some_and(through) {
+            self.held.remove(&lease);
         }
     }
 
     /// Handles one message; `Some` where it ends the session.
     fn handle(
         &mut self,
-        link: &mut Link,
+        connection: &mut Connection,
         message: v1::SessionResponse,
         welcomed: &mut bool,
     ) -> Result<Option<Ended>, WorkerError> {
@@ -423,24 +426,24 @@ impl Session {
                     tracing::warn!("reconnected after {} s", since.elapsed().as_secs());
                 }
                 *welcomed = true;
-                link.credit_bytes = credit_bytes;
-                link.heartbeat = heartbeat;
+                connection.credit_bytes = credit_bytes;
+                connection.heartbeat = heartbeat;
                 self.last_lease = Instant::now();
             }
-            Incoming::Sweep(spec) => self.build(link, spec),
-            Incoming::Lease(lease) => self.lease(link, lease),
+            Incoming::Sweep(spec) => self.build(connection, spec),
+            Incoming::Lease(lease) => self.lease(connection, lease),
             Incoming::Revoke(revoke) => {
-                if let Some(hand) = self.hand.get(&revoke.lease) {
-                    hand.revoked.add(&revoke.numbers, revoke.stop_running);
+                if let Some(held) = self.held.get(&revoke.lease) {
+                    held.revoked.add(&revoke.numbers, revoke.stop_running);
                 }
             }
             Incoming::Acknowledge { reports, deferred } => {
                 self.pass(fault_point::ACKNOWLEDGED);
-                self.shelf.defer(&deferred);
-                for body in self.shelf.acknowledge(&reports) {
+                self.outbox.defer(&deferred);
+                for body in self.outbox.acknowledge(&reports) {
                     let lease = body.lease.lease;
-                    if let Some(hand) = self.hand.get_mut(&lease) {
-                        hand.outstanding.subtract(&body.numbers);
+                    if let Some(held) = self.held.get_mut(&lease) {
+                        held.outstanding.subtract(&body.numbers);
                     }
                     self.forget_if_through(lease);
                 }
@@ -450,7 +453,7 @@ impl Session {
                 return Ok(Some(Ended::Lost {
                     welcomed: *welcomed,
                     why: "the coordinator stops".to_owned(),
-                    hopeless: None,
+                    permanent: None,
                 }));
             }
             Incoming::Refused(what) => return Err(WorkerError::Refused(what)),
@@ -458,50 +461,50 @@ impl Session {
         Ok(None)
     }
 
-    fn build(&self, link: &mut Link, spec: Spec) {
+    fn build(&self, connection: &mut Connection, spec: Spec) {
         let name: Arc<str> = spec.name.as_str().into();
-        link.sweeps.remove(&name);
-        link.unable.remove(&name);
+        connection.sweeps.remove(&name);
+        connection.unrunnable.remove(&name);
         let files = Arc::clone(&self.files);
         let mut client = self.client.clone();
-        let built = link.built_sender.clone();
-        link.spawn(async move {
+        let built = connection.built_sender.clone();
+        connection.spawn(async move {
             let result = files.lock().await.build(&mut client, spec).await;
             // A closed channel means that the connection ended meanwhile.
-            let _ = built.send((name, result.map_err(Unable::from))).await;
+            let _ = built.send((name, result.map_err(SpecFailure::from))).await;
         });
     }
 
-    fn built(&mut self, link: &mut Link, built: Built) -> Result<(), WorkerError> {
+    fn built(&mut self, connection: &mut Connection, built: Built) -> Result<(), WorkerError> {
         let (name, result) = built;
-        let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut link.waiting)
+        let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut connection.waiting)
             .into_iter()
             .partition(|lease| lease.sweep == name);
-        link.waiting = waiting;
+        connection.waiting = waiting;
         match result {
             Ok(sweep) => {
-                link.sweeps.insert(name, Arc::new(sweep));
+                connection.sweeps.insert(name, Arc::new(sweep));
             }
             // A local run has no other worker, and nobody who would mend its coordinator.
-            Err(unable) if matches!(self.config.files, FileSource::InPlace(_)) => {
+            Err(unrunnable) if matches!(self.config.files, FileSource::InPlace(_)) => {
                 return Err(WorkerError::Spec {
                     sweep: name.to_string(),
-                    why: unable.why().to_owned(),
+                    why: unrunnable.why().to_owned(),
                 });
             }
-            Err(unable) => {
-                tracing::warn!(sweep = %name, "cannot run this sweep: {}", unable.why());
-                link.unable.insert(name, unable);
+            Err(unrunnable) => {
+                tracing::warn!(sweep = %name, "cannot run this sweep: {}", unrunnable.why());
+                connection.unrunnable.insert(name, unrunnable);
             }
         }
         for lease in ready {
-            self.start(link, lease);
+            self.start(connection, lease);
         }
         Ok(())
     }
 
-    /// Takes a lease in hand.
-    fn lease(&mut self, link: &mut Link, lease: Lease) {
+    /// Takes a lease in held.
+    fn lease(&mut self, connection: &mut Connection, lease: Lease) {
         self.last_lease = Instant::now();
         tracing::info!(
             lease = lease.lease,
@@ -511,7 +514,7 @@ impl Session {
             "lease"
         );
         let lease = Arc::new(lease);
-        let hand = InHand {
+        let held = HeldLease {
             lease: Arc::clone(&lease),
             revoked: Revoked::default(),
             unreported: lease.numbers(),
@@ -519,56 +522,61 @@ impl Session {
             started: false,
             ended: false,
         };
-        self.hand.insert(lease.lease, hand);
-        self.start(link, lease);
+        self.held.insert(lease.lease, held);
+        self.start(connection, lease);
     }
 
     /// Hands leases that can begin to the executor. The coordinator hears of it first: if one of their trials takes
     /// this process down, it knows which they were.
-    async fn begin(&mut self, link: &mut Link) {
-        let mut jobs = std::mem::take(&mut link.jobs);
-        jobs.retain(|job| match self.hand.get_mut(&job.lease.lease) {
-            Some(hand) => {
-                hand.started = true;
+    async fn begin(&mut self, connection: &mut Connection) {
+        let mut runs = std::mem::take(&mut connection.runs);
+        runs.retain(|run| match self.held.get_mut(&run.lease.lease) {
+            Some(held) => {
+                held.started = true;
                 true
             }
             None => false,
         });
-        if jobs.is_empty() {
+        if runs.is_empty() {
             return;
         }
         // A local run's coordinator goes down with it.
         if matches!(self.config.files, FileSource::Fetched) {
             // A closed stream shows at the next message.
-            let _ = link.outgoing.send(self.heartbeat(link)).await;
-            let all = link.outgoing.reserve_many(link.outgoing.max_capacity());
+            let _ = connection.outgoing.send(self.heartbeat(connection)).await;
+            let all = connection
+                .outgoing
+                .reserve_many(connection.outgoing.max_capacity());
             let _ = tokio::time::timeout(TAKEN, all).await;
             tokio::time::sleep(BEGUN_AHEAD).await;
         }
-        for job in jobs {
-            self.executor.start(job);
+        for run in runs {
+            self.executor.start(run);
         }
     }
 
     /// Gives leases back whose sweep cannot be run here.
-    async fn give_back(&mut self, link: &mut Link) {
-        for (lease, unable) in std::mem::take(&mut link.returned) {
-            self.hand.remove(&lease.lease);
+    async fn give_back(&mut self, connection: &mut Connection) {
+        for (lease, unrunnable) in std::mem::take(&mut connection.returned) {
+            self.held.remove(&lease.lease);
             // Without a connection the next one's Register says as much.
-            let _ = link.outgoing.send(wire::cannot_run(&lease, &unable)).await;
+            let _ = connection
+                .outgoing
+                .send(wire::cannot_run(&lease, &unrunnable))
+                .await;
         }
     }
 
     /// Gives back what waits for its sweep or its checkpoints.
-    async fn return_unstarted(&mut self, link: &mut Link) {
-        link.waiting.clear();
-        link.jobs.clear();
-        let unstarted = self.hand.values().filter(|hand| !hand.started);
-        let leases: Vec<_> = unstarted.map(|hand| Arc::clone(&hand.lease)).collect();
+    async fn return_unstarted(&mut self, connection: &mut Connection) {
+        connection.waiting.clear();
+        connection.runs.clear();
+        let unstarted = self.held.values().filter(|held| !held.started);
+        let leases: Vec<_> = unstarted.map(|held| Arc::clone(&held.lease)).collect();
         for lease in leases {
-            self.hand.remove(&lease.lease);
+            self.held.remove(&lease.lease);
             // As above.
-            let _ = link
+            let _ = connection
                 .outgoing
                 .send(wire::give_back(lease.lease, &lease.numbers()))
                 .await;
@@ -576,67 +584,70 @@ impl Session {
     }
 
     /// Hands a lease on once its sweep is built and its checkpoints are here.
-    fn start(&mut self, link: &mut Link, lease: Arc<Lease>) {
-        if let Some(unable) = link.unable.get(&lease.sweep) {
-            link.returned.push((lease, unable.clone()));
+    fn start(&mut self, connection: &mut Connection, lease: Arc<Lease>) {
+        if let Some(unrunnable) = connection.unrunnable.get(&lease.sweep) {
+            connection.returned.push((lease, unrunnable.clone()));
             return;
         }
-        let Some(sweep) = link.sweeps.get(&lease.sweep).map(Arc::clone) else {
-            link.waiting.push(lease);
+        let Some(sweep) = connection.sweeps.get(&lease.sweep).map(Arc::clone) else {
+            connection.waiting.push(lease);
             return;
         };
-        let Some(hand) = self.hand.get(&lease.lease) else {
+        let Some(held) = self.held.get(&lease.lease) else {
             return;
         };
-        let job = Job {
+        let run = LeaseRun {
             lease,
             sweep,
-            revoked: hand.revoked.clone(),
+            revoked: held.revoked.clone(),
             checkpoints: Vec::new(),
         };
-        if job.lease.checkpoints.is_empty() {
-            link.jobs.push(job);
+        if run.lease.checkpoints.is_empty() {
+            connection.runs.push(run);
         } else {
-            let ready = link.ready_sender.clone();
-            link.spawn(with_checkpoints(self.client.clone(), job, ready));
+            let ready = connection.ready_sender.clone();
+            connection.spawn(with_checkpoints(self.client.clone(), run, ready));
         }
     }
 }
 
 /// Why no later try can make the connection, if that is so.
-async fn hopeless(status: &tonic::Status, plain_address: Option<&str>) -> Option<Hopeless> {
-    if let Some(hopeless) = trust::hopeless(status) {
-        return Some(hopeless);
+async fn permanent_failure(
+    status: &tonic::Status,
+    plain_address: Option<&str>,
+) -> Option<PermanentFailure> {
+    if let Some(permanent) = trust::permanent_failure(status) {
+        return Some(permanent);
     }
     let address = plain_address?;
     trust::speaks_tls(address)
         .await
-        .then(|| Hopeless::WantsTls(address.to_owned()))
+        .then(|| PermanentFailure::WantsTls(address.to_owned()))
 }
 
 /// Completes when the worker is asked to leave; never where nobody can ask any more.
-async fn told_to_drain(stop: &mut watch::Receiver<Stop>) {
+async fn drain_requested(stop: &mut watch::Receiver<Stop>) {
     let told = stop.wait_for(|stop| *stop == Stop::Drain).await.is_ok();
     if !told {
         std::future::pending::<()>().await;
     }
 }
 
-/// Fetches the states that a lease's trials continue from, then hands the job on. A state that cannot be
+/// Fetches the states that a lease's trials continue from, then hands the run on. A state that cannot be
 /// had only means that its trial begins anew.
-async fn with_checkpoints(mut client: Client, mut job: Job, ready: mpsc::Sender<Job>) {
-    for &trial in &job.lease.checkpoints {
+async fn with_checkpoints(mut client: Client, mut run: LeaseRun, ready: mpsc::Sender<LeaseRun>) {
+    for &trial in &run.lease.checkpoints {
         let request = v1::FetchCheckpointRequest {
-            sweep: job.lease.sweep.to_string(),
+            sweep: run.lease.sweep.to_string(),
             trial,
         };
         match fetch_checkpoint(&mut client, request).await {
-            Ok(state) => job.checkpoints.push((trial, state)),
+            Ok(state) => run.checkpoints.push((trial, state)),
             Err(status) => tracing::warn!(trial, %status, "no checkpoint: the trial begins anew"),
         }
     }
     // A closed channel means that the connection ended: the lease is others' now.
-    let _ = ready.send(job).await;
+    let _ = ready.send(run).await;
 }
 
 async fn fetch_checkpoint(

@@ -13,7 +13,7 @@ use crate::rows::Rows;
 const SLICE_SECONDS: f64 = 0.25;
 
 /// How a trial left the hands of this worker.
-pub(crate) enum Trained {
+pub(crate) enum TrialEnd {
     Ran(Box<dln::Outcome>),
     Failed {
         error: String,
@@ -24,7 +24,7 @@ pub(crate) enum Trained {
 }
 
 /// What training needs besides the trial.
-pub(crate) struct Bench<'a> {
+pub(crate) struct TrialContext<'a> {
     pub(crate) cache: &'a Cache,
     /// For products, while some of the worker's threads are idle.
     pub(crate) pool: &'a rayon::ThreadPool,
@@ -48,17 +48,17 @@ pub(crate) struct Bench<'a> {
 }
 
 /// For those who have no use for the end of a run but its outcome.
-pub(crate) const UNSEEN: &(dyn Fn(&Run<'_>) + Sync) = &|_| ();
+pub(crate) const IGNORE_END: &(dyn Fn(&Run<'_>) + Sync) = &|_| ();
 
-impl<'a> Bench<'a> {
+impl<'a> TrialContext<'a> {
     /// With another state to continue from, another place for states and another look at the end.
     pub(crate) fn with(
         &self,
         resume: Option<Vec<u8>>,
         save: &'a (dyn Fn(u64, Vec<u8>) + Sync),
         ended: &'a (dyn Fn(&Run<'_>) + Sync),
-    ) -> Bench<'a> {
-        Bench {
+    ) -> TrialContext<'a> {
+        TrialContext {
             resume,
             save,
             ended,
@@ -68,12 +68,12 @@ impl<'a> Bench<'a> {
 }
 
 /// Trains one trial. A panic is a failed trial with the panic's message.
-pub(crate) fn train(trial: &Trial, predicted_seconds: f64, bench: &Bench<'_>) -> Trained {
-    guarded(|begun| advance(trial, predicted_seconds, bench, begun))
+pub(crate) fn train(trial: &Trial, predicted_seconds: f64, context: &TrialContext<'_>) -> TrialEnd {
+    guarded(|begun| advance(trial, predicted_seconds, context, begun))
 }
 
 /// Turns errors and panics of a trial into words.
-pub(crate) fn guarded(work: impl FnOnce(Instant) -> Result<Trained, TrialError>) -> Trained {
+pub(crate) fn guarded(work: impl FnOnce(Instant) -> Result<TrialEnd, TrialError>) -> TrialEnd {
     let begun = Instant::now();
     let caught = catch_unwind(AssertUnwindSafe(|| work(begun)));
     let error = match caught {
@@ -81,7 +81,7 @@ pub(crate) fn guarded(work: impl FnOnce(Instant) -> Result<Trained, TrialError>)
         Ok(Err(error)) => error.to_string(),
         Err(panic) => format!("panicked: {}", panic_message(panic.as_ref())),
     };
-    Trained::Failed {
+    TrialEnd::Failed {
         error,
         seconds: begun.elapsed().as_secs_f64(),
     }
@@ -90,60 +90,60 @@ pub(crate) fn guarded(work: impl FnOnce(Instant) -> Result<Trained, TrialError>)
 pub(crate) fn advance(
     trial: &Trial,
     predicted_seconds: f64,
-    bench: &Bench<'_>,
+    context: &TrialContext<'_>,
     begun: Instant,
-) -> Result<Trained, TrialError> {
+) -> Result<TrialEnd, TrialError> {
     let clock = move || begun.elapsed().as_secs_f64();
-    let data = bench.cache.get(trial)?;
-    let mut run = if (bench.idle)() {
-        bench
+    let data = context.cache.get(trial)?;
+    let mut run = if (context.idle)() {
+        context
             .pool
-            .install(|| begin(trial, &data, bench, Threads::Pool, &clock))?
+            .install(|| begin(trial, &data, context, Threads::Pool, &clock))?
     } else {
-        begin(trial, &data, bench, Threads::Seq, &clock)?
+        begin(trial, &data, context, Threads::Seq, &clock)?
     };
-    let slices = bench.rows.map_or(0.0, Rows::slices);
+    let slices = context.rows.map_or(0.0, Rows::slices);
     let slice = slice_steps(trial, slices.max(predicted_seconds / SLICE_SECONDS));
     let mut saved = Instant::now();
     let (first, since) = (run.steps(), Instant::now());
     loop {
         // Threads change nothing but the time that a slice takes.
-        let progress = if (bench.idle)() {
+        let progress = if (context.idle)() {
             run.set_threads(Threads::Pool);
-            bench.pool.install(|| run.advance(slice))
+            context.pool.install(|| run.advance(slice))
         } else {
             run.set_threads(Threads::Seq);
             run.advance(slice)
         };
         if progress? == Progress::Done {
-            (bench.ended)(&run);
-            return Ok(Trained::Ran(Box::new(run.finish())));
+            (context.ended)(&run);
+            return Ok(TrialEnd::Ran(Box::new(run.finish())));
         }
-        if let Some(Err(error)) = bench.rows.map(|rows| rows.take(&mut run)) {
-            return Ok(Trained::Failed {
+        if let Some(Err(error)) = context.rows.map(|rows| rows.take(&mut run)) {
+            return Ok(TrialEnd::Failed {
                 error: error.to_string(),
                 seconds: clock(),
             });
         }
         let (taken, left) = (run.steps() - first, trial.train.steps - run.steps());
-        (bench.left)(since.elapsed().as_secs_f64() * left as f64 / taken.max(1) as f64);
-        if (bench.unwanted)() {
-            return Ok(Trained::GivenBack);
+        (context.left)(since.elapsed().as_secs_f64() * left as f64 / taken.max(1) as f64);
+        if (context.unwanted)() {
+            return Ok(TrialEnd::GivenBack);
         }
-        let leaving = bench.draining.is_raised();
-        if leaving || saved.elapsed() >= bench.checkpoint_every {
+        let leaving = context.draining.is_raised();
+        if leaving || saved.elapsed() >= context.checkpoint_every {
             let state = run.checkpoint();
-            let state = match bench.rows {
+            let state = match context.rows {
                 Some(rows) => rows.checkpoint(state),
                 None => Some(state),
             };
             if let Some(state) = state {
-                (bench.save)(run.steps(), state);
+                (context.save)(run.steps(), state);
             }
             saved = Instant::now();
         }
         if leaving {
-            return Ok(Trained::GivenBack);
+            return Ok(TrialEnd::GivenBack);
         }
     }
 }
@@ -152,14 +152,17 @@ pub(crate) fn advance(
 fn begin<'a>(
     trial: &'a Trial,
     data: &'a Data,
-    bench: &Bench<'_>,
+    context: &TrialContext<'_>,
     threads: Threads,
     clock: Clock<'a>,
 ) -> Result<Run<'a>, TrialError> {
-    let state = bench.resume.as_deref().and_then(|state| match bench.rows {
-        Some(rows) => rows.restored(state),
-        None => Some(state),
-    });
+    let state = context
+        .resume
+        .as_deref()
+        .and_then(|state| match context.rows {
+            Some(rows) => rows.restored(state),
+            None => Some(state),
+        });
     if let Some(state) = state {
         match Run::restore(trial, data, threads, clock, state) {
             Ok(run) => {
@@ -172,7 +175,7 @@ fn begin<'a>(
             Err(error) => return Err(error),
         }
     }
-    if let Some(rows) = bench.rows {
+    if let Some(rows) = context.rows {
         rows.forget();
     }
     Run::new(trial, data, threads, clock)
@@ -212,7 +215,7 @@ mod tests {
             .build()
             .unwrap();
         let told = Mutex::new(Vec::new());
-        let bench = Bench {
+        let context = TrialContext {
             cache: &Cache::default(),
             pool: &pool,
             idle: &|| true,
@@ -222,12 +225,12 @@ mod tests {
             resume: None,
             save: &|_, _| (),
             rows: None,
-            ended: UNSEEN,
+            ended: IGNORE_END,
             left: &|seconds| told.lock().unwrap().push(seconds),
         };
         // So long that every slice is of one step.
-        let trained = train(&grid.trial(0).unwrap(), 1e3, &bench);
-        assert!(matches!(trained, Trained::Ran(_)));
+        let trained = train(&grid.trial(0).unwrap(), 1e3, &context);
+        assert!(matches!(trained, TrialEnd::Ran(_)));
         let told = told.into_inner().unwrap();
         // The ninth ends it.
         assert_eq!(told.len(), 8);

@@ -12,7 +12,7 @@ use table::{Chunk, Spool};
 use tonic::codegen::Bytes;
 
 use crate::config::Config;
-use crate::files::Unable;
+use crate::files::SpecFailure;
 use crate::lease::{Lease, ReportBody};
 
 /// What a lease in a list takes beside itself: its key and its length.
@@ -174,7 +174,7 @@ pub(crate) fn held(lease: &Lease, outstanding: &IntervalSet) -> v1::HeldLease {
     }
 }
 
-/// Every lease in hand: whether it has been begun, its running trials and the seconds that each takes still.
+/// Every lease in held: whether it has been begun, its running trials and the seconds that each takes still.
 pub(crate) fn heartbeat(
     leases: impl Iterator<Item = (u64, bool, Vec<(u64, f64)>)>,
 ) -> v1::SessionRequest {
@@ -203,18 +203,18 @@ pub(crate) fn give_back(lease: u64, numbers: &IntervalSet) -> v1::SessionRequest
 }
 
 /// A lease whose sweep cannot be run here.
-pub(crate) fn cannot_run(lease: &Lease, unable: &Unable) -> v1::SessionRequest {
+pub(crate) fn cannot_run(lease: &Lease, unrunnable: &SpecFailure) -> v1::SessionRequest {
     use v1::give_back::CannotRun;
     let what = v1::CannotRun {
-        what: convert::reason(unable.why()),
+        what: convert::reason(unrunnable.why()),
     };
     request(Request::GiveBack(v1::GiveBack {
         lease: lease.lease,
         ranges: convert::ranges(&lease.ranges),
-        cannot_run: Some(match unable {
-            Unable::Node(_) => CannotRun::Node(what),
-            Unable::Source(_) => CannotRun::Source(what),
-            Unable::Interrupted(_) => CannotRun::Interrupted(what),
+        cannot_run: Some(match unrunnable {
+            SpecFailure::Node(_) => CannotRun::Node(what),
+            SpecFailure::Source(_) => CannotRun::Source(what),
+            SpecFailure::Interrupted(_) => CannotRun::Interrupted(what),
         }),
     }))
 }

@@ -5,8 +5,9 @@ use std::time::Instant;
 use rpc::v1;
 use scheduler::SweepKey;
 
-use super::{EventLoop, PUBLISH_EVERY};
-use crate::sweeps::SweepState;
+use super::EventLoop;
+use super::open_sweep::OpenSweep;
+use super::state::PUBLISH_EVERY;
 use crate::wire;
 
 impl EventLoop {
@@ -24,9 +25,9 @@ impl EventLoop {
         for sweep in running {
             self.publish(sweep);
         }
-        self.rest_due();
+        self.close_idle_sweeps();
         self.open_next();
-        self.join_early();
+        self.retry_held_joins();
     }
 
     /// Shows watchers the sweep as it is now.
@@ -36,7 +37,7 @@ impl EventLoop {
             state.running_time.set(Instant::now(), runs);
         }
         if let Some(state) = self.sweeps.get(&sweep) {
-            state.watch.send_replace(self.status(sweep, state));
+            state.watch.send_replace(self.view().status(sweep, state));
         }
     }
 
@@ -46,7 +47,7 @@ impl EventLoop {
 
     /// Whether a stop has been asked for and nothing is left to write.
     pub(super) fn stopped(&mut self) -> bool {
-        if self.stopping.is_none() || !self.sweeps.values().all(SweepState::at_rest) {
+        if self.stopping.is_none() || !self.sweeps.values().all(OpenSweep::at_rest) {
             return false;
         }
         let finished = self.is_local();

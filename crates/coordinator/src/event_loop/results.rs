@@ -9,8 +9,9 @@ use sweep::IntervalSet;
 use table::{Batch, BatchBuilder, Comparison, FolderError, TrialResult, TrialRow};
 
 use super::EventLoop;
-use crate::events::{Checkpoint, Event, Report};
-use crate::sweeps::{self, Tidying};
+use super::events::Event;
+use super::open_sweep::{self, Compaction};
+use crate::messages::{ReceivedCheckpoint, ReceivedReport};
 use crate::writer::Committed;
 use crate::{fault_point, wire};
 
@@ -19,10 +20,10 @@ const REPORT_OVERHEAD: u64 = 256;
 
 impl EventLoop {
     /// Gives a report to the scheduler and keeps what it accepts for the next part.
-    pub(super) fn report(&mut self, report: Report) {
+    pub(super) fn report(&mut self, report: ReceivedReport) {
         self.hear(report.worker);
         if !self.within_credit(&report) {
-            self.send_away(report.worker, "more reports than its credit allows");
+            self.expel(report.worker, "more reports than its credit allows");
             return;
         }
         let Some(sweep) = self.known(&report.sweep, report.identity) else {
@@ -37,12 +38,12 @@ impl EventLoop {
         };
         if let Some(trial) = self.misplaced(sweep, &report) {
             let why = format!("the row of trial {trial} is not that of its point of the grid");
-            self.send_away(report.worker, &why);
+            self.expel(report.worker, &why);
             return;
         }
         if let Some(trial) = self.compared_unasked(sweep, &report) {
             let why = format!("nobody asked for a comparison of trial {trial}");
-            self.send_away(report.worker, &why);
+            self.expel(report.worker, &why);
             return;
         }
         let failed = report.failed.iter().map(|(trial, _)| *trial..*trial + 1);
@@ -80,7 +81,7 @@ impl EventLoop {
 
     /// A trial of the report that was compared on both engines though the sweep does not choose it: what is kept of
     /// comparisons has as many rows as were asked for.
-    fn compared_unasked(&self, sweep: SweepKey, report: &Report) -> Option<u64> {
+    fn compared_unasked(&self, sweep: SweepKey, report: &ReceivedReport) -> Option<u64> {
         let verified = self.sweeps.get(&sweep)?.folder.verified();
         // Verdicts were read when the report came in.
         let compared = report.batch.comparisons().unwrap_or_default();
@@ -94,7 +95,7 @@ impl EventLoop {
     /// Whether the worker may have this report in flight beside the others; counts it. What it sent over an
     /// earlier connection may be acknowledged on this one while it is on its way once more, and the last report
     /// may pass the credit by its own size: so it is let have twice both.
-    fn within_credit(&mut self, report: &Report) -> bool {
+    fn within_credit(&mut self, report: &ReceivedReport) -> bool {
         let Some(worker) = self.workers.get_mut(&report.worker) else {
             return true;
         };
@@ -109,7 +110,7 @@ impl EventLoop {
     /// A trial of the report whose row does not carry the id and the parameters of its point: a worker of
     /// another build numbers otherwise, and one that lies writes what it likes. The first row, the last and
     /// one that nobody can foresee are looked at.
-    fn misplaced(&self, sweep: SweepKey, report: &Report) -> Option<u64> {
+    fn misplaced(&self, sweep: SweepKey, report: &ReceivedReport) -> Option<u64> {
         let folder = &self.sweeps.get(&sweep)?.folder;
         let last = report.numbers.len().checked_sub(1)?;
         // Without randomness the first is looked at twice.
@@ -122,7 +123,7 @@ impl EventLoop {
         report.batch.first_misplaced(points)
     }
 
-    fn keep(&mut self, sweep: SweepKey, mut report: Report, accepted: &IntervalSet) {
+    fn keep(&mut self, sweep: SweepKey, mut report: ReceivedReport, accepted: &IntervalSet) {
         let Some(state) = self.sweeps.get_mut(&sweep) else {
             return;
         };
@@ -160,7 +161,7 @@ impl EventLoop {
             ran.remove(*trial..*trial + 1);
         }
         let share = ran.len() as f64 / numbers.max(1) as f64;
-        let pieces = sweeps::pieces(&state.folder, &ran);
+        let pieces = open_sweep::pieces(&state.folder, &ran);
         state.pace.finished(&pieces, report.work_seconds * share);
         match state.take(report.worker, report.report, report.batch, accepted) {
             Ok(()) => self
@@ -177,7 +178,7 @@ impl EventLoop {
         }
     }
 
-    pub(super) fn checkpoint(&mut self, checkpoint: Checkpoint) {
+    pub(super) fn checkpoint(&mut self, checkpoint: ReceivedCheckpoint) {
         self.hear(checkpoint.worker);
         let Some(&key) = self.names.get(&checkpoint.sweep) else {
             return;
@@ -215,7 +216,7 @@ impl EventLoop {
             };
             state.writing = Some(std::mem::take(&mut state.buffer.reports));
             state.settling_now.append(&mut state.settling);
-            state.tidying = Tidying::Due;
+            state.compaction = Compaction::Due;
             state.last_flush = now;
             let events = self.events.clone();
             state.writer.commit(batch, move |result| {
@@ -280,10 +281,10 @@ impl EventLoop {
     }
 
     /// Small parts of a complete sweep have been joined.
-    pub(super) fn tidied(&mut self, sweep: SweepKey) {
+    pub(super) fn compacted(&mut self, sweep: SweepKey) {
         let mut repeats = Vec::new();
         if let Some(state) = self.sweeps.get_mut(&sweep) {
-            state.tidying = Tidying::Done;
+            state.compaction = Compaction::Done;
             if state.nothing_waits() {
                 repeats.append(&mut state.buffer.reports);
             }
@@ -299,7 +300,7 @@ impl EventLoop {
                 let events = self.events.clone();
                 state.writer.join(table::Joining::AtEnd, move || {
                     // A closed loop means that the coordinator is ending.
-                    let _ = events.blocking_send(Event::Tidied { sweep });
+                    let _ = events.blocking_send(Event::Compacted { sweep });
                 });
             }
             // What those waited for who came before the last write began is durable, or cannot become so.

@@ -18,21 +18,21 @@ pub(crate) struct Counters {
     /// Workers that broke a rule.
     pub(crate) dropped: u64,
     pub(crate) leases: u64,
-    pub(super) reports: u64,
+    pub(crate) reports: u64,
     /// Columns of reports as they came.
-    pub(super) report_bytes: u64,
+    pub(crate) report_bytes: u64,
     /// Trials reported that were new.
-    pub(super) accepted: u64,
+    pub(crate) accepted: u64,
     /// Trials reported that somebody else had reported before, or that nobody wants any more.
-    pub(super) repeated: u64,
+    pub(crate) repeated: u64,
     /// Seconds on workers' threads.
-    pub(super) work_seconds: f64,
+    pub(crate) work_seconds: f64,
     /// Trials with a durable row.
-    pub(super) durable: u64,
-    pub(super) written_bytes: u64,
-    pub(super) flush_failures: u64,
-    pub(super) flush: Histogram,
-    pub(super) acknowledge: Histogram,
+    pub(crate) durable: u64,
+    pub(crate) written_bytes: u64,
+    pub(crate) flush_failures: u64,
+    pub(crate) flush: Histogram,
+    pub(crate) acknowledge: Histogram,
     /// When each report came that is not durable yet. Workers' credit bounds them.
     waiting: BTreeMap<(WorkerId, u64), Instant>,
 }
@@ -74,7 +74,7 @@ impl Counters {
         self.flush_failures += 1;
     }
 
-    pub(super) fn unacknowledged(&self) -> usize {
+    pub(crate) fn unacknowledged(&self) -> usize {
         self.waiting.len()
     }
 }

@@ -2,7 +2,7 @@
 
 /// Upper bounds of the buckets in seconds, from a journal on memory to a disk that is stuck; a last bucket
 /// without a bound follows.
-pub(super) const BOUNDS: [f64; 14] = [
+pub(crate) const BOUNDS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
@@ -22,7 +22,7 @@ impl Histogram {
     }
 
     /// Observations at or below each bound, and all of them at infinity.
-    pub(super) fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
+    pub(crate) fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
         let bounds = BOUNDS.iter().copied().chain([f64::INFINITY]);
         bounds.zip(&self.counts).scan(0, |below, (bound, count)| {
             *below += count;
@@ -30,12 +30,12 @@ impl Histogram {
         })
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
     /// Seconds.
-    pub(super) fn sum(&self) -> f64 {
+    pub(crate) fn sum(&self) -> f64 {
         self.sum
     }
 }

@@ -4,6 +4,6 @@
 mod counters;
 mod histogram;
 mod page;
-mod view;
 
 pub(crate) use counters::Counters;
+pub(crate) use page::{Kind, Page};

@@ -9,7 +9,7 @@ const PREFIX: &str = "parsimony_";
 
 /// What a family's numbers are.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Only grows; its name ends in `_total`.
     Counter,
     Gauge,
@@ -17,13 +17,13 @@ pub(super) enum Kind {
 
 /// A page of families. Writing to a string cannot fail.
 #[derive(Debug, Default)]
-pub(super) struct Page {
+pub(crate) struct Page {
     text: String,
 }
 
 impl Page {
     /// Begins a family; its values follow.
-    pub(super) fn family(&mut self, name: &str, kind: Kind, help: &str) {
+    pub(crate) fn family(&mut self, name: &str, kind: Kind, help: &str) {
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
@@ -32,13 +32,13 @@ impl Page {
     }
 
     /// A family of one value.
-    pub(super) fn single(&mut self, name: &str, kind: Kind, help: &str, value: impl Display) {
+    pub(crate) fn single(&mut self, name: &str, kind: Kind, help: &str, value: impl Display) {
         self.family(name, kind, help);
         self.value(name, &[], value);
     }
 
     /// A value of the family that was begun last.
-    pub(super) fn value(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+    pub(crate) fn value(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
         let _ = write!(self.text, "{PREFIX}{name}");
         for (at, (label, word)) in labels.iter().enumerate() {
             let before = if at == 0 { '{' } else { ',' };
@@ -49,7 +49,7 @@ impl Page {
     }
 
     /// A whole family of latencies in seconds.
-    pub(super) fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
+    pub(crate) fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
         self.header(name, "histogram", help);
         for (bound, count) in histogram.cumulative() {
             let bound = if bound.is_finite() {
@@ -63,7 +63,7 @@ impl Page {
         let _ = writeln!(self.text, "{PREFIX}{name}_count {}", histogram.count());
     }
 
-    pub(super) fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         self.text
     }
 

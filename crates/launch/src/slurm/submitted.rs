@@ -40,7 +40,9 @@ impl Submitted {
     /// As [`Submitted::of`], and where the file cannot be written.
     pub fn add(&self, coordinator: &str, job: &str) -> Result<(), SlurmError> {
         let changed = state_file::change(&self.path, |text| {
-            let mut jobs = self.parse(text.as_deref()).map_err(Failed::Slurm)?;
+            let mut jobs = self
+                .parse(text.as_deref())
+                .map_err(SubmittedFailure::Slurm)?;
             jobs.push((coordinator.to_owned(), job.to_owned()));
             let mut left = KEPT;
             let mut kept: Vec<_> = jobs
@@ -61,8 +63,8 @@ impl Submitted {
             Ok(format!("{:#}\n", json!({ "jobs": jobs })))
         });
         changed.map_err(|failed| match failed {
-            Failed::Slurm(error) => error,
-            Failed::Io(source) => self.failed(source),
+            SubmittedFailure::Slurm(error) => error,
+            SubmittedFailure::Io(source) => self.failed(source),
         })
     }
 
@@ -92,14 +94,14 @@ impl Submitted {
     }
 }
 
-enum Failed {
+enum SubmittedFailure {
     Slurm(SlurmError),
     Io(io::Error),
 }
 
-impl From<io::Error> for Failed {
+impl From<io::Error> for SubmittedFailure {
     fn from(error: io::Error) -> Self {
-        Failed::Io(error)
+        SubmittedFailure::Io(error)
     }
 }
 

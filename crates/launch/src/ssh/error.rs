@@ -17,17 +17,17 @@ pub enum SshError {
     )]
     Host { line: usize, found: String },
     #[error("{path}: {source}")]
-    Roll {
+    Membership {
         path: PathBuf,
         source: std::io::Error,
     },
     #[error("{path} is no list of workers, as `parsimony launch ssh` writes it; move it away")]
-    NoRoll { path: PathBuf },
+    NotMembership { path: PathBuf },
 }
 
 impl SshError {
     /// Whether the caller's own words are at fault.
     pub fn is_request(&self) -> bool {
-        matches!(self, SshError::Host { .. } | SshError::NoRoll { .. })
+        matches!(self, SshError::Host { .. } | SshError::NotMembership { .. })
     }
 }

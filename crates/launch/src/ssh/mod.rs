@@ -6,10 +6,10 @@
 
 mod error;
 mod hosts;
+mod membership;
 mod remote;
-mod roll;
 
 pub use error::SshError;
 pub use hosts::hosts;
+pub use membership::{Member, Membership};
 pub use remote::{Started, Stopped, start, stop};
-pub use roll::{Entry, Roll};

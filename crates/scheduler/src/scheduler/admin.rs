@@ -48,7 +48,7 @@ impl Scheduler {
             Event::Pause { sweep } => self.pause(sweep, out),
             Event::Resume { sweep } => {
                 // Whoever resumes it has mended what stood in the way.
-                self.end_rests(|_, of| of == sweep);
+                self.end_quarantines(|_, of| of == sweep);
                 self.set_state(sweep, SweepState::Active, |state| {
                     matches!(state, SweepState::Paused | SweepState::Cancelled)
                 });
@@ -133,7 +133,7 @@ impl Scheduler {
 
     fn remove(&mut self, key: SweepKey, out: &mut Vec<Action>) {
         self.revoke_all(key, out);
-        self.end_rests(|_, of| of == key);
+        self.end_quarantines(|_, of| of == key);
         if let Some(ready) = self.sweeps.remove(&key).and_then(|sweep| sweep.ready) {
             self.ready.remove(&ready);
         }

@@ -201,7 +201,7 @@ impl Scheduler {
                 .timer
                 .is_some_and(|at| self.timers.contains(&(at, id)));
             let loaded = worker.finish.is_none_or(|at| self.load.contains(&(at, id)));
-            let eager = self.hungry.contains(&id) || self.barred.contains(&id);
+            let eager = self.seeking.contains(&id) || self.unmatched.contains(&id);
             let fits = timed
                 && loaded
                 && (worker.finish.is_none() || !worker.leases.is_empty())
@@ -210,7 +210,7 @@ impl Scheduler {
                 && worker.late.iter().all(known)
                 && (worker.leases.is_empty() || !worker.lost || self.holds_isolated(id))
                 && (worker.available() || !eager)
-                && !(self.hungry.contains(&id) && self.barred.contains(&id))
+                && !(self.seeking.contains(&id) && self.unmatched.contains(&id))
                 && (worker.available() || !self.isolating.contains(&id) || self.holds_isolated(id));
             if !fits {
                 return Err(InvariantError::Worker { worker: id });
@@ -230,8 +230,8 @@ impl Scheduler {
             && self.load.len() == with_finish.count()
             && self.ripe.len() == with_ripe.count()
             && self.late.len() == late.count()
-            && everyone(&self.hungry)
-            && everyone(&self.barred)
+            && everyone(&self.seeking)
+            && everyone(&self.unmatched)
             && everyone(&self.isolating);
         if counted {
             Ok(())

@@ -18,7 +18,7 @@ use crate::pool::Pool;
 use crate::sizing::{self, Budget, Cost, Cut, Found, Reach};
 use crate::speed::duration;
 use crate::sweeps::{Ready, Sweep};
-use crate::workers::{Hand, Worker};
+use crate::workers::{Holding, Worker};
 use crate::{Action, LeaseId, Misfit, Now, SweepKey, Work, WorkerId, sets};
 
 /// A lease about to be granted.
@@ -45,11 +45,11 @@ impl Scheduler {
     pub(super) fn serve(&mut self, out: &mut Vec<Action>) {
         let mut again = BTreeSet::new();
         while !self.ready.is_empty() {
-            let Some(worker) = self.hungry.pop_first() else {
+            let Some(worker) = self.seeking.pop_first() else {
                 if again.is_empty() {
                     break;
                 }
-                mem::swap(&mut self.hungry, &mut again);
+                mem::swap(&mut self.seeking, &mut again);
                 continue;
             };
             if !self.wants(worker) {
@@ -58,27 +58,27 @@ impl Scheduler {
             if self.passed_over != Some(worker) && self.grant_one(worker, out) {
                 again.insert(worker);
             } else {
-                self.barred.insert(worker);
+                self.unmatched.insert(worker);
             }
         }
-        self.hungry.append(&mut again);
+        self.seeking.append(&mut again);
     }
 
     /// Puts a worker among the hungry if it would take a lease.
-    pub(super) fn note_appetite(&mut self, id: WorkerId) {
-        self.barred.remove(&id);
+    pub(super) fn note_demand(&mut self, id: WorkerId) {
+        self.unmatched.remove(&id);
         if self.wants(id) {
-            self.hungry.insert(id);
+            self.seeking.insert(id);
         } else {
-            self.hungry.remove(&id);
+            self.seeking.remove(&id);
         }
     }
 
     /// Takes a worker from the hungry that has had enough.
-    pub(super) fn settle_appetite(&mut self, id: WorkerId) {
+    pub(super) fn settle_demand(&mut self, id: WorkerId) {
         if !self.wants(id) {
-            self.hungry.remove(&id);
-            self.barred.remove(&id);
+            self.seeking.remove(&id);
+            self.unmatched.remove(&id);
         }
     }
 
@@ -93,25 +93,26 @@ impl Scheduler {
         if self.isolating.contains(&id) {
             return worker.leases.is_empty();
         }
-        let hand = self.hand(worker);
-        hand.trials < u64::from(worker.threads)
-            || (worker.leases.len() < 2 && hand.seconds < QUEUE_BELOW * self.lease_seconds(worker))
+        let holding = self.holding(worker);
+        holding.trials < u64::from(worker.threads)
+            || (worker.leases.len() < 2
+                && holding.seconds < QUEUE_BELOW * self.lease_seconds(worker))
     }
 
     /// What a worker has in hand.
-    pub(super) fn hand(&self, worker: &Worker) -> Hand {
-        let mut hand = Hand::default();
+    pub(super) fn holding(&self, worker: &Worker) -> Holding {
+        let mut holding = Holding::default();
         for lease in worker.leases.iter().filter_map(|id| self.leases.get(id)) {
-            hand.trials += lease.remaining.len();
-            hand.seconds += lease.seconds();
-            hand.suspects |= lease.suspect;
+            holding.trials += lease.remaining.len();
+            holding.seconds += lease.seconds();
+            holding.suspects |= lease.suspect;
         }
-        hand
+        holding
     }
 
     /// Threads of a worker that have nothing to do once it has what is on its way.
     pub(super) fn free_threads(&self, worker: &Worker) -> u64 {
-        u64::from(worker.threads).saturating_sub(self.hand(worker).trials)
+        u64::from(worker.threads).saturating_sub(self.holding(worker).trials)
     }
 
     /// Predicted seconds that one thread of a worker does in a second.
@@ -139,11 +140,11 @@ impl Scheduler {
     }
 
     /// What a worker's time and memory leave.
-    pub(super) fn reach(&self, worker: &Worker, hand: Hand) -> Reach {
+    pub(super) fn reach(&self, worker: &Worker, holding: Holding) -> Reach {
         let left = worker
             .deadline
             .map(|deadline| deadline.saturating_sub(self.now));
-        let busy = hand.seconds / self.power(worker);
+        let busy = holding.seconds / self.power(worker);
         let limits = self.limits(left, busy, worker.memory, self.ratio(worker));
         Reach {
             limits,
@@ -180,15 +181,15 @@ impl Scheduler {
         }
     }
 
-    fn budget(&self, id: SweepKey, worker: &Worker, hand: Hand, pending: u64) -> Budget {
+    fn budget(&self, id: SweepKey, worker: &Worker, holding: Holding, pending: u64) -> Budget {
         let tail = pending.div_ceil(2 * self.available.max(1)).max(1);
-        let free = u64::from(worker.threads).saturating_sub(hand.trials);
+        let free = u64::from(worker.threads).saturating_sub(holding.trials);
         Budget {
             seconds: self.lease_seconds(worker),
             tail,
             least_seconds: LEAST_LEASE.as_secs_f64() * self.power(worker),
             floor: free.clamp(1, tail),
-            reach: self.reach(worker, hand),
+            reach: self.reach(worker, holding),
             from: worker
                 .look_on
                 .filter(|(sweep, _)| *sweep == id)
@@ -220,14 +221,14 @@ impl Scheduler {
 
     /// Asks one sweep for a lease for one worker.
     fn ask(&mut self, id: WorkerId, key: SweepKey, out: &mut Vec<Action>) -> Asked {
-        if self.rests(id, key) {
+        if self.is_quarantined(id, key) {
             return Asked::Nothing;
         }
         let (Some(worker), Some(sweep)) = (self.workers.get(&id), self.sweeps.get(&key)) else {
             return Asked::Nothing;
         };
-        let hand = self.hand(worker);
-        let budget = self.budget(key, worker, hand, sweep.pool.pending(&*sweep.work));
+        let holding = self.holding(worker);
+        let budget = self.budget(key, worker, holding, sweep.pool.pending(&*sweep.work));
         let reach = budget.reach;
         let free = self.free_threads(worker) > 0;
         let empty_handed = worker.leases.is_empty();
@@ -260,7 +261,7 @@ impl Scheduler {
             return Asked::Nothing;
         }
         // One suspected lease in a worker's hands at a time: if it dies too, few are left to suspect.
-        if !hand.suspects
+        if !holding.suspects
             && let Some(cut) = take_group(pool, work, reach)
         {
             self.issue(offer(cut, true, false), out);
@@ -299,7 +300,7 @@ impl Scheduler {
         let Some(worker) = self.workers.get(&id) else {
             return;
         };
-        let limits = self.reach(worker, self.hand(worker)).limits;
+        let limits = self.reach(worker, self.holding(worker)).limits;
         let ratio = self.ratio(worker);
         let misfit = found.too_much.filter(|_| found.cut.is_none()).map(|trial| {
             let long = !limits.fits_time(trial.seconds);
@@ -462,7 +463,7 @@ impl Scheduler {
         let Some(worker) = self.workers.get(&worker) else {
             return self.now;
         };
-        let waits = self.hand(worker).seconds / self.power(worker);
+        let waits = self.holding(worker).seconds / self.power(worker);
         let each_thread = cost.total / f64::from(worker.threads);
         let takes = cost.longest.max(each_thread) / self.fleet_ratio();
         self.now + duration(waits) + duration(SPECULATE_FACTOR * takes) + SPECULATE_AFTER
@@ -477,7 +478,7 @@ impl Scheduler {
             .leases
             .iter()
             .any(|lease| self.spare(*lease))
-            .then(|| self.now + duration(self.hand(worker).seconds / self.power(worker)));
+            .then(|| self.now + duration(self.holding(worker).seconds / self.power(worker)));
         if let Some(worker) = self.workers.get_mut(&id) {
             if let Some(old) = worker.finish.take() {
                 self.load.remove(&(old, id));

@@ -2,20 +2,20 @@
 
 mod admin;
 mod check;
+mod forecast;
 mod grant;
-mod hands;
-mod joining;
 mod loss;
-mod outlook;
+mod membership;
+mod quarantine;
+mod release;
 mod report;
-mod rescue;
-mod rest;
+mod speculation;
 mod state;
 mod status;
 #[cfg(test)]
 mod tests;
 
 pub use check::{InvariantError, Place};
-pub use outlook::{Ahead, Fitting, Misfit, Piece, Waiting};
+pub use forecast::{Ahead, Fitting, Misfit, Piece, Waiting};
 pub use state::Scheduler;
 pub use status::{LeaseStatus, SweepState, SweepStatus, WorkerStatus};

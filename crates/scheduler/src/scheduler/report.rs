@@ -20,7 +20,7 @@ pub(super) struct Report {
 }
 
 /// What a report is worth, by the lease that it names.
-enum Standing {
+enum ReportVerdict {
     Welcome,
     /// Nothing of it counts, through no fault of the worker.
     Stale,
@@ -29,43 +29,43 @@ enum Standing {
 
 impl Scheduler {
     pub(super) fn report(&mut self, report: Report, out: &mut Vec<Action>) {
-        match self.standing(&report) {
-            Standing::Welcome => {
+        match self.report_verdict(&report) {
+            ReportVerdict::Welcome => {
                 self.revive(report.worker);
                 self.accept(report, out);
             }
-            Standing::Stale => {
+            ReportVerdict::Stale => {
                 self.revive(report.worker);
                 self.touched.insert(report.worker);
                 self.stale(&report, report.numbers.clone(), out);
             }
-            Standing::Refused(reason) => {
+            ReportVerdict::Refused(reason) => {
                 self.stale(&report, report.numbers.clone(), out);
                 self.expel(report.worker, reason, out);
             }
         }
     }
 
-    fn standing(&self, report: &Report) -> Standing {
+    fn report_verdict(&self, report: &Report) -> ReportVerdict {
         if !self.workers.contains_key(&report.worker) {
-            return Standing::Refused(DropReason::Unknown);
+            return ReportVerdict::Refused(DropReason::Unknown);
         }
         let Some(lease) = self.leases.get(&report.lease) else {
-            return Standing::Stale;
+            return ReportVerdict::Stale;
         };
         if lease.worker != report.worker {
-            return Standing::Refused(DropReason::ForeignLease {
+            return ReportVerdict::Refused(DropReason::ForeignLease {
                 lease: report.lease,
             });
         }
         if lease.sweep != report.sweep {
-            return Standing::Refused(DropReason::OtherSweep {
+            return ReportVerdict::Refused(DropReason::OtherSweep {
                 lease: report.lease,
             });
         }
         let inside = sets::within(&report.numbers, &lease.granted);
         if !inside && !lease.adopted {
-            return Standing::Refused(DropReason::OutsideLease {
+            return ReportVerdict::Refused(DropReason::OutsideLease {
                 lease: report.lease,
             });
         }
@@ -74,9 +74,9 @@ impl Scheduler {
             .get(&report.sweep)
             .is_some_and(|sweep| sweep.accepts());
         if accepts && inside && report.generation == report.lease.generation() {
-            Standing::Welcome
+            ReportVerdict::Welcome
         } else {
-            Standing::Stale
+            ReportVerdict::Stale
         }
     }
 
@@ -109,7 +109,7 @@ impl Scheduler {
         self.dirty.insert(report.sweep);
 
         let predicted = per_trial * report.numbers.len() as f64;
-        self.end_rests(|worker, sweep| (worker, sweep) == (report.worker, report.sweep));
+        self.end_quarantines(|worker, sweep| (worker, sweep) == (report.worker, report.sweep));
         if let Some(worker) = self.workers.get_mut(&report.worker) {
             let window = SPEED_WINDOW * f64::from(worker.threads);
             worker.speed.add(predicted, report.work_seconds, window);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use super::rest::Rest;
+use super::quarantine::Quarantine;
 use crate::config::LATE_WAKEUP;
 use crate::lease::Lease;
 use crate::speed::Speed;
@@ -26,9 +26,9 @@ pub struct Scheduler {
     /// Sweeps with work, first the one to serve next.
     pub(super) ready: BTreeSet<Ready>,
     /// Workers that would take more, when last looked at.
-    pub(super) hungry: BTreeSet<WorkerId>,
+    pub(super) seeking: BTreeSet<WorkerId>,
     /// Workers that would take more, but not of what there is.
-    pub(super) barred: BTreeSet<WorkerId>,
+    pub(super) unmatched: BTreeSet<WorkerId>,
     /// Workers set aside for trials with their last chance.
     pub(super) isolating: BTreeSet<WorkerId>,
     /// When each worker that has trials to spare should have worked off what it holds.
@@ -40,9 +40,9 @@ pub struct Scheduler {
     /// When each late lease is forgotten.
     pub(super) late: BTreeSet<(Now, LeaseId)>,
     /// Sweeps that a worker said it cannot run.
-    pub(super) rests: BTreeMap<(WorkerId, SweepKey), Rest>,
+    pub(super) quarantines: BTreeMap<(WorkerId, SweepKey), Quarantine>,
     /// When each rest that has not ended yet ends.
-    pub(super) rested: BTreeSet<(Now, WorkerId, SweepKey)>,
+    pub(super) quarantine_ends: BTreeSet<(Now, WorkerId, SweepKey)>,
     /// How fast predicted work goes on the workers together.
     pub(super) fleet: Speed,
     /// Workers that may be given leases.
@@ -74,15 +74,15 @@ impl Scheduler {
             leases: BTreeMap::new(),
             granted: 0,
             ready: BTreeSet::new(),
-            hungry: BTreeSet::new(),
-            barred: BTreeSet::new(),
+            seeking: BTreeSet::new(),
+            unmatched: BTreeSet::new(),
             isolating: BTreeSet::new(),
             load: BTreeSet::new(),
             ripe: BTreeSet::new(),
             timers: BTreeSet::new(),
             late: BTreeSet::new(),
-            rests: BTreeMap::new(),
-            rested: BTreeSet::new(),
+            quarantines: BTreeMap::new(),
+            quarantine_ends: BTreeSet::new(),
             fleet: Speed::default(),
             available: 0,
             proven: 0,
@@ -118,10 +118,13 @@ impl Scheduler {
         let ripe = self
             .ripe
             .first()
-            .filter(|_| !self.hungry.is_empty())
+            .filter(|_| !self.seeking.is_empty())
             .map(|&(at, _)| at);
-        let rested = self.rested.first().map(|&(at, _, _)| at);
-        [loss, late, ripe, rested].into_iter().flatten().min()
+        let quarantine_ends = self.quarantine_ends.first().map(|&(at, _, _)| at);
+        [loss, late, ripe, quarantine_ends]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Lets time pass: who is lost, what is forgotten.
@@ -150,10 +153,10 @@ impl Scheduler {
         {
             self.forget_lease(lease);
         }
-        while let Some(&due) = self.rested.first()
+        while let Some(&due) = self.quarantine_ends.first()
             && due.0 <= self.now
         {
-            self.rested.remove(&due);
+            self.quarantine_ends.remove(&due);
             self.touched.insert(due.1);
         }
     }
@@ -240,17 +243,17 @@ impl Scheduler {
             self.end_if_done(sweep, out);
         }
         if mem::take(&mut self.grown) {
-            self.hungry.append(&mut self.barred);
+            self.seeking.append(&mut self.unmatched);
         }
         self.release_reserved();
         let touched = mem::take(&mut self.touched);
         for &worker in &touched {
-            self.note_appetite(worker);
+            self.note_demand(worker);
         }
         self.serve(out);
         for &worker in &touched {
-            while self.rescue(worker, out) {}
-            self.settle_appetite(worker);
+            while self.speculate(worker, out) {}
+            self.settle_demand(worker);
             self.update_load(worker);
             self.note_drained(worker, out);
         }
@@ -262,11 +265,11 @@ impl Scheduler {
     fn help_ripe(&mut self, out: &mut Vec<Action>) {
         while let Some(&(at, _)) = self.ripe.first()
             && at <= self.now
-            && let Some(worker) = self.hungry.pop_first()
+            && let Some(worker) = self.seeking.pop_first()
         {
-            while self.rescue(worker, out) {}
+            while self.speculate(worker, out) {}
             if self.wants(worker) {
-                self.barred.insert(worker);
+                self.unmatched.insert(worker);
             }
         }
     }

@@ -139,7 +139,7 @@ impl Scheduler {
             draining: entry.draining,
             isolated: self.isolating.contains(&worker),
             leases: entry.leases.len(),
-            held: self.hand(entry).trials,
+            held: self.holding(entry).trials,
             trials: entry.trials,
             speed: entry.speed.ratio(),
             idle: entry.idle_since.map(|since| self.now.saturating_sub(since)),

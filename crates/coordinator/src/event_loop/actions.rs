@@ -1,0 +1,150 @@
+//! Events go to the scheduler, and what it decides is done.
+
+use std::ops::Range;
+
+use rpc::v1;
+use scheduler::{Action, Ended, LeaseId, Now, Running, SweepKey, WorkerId};
+
+use super::EventLoop;
+use crate::wire;
+
+/// The parts of a grant that go to the worker.
+struct Grant {
+    lease: LeaseId,
+    generation: u32,
+    ranges: Vec<Range<u64>>,
+    deadline: Now,
+    attempt: u32,
+}
+
+impl EventLoop {
+    /// Hands an event to the scheduler and does what it says.
+    pub(crate) fn drive(&mut self, event: scheduler::Event) {
+        let now = self.now();
+        let actions = self.scheduler.handle(now, event);
+        self.apply(actions);
+    }
+
+    pub(super) fn apply(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Grant {
+                    worker,
+                    lease,
+                    generation,
+                    sweep,
+                    ranges,
+                    deadline,
+                    attempt,
+                    ..
+                } => {
+                    let granted = Grant {
+                        lease,
+                        generation,
+                        ranges,
+                        deadline,
+                        attempt,
+                    };
+                    self.grant(worker, sweep, &granted);
+                }
+                Action::Revoke {
+                    worker,
+                    lease,
+                    ranges,
+                    running,
+                } => {
+                    let stop = running == Running::Stop;
+                    self.tell(worker, wire::revoke(lease.0, &ranges, stop));
+                }
+                Action::Fail {
+                    sweep,
+                    number,
+                    attempts,
+                    name,
+                    ..
+                } => {
+                    let error = format!(
+                        "{attempts} workers died with this trial in their hands, the last one, `{name}`, while it ran nothing else"
+                    );
+                    self.fail(sweep, number, attempts, &error);
+                }
+                Action::Finished { sweep, ended } => {
+                    if let Some(state) = self.sweeps.get_mut(&sweep)
+                        && ended == Ended::Complete
+                    {
+                        state.complete = true;
+                    }
+                    self.finish(sweep);
+                }
+                Action::Lost { worker, trials } => {
+                    self.metrics.lost += 1;
+                    tracing::warn!(
+                        worker = worker.0,
+                        trials,
+                        "worker lost: its trials go to others"
+                    );
+                }
+                Action::DropWorker {
+                    worker,
+                    reason: scheduler::DropReason::Unknown,
+                } => {
+                    // It was away for so long that it was forgotten: it may join anew, with what it has in hand.
+                    tracing::info!(worker = worker.0, "a forgotten worker is to join anew");
+                    self.tell(worker, wire::stopping(false));
+                    self.workers.remove(&worker);
+                }
+                Action::DropWorker { worker, reason } => {
+                    self.metrics.dropped += 1;
+                    tracing::warn!(worker = worker.0, %reason, "worker dropped");
+                    self.tell(worker, wire::refused(&reason.to_string()));
+                    if let Some(state) = self.workers.remove(&worker) {
+                        self.instances.remove(&state.registration.instance);
+                    }
+                }
+                Action::Drained { .. } | Action::Accept { .. } | Action::Stale { .. } => {}
+            }
+        }
+    }
+
+    fn grant(&mut self, worker: WorkerId, sweep: SweepKey, grant: &Grant) {
+        let Some(state) = self.sweeps.get(&sweep) else {
+            return;
+        };
+        let generations = state.folder.generations().len();
+        let Some(to) = self.workers.get_mut(&worker) else {
+            return;
+        };
+        if to.specs_sent.insert(sweep, generations) != Some(generations) {
+            let spec = wire::spec(&state.name, &state.folder, &state.files);
+            to.outgoing.send(spec);
+        }
+        self.metrics.leases += 1;
+        let (lease, ranges) = (grant.lease.0, &grant.ranges);
+        let trials: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+        tracing::info!(worker = worker.0, lease, sweep = %state.name, first = ranges.first().map(|r| r.start), trials, "lease");
+        let checkpoints = ranges
+            .iter()
+            .flat_map(|range| self.checkpoints.in_range(&state.name, range))
+            .collect();
+        let left = grant.deadline.saturating_sub(self.begun.elapsed());
+        let granted = wire::Granted {
+            lease,
+            generation: grant.generation,
+            sweep: &state.name,
+            ranges,
+            deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+            proof: self
+                .key
+                .proof(&state.name, state.identity, lease, grant.generation, ranges),
+            attempt: grant.attempt,
+            checkpoints,
+        };
+        to.outgoing.send(wire::lease(granted));
+    }
+
+    pub(super) fn tell(&self, worker: WorkerId, message: v1::SessionResponse) {
+        if let Some(state) = self.workers.get(&worker) {
+            state.outgoing.send(message);
+        }
+    }
+}
