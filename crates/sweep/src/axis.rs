@@ -24,13 +24,7 @@ impl Axis {
     pub fn new(keys: Vec<&'static Key>, values: Vec<Values>) -> Axis {
         assert!(!keys.is_empty() && keys.len() == values.len());
         assert!(values.iter().all(|column| column.len() == values[0].len()));
-        let lists: Vec<&ValueList> = values
-            .iter()
-            .filter_map(|column| match column {
-                Values::List(list) => Some(list),
-                _ => None,
-            })
-            .collect();
+        let lists: Vec<&ValueList> = values.iter().filter_map(Values::listed).collect();
         // A column that is a rule tells the position by itself.
         let order = (values.len() > 1 && lists.len() == values.len()).then(|| {
             let mut order: Vec<u32> = (0..lists[0].len() as u32).collect();
@@ -83,7 +77,7 @@ impl Axis {
         let rule = self
             .values
             .iter()
-            .position(|column| !matches!(column, Values::List(_)))
+            .position(|column| column.listed().is_none())
             .unwrap_or(0);
         let j = self.values[rule].find(values[rule])?;
         let all = self

@@ -6,24 +6,27 @@
 pub mod axis;
 pub mod cost;
 pub mod error;
-pub mod excerpt;
 pub mod filter;
 pub mod grid;
 pub mod growth;
 pub mod intervals;
 pub mod keys;
+mod logic;
 pub mod point;
 pub mod refs;
 pub mod shared;
 pub mod spec;
+#[cfg(test)]
+mod tests_of_dependence;
+mod tree;
 pub mod value;
 pub mod values;
 
 pub use axis::Axis;
 pub use cost::*;
-pub use error::{Mistake, Place, SourceText, SweepError};
-pub use excerpt::{Excerpt, MAX_MESSAGE_CHARS, shortened};
-pub use filter::{Expr, Filter, FilterMistake, FilterMistakeKind, Known, Rules};
+pub use error::excerpt::{Excerpt, MAX_MESSAGE_CHARS, shortened};
+pub use error::{FilterMistake, FilterMistakeKind, Mistake, Place, SourceText, SweepError};
+pub use filter::{Expr, Filter, Known, Rules};
 pub use grid::*;
 pub use growth::*;
 pub use intervals::IntervalSet;
@@ -31,6 +34,6 @@ pub use keys::{ColumnType, Id, Key, KeyKind, Lookup, Preset, index_of, key, keys
 pub use point::*;
 pub use refs::{ArrayRef, Arrays, Loaded, Role};
 pub use shared::SharedArrays;
-pub use spec::{Source, Spec, defaults_toml, is_usable_name};
+pub use spec::{Source, Spec, defaults_toml, is_usable_name, reference};
 pub use value::{Value, float_text, round_15};
 pub use values::{MAX_LISTED, MAX_POINTS, ValueList, Values};

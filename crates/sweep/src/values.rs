@@ -174,6 +174,39 @@ impl Values {
         self.len() == 0
     }
 
+    /// The values of a written-out list; `None` for a rule, which never repeats a value.
+    pub fn listed(&self) -> Option<&ValueList> {
+        match self {
+            Values::List(list) => Some(list),
+            Values::Range { .. } | Values::Lin { .. } | Values::Log { .. } => None,
+        }
+    }
+
+    /// The first of evenly spaced integers, and their distance.
+    pub fn steps(&self) -> Option<(i64, i64)> {
+        match self {
+            Values::Range { start, step, .. } => Some((*start, *step)),
+            Values::List(_) | Values::Lin { .. } | Values::Log { .. } => None,
+        }
+    }
+
+    /// The values ascend or descend, so the ends of a part bound the part.
+    pub fn is_monotone(&self) -> bool {
+        match self {
+            Values::List(list) => list.is_sorted() || list.is_sorted_by(|a, b| a >= b),
+            Values::Range { .. } | Values::Lin { .. } | Values::Log { .. } => true,
+        }
+    }
+
+    /// Two values of a rule between which all others are.
+    pub fn ends(&self) -> [Value; 2] {
+        match self {
+            Values::List(_) | Values::Range { .. } | Values::Lin { .. } | Values::Log { .. } => {
+                [self.get(0), self.get(self.len() - 1)]
+            }
+        }
+    }
+
     /// The value at position `j`.
     ///
     /// # Panics

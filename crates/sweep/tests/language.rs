@@ -19,8 +19,7 @@ fn with(filter: &str) -> String {
 }
 
 fn grid(text: &str) -> Grid {
-    let spec =
-        Spec::parse(text, "s.toml", &[]).unwrap_or_else(|error| panic!("{}", error.render()));
+    let spec = Spec::parse(text, "s.toml", &[]).unwrap_or_else(|error| panic!("{error}"));
     Grid::new(spec, Arrays::new()).expect("a grid")
 }
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sweep::{Arrays, Grid, Spec};
+use sweep::{Arrays, Grid, Spec, SweepError};
 
 /// Points looked at in one grid.
 const POINTS: usize = 32;
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
         Ok(spec) => spec,
         Err(error) => {
             // The place that it names is there.
-            error.render();
+            shown(&error);
             return;
         }
     };
@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
     let grid = match Grid::new(spec, Arrays::new()) {
         Ok(grid) => grid,
         Err(error) => {
-            error.render();
+            shown(&error);
             return;
         }
     };
@@ -53,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(grid.cost(index).seconds >= 0.0);
         assert!(grid.constant_run(index) > index);
         if let Err(error) = grid.trial(index) {
-            error.render();
+            shown(&error);
         }
         from = index + 1;
         seen += 1;
@@ -62,3 +62,9 @@ fuzz_target!(|data: &[u8]| {
     assert!(count >= seen as u64 && count <= grid.size());
     assert!(seen == POINTS || count == seen as u64);
 });
+
+/// What whoever draws an error asks of it.
+fn shown(error: &SweepError) {
+    assert!(!error.message().is_empty());
+    error.excerpt();
+}

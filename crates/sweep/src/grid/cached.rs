@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::radix::Radix;
 use super::region::{Region, Test, Verdict};
-use super::sums::Summed;
+use super::summed::Summed;
 
 /// Answers kept a test, a byte each. A test over more combinations than this is asked anew every time.
 const MAX_ANSWERS: u64 = 1 << 18;

@@ -12,7 +12,7 @@ use super::layout::Layout;
 use super::region::{Region, Test, Verdict, union};
 use crate::keys::Id;
 use crate::value::Value;
-use crate::values::{MAX_LISTED, Values};
+use crate::values::MAX_LISTED;
 
 /// The tests of every axis that can repeat a point.
 pub(super) fn tests(layout: &Arc<Layout>) -> Vec<Box<dyn Test>> {
@@ -115,7 +115,7 @@ impl FirstTuple {
             return true;
         }
         // A rule never repeats a value.
-        if kept().any(|(values, _)| !matches!(values, Values::List(_))) {
+        if kept().any(|(values, _)| values.listed().is_none()) {
             return true;
         }
         if kept().next().is_none() {
@@ -192,7 +192,7 @@ impl FirstValues {
     fn some_rule_applies(&self, region: &Region) -> bool {
         let columns = &self.layout.spec.axes[self.axis].values;
         self.ids.iter().zip(columns).any(|(id, values)| {
-            !matches!(values, Values::List(_)) && self.layout.applies(region, *id) == Verdict::Holds
+            values.listed().is_none() && self.layout.applies(region, *id) == Verdict::Holds
         })
     }
 

@@ -7,13 +7,12 @@
 use super::cached::Cached;
 use super::layout::{Layout, Written};
 use super::refusal;
-use super::region::{All, Pinned, Region, Test, Verdict, union};
-use super::search::{Wanted, first};
+use super::region::{All, Pinned, Region, Test, Verdict, Wanted, union};
+use super::search::first;
 use super::work::{Meter, Spent};
 use crate::error::SweepError;
 use crate::keys::{Id, keys};
-use crate::point::{CHECKS, Check, ENGINE, Fault};
-use crate::value::Value;
+use crate::point::{CHECKS, Check, ENGINE, Fault, ids};
 
 /// Combinations that one check looks at: a fraction of a second. Beyond it only the corners are looked at,
 /// and the rest is found at the trials.
@@ -27,31 +26,13 @@ const MAX_CORNER_AXES: usize = 10;
 /// meter allows.
 pub(super) fn run(layout: &Layout, kept: &[Cached], meter: &Meter<'_>) -> Result<(), SweepError> {
     for check in CHECKS.iter().chain([&ENGINE]) {
-        if !is_possible(layout, check) {
+        if check.only.eval(&layout.spec) == Some(false) {
             continue;
         }
-        let axes = union(check.reads.iter().map(|id| layout.reach(*id)));
+        let axes = union(ids(check.reads).map(|id| layout.reach(id)));
         run_one(layout, kept, check, &axes, meter)?;
     }
     Ok(())
-}
-
-/// Whether some point can have one of the names that the check is for.
-fn is_possible(layout: &Layout, check: &Check) -> bool {
-    let Some((id, names)) = check.only else {
-        return true;
-    };
-    let is_one = |value: &Value| value.as_str().is_some_and(|name| names.contains(&name));
-    match layout.written(id) {
-        Written::Fixed(value) => is_one(value),
-        Written::Axis { axis, position } => {
-            let values = &layout.spec.axes[*axis].values[*position];
-            (0..values.len()).any(|j| is_one(&values.get(j)))
-        }
-        Written::Nothing => keys()[id as usize]
-            .fixed_default()
-            .is_some_and(|value| is_one(&value)),
-    }
 }
 
 fn run_one(

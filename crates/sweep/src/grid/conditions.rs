@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::known::is_plain;
 use super::layout::{Layout, Written};
 use super::region::{Region, Test, Verdict, union};
-use super::sums::{Sum, Summed};
+use super::summed::{Sum, Summed};
 use crate::filter::{Expr, Filter, Form, Known, Part};
 use crate::keys::{Id, Key, KeyKind, key, keys};
+use crate::logic::Truth;
 use crate::value::Value;
 use crate::values::Values;
 
@@ -78,19 +79,19 @@ impl Condition {
 
 /// What is known of a column over a range of digits.
 fn part_of(values: &Values, range: &std::ops::Range<u64>) -> Part {
-    let ends = match values {
-        Values::Range { .. } => {
+    let ends = match values.listed() {
+        None if values.steps().is_some() => {
             let ends = [values.get(range.start), values.get(range.end - 1)];
             Some((ends[0].as_int(), ends[1].as_int()))
         }
-        Values::List(list) => {
+        Some(list) => {
             let part = &list[range.start as usize..range.end as usize];
             let whole = part.iter().all(|value| matches!(value, Value::Int(_)));
             let ends = part.iter().min().zip(part.iter().max());
             ends.filter(|_| whole)
                 .map(|(low, high)| (low.as_int(), high.as_int()))
         }
-        Values::Lin { .. } | Values::Log { .. } => None,
+        None => None,
     };
     match ends {
         Some((Some(one), Some(other))) => Part::Int(one.min(other), one.max(other)),
@@ -261,15 +262,8 @@ impl Test for Excluded {
 
 /// Whether all values are those of the point.
 fn matches(point: &[Value], known: &[Known]) -> Verdict {
-    let mut all = Verdict::Holds;
-    for (wanted, known) in point.iter().zip(known) {
-        match agrees(wanted, known) {
-            Verdict::Holds => {}
-            Verdict::Fails => return Verdict::Fails,
-            Verdict::Depends => all = Verdict::Depends,
-        }
-    }
-    all
+    let pairs = point.iter().zip(known);
+    Truth::all(pairs.map(|(wanted, known)| agrees(wanted, known)))
 }
 
 fn agrees(wanted: &Value, known: &Known) -> Verdict {

@@ -7,19 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::count::count;
-use super::layout::{Layout, Written};
-use super::limits::CostTree;
+use super::kept_costs::{EngineGroup, Survey};
 use super::model::Grid;
-use super::radix::Radix;
-use super::region::{Pinned, Region, Test, union};
-use super::search::{Wanted, first};
+use super::region::{Pinned, Region, Test, Wanted};
+use super::search::first;
 use super::work::{Meter, Spent, keep_on};
 use crate::cost::Cost;
-use crate::keys::keys;
 use crate::point::trial;
-
-/// Costs kept, of 32 bytes each.
-const MAX_KEPT: u64 = 1 << 18;
 
 /// Combinations that are gone through to add up a grid: a fraction of a second.
 const MAX_COMBINATIONS: u64 = 20_000;
@@ -30,92 +24,6 @@ const SAMPLES: u64 = 4096;
 /// Questions that adding up a grid, and then looking for samples, may take: some seconds. A grid that is larger or
 /// harder is estimated from what was found.
 const SURVEY_WORK: u64 = 1_000_000;
-
-/// Trials of one grid that one engine would serve for one reason.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EngineGroup {
-    /// `full`, `reduced` or `factored`.
-    pub engine: &'static str,
-    /// Upper bound of the widest hidden core; the inner width of the factored engine.
-    pub core_width: Option<u64>,
-    /// Why this engine, for people.
-    pub reason: String,
-    pub trials: u64,
-    pub cost: Cost,
-    /// The index of one of them.
-    pub example: u64,
-}
-
-/// All kept points of a grid, added up.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Survey {
-    pub total: Cost,
-    /// The most trials first.
-    pub groups: Vec<EngineGroup>,
-    /// Every combination was looked at; else a sample of them stands for the rest.
-    pub exact: bool,
-}
-
-/// What a grid remembers about costs.
-#[derive(Debug)]
-pub(crate) struct Costs {
-    /// The axes that cost depends on, ascending.
-    axes: Vec<usize>,
-    /// Over those axes alone.
-    strides: Vec<u64>,
-    /// How many combinations they have.
-    combinations: u64,
-    /// One a combination; empty if there are too many.
-    kept: Vec<OnceLock<Cost>>,
-    survey: OnceLock<Survey>,
-    /// Made at the first search for what fits a worker.
-    pub(super) tree: OnceLock<CostTree>,
-}
-
-impl Costs {
-    pub(super) fn new(layout: &Layout) -> Costs {
-        let of_keys = keys()
-            .iter()
-            .filter(|key| key.costs)
-            .map(|key| layout.reach(key.id));
-        let axes = union(of_keys);
-        let own = Radix::new(axes.iter().map(|&axis| layout.radix.len(axis)).collect());
-        let combinations = own.as_ref().map_or(u64::MAX, Radix::size);
-        let kept = if combinations <= MAX_KEPT {
-            combinations
-        } else {
-            0
-        };
-        Costs {
-            strides: (0..axes.len())
-                .map(|at| own.as_ref().map_or(0, |own| own.stride(at)))
-                .collect(),
-            axes,
-            combinations,
-            kept: (0..kept).map(|_| OnceLock::new()).collect(),
-            survey: OnceLock::new(),
-            tree: OnceLock::new(),
-        }
-    }
-
-    /// The axes that cost depends on, ascending.
-    pub(super) fn axes(&self) -> &[usize] {
-        &self.axes
-    }
-
-    /// How many combinations these axes have.
-    pub(super) fn combinations(&self) -> u64 {
-        self.combinations
-    }
-
-    fn cell(&self, radix: &Radix, index: u64) -> Option<&OnceLock<Cost>> {
-        let pairs = self.axes.iter().zip(&self.strides);
-        let number: u64 = pairs
-            .map(|(&axis, stride)| radix.digit(index, axis) * stride)
-            .sum();
-        self.kept.get(usize::try_from(number).ok()?)
-    }
-}
 
 impl Grid {
     /// Predicted cost of the trial at `index`, kept or not; next to nothing where it would be refused.
@@ -150,7 +58,7 @@ impl Grid {
         if index >= product {
             return index + 1;
         }
-        match self.costs().axes.last() {
+        match self.costs().axes().last() {
             Some(&axis) => {
                 let stride = self.layout().radix.stride(axis);
                 (index / stride + 1) * stride
@@ -173,7 +81,7 @@ impl Grid {
     pub fn survey_until(&self, stop: &dyn Fn() -> bool) -> &Survey {
         self.costs().survey.get_or_init(|| {
             let mut tally = Tally::default();
-            let exact = self.costs().combinations <= MAX_COMBINATIONS
+            let exact = self.costs().combinations() <= MAX_COMBINATIONS
                 && self.add_combinations(&mut tally, stop).is_ok();
             if !exact {
                 tally = Tally::default();
@@ -195,7 +103,7 @@ impl Grid {
         let meter = Meter::new(SURVEY_WORK, stop);
         let layout = self.layout();
         let radix = &layout.radix;
-        let axes: &[usize] = &self.costs().axes;
+        let axes = self.costs().axes();
         let tests = self.tests();
         let all = Region::full((0..radix.axes()).map(|axis| radix.len(axis)));
         let mut region = all.clone();
@@ -296,19 +204,6 @@ impl Grid {
         let mut slots = Vec::new();
         layout.slots_into(&layout.radix.digits(index), &mut slots);
         trial(&slots, &layout.arrays).ok()
-    }
-
-    /// Names of the swept keys that predicted cost depends on.
-    pub fn cost_keys(&self) -> Vec<&'static str> {
-        let layout = self.layout();
-        keys()
-            .iter()
-            .filter(|key| match layout.written(key.id) {
-                Written::Axis { axis, .. } => self.costs().axes.contains(axis),
-                Written::Nothing | Written::Fixed(_) => false,
-            })
-            .map(|key| key.name)
-            .collect()
     }
 }
 

@@ -189,7 +189,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::guided;
-    use super::super::search::{Wanted, first};
+    use super::super::region::Wanted;
+    use super::super::search::first;
     use super::super::work::{MAX_WORK, keep_on};
     use super::*;
 

@@ -7,7 +7,7 @@ use super::model::Grid;
 use super::region::union;
 use super::work::{Meter, keep_on};
 use crate::keys::Lookup;
-use crate::point::{DataSizes, READ_BY_SIZES, odd_uses};
+use crate::point::{DataSizes, READ_BY_SIZES, ids, odd_uses};
 use crate::refs::Role;
 use crate::value::Value;
 
@@ -41,7 +41,7 @@ impl Grid {
     /// Looks at the data of the kept points.
     pub fn data(&self) -> DataSummary {
         let layout = self.layout();
-        let axes = union(READ_BY_SIZES.iter().map(|id| layout.reach(*id)));
+        let axes = union(ids(READ_BY_SIZES).map(|id| layout.reach(id)));
         let mut summary = DataSummary {
             exact: true,
             ..DataSummary::default()

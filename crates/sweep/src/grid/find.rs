@@ -5,7 +5,6 @@ use super::layout::Layout;
 use crate::axis::Axis;
 use crate::keys::Id;
 use crate::value::Value;
-use crate::values::Values;
 
 impl Layout {
     /// The digits at which the product has exactly these values (files standing by their hash), the first of
@@ -85,7 +84,7 @@ pub(crate) fn find_plain(axis: &Axis, values: &[Option<Value>]) -> Option<u64> {
         .values
         .iter()
         .zip(&wanted)
-        .find(|(column, value)| value.is_some() && !matches!(column, Values::List(_)));
+        .find(|(column, value)| value.is_some() && column.listed().is_none());
     match by_rule {
         Some((column, Some(value))) => column.find(value).filter(|&j| agrees(j)),
         _ => (0..axis.len()).find(|&j| agrees(j)),

@@ -5,8 +5,7 @@
 
 use super::count::count;
 use super::radix::Radix;
-use super::region::{Region, Test};
-use super::search::Wanted;
+use super::region::{Region, Test, Wanted};
 use super::work::{Meter, Spent};
 
 /// As [`super::search::first`].

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::layout::{Layout, settle_all};
+use super::layout::Layout;
 use crate::error::SweepError;
-use crate::keys::{Key, Lookup};
+use crate::keys::{Key, Lookup, settle_all};
 use crate::point::{ENGINE, Point, TrialId, trial};
 use crate::value::Value;
 

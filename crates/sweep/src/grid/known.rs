@@ -5,7 +5,6 @@ use super::region::{Region, Verdict};
 use crate::filter::Known;
 use crate::keys::{Id, Key, Lookup, keys};
 use crate::value::Value;
-use crate::values::Values;
 
 /// Combinations of digits whose values are looked at one by one.
 const FEW: u64 = 16;
@@ -58,9 +57,7 @@ impl Layout {
             };
             return same_numbers(&low, &high).then_some((low, high));
         }
-        let Values::List(list) = values else {
-            return None;
-        };
+        let list = values.listed()?;
         if range.end - range.start > SCANNED {
             return None;
         }
@@ -80,7 +77,7 @@ impl Layout {
         let (mut some, mut none) = (false, false);
         region.each(gates, &mut |digits| {
             let template = self.template(&|axis| digits[axis]);
-            if (key.applies)(&Lookup::new(&template.values)) {
+            if key.applies.eval(&Lookup::new(&template.values)) {
                 some = true;
             } else {
                 none = true;

@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 
 use super::radix::Radix;
-use super::templates::{Deciding, Free};
+use super::template::{Deciding, Free};
 use crate::axis::Axis;
 use crate::error::{Mistake, SweepError};
-use crate::keys::{Id, Key, KeyKind, Lookup, Preset, keys, settle};
+use crate::keys::{Id, Key, KeyKind, Lookup, keys, reads, settle_all};
 use crate::refs::Arrays;
 use crate::spec::Spec;
 use crate::value::Value;
@@ -59,7 +59,7 @@ impl Layout {
         let monotone = spec
             .axes
             .iter()
-            .map(|axis| axis.values.iter().map(is_monotone).collect())
+            .map(|axis| axis.values.iter().map(Values::is_monotone).collect())
             .collect();
         Ok(Layout {
             free: Free::of(&spec, &decides),
@@ -143,64 +143,6 @@ fn written(spec: &Spec) -> Vec<Written> {
     written
 }
 
-/// Keys that the default of a key looks at; they stand before it in the registry.
-const DEFAULTS_READ: &[(Id, &[Id])] = &[
-    (Id::ProblemClasses, &[Id::ProblemKind]),
-    (Id::ProblemRank, &[Id::ProblemSingularValues]),
-    (
-        Id::ProblemSamples,
-        &[
-            Id::ProblemKind,
-            Id::ProblemLabels,
-            Id::ProblemTargets,
-            Id::ProblemClasses,
-            Id::ProblemSamplesPerClass,
-            Id::ProblemInputs,
-            Id::ProblemTest,
-        ],
-    ),
-    (Id::OptimizerRate, &[Id::ProblemLoss, Id::OptimizerKind]),
-    (Id::OptimizerRankEstimate, &[Id::ProblemRank]),
-    (
-        Id::NetworkDepth,
-        &[Id::TrainEngine, Id::InitKind, Id::InitWeights],
-    ),
-    (
-        Id::NetworkWidth,
-        &[
-            Id::ProblemKind,
-            Id::ProblemTarget,
-            Id::ProblemInputs,
-            Id::ProblemInputsDim,
-            Id::ProblemDim,
-            Id::TrainEngine,
-            Id::InitKind,
-            Id::InitWeights,
-        ],
-    ),
-];
-
-/// Keys that a written value is completed with.
-const COMPLETIONS_READ: &[(Id, &[Id])] = &[(
-    Id::ProblemInputs,
-    &[Id::ProblemKind, Id::ProblemTargets, Id::ProblemClasses],
-)];
-
-/// Every key that the settled value of `key` looks at, apart from those that decide whether it applies.
-pub(crate) fn reads(key: &Key, is_written: bool) -> impl Iterator<Item = Id> + use<> {
-    let id = key.id;
-    let by_default = !is_written && matches!(key.default, Preset::Derived(_));
-    let defaults = DEFAULTS_READ
-        .iter()
-        .filter(move |(reader, _)| by_default && *reader == id);
-    let completions = COMPLETIONS_READ
-        .iter()
-        .filter(move |(reader, _)| *reader == id);
-    defaults
-        .chain(completions)
-        .flat_map(|(_, read)| read.iter().copied())
-}
-
 /// For each key the axes that its value can depend on, and those that decide whether it applies.
 fn reaches(written: &[Written]) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
     let own = |id: Id| match &written[id as usize] {
@@ -212,7 +154,7 @@ fn reaches(written: &[Written]) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
     for key in keys() {
         // Everything that a key looks at stands before it, so its reach is there already.
         let mut gate = BTreeSet::new();
-        for control in key.controls {
+        for control in key.controls() {
             gate.extend(&reach[*control as usize]);
             gate.extend(own(*control));
         }
@@ -245,12 +187,12 @@ fn deciding_keys(
     let first = settle_all(&at_first, arrays);
     let mut decides = vec![false; written.len()];
     for key in keys() {
-        let never = gates[key.id as usize].is_empty() && !(key.applies)(&Lookup::new(&first));
+        let never = gates[key.id as usize].is_empty() && !key.applies.eval(&Lookup::new(&first));
         if never {
             continue;
         }
         let is_written = written[key.id as usize] != Written::Nothing;
-        for id in reads(key, is_written).chain(key.controls.iter().copied()) {
+        for id in reads(key, is_written).chain(key.controls().iter().copied()) {
             decides[id as usize] = true;
         }
     }
@@ -260,24 +202,4 @@ fn deciding_keys(
             || matches!(key.kind, KeyKind::Table(_));
     }
     decides
-}
-
-/// Settles every key, in the order of the registry. Tables that name files stay as written.
-pub(super) fn settle_all(
-    written: &dyn Fn(&'static Key) -> Option<Value>,
-    arrays: &Arrays,
-) -> Vec<Option<Value>> {
-    let mut slots: Vec<Option<Value>> = Vec::with_capacity(keys().len());
-    for key in keys() {
-        let value = settle(key, written, &Lookup::new(&slots), arrays);
-        slots.push(value);
-    }
-    slots
-}
-
-fn is_monotone(values: &Values) -> bool {
-    match values {
-        Values::List(list) => list.is_sorted() || list.is_sorted_by(|a, b| a >= b),
-        Values::Range { .. } | Values::Lin { .. } | Values::Log { .. } => true,
-    }
 }

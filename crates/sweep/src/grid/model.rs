@@ -8,12 +8,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::cached::Cached;
-use super::costs::Costs;
 use super::includes::Includes;
+use super::kept_costs::Costs;
 use super::layout::{Layout, too_large};
 use super::refusal;
-use super::region::Test;
-use super::search::{Wanted, first_of_counted};
+use super::region::{Test, Wanted};
+use super::search::first_of_counted;
 use super::work::{MAX_WORK, Meter, keep_on};
 use super::{canonical, checks, conditions, count};
 use crate::error::{Mistake, SweepError};

@@ -7,7 +7,8 @@
 
 use std::ops::Range;
 
-use super::sums::Summed;
+use super::summed::Summed;
+use crate::logic::Truth;
 
 /// What a test says of all points of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +27,29 @@ impl Verdict {
             Verdict::Fails
         }
     }
+}
 
-    pub(crate) fn negated(self) -> Verdict {
+impl Truth for Verdict {
+    fn of(known: bool) -> Verdict {
+        Verdict::of(known)
+    }
+
+    fn known(self) -> Option<bool> {
         match self {
-            Verdict::Holds => Verdict::Fails,
-            Verdict::Fails => Verdict::Holds,
-            Verdict::Depends => Verdict::Depends,
+            Verdict::Holds => Some(true),
+            Verdict::Fails => Some(false),
+            Verdict::Depends => None,
         }
     }
+}
+
+/// Points that are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Those that pass all tests.
+    Passing,
+    /// The others.
+    Failing,
 }
 
 /// A half-open range of digits an axis, none empty.
@@ -161,15 +177,7 @@ impl Test for All<'_> {
     }
 
     fn verdict(&self, region: &Region) -> Verdict {
-        let mut all = Verdict::Holds;
-        for part in &self.parts {
-            match part.verdict(region) {
-                Verdict::Holds => {}
-                Verdict::Fails => return Verdict::Fails,
-                Verdict::Depends => all = Verdict::Depends,
-            }
-        }
-        all
+        Truth::all(self.parts.iter().map(|part| part.verdict(region)))
     }
 }
 
@@ -208,7 +216,7 @@ impl Test for Not<'_> {
     }
 
     fn verdict(&self, region: &Region) -> Verdict {
-        self.0.verdict(region).negated()
+        self.0.verdict(region).opposite()
     }
 }
 

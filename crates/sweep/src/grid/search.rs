@@ -6,20 +6,11 @@
 
 use super::guided;
 use super::radix::Radix;
-use super::region::{All, Not, Region, Test, Verdict};
+use super::region::{All, Not, Region, Test, Verdict, Wanted};
 use super::work::{Meter, Spent, keep_on};
 
 /// Questions of a search before it goes by counts: a dozen milliseconds.
 const PLAIN_WORK: u64 = 10_000;
-
-/// Points that are looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// Those that pass all tests.
-    Passing,
-    /// The others.
-    Failing,
-}
 
 /// The smallest index in `from..end` whose point is one of those that are wanted; `end` is cut to the size of the
 /// product.

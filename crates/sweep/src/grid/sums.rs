@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::region::{Region, Test};
+use super::summed::Sum;
 use super::work::{Meter, Spent};
 use crate::value::Value;
 use crate::values::Values;
@@ -20,31 +21,8 @@ const MAX_STATES: u64 = 1 << 20;
 /// Additions in one box, a fraction of a second. A box that takes more is split first.
 const MAX_STEPS: u64 = 1 << 25;
 
-/// What a test says of the value of each sum.
-pub(crate) type Holds<'a> = Box<dyn Fn(&[Value]) -> bool + 'a>;
-
 /// What digits add to each sum, and how many of them add that.
 type Additions = Vec<(Vec<u64>, u64)>;
-
-/// A test as a function of sums of axes.
-pub(crate) struct Summed<'a> {
-    pub(crate) sums: Vec<Sum<'a>>,
-    /// Given the value of each sum.
-    pub(crate) holds: Holds<'a>,
-}
-
-/// What a test looks at.
-pub(crate) enum Sum<'a> {
-    /// The constant and the value of each column (an axis and its integers) times its factor.
-    Numbers {
-        terms: Vec<(usize, &'a Values, i64)>,
-        constant: i64,
-        /// Positive.
-        modulus: Option<i64>,
-    },
-    /// The value of one column.
-    Column(usize, &'a Values),
-}
 
 /// Points of the box that pass all tests; `None` where the tests are no functions of sums, or of too many values.
 ///
@@ -236,9 +214,7 @@ impl<'a> Line<'a> {
 /// The sum of the terms of one axis over the digits of the region.
 fn along(terms: &[(&Values, i64)], region: &Region, axis: usize) -> Option<Steps> {
     let range = region.range(axis);
-    let rule = terms
-        .iter()
-        .all(|(values, _)| matches!(values, Values::Range { .. }));
+    let rule = terms.iter().all(|(values, _)| values.steps().is_some());
     let at = |j: u64| -> Option<i64> {
         terms.iter().try_fold(0_i64, |sum, (values, by)| {
             sum.checked_add(values.get(j).as_int()?.checked_mul(*by)?)
@@ -246,9 +222,9 @@ fn along(terms: &[(&Values, i64)], region: &Region, axis: usize) -> Option<Steps
     };
     if rule {
         let first = i128::from(at(range.start)?);
-        let step = terms.iter().map(|(values, by)| match values {
-            Values::Range { step, .. } => i128::from(*step) * i128::from(*by),
-            Values::List(_) | Values::Lin { .. } | Values::Log { .. } => 0,
+        let step = terms.iter().map(|(values, by)| {
+            let step = values.steps().map_or(0, |(_, step)| step);
+            i128::from(step) * i128::from(*by)
         });
         return Some(Steps::Even(first, step.sum()));
     }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 
-use super::layout::settle_all;
 use super::model::Grid;
 use crate::error::SweepError;
-use crate::keys::Key;
+use crate::keys::{Key, settle_all};
 use crate::refs::{Arrays, Loaded};
 use crate::spec::Spec;
 use crate::value::Value;

@@ -64,25 +64,17 @@ impl DigitSet {
 
 /// The digits of `new` whose value is one of `old`; `None` if that takes too long to tell.
 pub(super) fn shared_column(new: &Values, old: &Values) -> Option<DigitSet> {
-    if new == old && !matches!(new, Values::List(_)) {
+    if new == old && new.listed().is_none() {
         return Some(DigitSet::run(0, new.len()));
     }
-    if let (
-        Values::Range { start, step, .. },
-        Values::Range {
-            start: old_start,
-            step: old_step,
-            ..
-        },
-    ) = (new, old)
-    {
+    if let (Some((start, step)), Some((old_start, old_step))) = (new.steps(), old.steps()) {
         return Some(shared_range(
-            (*start, *step, new.len()),
-            (*old_start, *old_step, old.len()),
+            (start, step, new.len()),
+            (old_start, old_step, old.len()),
         ));
     }
     // A list may repeat a value as a column of a [[zip]], so its own digits are tried; a rule may not.
-    let by_new = matches!(new, Values::List(_)) || new.len() <= old.len();
+    let by_new = new.listed().is_some() || new.len() <= old.len();
     if by_new && new.len() <= MAX_TRIED {
         let digits = (0..new.len()).filter(|&j| old.find(&new.get(j)).is_some());
         return Some(DigitSet::Listed(digits.collect()));
@@ -110,10 +102,7 @@ pub(super) fn shared_axis(new: &Axis, old: &Axis) -> Option<DigitSet> {
     if let ([new], [old]) = (new.values.as_slice(), old.values.as_slice()) {
         return shared_column(new, old);
     }
-    let step = |values: &Values| match values {
-        Values::Range { step, .. } => Some(*step),
-        _ => None,
-    };
+    let step = |values: &Values| Some(values.steps()?.1);
     let parallel = in_new.iter().enumerate().all(|(old_at, &new_at)| {
         let old = step(&old.values[old_at]);
         old.is_some() && old == step(&new.values[new_at])

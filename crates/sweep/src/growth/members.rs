@@ -9,10 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::digits::{DigitSet, shared_axis, shared_column};
-use crate::grid::{
-    Layout, Region, Test, Verdict, Written, filter_tests, find_plain, is_plain, reads,
-};
-use crate::keys::{Id, Key, Lookup, keys, settle};
+use crate::grid::{Layout, Region, Test, Verdict, Written, filter_tests, find_plain, is_plain};
+use crate::keys::{Id, Key, Lookup, keys, reads, settle};
 use crate::value::Value;
 use crate::values::Values;
 
@@ -75,11 +73,10 @@ fn is_alike(old: &Layout, new: &Layout, id: Id) -> bool {
         (Written::Axis { axis: before, .. }, Written::Axis { axis: after, .. }) => {
             let (before, after) = (&old.spec.axes[*before], &new.spec.axes[*after]);
             before == after
-                && before.values.iter().all(|values| match values {
-                    Values::List(list) => list
-                        .iter()
-                        .all(|value| old.with_hash(value) == new.with_hash(value)),
-                    _ => true,
+                && before.values.iter().all(|values| {
+                    let list = values.listed().map_or(&[] as &[Value], |list| list);
+                    list.iter()
+                        .all(|value| old.with_hash(value) == new.with_hash(value))
                 })
         }
         _ => false,
@@ -109,7 +106,7 @@ impl Member {
             axes.extend(new.reach(key.id));
             // The older grid may let a default stand where the newer one writes a value.
             let is_written = *old.written(key.id) != Written::Nothing;
-            for read in reads(key, is_written).chain(key.controls.iter().copied()) {
+            for read in reads(key, is_written).chain(key.controls().iter().copied()) {
                 axes.extend(new.reach(read));
             }
             if let Written::Axis { axis, .. } = old.written(key.id) {

@@ -8,6 +8,7 @@ mod digits;
 mod folder;
 mod members;
 mod older;
+mod part;
 mod verified;
 
 pub use folder::{Folder, Generation, Growth};

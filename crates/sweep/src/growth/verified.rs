@@ -5,7 +5,7 @@
 
 use dln::{EngineChoice, Trial};
 
-use super::folder::Part;
+use super::part::Part;
 use crate::cost::Cost;
 use crate::grid::Grid;
 

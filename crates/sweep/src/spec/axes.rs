@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::collect::Setting;
-use super::tree::{Entry, Node, Tree};
 use crate::axis::Axis;
 use crate::error::{Mistake, Place, SweepError, did_you_mean};
 use crate::keys::{Key, KeyKind, check};
+use crate::tree::{Entry, Node, Tree};
 use crate::value::{Value, float_text, round_15};
 use crate::values::{MAX_LISTED, Values};
 
@@ -52,9 +52,9 @@ type Column = (Values, Vec<Place>);
 fn drop_repeats(name: &str, columns: &mut [Column], warnings: &mut Vec<String>) {
     let mut lists = Vec::with_capacity(columns.len());
     for (values, _) in columns.iter() {
-        match values {
-            Values::List(list) => lists.push(list.to_vec()),
-            _ => return,
+        match values.listed() {
+            Some(list) => lists.push(list.to_vec()),
+            None => return,
         }
     }
     let Some(count) = lists.first().map(Vec::len) else {
@@ -207,9 +207,8 @@ fn rule(key: &Key, entries: &[Entry], tree: &Tree) -> Result<Values, SweepError>
         spaced(key, rule, points)
     }
     .map_err(here)?;
-    // Every rule is monotone: the ends bound what lies between.
-    for j in [0, values.len() - 1] {
-        check::number_within(key, &values.get(j)).map_err(here)?;
+    for end in values.ends() {
+        check::number_within(key, &end).map_err(here)?;
     }
     Ok(values)
 }

@@ -8,24 +8,39 @@ use super::collect::{self, Collected, Setting};
 use super::filters;
 use super::model::{Source, Spec};
 use super::set;
-use super::tree::{self, Node, Tree};
 use super::warnings;
 use crate::error::{Errors, Mistake, Place, SourceText, SweepError};
 use crate::filter::{Filter, Rules};
 use crate::keys::{Id, Key, check, keys};
+use crate::tree::{self, Node, Tree};
 use crate::value::Value;
-use crate::values::Values;
 
 /// A sweep's name is the name of its folder, on every machine that takes part.
 const MAX_NAME_BYTES: usize = 128;
 
+impl Spec {
+    /// Reads a sweep file and applies `sets`, the KEY=VALUE arguments of `--set`.
+    ///
+    /// # Errors
+    /// What is wrong, each with its place: syntax, unknown keys, wrong types, values out of bounds, empty or doubled
+    /// axes, mistakes in `where`.
+    pub fn parse(text: &str, file_name: &str, sets: &[String]) -> Result<Spec, SweepError> {
+        parse(text, file_name, sets, Rules::NEWEST)
+    }
+
+    /// Reads the text of a sweep as a program wrote it, now or in an earlier version: [`Spec::to_toml`], the
+    /// `sweep.toml` of a run folder, what a client submits. It differs from a file that a person writes where that
+    /// leaves out what has changed since: `filter.rules`.
+    ///
+    /// # Errors
+    /// As [`Spec::parse`].
+    pub fn parse_stored(text: &str, file_name: &str, sets: &[String]) -> Result<Spec, SweepError> {
+        parse(text, file_name, sets, Rules::First)
+    }
+}
+
 /// `rules` are those of a text that names none.
-pub(super) fn parse(
-    text: &str,
-    file_name: &str,
-    sets: &[String],
-    rules: Rules,
-) -> Result<Spec, SweepError> {
+fn parse(text: &str, file_name: &str, sets: &[String], rules: Rules) -> Result<Spec, SweepError> {
     let source = Arc::new(SourceText {
         name: file_name.to_owned(),
         text: text.to_owned(),
@@ -231,7 +246,7 @@ fn is_swept(spec: &Spec, key: &Key) -> bool {
         axis.keys
             .iter()
             .zip(&axis.values)
-            .any(|(swept, values)| swept.id == key.id && !matches!(values, Values::List(_)))
+            .any(|(swept, values)| swept.id == key.id && values.listed().is_none())
     })
 }
 

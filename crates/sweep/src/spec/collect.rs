@@ -3,10 +3,10 @@
 //! Names are resolved here; values are not looked at yet. `--set` arguments are small files of their own that
 //! replace statements of the file.
 
-use super::filters::{self, Listed};
-use super::tree::{Entry, Node, Tree};
 use crate::error::{Errors, Mistake, Place, SweepError};
 use crate::keys::{Key, hint, key, keys};
+use crate::tree::{Entry, Node, Tree};
+use crate::values::MAX_LISTED;
 
 /// Names of the file that are no keys of a trial.
 pub(super) const FILE_NAMES: [&str; 9] = [
@@ -52,6 +52,18 @@ pub(super) struct Zip {
     pub(super) settings: Vec<Setting>,
     /// A key that a `--set` took out, and where.
     pub(super) lost: Option<(&'static Key, Place)>,
+}
+
+/// The points of `exclude` or `include` as written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listed {
+    pub(super) points: Vec<ListedPoint>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ListedPoint {
+    pub(super) place: Place,
+    pub(super) settings: Vec<Setting>,
 }
 
 /// Statements that a text makes as a whole.
@@ -247,15 +259,43 @@ fn filter(tree: &Tree, found: &mut Collected, errors: &mut Errors) {
             "rules" => found.rules = Some(entry.value.clone()),
             "exclude" => {
                 found.whole.exclude = true;
-                let listed = filters::listed(&entry.value, "filter.exclude", errors);
+                let listed = listed(&entry.value, "filter.exclude", errors);
                 found.exclude = errors.take(listed).unwrap_or_default();
             }
             "include" => {
                 found.whole.include = true;
-                let listed = filters::listed(&entry.value, "filter.include", errors);
+                let listed = listed(&entry.value, "filter.include", errors);
                 found.include = errors.take(listed).unwrap_or_default();
             }
             name => errors.push(unknown(format!("filter.{name}"), entry)),
         }
     }
+}
+
+/// Reads the names of the points of `exclude` or `include`.
+fn listed(tree: &Tree, what: &'static str, errors: &mut Errors) -> Result<Listed, SweepError> {
+    let Node::List(tables) = &tree.node else {
+        return Err(tree.wrong(what, "a list of tables, [{ \"network.depth\" = 4 }]"));
+    };
+    if tables.len() > MAX_LISTED {
+        return Err(SweepError::new(Mistake::TooMany {
+            what: "points are listed",
+            found: tables.len(),
+            limit: MAX_LISTED,
+        })
+        .at(Some(tree.place.clone()))
+        .help("`where` leaves out any number"));
+    }
+    let mut points = Vec::with_capacity(tables.len());
+    for table in tables {
+        let settings = swept(table, what, errors)?;
+        if table.entries().is_some_and(<[_]>::is_empty) {
+            return Err(table.wrong(what, "a list of tables with at least one key each"));
+        }
+        points.push(ListedPoint {
+            place: table.place.clone(),
+            settings,
+        });
+    }
+    Ok(Listed { points })
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::collect::{Setting, swept};
-use super::tree::{Node, Tree};
-use crate::error::{Errors, Mistake, Place, SweepError};
-use crate::filter::{Expr, FilterMistake, Rules};
+use super::collect::{Listed, Setting};
+use crate::error::{Errors, FilterMistake, Mistake, Place, SweepError};
+use crate::filter::{Expr, Rules};
 use crate::keys::check;
+use crate::tree::{Node, Tree};
 use crate::value::Value;
-use crate::values::MAX_LISTED;
 
 /// Reads `rules`: which meaning `where` has.
 pub(super) fn rules(tree: &Tree) -> Result<Rules, SweepError> {
@@ -58,50 +57,6 @@ fn place_within(tree: &Tree, text: &str, mistake: &FilterMistake) -> Place {
 
 /// A point of `exclude` or `include`: values by key name.
 pub(super) type Point = BTreeMap<&'static str, Value>;
-
-/// The points of `exclude` or `include` as written.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Listed {
-    pub(super) points: Vec<ListedPoint>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct ListedPoint {
-    pub(super) place: Place,
-    pub(super) settings: Vec<Setting>,
-}
-
-/// Reads the names of the points of `exclude` or `include`.
-pub(super) fn listed(
-    tree: &Tree,
-    what: &'static str,
-    errors: &mut Errors,
-) -> Result<Listed, SweepError> {
-    let Node::List(tables) = &tree.node else {
-        return Err(tree.wrong(what, "a list of tables, [{ \"network.depth\" = 4 }]"));
-    };
-    if tables.len() > MAX_LISTED {
-        return Err(SweepError::new(Mistake::TooMany {
-            what: "points are listed",
-            found: tables.len(),
-            limit: MAX_LISTED,
-        })
-        .at(Some(tree.place.clone()))
-        .help("`where` leaves out any number"));
-    }
-    let mut points = Vec::with_capacity(tables.len());
-    for table in tables {
-        let settings = swept(table, what, errors)?;
-        if table.entries().is_some_and(<[_]>::is_empty) {
-            return Err(table.wrong(what, "a list of tables with at least one key each"));
-        }
-        points.push(ListedPoint {
-            place: table.place.clone(),
-            settings,
-        });
-    }
-    Ok(Listed { points })
-}
 
 /// The values of the points of `exclude` or `include`, and where each is written.
 pub(super) fn points(

@@ -8,8 +8,8 @@ mod build;
 mod collect;
 mod filters;
 mod model;
+mod reference;
 mod set;
-mod tree;
 mod warnings;
 mod write;
 
@@ -20,5 +20,5 @@ mod tests_of_sets;
 
 pub use build::is_usable_name;
 pub use model::{Source, Spec};
-pub(crate) use tree::{Entry, Node, Tree};
+pub use reference::reference;
 pub use write::defaults_toml;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use crate::axis::Axis;
 use crate::error::{Mistake, Place, SourceText, SweepError};
-use crate::filter::{Filter, Rules};
-use crate::keys::{Id, keys};
-use crate::refs::{ArrayRef, Role};
+use crate::filter::Filter;
+use crate::keys::{ALWAYS, FILES, Facts, Id, keys};
+use crate::refs::ArrayRef;
 use crate::value::Value;
 
 /// A sweep: what is fixed, what varies, what is left out. Single values are checked; what depends on several
@@ -45,25 +45,6 @@ impl PartialEq for Spec {
 }
 
 impl Spec {
-    /// Reads a sweep file and applies `sets`, the KEY=VALUE arguments of `--set`.
-    ///
-    /// # Errors
-    /// What is wrong, each with its place: syntax, unknown keys, wrong types, values out of bounds, empty or doubled
-    /// axes, mistakes in `where`.
-    pub fn parse(text: &str, file_name: &str, sets: &[String]) -> Result<Spec, SweepError> {
-        super::build::parse(text, file_name, sets, Rules::NEWEST)
-    }
-
-    /// Reads the text of a sweep as a program wrote it, now or in an earlier version: [`Spec::to_toml`], the
-    /// `sweep.toml` of a run folder, what a client submits. It differs from a file that a person writes where that
-    /// leaves out what has changed since: `filter.rules`.
-    ///
-    /// # Errors
-    /// As [`Spec::parse`].
-    pub fn parse_stored(text: &str, file_name: &str, sets: &[String]) -> Result<Spec, SweepError> {
-        super::build::parse(text, file_name, sets, Rules::First)
-    }
-
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -81,11 +62,6 @@ impl Spec {
         self.warnings.clone()
     }
 
-    /// Canonical text that [`Spec::parse_stored`] reads to an equal spec.
-    pub fn to_toml(&self) -> String {
-        super::write::to_toml(self)
-    }
-
     /// Every value that `key` is given anywhere: fixed, along its axis if that is a list, in an include.
     pub fn written_values(&self, key: &str) -> Vec<Value> {
         let fixed = self.fixed.get(key).cloned();
@@ -94,10 +70,8 @@ impl Spec {
                 .iter()
                 .zip(&axis.values)
                 .filter(|(swept, _)| swept.name == key)
-                .flat_map(|(_, values)| match values {
-                    crate::values::Values::List(list) => list.to_vec(),
-                    _ => Vec::new(),
-                })
+                .filter_map(|(_, values)| values.listed())
+                .flat_map(|list| list.to_vec())
         });
         let included = self
             .filter
@@ -110,49 +84,13 @@ impl Spec {
     /// Every distinct array that a trial may read, in a stable order. Keys that apply to no trial, since no
     /// trial has the kind that reads them, are left out.
     pub fn array_refs(&self) -> Vec<ArrayRef> {
-        const READERS: [(Id, Role, Id, &[&str]); 6] = [
-            (
-                Id::ProblemInputs,
-                Role::Inputs,
-                Id::ProblemKind,
-                &["regression", "classification"],
-            ),
-            (
-                Id::ProblemLabels,
-                Role::Labels,
-                Id::ProblemKind,
-                &["classification"],
-            ),
-            (
-                Id::ProblemTargets,
-                Role::Targets,
-                Id::ProblemKind,
-                &["regression"],
-            ),
-            (
-                Id::ProblemTarget,
-                Role::Target,
-                Id::ProblemKind,
-                &["factorization", "completion"],
-            ),
-            (
-                Id::ProblemMask,
-                Role::Mask,
-                Id::ProblemKind,
-                &["completion"],
-            ),
-            (Id::InitWeights, Role::Weights, Id::InitKind, &["file"]),
-        ];
         let mut arrays = BTreeSet::new();
-        for (id, role, control, wanted) in READERS {
-            if !self
-                .names_of(control)
-                .iter()
-                .any(|name| wanted.contains(&name.as_str()))
-            {
+        for &(id, role) in FILES {
+            let key = &keys()[id as usize];
+            if key.applies.eval(self) == Some(false) {
                 continue;
             }
-            for value in self.written_values(keys()[id as usize].name) {
+            for value in self.written_values(key.name) {
                 arrays.extend(ArrayRef::all_of(role, &value));
             }
         }
@@ -185,6 +123,37 @@ impl Spec {
             .map(|array| array.file)
             .collect();
         files.into_iter().collect()
+    }
+}
+
+/// What is known of the trials of a sweep: what is true of all, or of none.
+impl Facts for Spec {
+    type Truth = Option<bool>;
+
+    fn is(&self, id: Id, names: &[&str]) -> Option<bool> {
+        let key = &keys()[id as usize];
+        if *key.applies != ALWAYS || key.parent.is_some() {
+            return None;
+        }
+        let is_one = |name: &String| names.contains(&name.as_str());
+        let found = self.names_of(id);
+        match (found.iter().any(is_one), found.iter().all(is_one)) {
+            (false, _) => Some(false),
+            (true, true) => Some(true),
+            (true, false) => None,
+        }
+    }
+
+    fn has_file(&self, _: Id) -> Option<bool> {
+        None
+    }
+
+    fn is_set(&self, _: Id) -> Option<bool> {
+        None
+    }
+
+    fn is_at_least(&self, _: Id, _: i64) -> Option<bool> {
+        None
     }
 }
 
@@ -246,12 +215,5 @@ impl Source {
     /// `mistake` pointing at the place where `key` is given its value.
     pub fn error(&self, key: &str, mistake: Mistake) -> SweepError {
         SweepError::new(mistake).at(self.place(key))
-    }
-
-    /// `mistake` pointing at the value at position `j` of the axis of `key`.
-    pub fn value_error(&self, key: &str, j: u64, mistake: Mistake) -> SweepError {
-        SweepError::new(mistake)
-            .at(self.value_place(key, j))
-            .label(format!("in axis `{key}`"))
     }
 }

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use super::collect::{Collected, Setting, collect};
-use super::tree::{self, Node};
 use crate::error::{Errors, Mistake, Place, SourceText, SweepError};
 use crate::keys::{Key, key, nearest_key};
+use crate::tree::{self, Node, decimal};
 use crate::value::toml_string;
 
 /// One `--set KEY=VALUE`: a line of TOML, where a plain word may stand without quotes, and numbers and truth values
@@ -57,25 +57,6 @@ fn word(name: &str, value: &str) -> Option<String> {
     }
     let plain = |c: char| c.is_alphanumeric() || "_-./~+".contains(c);
     (!value.is_empty() && value.chars().all(plain)).then(|| toml_string(value))
-}
-
-/// `.5` and `5.` with the zero that TOML wants.
-pub(super) fn decimal(text: &str) -> Option<String> {
-    let sign = if text.starts_with(['+', '-']) { 1 } else { 0 };
-    let (sign, digits) = text.split_at(sign);
-    let (whole, rest) = digits.split_once('.')?;
-    let (fraction, exponent) = match rest.find(['e', 'E']) {
-        Some(at) => rest.split_at(at),
-        None => (rest, ""),
-    };
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_short = whole.is_empty() != fraction.is_empty();
-    if !is_short || !is_number(whole) || !is_number(fraction) {
-        return None;
-    }
-    let or_zero = |text: &str| if text.is_empty() { "0" } else { text }.to_owned();
-    let number = format!("{sign}{}.{}{exponent}", or_zero(whole), or_zero(fraction));
-    number.parse::<f64>().ok().map(|_| number)
 }
 
 /// `depth=2,3` as the axis that is meant, quoted for a shell.

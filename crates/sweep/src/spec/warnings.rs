@@ -4,7 +4,6 @@ use super::model::Spec;
 use crate::keys::{Id, Key, Lookup, keys, settle};
 use crate::refs::Arrays;
 use crate::value::Value;
-use crate::values::Values;
 
 /// Combinations of deciding keys looked at; with more, a key counts as used. A warning must be quick and may be
 /// missing, but never wrong.
@@ -48,7 +47,7 @@ fn is_set(spec: &Spec, key: &Key) -> bool {
 /// Whether some combination of the keys that decide about `key` makes it apply.
 fn applies_somewhere(spec: &Spec, key: &'static Key) -> bool {
     let choices: Vec<(Id, Vec<Option<Value>>)> = key
-        .controls
+        .controls()
         .iter()
         .map(|id| (*id, choices(spec, &keys()[*id as usize])))
         .collect();
@@ -78,7 +77,7 @@ fn applies(key: &'static Key, choices: &[(Id, Vec<Option<Value>>)], combination:
         let value = settle(key, &written, &Lookup::new(&slots), &Arrays::new());
         slots.push(value);
     }
-    (key.applies)(&Lookup::new(&slots))
+    key.applies.eval(&Lookup::new(&slots))
 }
 
 /// The values that a deciding key has in some trial; `None` stands for its default.
@@ -90,9 +89,9 @@ fn choices(spec: &Spec, key: &Key) -> Vec<Option<Value>> {
         .flat_map(|axis| axis.keys.iter().zip(&axis.values))
         .filter(|(swept, _)| swept.id == key.id);
     for (_, values) in columns {
-        let sampled = match values {
-            Values::List(_) => values.len(),
-            _ => values.len().min(MAX_SAMPLED),
+        let sampled = match values.listed() {
+            Some(_) => values.len(),
+            None => values.len().min(MAX_SAMPLED),
         };
         choices.extend((0..sampled).map(|j| Some(values.get(j))));
         choices.push(Some(values.get(values.len() - 1)));

@@ -6,8 +6,14 @@ use crate::filter::Rules;
 use crate::keys::{Key, Preset, check, keys};
 use crate::value::{Value, toml_key, toml_string};
 
-/// Canonical text that parses to a spec equal to `spec`.
-pub(super) fn to_toml(spec: &Spec) -> String {
+impl Spec {
+    /// Canonical text that [`Spec::parse_stored`] reads to an equal spec.
+    pub fn to_toml(&self) -> String {
+        to_toml(self)
+    }
+}
+
+fn to_toml(spec: &Spec) -> String {
     let mut out = format!("name = {}\n", toml_string(&spec.name));
     section_lines(spec, "", &mut out);
     // A [[zip]] of one key reads as an axis; standing after another zip it must stay one to keep its place.

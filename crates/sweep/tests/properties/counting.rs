@@ -164,7 +164,7 @@ fn what_takes_too_long_to_count_is_refused() {
         ..
     } = error.mistake()
     else {
-        panic!("{}", error.render());
+        panic!("{error}");
     };
     assert_eq!((*filter, *points), ("filter.where", 140_000_000));
     assert_eq!(keys, "`problem.rank`, `train.steps`, `replicate`");

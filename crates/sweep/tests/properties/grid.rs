@@ -50,7 +50,7 @@ fn check(sweep: &Sweep) -> Result<(), TestCaseError> {
         if grid.kept(index) {
             prop_assert_eq!(located, Some(index));
             if let Err(error) = grid.trial(index) {
-                return Err(TestCaseError::fail(error.render()));
+                return Err(TestCaseError::fail(error.to_string()));
             }
         } else if let Some(other) = located {
             prop_assert!(grid.kept(other));

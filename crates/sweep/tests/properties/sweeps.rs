@@ -72,7 +72,7 @@ impl Sweep {
 
 /// The grid of a file that must be sound.
 pub(crate) fn grid(text: &str) -> Grid {
-    try_grid(text).unwrap_or_else(|error| panic!("{}\n{text}", error.render()))
+    try_grid(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 pub(crate) fn try_grid(text: &str) -> Result<Grid, SweepError> {

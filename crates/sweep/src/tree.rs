@@ -120,7 +120,7 @@ impl Tree {
 ///
 /// # Errors
 /// A text that is too long, is not TOML or is nested too deep.
-pub(super) fn parse(source: &Arc<SourceText>) -> Result<Vec<Entry>, SweepError> {
+pub(crate) fn parse(source: &Arc<SourceText>) -> Result<Vec<Entry>, SweepError> {
     let text = &source.text;
     if text.len() > MAX_TEXT_BYTES {
         return Err(Mistake::TextTooLong {
@@ -161,8 +161,27 @@ fn help(text: &str, at: usize) -> Option<String> {
         "None" | "null" | "nil" | "NULL" => {
             Some("there is no null: leave the key out for its default".to_owned())
         }
-        _ => super::set::decimal(word).map(|number| format!("write {number}")),
+        _ => decimal(word).map(|number| format!("write {number}")),
     }
+}
+
+/// `.5` and `5.` with the zero that TOML wants.
+pub(crate) fn decimal(text: &str) -> Option<String> {
+    let sign = if text.starts_with(['+', '-']) { 1 } else { 0 };
+    let (sign, digits) = text.split_at(sign);
+    let (whole, rest) = digits.split_once('.')?;
+    let (fraction, exponent) = match rest.find(['e', 'E']) {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_short = whole.is_empty() != fraction.is_empty();
+    if !is_short || !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let or_zero = |text: &str| if text.is_empty() { "0" } else { text }.to_owned();
+    let number = format!("{sign}{}.{}{exponent}", or_zero(whole), or_zero(fraction));
+    number.parse::<f64>().ok().map(|_| number)
 }
 
 fn entries_of(

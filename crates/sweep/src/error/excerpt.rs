@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::error::Place;
+use super::place::Place;
 
 /// Characters of a source line shown around a place; a list of 100,000 values is one line.
 pub(crate) const SHOWN_CHARS: usize = 120;

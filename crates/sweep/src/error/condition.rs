@@ -55,7 +55,7 @@ pub enum FilterMistakeKind {
 }
 
 impl FilterMistake {
-    pub(super) fn new(kind: FilterMistakeKind, span: Range<usize>) -> FilterMistake {
+    pub(crate) fn new(kind: FilterMistakeKind, span: Range<usize>) -> FilterMistake {
         FilterMistake {
             kind,
             span,
@@ -63,7 +63,7 @@ impl FilterMistake {
         }
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> FilterMistake {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> FilterMistake {
         self.help = Some(help.into());
         self
     }
