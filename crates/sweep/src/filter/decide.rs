@@ -4,8 +4,9 @@
 //! arithmetic and its rounding never change the order of two results, so bounds computed at the ends are bounds
 //! of everything between.
 
-use super::eval::{arithmetic, compare, negate, scalar};
-use super::expr::{Arithmetic, Comparison, Expr, Node};
+use super::eval::{arithmetic, compare, is_true, negate, scalar};
+use super::expr::{Arithmetic, Comparison, Expr};
+use super::walk::{Domain, truth};
 use crate::keys::Key;
 use crate::value::Value;
 
@@ -28,89 +29,80 @@ impl Expr {
     /// Whether the condition holds at every point of a box (`Some(true)`) or at none (`Some(false)`). `None` is
     /// not known; never so where every key that it reads is known exactly.
     pub fn decide(&self, known: &dyn Fn(&'static Key) -> Known) -> Option<bool> {
-        truth(&self.root, known)
+        truth(&self.root, &Points(known))
     }
 }
 
-fn truth(node: &Node, known: &dyn Fn(&'static Key) -> Known) -> Option<bool> {
-    match node {
-        Node::Not(inner) => Some(!truth(inner, known)?),
-        Node::And(parts) => all(parts.iter().map(|part| truth(part, known)), true),
-        Node::Or(parts) => all(parts.iter().map(|part| truth(part, known)), false),
-        Node::Compare { op, left, right } => {
-            compare_known(*op, &value(left, known), &value(right, known))
+/// A box of points: values are known as far as [`Known`] says.
+struct Points<'a>(&'a dyn Fn(&'static Key) -> Known);
+
+impl Domain for Points<'_> {
+    type Truth = Option<bool>;
+    type Known = Known;
+
+    fn literal(value: &Value) -> Known {
+        Known::Exactly(Some(value.clone()))
+    }
+
+    fn key(&self, key: &'static Key) -> Known {
+        (self.0)(key)
+    }
+
+    fn scalar(known: Known) -> Known {
+        match known {
+            Known::Exactly(value) => Known::Exactly(scalar(value)),
+            Known::Among(values) => Known::Among(values.into_iter().map(scalar).collect()),
+            Known::Between(..) | Known::Unknown => known,
         }
-        Node::In {
-            item,
-            list,
-            negated,
-        } => contains(&value(item, known), list, *negated, known),
-        Node::Literal(_)
-        | Node::Key(_)
-        | Node::Whole(_)
-        | Node::Negate(_)
-        | Node::Arithmetic { .. } => agree(&value(node, known), |value| {
-            value == Some(&Value::Bool(true))
-        }),
+    }
+
+    fn negate(known: Known) -> Known {
+        negate_known(known)
+    }
+
+    fn arithmetic(op: Arithmetic, left: &Known, right: &Known) -> Known {
+        arithmetic_known(op, left, right)
+    }
+
+    fn compare(op: Comparison, left: &Known, right: &Known) -> Option<bool> {
+        compare_known(op, left, right)
+    }
+
+    fn is_true(known: &Known) -> Option<bool> {
+        match known {
+            Known::Exactly(value) => Some(is_true(value.as_ref())),
+            Known::Among(values) => agree(values.iter().map(|value| Some(is_true(value.as_ref())))),
+            Known::Between(..) | Known::Unknown => None,
+        }
+    }
+
+    fn is_null(known: &Known) -> bool {
+        *known == Known::Exactly(None)
+    }
+
+    fn of_truth(truth: Option<bool>) -> Known {
+        match truth {
+            Some(truth) => Known::Exactly(Some(Value::Bool(truth))),
+            None => Known::Among(vec![Some(Value::Bool(false)), Some(Value::Bool(true))]),
+        }
+    }
+
+    fn each(known: &Known, test: &dyn Fn(&Known) -> Option<bool>) -> Option<bool> {
+        match known {
+            Known::Among(values) => {
+                let one = |value: &Option<Value>| test(&Known::Exactly(value.clone()));
+                agree(values.iter().map(one))
+            }
+            Known::Unknown => None,
+            Known::Exactly(_) | Known::Between(..) => test(known),
+        }
     }
 }
 
-/// `and` of the parts for `neutral = true`, `or` for `false`: one part that is the opposite decides.
-fn all(parts: impl Iterator<Item = Option<bool>>, neutral: bool) -> Option<bool> {
-    let mut result = Some(neutral);
-    for part in parts {
-        match part {
-            Some(part) if part == neutral => {}
-            Some(part) => return Some(part),
-            None => result = None,
-        }
-    }
-    result
-}
-
-/// The answer of `test` if it is the same for every value there can be.
-fn agree(known: &Known, test: impl Fn(Option<&Value>) -> bool) -> Option<bool> {
-    match known {
-        Known::Exactly(value) => Some(test(value.as_ref())),
-        Known::Among(values) => {
-            let mut answers = values.iter().map(|value| test(value.as_ref()));
-            let first = answers.next()?;
-            answers.all(|answer| answer == first).then_some(first)
-        }
-        Known::Between(..) | Known::Unknown => None,
-    }
-}
-
-fn contains(
-    item: &Known,
-    list: &[Node],
-    negated: bool,
-    known: &dyn Fn(&'static Key) -> Known,
-) -> Option<bool> {
-    let list: Vec<Known> = list.iter().map(|node| value(node, known)).collect();
-    let one = |item: &Known| -> Option<bool> {
-        if matches!(item, Known::Exactly(None)) {
-            // A null is neither in a list nor not in it.
-            return Some(false);
-        }
-        let found = all(
-            list.iter()
-                .map(|element| compare_known(Comparison::Equal, item, element)),
-            false,
-        )?;
-        Some(found != negated)
-    };
-    match item {
-        Known::Among(values) => {
-            let mut answers = values
-                .iter()
-                .map(|value| one(&Known::Exactly(value.clone())));
-            let first = answers.next()??;
-            answers.all(|answer| answer == Some(first)).then_some(first)
-        }
-        Known::Unknown => None,
-        Known::Exactly(_) | Known::Between(..) => one(item),
-    }
+/// The answer that all have.
+fn agree(mut answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let first = answers.next()??;
+    answers.all(|answer| answer == Some(first)).then_some(first)
 }
 
 fn compare_known(op: Comparison, left: &Known, right: &Known) -> Option<bool> {
@@ -121,33 +113,25 @@ fn compare_known(op: Comparison, left: &Known, right: &Known) -> Option<bool> {
         if lefts.len().saturating_mul(rights.len()) > MAX_PAIRS {
             return None;
         }
-        let mut answers = lefts.iter().flat_map(|left| {
+        return agree(lefts.iter().flat_map(|left| {
             rights
                 .iter()
-                .map(move |right| compare(op, left.as_ref(), right.as_ref()))
-        });
-        let first = answers.next()?;
-        return answers.all(|answer| answer == first).then_some(first);
+                .map(move |right| Some(compare(op, left.as_ref(), right.as_ref())))
+        }));
     }
     let (low, high) = bounds(left)?;
     let (other_low, other_high) = bounds(right)?;
     let below = high < other_low;
     let above = low > other_high;
     let same = low == high && other_low == other_high && low == other_low;
+    let decided = |holds: bool, fails: bool| (holds || fails).then_some(holds);
     match op {
-        Comparison::Less if below => Some(true),
-        Comparison::Less if low >= other_high => Some(false),
-        Comparison::LessOrEqual if high <= other_low => Some(true),
-        Comparison::LessOrEqual if above => Some(false),
-        Comparison::Greater if above => Some(true),
-        Comparison::Greater if high <= other_low => Some(false),
-        Comparison::GreaterOrEqual if low >= other_high => Some(true),
-        Comparison::GreaterOrEqual if below => Some(false),
-        Comparison::Equal if same => Some(true),
-        Comparison::Equal if below || above => Some(false),
-        Comparison::Unequal if same => Some(false),
-        Comparison::Unequal if below || above => Some(true),
-        _ => None,
+        Comparison::Less => decided(below, low >= other_high),
+        Comparison::LessOrEqual => decided(high <= other_low, above),
+        Comparison::Greater => decided(above, high <= other_low),
+        Comparison::GreaterOrEqual => decided(low >= other_high, below),
+        Comparison::Equal => decided(same, below || above),
+        Comparison::Unequal => decided(below || above, same),
     }
 }
 
@@ -179,28 +163,6 @@ fn bounds(known: &Known) -> Option<(&Value, &Value)> {
         });
     }
     ends
-}
-
-fn value(node: &Node, known: &dyn Fn(&'static Key) -> Known) -> Known {
-    match node {
-        Node::Literal(value) => Known::Exactly(Some(value.clone())),
-        Node::Key(key) => match known(key) {
-            Known::Exactly(value) => Known::Exactly(scalar(value)),
-            Known::Among(values) => Known::Among(values.into_iter().map(scalar).collect()),
-            other => other,
-        },
-        Node::Whole(key) => known(key),
-        Node::Negate(inner) => negate_known(value(inner, known)),
-        Node::Arithmetic { op, left, right } => {
-            arithmetic_known(*op, &value(left, known), &value(right, known))
-        }
-        Node::Not(_) | Node::And(_) | Node::Or(_) | Node::Compare { .. } | Node::In { .. } => {
-            match truth(node, known) {
-                Some(truth) => Known::Exactly(Some(Value::Bool(truth))),
-                None => Known::Among(vec![Some(Value::Bool(false)), Some(Value::Bool(true))]),
-            }
-        }
-    }
 }
 
 fn negate_known(known: Known) -> Known {

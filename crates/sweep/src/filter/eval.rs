@@ -4,66 +4,70 @@
 //! that `init.scale + 0.1 == 0.3` means what it says.
 
 use super::decimal;
-use super::expr::{Arithmetic, Comparison, Expr, Node};
+use super::expr::{Arithmetic, Comparison, Expr};
+use super::walk::{Domain, truth};
+use crate::keys::Key;
 use crate::value::{Value, round_15};
 
 impl Expr {
     /// Whether the condition holds where `get` gives the value of a key by name: `None` for a key that does not
     /// apply or is null.
     pub fn eval(&self, get: &dyn Fn(&str) -> Option<Value>) -> bool {
-        truth(&self.root, get)
+        truth(&self.root, &Point(get))
     }
 }
 
-fn truth(node: &Node, get: &dyn Fn(&str) -> Option<Value>) -> bool {
-    match node {
-        Node::Not(inner) => !truth(inner, get),
-        Node::And(parts) => parts.iter().all(|part| truth(part, get)),
-        Node::Or(parts) => parts.iter().any(|part| truth(part, get)),
-        Node::Compare { op, left, right } => {
-            compare(*op, value(left, get).as_ref(), value(right, get).as_ref())
-        }
-        Node::In {
-            item,
-            list,
-            negated,
-        } => contains(value(item, get).as_ref(), list, *negated, get),
-        Node::Literal(_)
-        | Node::Key(_)
-        | Node::Whole(_)
-        | Node::Negate(_)
-        | Node::Arithmetic { .. } => value(node, get) == Some(Value::Bool(true)),
+/// One point: every value is known.
+struct Point<'a>(&'a dyn Fn(&str) -> Option<Value>);
+
+impl Domain for Point<'_> {
+    type Truth = bool;
+    type Known = Option<Value>;
+
+    fn literal(value: &Value) -> Option<Value> {
+        Some(value.clone())
+    }
+
+    fn key(&self, key: &'static Key) -> Option<Value> {
+        (self.0)(key.name)
+    }
+
+    fn scalar(value: Option<Value>) -> Option<Value> {
+        scalar(value)
+    }
+
+    fn negate(value: Option<Value>) -> Option<Value> {
+        negate(value?)
+    }
+
+    fn arithmetic(op: Arithmetic, left: &Option<Value>, right: &Option<Value>) -> Option<Value> {
+        arithmetic(op, left.as_ref()?, right.as_ref()?)
+    }
+
+    fn compare(op: Comparison, left: &Option<Value>, right: &Option<Value>) -> bool {
+        compare(op, left.as_ref(), right.as_ref())
+    }
+
+    fn is_true(value: &Option<Value>) -> bool {
+        is_true(value.as_ref())
+    }
+
+    fn is_null(value: &Option<Value>) -> bool {
+        value.is_none()
+    }
+
+    fn of_truth(truth: bool) -> Option<Value> {
+        Some(Value::Bool(truth))
+    }
+
+    fn each(value: &Option<Value>, test: &dyn Fn(&Option<Value>) -> bool) -> bool {
+        test(value)
     }
 }
 
-fn contains(
-    item: Option<&Value>,
-    list: &[Node],
-    negated: bool,
-    get: &dyn Fn(&str) -> Option<Value>,
-) -> bool {
-    let Some(item) = item else {
-        return false;
-    };
-    let found = list
-        .iter()
-        .any(|node| compare(Comparison::Equal, Some(item), value(node, get).as_ref()));
-    found != negated
-}
-
-fn value(node: &Node, get: &dyn Fn(&str) -> Option<Value>) -> Option<Value> {
-    match node {
-        Node::Literal(value) => Some(value.clone()),
-        Node::Key(key) => scalar(get(key.name)),
-        Node::Whole(key) => get(key.name),
-        Node::Negate(inner) => negate(value(inner, get)?),
-        Node::Arithmetic { op, left, right } => {
-            arithmetic(*op, &value(left, get)?, &value(right, get)?)
-        }
-        Node::Not(_) | Node::And(_) | Node::Or(_) | Node::Compare { .. } | Node::In { .. } => {
-            Some(Value::Bool(truth(node, get)))
-        }
-    }
+/// Whether a value that stands as a condition makes it hold.
+pub(super) fn is_true(value: Option<&Value>) -> bool {
+    value == Some(&Value::Bool(true))
 }
 
 /// Lists and tables read as null where only single values can be meant.

@@ -1,6 +1,6 @@
 //! The tree of a parsed condition, and the three filters of a sweep.
 //!
-//! Plain data. It is built by `parser`, typed by `typing` and evaluated by `eval` and `decide`.
+//! Plain data. It is built by `parser`, typed by `typing` and evaluated by `walk`.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -63,22 +63,6 @@ impl Rules {
 }
 
 impl Expr {
-    /// Parses and types a condition.
-    ///
-    /// # Errors
-    /// The first mistake, with its bytes in `text`.
-    pub fn parse(text: &str) -> Result<Expr, super::FilterMistake> {
-        Expr::parse_under(text, Rules::NEWEST)
-    }
-
-    /// The same under given rules.
-    ///
-    /// # Errors
-    /// As [`Expr::parse`].
-    pub fn parse_under(text: &str, rules: Rules) -> Result<Expr, super::FilterMistake> {
-        super::parser::parse(text, rules)
-    }
-
     /// The rules that the condition was read under, where others would make it another condition.
     pub fn rules(&self) -> Option<Rules> {
         self.rules

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::mistake::{FilterMistake, FilterMistakeKind};
+use crate::error::{FilterMistake, FilterMistakeKind};
 
 /// Words and signs of a condition. A tree is at most as deep as it has words, and this many levels fit any
 /// stack.

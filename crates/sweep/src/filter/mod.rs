@@ -24,12 +24,11 @@ mod decimal;
 mod eval;
 mod expr;
 mod lexer;
-mod mistake;
 mod parser;
 mod sums;
 mod typing;
+mod walk;
 
 pub use decide::Known;
 pub use expr::{Expr, Filter, Rules};
-pub use mistake::{FilterMistake, FilterMistakeKind};
 pub(crate) use sums::{Form, Part};

@@ -14,16 +14,34 @@ use std::ops::Range;
 
 use super::expr::{Arithmetic, Comparison, Expr, Node, Rules};
 use super::lexer::{Token, TokenKind, tokens};
-use super::mistake::{FilterMistake, FilterMistakeKind};
 use super::typing::{self, Type, Typed};
+use crate::error::{FilterMistake, FilterMistakeKind};
 use crate::keys::key;
 use crate::value::Value;
 
 /// Parentheses, `not`s and minus signs within each other; nobody reads deeper.
 const MAX_DEPTH: usize = 64;
 
+impl Expr {
+    /// Parses and types a condition.
+    ///
+    /// # Errors
+    /// The first mistake, with its bytes in `text`.
+    pub fn parse(text: &str) -> Result<Expr, FilterMistake> {
+        Expr::parse_under(text, Rules::NEWEST)
+    }
+
+    /// The same under given rules.
+    ///
+    /// # Errors
+    /// As [`Expr::parse`].
+    pub fn parse_under(text: &str, rules: Rules) -> Result<Expr, FilterMistake> {
+        parse(text, rules)
+    }
+}
+
 /// Parses and types a condition.
-pub(super) fn parse(text: &str, rules: Rules) -> Result<Expr, FilterMistake> {
+fn parse(text: &str, rules: Rules) -> Result<Expr, FilterMistake> {
     let root = tree(text, rules)?;
     let is_same = tree(text, rules.other()).is_ok_and(|other| other == root);
     Ok(Expr {

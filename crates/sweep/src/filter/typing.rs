@@ -3,10 +3,8 @@
 use std::ops::Range;
 
 use super::expr::{Comparison, Node, Rules};
-use super::mistake::{FilterMistake, FilterMistakeKind};
-use crate::error::nearest;
-use crate::keys::check::name_help;
-use crate::keys::{Key, KeyKind, hint, keys};
+use crate::error::{FilterMistake, FilterMistakeKind, nearest};
+use crate::keys::{Key, KeyKind, hint, keys, name_help};
 use crate::value::Value;
 
 /// The type of a part.
@@ -63,7 +61,7 @@ pub(super) fn key(
         KeyKind::IntOrList { .. } | KeyKind::FloatOrList(_) => Type::Number,
         KeyKind::Bool => Type::Truth,
         KeyKind::Name(names) => Type::Text(Some(names)),
-        KeyKind::Spectrum => Type::Text(Some(crate::keys::check::SPECTRA)),
+        KeyKind::Spectrum => Type::Text(Some(crate::keys::SPECTRA)),
         KeyKind::NameList(_) if matches!(rules, Rules::Second) => Type::List,
         KeyKind::NameList(_) | KeyKind::Table(_) => {
             let mistake =
