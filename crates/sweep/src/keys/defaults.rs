@@ -1,130 +1,162 @@
-//! Defaults that depend on other keys or on files, and the sizes that they come from.
+//! Defaults that depend on other keys or on files: each a rule, from which the keys that it looks at are derived.
 //!
 //! Defaults that are the same in every trial stand in the registry.
 
 use std::collections::BTreeMap;
 
-use super::kind::Preset;
-use super::settle::complete;
-use super::{Id, Key, Lookup};
+use super::condition::Condition::{self, All, Is};
+use super::condition::Read;
+use super::id::Id;
+use super::lookup::Lookup;
+use super::sizes::{INPUTS_DIM, SAMPLE_COUNT, Size};
 use crate::refs::{ArrayRef, Arrays, Role};
 use crate::value::Value;
 
-/// Classes of a drawn classification, as in the papers' figures.
-const CLASSES: i64 = 5;
-/// Layers of a network: the papers' standard.
-const DEPTH: i64 = 3;
-/// Step size on a loss that is a mean; curvatures are then small, since 1 / (d_y n) stands before them.
-const RATE_OF_MEAN: f64 = 1.0;
-/// Step size of the adaptive optimizers, and of descent on a sum, whose curvature grows with the data.
-const RATE_ELSE: f64 = 1e-3;
+/// A default that depends on other keys or on files.
+#[derive(Clone, Copy, Debug)]
+pub struct Derived {
+    /// For people.
+    pub words: &'static str,
+    pub(super) rule: Rule,
+}
 
-/// The default of `key` where it applies, given the settled values of the keys before it. `None`: null unless
-/// set, or not known without files that `arrays` lacks.
-pub fn default_of(key: &Key, values: &Lookup<'_>, arrays: &Arrays) -> Option<Value> {
-    if !matches!(key.default, Preset::Derived(_)) {
-        return key.fixed_default();
+/// How a default comes about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rule {
+    Null,
+    Int(i64),
+    Float(f64),
+    /// The first rule where the condition holds, else the second.
+    If(&'static Condition, &'static Rule, &'static Rule),
+    /// The value of another key, where it has one.
+    Same(Id, &'static Rule),
+    /// The length of the list that another key holds, where it holds one.
+    Length(Id, &'static Rule),
+    Size(&'static Size),
+    /// The number of layers among the weights from a file, where they are from one.
+    Layers(&'static Rule),
+    /// The widths between these layers.
+    Widths(&'static Rule),
+    /// The samples before those to test on, or after.
+    Samples,
+    /// A table of the defaults of its fields.
+    Table,
+}
+
+/// As many as in the papers' figures.
+pub(super) const CLASSES: Derived = Derived {
+    words: "5 for classification; unset for regression",
+    rule: Rule::If(
+        &Is(Id::ProblemKind, &["classification"]),
+        &Rule::Int(5),
+        &Rule::Null,
+    ),
+};
+
+pub(super) const INPUTS: Derived = Derived {
+    words: "{ draw = \"orthonormal\" }",
+    rule: Rule::Table,
+};
+
+pub(super) const RANK: Derived = Derived {
+    words: "1, or the length of a list `singular_values`",
+    rule: Rule::Length(Id::ProblemSingularValues, &Rule::Int(1)),
+};
+
+pub(super) const SAMPLES: Derived = Derived {
+    words: "all; with `test`, those before it, or after it where it begins at 0",
+    rule: Rule::Samples,
+};
+
+/// The papers' standard.
+pub(super) const DEPTH: Derived = Derived {
+    words: "3, or the number of weights from a file",
+    rule: Rule::Layers(&Rule::Int(3)),
+};
+
+pub(super) const WIDTH: Derived = Derived {
+    words: "the dimension of the inputs, or the widths of weights from a file",
+    rule: Rule::Widths(&Rule::Size(&INPUTS_DIM)),
+};
+
+/// On a loss that is a mean curvatures are small, since 1 / (d_y n) stands before them; on a sum they grow with the
+/// data, and adaptive optimizers want small steps anyway.
+pub(super) const RATE: Derived = Derived {
+    words: "1 for gd and momentum on a mean loss, else 0.001",
+    rule: Rule::If(
+        &All(&[
+            Is(Id::OptimizerKind, &["gd", "momentum"]),
+            Is(Id::ProblemLoss, &["mean"]),
+        ]),
+        &Rule::Float(1.0),
+        &Rule::Float(1e-3),
+    ),
+};
+
+pub(super) const RANK_ESTIMATE: Derived = Derived {
+    words: "`problem.rank`, or 1 where the target is from a file",
+    rule: Rule::Same(Id::ProblemRank, &Rule::Int(1)),
+};
+
+impl Rule {
+    /// `None`: null, or not known without files that `arrays` lacks. Fields of a table are filled in by `settle`.
+    pub(super) fn value(&self, values: &Lookup<'_>, arrays: &Arrays) -> Option<Value> {
+        match *self {
+            Rule::Null => None,
+            Rule::Int(number) => Some(Value::Int(number)),
+            Rule::Float(number) => Some(Value::Float(number)),
+            Rule::If(condition, yes, no) => {
+                let rule = if condition.eval(values) { yes } else { no };
+                rule.value(values, arrays)
+            }
+            Rule::Same(id, other) => match values.get(id) {
+                Some(value) => Some(value.clone()),
+                None => other.value(values, arrays),
+            },
+            Rule::Length(id, other) => match values.get(id).and_then(Value::as_list) {
+                Some(list) => Some(Value::Int(list.len() as i64)),
+                None => other.value(values, arrays),
+            },
+            Rule::Size(size) => whole(size.of(values, arrays)?),
+            Rule::Layers(other) => match layers(values) {
+                Some(layers) => Some(Value::Int(layers.len() as i64)),
+                None => other.value(values, arrays),
+            },
+            Rule::Widths(other) => match layers(values) {
+                Some(layers) => widths(&layers, arrays),
+                None => other.value(values, arrays),
+            },
+            Rule::Samples => samples(values, arrays),
+            Rule::Table => Some(Value::Table(BTreeMap::new())),
+        }
     }
-    match key.id {
-        Id::ProblemClasses => {
-            (values.name(Id::ProblemKind) == Some("classification")).then_some(Value::Int(CLASSES))
+
+    /// Every key that the rule looks at.
+    pub(super) fn reads(&self) -> Vec<Id> {
+        match *self {
+            Rule::Null | Rule::Int(_) | Rule::Float(_) | Rule::Table => Vec::new(),
+            Rule::If(condition, yes, no) => {
+                let condition = condition.reads().into_iter().map(Read::id);
+                condition.chain(yes.reads()).chain(no.reads()).collect()
+            }
+            Rule::Same(id, other) | Rule::Length(id, other) => {
+                other.reads().into_iter().chain([id]).collect()
+            }
+            Rule::Size(size) => size.reads().collect(),
+            Rule::Layers(other) | Rule::Widths(other) => {
+                other.reads().into_iter().chain(READ_BY_LAYERS).collect()
+            }
+            Rule::Samples => SAMPLE_COUNT.reads().chain([Id::ProblemTest]).collect(),
         }
-        Id::ProblemInputs => complete(key.id, Value::Table(BTreeMap::new()), values),
-        Id::ProblemRank => {
-            let listed = values
-                .get(Id::ProblemSingularValues)
-                .and_then(Value::as_list);
-            Some(Value::Int(listed.map_or(1, |list| list.len() as i64)))
-        }
-        Id::ProblemSamples => samples(values, arrays),
-        Id::OptimizerRate => {
-            let plain = matches!(values.name(Id::OptimizerKind), Some("gd" | "momentum"));
-            let mean = values.name(Id::ProblemLoss) == Some("mean");
-            Some(Value::Float(if plain && mean {
-                RATE_OF_MEAN
-            } else {
-                RATE_ELSE
-            }))
-        }
-        Id::OptimizerRankEstimate => Some(Value::Int(values.int(Id::ProblemRank).unwrap_or(1))),
-        Id::NetworkDepth => Some(Value::Int(depth(values))),
-        Id::NetworkWidth => width(values, arrays),
-        _ => None,
     }
 }
 
-/// `d_x`: of the file that is read, else as set. `None` if that file is not in `arrays`.
-pub fn inputs_dim(values: &Lookup<'_>, arrays: &Arrays) -> Option<u64> {
-    if let Some((_, columns)) = shape(values, arrays, Id::ProblemTarget, Role::Target) {
-        return columns;
-    }
-    if let Some((rows, _)) = shape(values, arrays, Id::ProblemInputs, Role::Inputs) {
-        return rows;
-    }
-    set_dim(values, Id::ProblemInputsDim)
-}
-
-/// `d_y`: of the file that is read, the number of classes, else as set. `None` if that file is not in `arrays`.
-pub fn outputs_dim(values: &Lookup<'_>, arrays: &Arrays) -> Option<u64> {
-    for (id, role) in [
-        (Id::ProblemTarget, Role::Target),
-        (Id::ProblemLabels, Role::Labels),
-        (Id::ProblemTargets, Role::Targets),
-    ] {
-        if let Some((rows, _)) = shape(values, arrays, id, role) {
-            return rows;
-        }
-    }
-    match values.int(Id::ProblemClasses) {
-        Some(classes) => u64::try_from(classes).ok(),
-        None => set_dim(values, Id::ProblemOutputsDim),
-    }
-}
-
-/// Number of samples there are, whether trained on, tested on or neither: of the inputs' file, the labels' or
-/// targets' file, the classes, else the count of the drawn inputs. `None` where a matrix is fitted, and if the
-/// file is not in `arrays`.
-pub fn sample_count(values: &Lookup<'_>, arrays: &Arrays) -> Option<u64> {
-    for (id, role) in [
-        (Id::ProblemInputs, Role::Inputs),
-        (Id::ProblemLabels, Role::Labels),
-        (Id::ProblemTargets, Role::Targets),
-    ] {
-        if let Some((_, columns)) = shape(values, arrays, id, role) {
-            return columns;
-        }
-    }
-    let classes = values.int(Id::ProblemClasses);
-    let each = values.int(Id::ProblemSamplesPerClass);
-    let count = match (classes, each) {
-        (Some(classes), Some(each)) => classes.checked_mul(each)?,
-        _ => values.field(Id::ProblemInputs, "count")?.as_int()?,
-    };
-    u64::try_from(count).ok()
-}
-
-/// Rows and columns of the file that the key names: `None` if it names none, `Some((None, None))` if that is
-/// not loaded.
-fn shape(
-    values: &Lookup<'_>,
-    arrays: &Arrays,
-    id: Id,
-    role: Role,
-) -> Option<(Option<u64>, Option<u64>)> {
-    let array = ArrayRef::of(role, values.get(id)?)?;
-    Some(match arrays.shape(&array) {
-        Some((rows, columns)) => (Some(rows), Some(columns)),
-        None => (None, None),
-    })
-}
-
-fn set_dim(values: &Lookup<'_>, id: Id) -> Option<u64> {
-    let dim = values.int(id).or_else(|| values.int(Id::ProblemDim))?;
-    u64::try_from(dim).ok()
+fn whole(size: u64) -> Option<Value> {
+    i64::try_from(size).ok().map(Value::Int)
 }
 
 fn samples(values: &Lookup<'_>, arrays: &Arrays) -> Option<Value> {
-    let count = i64::try_from(sample_count(values, arrays)?).ok()?;
+    let count = i64::try_from(SAMPLE_COUNT.of(values, arrays)?).ok()?;
     let test = values
         .field(Id::ProblemTest, "range")
         .and_then(Value::as_list)
@@ -137,6 +169,8 @@ fn samples(values: &Lookup<'_>, arrays: &Arrays) -> Option<Value> {
     let ends = Value::List(vec![Value::Int(start), Value::Int(end)]);
     Some(Value::Table(BTreeMap::from([("range".to_owned(), ends)])))
 }
+
+const READ_BY_LAYERS: [Id; 3] = [Id::TrainEngine, Id::InitKind, Id::InitWeights];
 
 /// The layers among the arrays of `init.weights`: all, or without the two outer factors of a compressed network.
 fn layers(values: &Lookup<'_>) -> Option<Vec<ArrayRef>> {
@@ -151,15 +185,7 @@ fn layers(values: &Lookup<'_>) -> Option<Vec<ArrayRef>> {
     Some(arrays)
 }
 
-fn depth(values: &Lookup<'_>) -> i64 {
-    layers(values).map_or(DEPTH, |layers| layers.len() as i64)
-}
-
-fn width(values: &Lookup<'_>, arrays: &Arrays) -> Option<Value> {
-    let Some(layers) = layers(values) else {
-        let width = i64::try_from(inputs_dim(values, arrays)?).ok()?;
-        return Some(Value::Int(width));
-    };
+fn widths(layers: &[ArrayRef], arrays: &Arrays) -> Option<Value> {
     let (_, hidden) = layers.split_last()?;
     let widths = hidden
         .iter()

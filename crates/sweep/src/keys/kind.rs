@@ -2,7 +2,9 @@
 //!
 //! Plain data. The entries are in `registry`, the checks in `check`, the defaults in `defaults`.
 
-use super::{Id, Lookup};
+use super::condition::{ALWAYS, Condition};
+use super::defaults::Derived;
+use super::id::Id;
 use crate::value::Value;
 
 /// One leaf of the experiment, or one leaf of a leaf that is a table.
@@ -24,16 +26,45 @@ pub struct Key {
     /// For a leaf of a table: the key of that table. What is set here is put into the parent's value, and a
     /// point's value here is read from it.
     pub parent: Option<Id>,
-    /// Every key that decides whether this one applies, the deciders of the deciders included. All of them stand
-    /// before this key in [`super::keys`].
-    pub controls: &'static [Id],
-    /// Whether the key applies, given the settled values of the keys before it.
-    pub applies: fn(&Lookup<'_>) -> bool,
-    /// The predicted cost of a trial depends on it.
+    /// Where the key applies. What this looks at decides about the key: see [`super::depends`].
+    pub applies: &'static Condition,
+    /// The predicted cost of a trial depends on it. Whoever says no here says that two trials which differ in this
+    /// key alone cost the same.
     pub costs: bool,
     /// May stand in `[axes]`, `[[zip]]`, `include` and `exclude`.
     pub sweepable: bool,
+    /// Which registry brought the key: 1, or a later one. A later key is absent from identities while it has
+    /// its default, so that the trials of older folders keep theirs.
+    pub since: u32,
 }
+
+/// Sides of a matrix: a square one of this side fills 8 TB, which no machine trains on.
+pub(super) const MAX_DIM: i64 = 1_000_000;
+/// Samples, steps and repeats: exact in an f64, and more than anybody waits for.
+pub(super) const MAX_COUNT: i64 = 1_000_000_000_000;
+
+/// The registry whose keys are in every identity.
+pub(super) const FIRST: u32 = 1;
+
+/// What most entries have in common; each entry says where it differs.
+pub(super) const PLAIN: Key = Key {
+    id: Id::Seed,
+    name: "",
+    column: "",
+    column_type: ColumnType::Int,
+    list_column: None,
+    doc: "",
+    default: Preset::None,
+    kind: KeyKind::Int {
+        min: 0,
+        max: i64::MAX,
+    },
+    parent: None,
+    applies: &ALWAYS,
+    costs: true,
+    sweepable: true,
+    since: FIRST,
+};
 
 impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
@@ -61,14 +92,9 @@ impl Key {
         self.name.rsplit('.').next().unwrap_or(self.name)
     }
 
-    /// The keys of the leaves of this key's table, where it has any.
-    pub fn leaves(&self) -> &'static [Key] {
-        let after = &super::keys()[self.id as usize + 1..];
-        let count = after
-            .iter()
-            .take_while(|key| key.parent == Some(self.id))
-            .count();
-        &after[..count]
+    /// Came after the first identities were made.
+    pub fn is_later(&self) -> bool {
+        self.since > FIRST
     }
 
     /// The default if it is the same in every trial.
@@ -98,7 +124,7 @@ pub enum ColumnType {
 }
 
 /// A key's default.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Preset {
     /// Null unless set.
     None,
@@ -107,8 +133,8 @@ pub enum Preset {
     Bool(bool),
     Name(&'static str),
     Names(&'static [&'static str]),
-    /// Depends on other keys or on files; the words say how.
-    Derived(&'static str),
+    /// Depends on other keys or on files.
+    Derived(&'static Derived),
 }
 
 /// Which values a key takes.

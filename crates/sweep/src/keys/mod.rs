@@ -5,19 +5,37 @@
 
 mod apply;
 pub(crate) mod check;
+mod condition;
 mod defaults;
+mod depends;
+#[cfg(test)]
+mod dummy;
+mod id;
 mod kind;
 mod lookup;
 mod problem_keys;
 mod registry;
+mod scalars;
 mod settle;
+mod sizes;
 mod synonyms;
 mod table;
 mod trial_keys;
+mod words;
 
-pub use defaults::{default_of, inputs_dim, outputs_dim, sample_count};
+pub(crate) use apply::{INIT_WEIGHTS, INPUTS};
+pub use condition::Condition;
+pub(crate) use condition::{ALWAYS, Facts};
+pub use defaults::Derived;
+pub(crate) use depends::reads;
+pub use id::Id;
 pub use kind::{Bounds, ColumnType, Field, FieldKind, Key, KeyKind, Preset, Schema};
 pub use lookup::Lookup;
-pub use registry::{Id, index_of, key, keys};
-pub use settle::{leaf_of, merged, settle};
+#[cfg(test)]
+pub(crate) use lookup::Recorded;
+pub use registry::{index_of, key, keys};
+pub(crate) use scalars::{SPECTRA, allowed, name_help};
+pub(crate) use settle::{settle, settle_all};
+pub(crate) use sizes::FILES;
+pub use sizes::{INPUTS_DIM, OUTPUTS_DIM, SAMPLE_COUNT, Size};
 pub(crate) use synonyms::{hint, nearest_key};

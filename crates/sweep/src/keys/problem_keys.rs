@@ -1,8 +1,9 @@
 //! The entries of `problem.*`: what is fitted, drawn or read from files.
 
 use super::apply;
-use super::kind::{Bounds, ColumnType, Key, KeyKind, Preset, Schema};
-use super::registry::{Id, MAX_COUNT, MAX_DIM, PLAIN};
+use super::defaults;
+use super::id::Id;
+use super::kind::{Bounds, ColumnType, Key, KeyKind, MAX_COUNT, MAX_DIM, PLAIN, Preset, Schema};
 
 const PROBLEM_KINDS: &[&str] = &[
     "factorization",
@@ -22,7 +23,6 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "factorization | regression | classification | completion",
         default: Preset::Name("factorization"),
         kind: KeyKind::Name(PROBLEM_KINDS),
-        costs: true,
         ..PLAIN
     },
     Key {
@@ -32,9 +32,7 @@ pub(super) const ENTRIES: &[Key] = &[
         column_type: ColumnType::Str,
         doc: "factorization, completion: the matrix to fit, output x input, from a file instead of a draw: { file = \"m.npz\", array = \"target\" }",
         kind: KeyKind::Table(Schema::Matrix),
-        controls: apply::TARGET,
-        applies: apply::target,
-        costs: true,
+        applies: &apply::TARGET,
         ..PLAIN
     },
     Key {
@@ -44,9 +42,7 @@ pub(super) const ENTRIES: &[Key] = &[
         column_type: ColumnType::Str,
         doc: "completion: which entries are seen (1 or true; the others 0 or false), from a file instead of a draw",
         kind: KeyKind::Table(Schema::Matrix),
-        controls: apply::MASK,
-        applies: apply::mask,
-        costs: true,
+        applies: &apply::MASK,
         ..PLAIN
     },
     Key {
@@ -56,9 +52,7 @@ pub(super) const ENTRIES: &[Key] = &[
         column_type: ColumnType::Str,
         doc: "classification: labels from a file, integers or strings: { file = \"digits.csv.gz\", columns = \"64..65\" }",
         kind: KeyKind::Table(Schema::Labels),
-        controls: apply::LABELS,
-        applies: apply::labels,
-        costs: true,
+        applies: &apply::LABELS,
         ..PLAIN
     },
     Key {
@@ -68,9 +62,7 @@ pub(super) const ENTRIES: &[Key] = &[
         column_type: ColumnType::Str,
         doc: "regression: targets from a file, a sample a row",
         kind: KeyKind::Table(Schema::Samples),
-        controls: apply::TARGETS,
-        applies: apply::targets,
-        costs: true,
+        applies: &apply::TARGETS,
         ..PLAIN
     },
     Key {
@@ -78,14 +70,12 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "problem.classes",
         column: "problem_classes",
         doc: "classification without labels from a file: the number of classes; regression: set it to fit one-hot classes instead of a drawn teacher",
-        default: Preset::Derived("5 for classification; unset for regression"),
+        default: Preset::Derived(&defaults::CLASSES),
         kind: KeyKind::Int {
             min: 1,
             max: MAX_DIM,
         },
-        controls: apply::CLASSES,
-        applies: apply::classes,
-        costs: true,
+        applies: &apply::CLASSES,
         ..PLAIN
     },
     Key {
@@ -98,9 +88,7 @@ pub(super) const ENTRIES: &[Key] = &[
             min: 1,
             max: MAX_COUNT,
         },
-        controls: apply::SAMPLES_PER_CLASS,
-        applies: apply::samples_per_class,
-        costs: true,
+        applies: &apply::SAMPLES_PER_CLASS,
         ..PLAIN
     },
     Key {
@@ -109,11 +97,9 @@ pub(super) const ENTRIES: &[Key] = &[
         column: "problem_inputs",
         column_type: ColumnType::Str,
         doc: "regression, classification: drawn, { draw = \"orthonormal\" } or \"gaussian\" with noise, rank, condition and (for a drawn teacher) count; or { file = \"x.npy\" } with array, columns, scale, transpose, header",
-        default: Preset::Derived("{ draw = \"orthonormal\" }"),
+        default: Preset::Derived(&defaults::INPUTS),
         kind: KeyKind::Table(Schema::Inputs),
-        controls: apply::INPUTS,
-        applies: apply::inputs,
-        costs: true,
+        applies: &apply::INPUTS,
         ..PLAIN
     },
     Key {
@@ -125,9 +111,7 @@ pub(super) const ENTRIES: &[Key] = &[
         default: Preset::Name("orthonormal"),
         kind: KeyKind::Name(INPUT_DRAWS),
         parent: Some(Id::ProblemInputs),
-        controls: apply::INPUTS_DRAWN,
-        applies: apply::inputs_drawn,
-        costs: true,
+        applies: &apply::INPUTS_DRAWN,
         ..PLAIN
     },
     Key {
@@ -139,9 +123,7 @@ pub(super) const ENTRIES: &[Key] = &[
         default: Preset::Float(0.0),
         kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
         parent: Some(Id::ProblemInputs),
-        controls: apply::INPUTS_DRAWN,
-        applies: apply::inputs_drawn,
-        costs: true,
+        applies: &apply::INPUTS_DRAWN,
         ..PLAIN
     },
     Key {
@@ -154,9 +136,7 @@ pub(super) const ENTRIES: &[Key] = &[
             max: MAX_DIM,
         },
         parent: Some(Id::ProblemInputs),
-        controls: apply::INPUTS_GAUSSIAN,
-        applies: apply::inputs_gaussian,
-        costs: true,
+        applies: &apply::INPUTS_GAUSSIAN,
         ..PLAIN
     },
     Key {
@@ -167,8 +147,8 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "gaussian inputs: largest over smallest singular value, log-spaced between; as drawn unless set",
         kind: KeyKind::Float(Bounds::AT_LEAST_ONE),
         parent: Some(Id::ProblemInputs),
-        controls: apply::INPUTS_GAUSSIAN,
-        applies: apply::inputs_gaussian,
+        applies: &apply::INPUTS_GAUSSIAN,
+        costs: false,
         ..PLAIN
     },
     Key {
@@ -182,9 +162,7 @@ pub(super) const ENTRIES: &[Key] = &[
             max: MAX_COUNT,
         },
         parent: Some(Id::ProblemInputs),
-        controls: apply::INPUTS_COUNT,
-        applies: apply::inputs_count,
-        costs: true,
+        applies: &apply::INPUTS_COUNT,
         ..PLAIN
     },
     Key {
@@ -196,9 +174,7 @@ pub(super) const ENTRIES: &[Key] = &[
             min: 1,
             max: MAX_DIM,
         },
-        controls: apply::INPUTS_DIM,
-        applies: apply::inputs_dim,
-        costs: true,
+        applies: &apply::INPUTS_DIM,
         ..PLAIN
     },
     Key {
@@ -210,9 +186,7 @@ pub(super) const ENTRIES: &[Key] = &[
             min: 1,
             max: MAX_DIM,
         },
-        controls: apply::OUTPUTS_DIM,
-        applies: apply::outputs_dim,
-        costs: true,
+        applies: &apply::OUTPUTS_DIM,
         ..PLAIN
     },
     Key {
@@ -225,9 +199,7 @@ pub(super) const ENTRIES: &[Key] = &[
             min: 1,
             max: MAX_DIM,
         },
-        controls: apply::DIM,
-        applies: apply::dim,
-        costs: true,
+        applies: &apply::DIM,
         ..PLAIN
     },
     Key {
@@ -238,8 +210,8 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "of the drawn target or teacher: \"gaussian\" (those of a Gaussian matrix, cut to the rank), \"flat\", { geometric = 0.5 }, or a list",
         default: Preset::Name("gaussian"),
         kind: KeyKind::Spectrum,
-        controls: apply::DRAWN_MAP,
-        applies: apply::drawn_map,
+        applies: &apply::DRAWN_MAP,
+        costs: false,
         ..PLAIN
     },
     Key {
@@ -250,8 +222,8 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "ratio of one singular value to the one before, the first being 1",
         kind: KeyKind::Float(Bounds::SHARE),
         parent: Some(Id::ProblemSingularValues),
-        controls: apply::DRAWN_MAP,
-        applies: apply::drawn_map,
+        applies: &apply::DRAWN_MAP,
+        costs: false,
         ..PLAIN
     },
     Key {
@@ -259,14 +231,12 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "problem.rank",
         column: "problem_rank",
         doc: "rank of the drawn target or teacher",
-        default: Preset::Derived("1, or the length of a list `singular_values`"),
+        default: Preset::Derived(&defaults::RANK),
         kind: KeyKind::Int {
             min: 1,
             max: MAX_DIM,
         },
-        controls: apply::DRAWN_MAP,
-        applies: apply::drawn_map,
-        costs: true,
+        applies: &apply::DRAWN_MAP,
         ..PLAIN
     },
     Key {
@@ -277,6 +247,7 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "mean (over all entries, seen or not) | sum",
         default: Preset::Name("mean"),
         kind: KeyKind::Name(&["mean", "sum"]),
+        costs: false,
         ..PLAIN
     },
     Key {
@@ -287,9 +258,7 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "completion without a mask from a file: share of the entries seen",
         default: Preset::Float(0.2),
         kind: KeyKind::Float(Bounds::SHARE),
-        controls: apply::OBSERVED,
-        applies: apply::observed,
-        costs: true,
+        applies: &apply::OBSERVED,
         ..PLAIN
     },
     Key {
@@ -299,9 +268,7 @@ pub(super) const ENTRIES: &[Key] = &[
         column_type: ColumnType::Str,
         doc: "regression, classification: samples held out, { range = [400, 1797] }, half open; no test_loss without it",
         kind: KeyKind::Table(Schema::Span),
-        controls: apply::INPUTS,
-        applies: apply::inputs,
-        costs: true,
+        applies: &apply::INPUTS,
         ..PLAIN
     },
     Key {
@@ -310,13 +277,9 @@ pub(super) const ENTRIES: &[Key] = &[
         column: "problem_samples",
         column_type: ColumnType::Str,
         doc: "regression, classification: samples trained on, { range = [0, 400] }, half open",
-        default: Preset::Derived(
-            "all; with `test`, those before it, or after it where it begins at 0",
-        ),
+        default: Preset::Derived(&defaults::SAMPLES),
         kind: KeyKind::Table(Schema::Span),
-        controls: apply::INPUTS,
-        applies: apply::inputs,
-        costs: true,
+        applies: &apply::INPUTS,
         ..PLAIN
     },
     Key {
@@ -327,9 +290,7 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "regression, classification: make X X^T = I on the samples trained on",
         default: Preset::Bool(false),
         kind: KeyKind::Bool,
-        controls: apply::INPUTS,
-        applies: apply::inputs,
-        costs: true,
+        applies: &apply::INPUTS,
         ..PLAIN
     },
 ];

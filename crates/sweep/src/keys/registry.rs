@@ -1,76 +1,37 @@
 //! The registry itself: one entry a key, in the order of the table's columns.
 //!
 //! The order is also one in which points can be settled: whatever decides whether a key applies, or what its
-//! default is, stands before it. The entries are in `problem_keys` and `trial_keys`, the conditions in `apply`.
+//! default is, stands before it. The entries are in `problem_keys` and `trial_keys`.
 
-use super::apply;
-use super::kind::{ColumnType, Key, KeyKind, Preset};
+use super::id::Id;
+use super::kind::{FIRST, Key, PLAIN, Preset};
 use super::{problem_keys, trial_keys};
 
-/// A key by its place in [`keys`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Id {
-    Seed,
-    Replicate,
-    ProblemKind,
-    ProblemTarget,
-    ProblemMask,
-    ProblemLabels,
-    ProblemTargets,
-    ProblemClasses,
-    ProblemSamplesPerClass,
-    ProblemInputs,
-    ProblemInputsDraw,
-    ProblemInputsNoise,
-    ProblemInputsRank,
-    ProblemInputsCondition,
-    ProblemInputsCount,
-    ProblemInputsDim,
-    ProblemOutputsDim,
-    ProblemDim,
-    ProblemSingularValues,
-    ProblemSingularValuesGeometric,
-    ProblemRank,
-    ProblemLoss,
-    ProblemObserved,
-    ProblemTest,
-    ProblemSamples,
-    ProblemWhiten,
-    TrainEngine,
-    TrainPrecision,
-    TrainSteps,
-    TrainStop,
-    TrainStopTrainLoss,
-    TrainStopGradientNorm,
-    InitKind,
-    InitScale,
-    InitWeights,
-    NetworkDepth,
-    NetworkWidth,
-    NetworkActivation,
-    OptimizerKind,
-    OptimizerRate,
-    OptimizerMomentum,
-    OptimizerWeightDecay,
-    OptimizerFactorRate,
-    OptimizerRankEstimate,
-    MeasureEvery,
-    MeasureMetrics,
-    MeasureTolerance,
-}
-
 /// How many keys there are.
-const COUNT: usize = Id::MeasureTolerance as usize + 1;
+const COUNT: usize = Id::LAST as usize + 1;
 
-static KEYS: [Key; COUNT] = joined([OF_THE_SWEEP, problem_keys::ENTRIES, trial_keys::ENTRIES]);
+static KEYS: [Key; COUNT] = joined([
+    OF_THE_SWEEP,
+    problem_keys::ENTRIES,
+    trial_keys::ENTRIES,
+    OF_TESTS,
+]);
 
-const fn joined(parts: [&[Key]; 3]) -> [Key; COUNT] {
+#[cfg(test)]
+const OF_TESTS: &[Key] = &[super::dummy::ENTRY];
+#[cfg(not(test))]
+const OF_TESTS: &[Key] = &[];
+
+const fn joined(parts: [&[Key]; 4]) -> [Key; COUNT] {
     let mut keys = [PLAIN; COUNT];
     let (mut part, mut filled) = (0, 0);
     while part < parts.len() {
         let mut i = 0;
         while i < parts[part].len() {
             keys[filled] = parts[part][i];
+            // Whether a later key has its default must be seen from its value alone.
+            let is_derived = matches!(parts[part][i].default, Preset::Derived(_));
+            assert!(parts[part][i].since == FIRST || !is_derived);
             filled += 1;
             i += 1;
         }
@@ -86,6 +47,18 @@ pub fn keys() -> &'static [Key] {
     &KEYS
 }
 
+impl Key {
+    /// The keys of the leaves of this key's table, where it has any.
+    pub fn leaves(&self) -> &'static [Key] {
+        let after = &KEYS[self.id as usize + 1..];
+        let count = after
+            .iter()
+            .take_while(|key| key.parent == Some(self.id))
+            .count();
+        &after[..count]
+    }
+}
+
 /// The key of that dotted name.
 pub fn key(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
@@ -96,31 +69,6 @@ pub fn index_of(name: &str) -> Option<usize> {
     KEYS.iter().position(|key| key.name == name)
 }
 
-/// Sides of a matrix: a square one of this side fills 8 TB, which no machine trains on.
-pub(super) const MAX_DIM: i64 = 1_000_000;
-/// Samples, steps and repeats: exact in an f64, and more than anybody waits for.
-pub(super) const MAX_COUNT: i64 = 1_000_000_000_000;
-
-/// What most entries have in common; each entry says where it differs.
-pub(super) const PLAIN: Key = Key {
-    id: Id::Seed,
-    name: "",
-    column: "",
-    column_type: ColumnType::Int,
-    list_column: None,
-    doc: "",
-    default: Preset::None,
-    kind: KeyKind::Int {
-        min: 0,
-        max: i64::MAX,
-    },
-    parent: None,
-    controls: &[],
-    applies: apply::always,
-    costs: false,
-    sweepable: true,
-};
-
 const OF_THE_SWEEP: &[Key] = &[
     Key {
         id: Id::Seed,
@@ -128,6 +76,7 @@ const OF_THE_SWEEP: &[Key] = &[
         column: "seed",
         doc: "seed of the sweep: with `replicate` it fixes every draw",
         default: Preset::Int(0),
+        costs: false,
         sweepable: false,
         ..PLAIN
     },
@@ -137,6 +86,7 @@ const OF_THE_SWEEP: &[Key] = &[
         column: "replicate",
         doc: "number of an independent repeat under the seed; sweep it for error bars",
         default: Preset::Int(0),
+        costs: false,
         ..PLAIN
     },
 ];
@@ -144,6 +94,7 @@ const OF_THE_SWEEP: &[Key] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::{ColumnType, KeyKind};
 
     #[test]
     fn ids_are_positions_and_columns_follow_names() {
@@ -154,22 +105,6 @@ mod tests {
             assert!(!key.doc.is_empty(), "{}", key.name);
             if let Some(column) = key.list_column {
                 assert_eq!(column, format!("{}_list", key.column));
-            }
-        }
-    }
-
-    #[test]
-    fn controls_stand_before_and_are_closed() {
-        for key in keys() {
-            for control in key.controls {
-                assert!(control < &key.id, "{}: {control:?}", key.name);
-                for further in keys()[*control as usize].controls {
-                    assert!(
-                        key.controls.contains(further),
-                        "{} does not name {further:?}, which decides {control:?}",
-                        key.name
-                    );
-                }
             }
         }
     }

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Id, Key, Lookup, defaults};
+use super::condition::Facts;
+use super::kind::Preset;
+use super::{Id, Key, Lookup};
 use crate::refs::Arrays;
 use crate::value::Value;
 
@@ -14,27 +16,28 @@ use crate::value::Value;
 /// `written` gives what the sweep says about a key in this point (its axis, else its fixed value); `values`
 /// holds the settled values of the keys before `key` in [`super::keys`]. Defaults that come from the shapes of
 /// files are `None` as long as `arrays` lacks them.
-pub fn settle(
+pub(crate) fn settle(
     key: &'static Key,
     written: &dyn Fn(&'static Key) -> Option<Value>,
     values: &Lookup<'_>,
     arrays: &Arrays,
 ) -> Option<Value> {
-    if !(key.applies)(values) {
+    if !key.applies.eval(values) {
         return None;
     }
     if let Some(parent) = key.parent {
         return leaf_of(key, values.get(parent)?);
     }
-    match merged(key, written) {
-        Some(value) => complete(key.id, value, values),
-        None => defaults::default_of(key, values, arrays),
-    }
+    let value = match merged(key, written) {
+        Some(value) => value,
+        None => default_of(key, values, arrays)?,
+    };
+    complete(key, value, values)
 }
 
 /// What is written for `key`, the leaves of its table that are written under their own names put in. Leaves of
 /// a draw leave a table that names a file alone.
-pub fn merged(key: &'static Key, written: &dyn Fn(&'static Key) -> Option<Value>) -> Option<Value> {
+fn merged(key: &'static Key, written: &dyn Fn(&'static Key) -> Option<Value>) -> Option<Value> {
     let mut value = written(key);
     for leaf in key.leaves() {
         let Some(leaf_value) = written(leaf) else {
@@ -58,59 +61,109 @@ pub fn merged(key: &'static Key, written: &dyn Fn(&'static Key) -> Option<Value>
 }
 
 /// The value of the leaf `key` within the settled value of its table.
-pub fn leaf_of(key: &Key, table: &Value) -> Option<Value> {
+fn leaf_of(key: &Key, table: &Value) -> Option<Value> {
     table.field(key.field()).cloned()
 }
 
+/// The default of `key` where it applies, given the settled values of the keys before it. `None`: null unless set, or
+/// not known without files that `arrays` lacks.
+fn default_of(key: &Key, values: &Lookup<'_>, arrays: &Arrays) -> Option<Value> {
+    match key.default {
+        Preset::Derived(derived) => derived.rule.value(values, arrays),
+        Preset::None
+        | Preset::Int(_)
+        | Preset::Float(_)
+        | Preset::Bool(_)
+        | Preset::Name(_)
+        | Preset::Names(_) => key.fixed_default(),
+    }
+}
+
 /// Fills in the fields that a table leaves open, and drops those that do not apply: equal experiments then have
-/// equal tables.
-pub(super) fn complete(id: Id, value: Value, values: &Lookup<'_>) -> Option<Value> {
-    match (id, value) {
-        (Id::ProblemInputs, Value::Table(table)) => {
-            Some(Value::Table(complete_inputs(table, values)))
-        }
-        (Id::TrainStop, Value::Table(table)) if table.is_empty() => None,
-        (_, value) => Some(value),
-    }
-}
-
-fn complete_inputs(
-    mut table: BTreeMap<String, Value>,
-    values: &Lookup<'_>,
-) -> BTreeMap<String, Value> {
+/// equal tables. An empty table says nothing. Tables of files are complete.
+fn complete(key: &'static Key, value: Value, values: &Lookup<'_>) -> Option<Value> {
+    let Value::Table(mut table) = value else {
+        return Some(value);
+    };
     if table.contains_key("file") {
-        return table;
+        return Some(Value::Table(table));
     }
-    // The leaves' own entries hold the defaults.
-    for id in [Id::ProblemInputsDraw, Id::ProblemInputsNoise] {
-        fill(&mut table, id);
+    for leaf in key.leaves() {
+        let facts = Pending {
+            key,
+            table: &table,
+            values,
+        };
+        if !leaf.applies.eval(&facts) {
+            table.remove(leaf.field());
+        } else if let Some(value) = leaf.fixed_default() {
+            table.entry(leaf.field().to_owned()).or_insert(value);
+        }
     }
-    if table.get("draw").and_then(Value::as_str) != Some("gaussian") {
-        table.remove("rank");
-        table.remove("condition");
-    }
-    let teacher = values.name(Id::ProblemKind) == Some("regression")
-        && !values.has_file(Id::ProblemTargets)
-        && values.get(Id::ProblemClasses).is_none();
-    if teacher {
-        fill(&mut table, Id::ProblemInputsCount);
-    } else {
-        table.remove("count");
-    }
-    table
+    (!table.is_empty()).then_some(Value::Table(table))
 }
 
-fn fill(table: &mut BTreeMap<String, Value>, id: Id) {
-    let leaf = &super::keys()[id as usize];
-    if let Some(value) = leaf.fixed_default() {
-        table.entry(leaf.field().to_owned()).or_insert(value);
+/// A table that is being completed, among the values settled before it.
+struct Pending<'a> {
+    key: &'static Key,
+    table: &'a BTreeMap<String, Value>,
+    values: &'a Lookup<'a>,
+}
+
+impl Pending<'_> {
+    fn get(&self, id: Id) -> Option<&Value> {
+        let key = &super::keys()[id as usize];
+        if key.parent == Some(self.key.id) {
+            self.table.get(key.field())
+        } else {
+            self.values.get(id)
+        }
     }
+}
+
+impl Facts for Pending<'_> {
+    type Truth = bool;
+
+    fn is(&self, id: Id, names: &[&str]) -> bool {
+        let name = self.get(id).and_then(Value::as_str);
+        name.is_some_and(|name| names.contains(&name))
+    }
+
+    fn has_file(&self, id: Id) -> bool {
+        if id == self.key.id {
+            self.table.contains_key("file")
+        } else {
+            self.values.has_file(id)
+        }
+    }
+
+    fn is_set(&self, id: Id) -> bool {
+        self.get(id).is_some()
+    }
+
+    fn is_at_least(&self, id: Id, number: i64) -> bool {
+        let found = self.get(id).and_then(Value::as_int);
+        found.is_some_and(|found| found >= number)
+    }
+}
+
+/// Settles every key, in the order of the registry. Tables that name files stay as written.
+pub(crate) fn settle_all(
+    written: &dyn Fn(&'static Key) -> Option<Value>,
+    arrays: &Arrays,
+) -> Vec<Option<Value>> {
+    let mut slots: Vec<Option<Value>> = Vec::with_capacity(super::keys().len());
+    for key in super::keys() {
+        let value = settle(key, written, &Lookup::new(&slots), arrays);
+        slots.push(value);
+    }
+    slots
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{key, keys};
+    use crate::keys::key;
 
     /// Settles every key from the written pairs and returns the values asked for, as column texts.
     fn check(written: &[(&str, Value)], expected: &[(&str, Option<&str>)]) {
@@ -120,11 +173,7 @@ mod tests {
                 .find(|(name, _)| *name == key.name)
                 .map(|(_, value)| value.clone())
         };
-        let mut slots: Vec<Option<Value>> = Vec::new();
-        for key in keys() {
-            let value = settle(key, &written, &Lookup::new(&slots), &Arrays::new());
-            slots.push(value);
-        }
+        let slots = settle_all(&written, &Arrays::new());
         for (name, text) in expected {
             let id = key(name).expect("a key").id;
             let found = slots[id as usize].as_ref().map(Value::to_column_text);

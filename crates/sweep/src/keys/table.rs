@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{allowed, bounded, float, int, name};
-use super::kind::{Bounds, Field, FieldKind, Schema};
+use super::kind::{Bounds, Field, FieldKind, Key, KeyKind, Schema};
 use super::problem_keys::INPUT_DRAWS;
-use super::{Id, Key, KeyKind, keys};
+use super::scalars::{allowed, bounded, float, int, name};
+use super::{Id, keys};
 use crate::error::{Mistake, SweepError, did_you_mean};
 use crate::refs::parse_columns;
-use crate::spec::{Entry, Node, Tree};
+use crate::tree::{Entry, Node, Tree};
 use crate::value::Value;
 
 /// Longest name of a file or an array; the file systems in use allow no longer path.
@@ -131,7 +131,10 @@ pub(super) fn geometric(key: &Key, tree: &Tree) -> Result<Value, SweepError> {
         if entry.name != leaf.field() {
             return Err(unknown(key, entry, [leaf.field()]));
         }
-        let ratio = super::check::value(leaf, &entry.value)?;
+        let KeyKind::Float(bounds) = leaf.kind else {
+            return Err(entry.value.wrong(leaf.name, allowed(leaf)));
+        };
+        let ratio = float(leaf.name, &entry.value, bounds)?;
         table.insert(entry.name.clone(), ratio);
     }
     if table.is_empty() {

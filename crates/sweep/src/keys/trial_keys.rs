@@ -1,8 +1,9 @@
 //! The entries of `train.*`, `init.*`, `network.*`, `optimizer.*` and `measure.*`: how it is fitted.
 
 use super::apply;
-use super::kind::{Bounds, ColumnType, Key, KeyKind, Preset, Schema};
-use super::registry::{Id, MAX_COUNT, MAX_DIM, PLAIN};
+use super::defaults;
+use super::id::Id;
+use super::kind::{Bounds, ColumnType, Key, KeyKind, MAX_COUNT, MAX_DIM, PLAIN, Preset, Schema};
 
 /// Layers; one more is one more matrix in memory and in the spectra.
 const MAX_DEPTH: i64 = 10_000;
@@ -39,7 +40,6 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "auto (reduced where exact and cheaper, else full) | full | reduced | factored",
         default: Preset::Name("auto"),
         kind: KeyKind::Name(&["auto", "full", "reduced", "factored"]),
-        costs: true,
         ..PLAIN
     },
     Key {
@@ -50,7 +50,6 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "f64 | f32",
         default: Preset::Name("f64"),
         kind: KeyKind::Name(&["f64", "f32"]),
-        costs: true,
         ..PLAIN
     },
     Key {
@@ -63,7 +62,6 @@ pub(super) const ENTRIES: &[Key] = &[
             min: 0,
             max: MAX_COUNT,
         },
-        costs: true,
         ..PLAIN
     },
     Key {
@@ -73,7 +71,6 @@ pub(super) const ENTRIES: &[Key] = &[
         column_type: ColumnType::Str,
         doc: "end early at or below { train_loss = 1e-10, gradient_norm = 1e-8 }, either or both; checked every step",
         kind: KeyKind::Table(Schema::Stop),
-        costs: true,
         ..PLAIN
     },
     Key {
@@ -84,6 +81,7 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "end when the train loss is at or below this",
         kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
         parent: Some(Id::TrainStop),
+        costs: false,
         ..PLAIN
     },
     Key {
@@ -94,7 +92,6 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "end when the norm of the gradient over all layers is at or below this",
         kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
         parent: Some(Id::TrainStop),
-        costs: true,
         ..PLAIN
     },
     Key {
@@ -105,7 +102,6 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "orthogonal | gaussian | uniform | identity | balanced | file",
         default: Preset::Name("orthogonal"),
         kind: KeyKind::Name(INIT_KINDS),
-        costs: true,
         ..PLAIN
     },
     Key {
@@ -117,8 +113,8 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "eps, or a list of one a layer",
         default: Preset::Float(1.0),
         kind: KeyKind::FloatOrList(Bounds::POSITIVE),
-        controls: apply::INIT_KIND,
-        applies: apply::init_scale,
+        applies: &apply::INIT_SCALE,
+        costs: false,
         ..PLAIN
     },
     Key {
@@ -128,9 +124,7 @@ pub(super) const ENTRIES: &[Key] = &[
         column_type: ColumnType::Str,
         doc: "kind = \"file\": W_1 ... W_L, output x input, not scaled: { file = \"m.npz\", arrays = [\"w1\", \"w2\"] }; engine = \"factored\": V^T, C_1 ... C_L, U, whose sizes rule",
         kind: KeyKind::Table(Schema::Weights),
-        controls: apply::INIT_KIND,
-        applies: apply::init_weights,
-        costs: true,
+        applies: &apply::INIT_WEIGHTS,
         ..PLAIN
     },
     Key {
@@ -138,12 +132,11 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "network.depth",
         column: "network_depth",
         doc: "number of layers L",
-        default: Preset::Derived("3, or the number of weights from a file"),
+        default: Preset::Derived(&defaults::DEPTH),
         kind: KeyKind::Int {
             min: 1,
             max: MAX_DEPTH,
         },
-        costs: true,
         ..PLAIN
     },
     Key {
@@ -152,16 +145,12 @@ pub(super) const ENTRIES: &[Key] = &[
         column: "network_width",
         list_column: Some("network_width_list"),
         doc: "hidden width, or a list of depth - 1 widths",
-        default: Preset::Derived(
-            "the dimension of the inputs, or the widths of weights from a file",
-        ),
+        default: Preset::Derived(&defaults::WIDTH),
         kind: KeyKind::IntOrList {
             min: 1,
             max: MAX_DIM,
         },
-        controls: apply::DEPTH,
-        applies: apply::hidden,
-        costs: true,
+        applies: &apply::HIDDEN,
         ..PLAIN
     },
     Key {
@@ -172,9 +161,7 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "linear | relu (after every layer but the last)",
         default: Preset::Name("linear"),
         kind: KeyKind::Name(&["linear", "relu"]),
-        controls: apply::DEPTH,
-        applies: apply::hidden,
-        costs: true,
+        applies: &apply::HIDDEN,
         ..PLAIN
     },
     Key {
@@ -185,7 +172,6 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "gd | momentum | adam | rmsprop",
         default: Preset::Name("gd"),
         kind: KeyKind::Name(&["gd", "momentum", "adam", "rmsprop"]),
-        costs: true,
         ..PLAIN
     },
     Key {
@@ -194,8 +180,9 @@ pub(super) const ENTRIES: &[Key] = &[
         column: "optimizer_rate",
         column_type: ColumnType::Float,
         doc: "step size eta",
-        default: Preset::Derived("1 for gd and momentum on a mean loss, else 0.001"),
+        default: Preset::Derived(&defaults::RATE),
         kind: KeyKind::Float(Bounds::POSITIVE),
+        costs: false,
         ..PLAIN
     },
     Key {
@@ -206,8 +193,8 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "kind = \"momentum\": beta",
         default: Preset::Float(0.9),
         kind: KeyKind::Float(Bounds::BELOW_ONE),
-        controls: apply::OPTIMIZER_KIND,
-        applies: apply::momentum,
+        applies: &apply::MOMENTUM,
+        costs: false,
         ..PLAIN
     },
     Key {
@@ -218,6 +205,7 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "lambda: lambda W is added to the gradient; train_loss leaves the penalty out",
         default: Preset::Float(0.0),
         kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        costs: false,
         ..PLAIN
     },
     Key {
@@ -228,8 +216,7 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "engine = \"factored\": gamma, the rate of the two factors relative to `rate`; 0 freezes them",
         default: Preset::Float(0.01),
         kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
-        controls: apply::ENGINE,
-        applies: apply::factored,
+        applies: &apply::FACTORED,
         ..PLAIN
     },
     Key {
@@ -237,14 +224,12 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "optimizer.rank_estimate",
         column: "optimizer_rank_estimate",
         doc: "engine = \"factored\": r_hat, half the width of the compressed network",
-        default: Preset::Derived("`problem.rank`, or 1 where the target is from a file"),
+        default: Preset::Derived(&defaults::RANK_ESTIMATE),
         kind: KeyKind::Int {
             min: 1,
             max: MAX_DIM,
         },
-        controls: apply::RANK_ESTIMATE,
-        applies: apply::rank_estimate,
-        costs: true,
+        applies: &apply::RANK_ESTIMATE,
         ..PLAIN
     },
     Key {
@@ -257,7 +242,6 @@ pub(super) const ENTRIES: &[Key] = &[
             min: 0,
             max: MAX_COUNT,
         },
-        costs: true,
         ..PLAIN
     },
     Key {
@@ -274,7 +258,6 @@ pub(super) const ENTRIES: &[Key] = &[
             "nuclear_norm",
         ]),
         kind: KeyKind::NameList(METRICS),
-        costs: true,
         ..PLAIN
     },
     Key {
@@ -284,6 +267,7 @@ pub(super) const ENTRIES: &[Key] = &[
         column_type: ColumnType::Float,
         doc: "report the first step and the seconds at which the train loss is at or below this",
         kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        costs: false,
         ..PLAIN
     },
 ];

@@ -3,52 +3,12 @@
 //! When they are put to which points is in `checks` and in `grid`.
 
 use super::fault::Fault;
+use super::readings::{count, dims, inputs_dim, not_loaded, span, widths};
 use super::trial::assemble;
 use crate::error::Mistake;
-use crate::keys::{Id, Lookup, inputs_dim, keys, outputs_dim, sample_count};
+use crate::keys::{Id, Lookup, SAMPLE_COUNT, keys};
 use crate::refs::{ArrayRef, Arrays, Role};
 use crate::value::Value;
-
-/// The keys that name files, and how each is read.
-const READERS: &[(Id, Role)] = &[
-    (Id::ProblemTarget, Role::Target),
-    (Id::ProblemMask, Role::Mask),
-    (Id::ProblemLabels, Role::Labels),
-    (Id::ProblemTargets, Role::Targets),
-    (Id::ProblemInputs, Role::Inputs),
-    (Id::InitWeights, Role::Weights),
-];
-
-pub(super) fn files_are_loaded(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
-    for &(id, role) in READERS {
-        let Some(table) = values.get(id) else {
-            continue;
-        };
-        for array in ArrayRef::all_of(role, table) {
-            if arrays.get(&array).is_none() {
-                return Err(not_loaded(&array));
-            }
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn not_loaded(array: &ArrayRef) -> Fault {
-    let about = match array.role {
-        Role::Inputs => &[Id::ProblemInputs],
-        Role::Labels => &[Id::ProblemLabels],
-        Role::Targets => &[Id::ProblemTargets],
-        Role::Target => &[Id::ProblemTarget],
-        Role::Mask => &[Id::ProblemMask],
-        Role::Weights => &[Id::InitWeights],
-    };
-    Fault::new(
-        about,
-        Mistake::ArrayNotLoaded {
-            array: array.to_string(),
-        },
-    )
-}
 
 pub(super) fn weights_are_named(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
     if values.name(Id::InitKind) != Some("file") || values.get(Id::InitWeights).is_some() {
@@ -161,7 +121,7 @@ fn fits_depth(
 
 /// Files, classes and draws that stand beside each other have one number of samples.
 pub(super) fn samples_agree(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
-    let Some(wanted) = sample_count(values, arrays) else {
+    let Some(wanted) = SAMPLE_COUNT.of(values, arrays) else {
         return Ok(());
     };
     for (id, role, about) in [
@@ -214,7 +174,7 @@ pub(super) fn samples_agree(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), 
 }
 
 pub(super) fn ranges_fit(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
-    let Some(samples) = sample_count(values, arrays) else {
+    let Some(samples) = SAMPLE_COUNT.of(values, arrays) else {
         return Ok(());
     };
     for (id, about) in [
@@ -240,10 +200,10 @@ pub(super) fn inputs_rank_fits(values: &Lookup<'_>, arrays: &Arrays) -> Result<(
         .field(Id::ProblemInputs, "rank")
         .and_then(Value::as_int)
         .and_then(|rank| u64::try_from(rank).ok());
-    let (Some(rank), Some(samples)) = (rank, sample_count(values, arrays)) else {
+    let (Some(rank), Some(samples)) = (rank, SAMPLE_COUNT.of(values, arrays)) else {
         return Ok(());
     };
-    let (d_x, _) = dims(values, arrays)?;
+    let d_x = inputs_dim(values, arrays)?;
     let (limit_name, limit) = if d_x <= samples {
         ("inputs_dim", d_x)
     } else {
@@ -395,54 +355,4 @@ fn contradiction(about: &'static [Id], key: &str, found: String, needs: String) 
             needs,
         },
     )
-}
-
-/// The value of a key that counts something.
-pub(super) fn count(values: &Lookup<'_>, id: Id) -> Option<u64> {
-    u64::try_from(values.int(id)?).ok()
-}
-
-/// `d_x` and `d_y`.
-pub(super) fn dims(values: &Lookup<'_>, arrays: &Arrays) -> Result<(u64, u64), Fault> {
-    match (inputs_dim(values, arrays), outputs_dim(values, arrays)) {
-        (Some(d_x), Some(d_y)) => Ok((d_x, d_y)),
-        // Every size has a default, so only a file that is not there leaves one open.
-        _ => Err(files_are_loaded(values, arrays)
-            .err()
-            .unwrap_or_else(|| missing("problem.dim"))),
-    }
-}
-
-pub(super) fn missing(key: &str) -> Fault {
-    Fault::new(
-        &[Id::ProblemKind],
-        Mistake::KeyMissing {
-            key: key.to_owned(),
-            reason: "the trial".to_owned(),
-        },
-    )
-}
-
-/// The hidden widths, one a layer.
-pub(super) fn widths(values: &Lookup<'_>) -> Vec<u64> {
-    let depth = count(values, Id::NetworkDepth).unwrap_or(1);
-    match values.get(Id::NetworkWidth) {
-        Some(Value::List(list)) => list
-            .iter()
-            .filter_map(|width| u64::try_from(width.as_int()?).ok())
-            .collect(),
-        Some(width) => {
-            let width = width.as_int().and_then(|width| u64::try_from(width).ok());
-            let layers = usize::try_from(depth.saturating_sub(1)).unwrap_or(0);
-            width.map_or_else(Vec::new, |width| vec![width; layers])
-        }
-        None => Vec::new(),
-    }
-}
-
-/// The half-open range of a key that holds `{ range = [a, b] }`.
-pub(super) fn span(values: &Lookup<'_>, id: Id) -> Option<(u64, u64)> {
-    let ends = values.field(id, "range")?.as_list()?;
-    let end = |i: usize| u64::try_from(ends.get(i)?.as_int()?).ok();
-    Some((end(0)?, end(1)?))
 }

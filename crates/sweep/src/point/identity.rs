@@ -2,13 +2,14 @@
 //!
 //! The text is a JSON object of every parameter that applies, by its dotted name, names sorted, values in
 //! canonical form: `{"init.kind":"orthogonal",...,"seed":7,...}`. The leaves of tables are in their table's
-//! value. Files stand by the hash of their content. Anybody can compute an identity from a row of the trials
-//! table.
+//! value. Files stand by the hash of their content. A key that came after the first registry is left out while it has
+//! its default. Anybody can compute an identity from a row of the trials table.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
 
-use crate::keys::{Id, keys};
+use crate::keys::{Id, Key, keys};
 use crate::value::Value;
 
 /// The first 128 bits of the BLAKE3 hash of a point's identity text, as 32 hexadecimal digits.
@@ -61,7 +62,9 @@ fn order() -> &'static [Id] {
 }
 
 /// The identity text of settled values, one a key. `hole` is asked at every value, with the length of the
-/// text so far; where it says yes the value is left out, to be put in later.
+/// text so far; where it says yes the value is left out, to be put in later ([`put`]).
+///
+/// A later key ([`Key::is_later`]) is absent while it has its default, and a hole leaves out its whole entry.
 pub(crate) fn text(values: &[Option<Value>], hole: &mut dyn FnMut(usize, Id) -> bool) -> String {
     let mut text = String::with_capacity(1024);
     text.push('{');
@@ -69,18 +72,71 @@ pub(crate) fn text(values: &[Option<Value>], hole: &mut dyn FnMut(usize, Id) -> 
         let Some(value) = values.get(id as usize).and_then(Option::as_ref) else {
             continue;
         };
+        let key = &keys()[id as usize];
+        if key.is_later() && (hole(text.len(), id) || has_default(key, value)) {
+            continue;
+        }
+        let value = without_later(key, value);
         if text.len() > 1 {
             text.push(',');
         }
-        text.push('"');
-        text.push_str(keys()[id as usize].name);
-        text.push_str("\":");
-        if !hole(text.len(), id) {
+        write_name(key, &mut text);
+        if key.is_later() || !hole(text.len(), id) {
             value.write_json(&mut text);
         }
     }
     text.push('}');
     text
+}
+
+/// Puts a value into a hole of [`text`] that is at `at` there.
+pub(crate) fn put(id: Id, value: &Value, json: Option<&str>, at: usize, text: &mut String) {
+    let key = &keys()[id as usize];
+    if key.is_later() {
+        if has_default(key, value) {
+            return;
+        }
+        if at > 1 {
+            text.push(',');
+        }
+        write_name(key, text);
+    }
+    match json {
+        Some(json) => text.push_str(json),
+        None => value.write_json(text),
+    }
+    if key.is_later() && at == 1 {
+        // An entry of the text always follows: no seed is ever left out.
+        text.push(',');
+    }
+}
+
+fn write_name(key: &Key, text: &mut String) {
+    text.push('"');
+    text.push_str(key.name);
+    text.push_str("\":");
+}
+
+fn has_default(key: &Key, value: &Value) -> bool {
+    key.fixed_default().as_ref() == Some(value)
+}
+
+/// A table without those fields that are later keys at their default.
+fn without_later<'a>(key: &Key, value: &'a Value) -> Cow<'a, Value> {
+    let Value::Table(table) = value else {
+        return Cow::Borrowed(value);
+    };
+    let mut kept = Cow::Borrowed(table);
+    for leaf in key.leaves().iter().filter(|leaf| leaf.is_later()) {
+        let has_default = |value| has_default(leaf, value);
+        if table.get(leaf.field()).is_some_and(has_default) {
+            kept.to_mut().remove(leaf.field());
+        }
+    }
+    match kept {
+        Cow::Borrowed(_) => Cow::Borrowed(value),
+        Cow::Owned(table) => Cow::Owned(Value::Table(table)),
+    }
 }
 
 #[cfg(test)]
@@ -101,5 +157,18 @@ mod tests {
             id.as_str(),
             &blake3::hash(text.as_bytes()).to_hex().as_str()[..32]
         );
+    }
+
+    #[test]
+    fn holes_of_later_keys_take_whole_entries() {
+        let check = |at: usize, value: i64, expected: &str| {
+            let mut text = "{".to_owned();
+            put(Id::MeasureDummy, &Value::Int(value), None, at, &mut text);
+            assert_eq!(text, expected);
+        };
+        check(1, 5, "{");
+        check(9, 5, "{");
+        check(1, 6, r#"{"measure.dummy":6,"#);
+        check(9, 6, r#"{,"measure.dummy":6"#);
     }
 }

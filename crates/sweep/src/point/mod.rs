@@ -6,16 +6,18 @@ mod checks;
 mod fault;
 mod fits;
 mod identity;
+mod readings;
 mod resolved;
 mod sizes;
 mod trial;
 
-pub(crate) use checks::{CHECKS, Check, ENGINE};
+#[cfg(test)]
+pub(crate) use checks::trial_of;
+pub(crate) use checks::{CHECKS, Check, ENGINE, ids, trial};
 pub(crate) use fault::Fault;
 pub use identity::TrialId;
-pub(crate) use identity::text;
+pub(crate) use identity::{put, text};
 pub(crate) use resolved::FromFiles;
 pub use resolved::Point;
 pub use sizes::{DataSizes, is_size_column};
 pub(crate) use sizes::{READ_BY_SIZES, odd_uses, sizes_from_files};
-pub(crate) use trial::trial;

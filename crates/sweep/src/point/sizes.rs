@@ -5,11 +5,12 @@
 
 use std::ops::Range;
 
-use crate::keys::{Id, Lookup, inputs_dim, keys, outputs_dim, sample_count};
+use crate::keys::{INPUTS_DIM, Id, Lookup, OUTPUTS_DIM, SAMPLE_COUNT, keys};
 use crate::refs::{ArrayRef, Arrays, Role};
 use crate::value::Value;
 
-use super::fits::span;
+use super::checks::Part;
+use super::readings::span;
 
 /// Keys whose columns hold the sizes of data from files.
 const SIZE_KEYS: [Id; 3] = [
@@ -18,20 +19,13 @@ const SIZE_KEYS: [Id; 3] = [
     Id::ProblemClasses,
 ];
 
-/// Every key that the sizes and the uses of samples depend on.
-pub(crate) const READ_BY_SIZES: &[Id] = &[
-    Id::ProblemKind,
-    Id::ProblemTarget,
-    Id::ProblemLabels,
-    Id::ProblemTargets,
-    Id::ProblemClasses,
-    Id::ProblemSamplesPerClass,
-    Id::ProblemInputs,
-    Id::ProblemInputsDim,
-    Id::ProblemOutputsDim,
-    Id::ProblemDim,
-    Id::ProblemTest,
-    Id::ProblemSamples,
+/// Everything that the sizes and the uses of samples depend on.
+pub(crate) const READ_BY_SIZES: &[Part] = &[
+    Part::Size(&INPUTS_DIM),
+    Part::Size(&OUTPUTS_DIM),
+    Part::Size(&SAMPLE_COUNT),
+    Part::Key(Id::ProblemTest),
+    Part::Key(Id::ProblemSamples),
 ];
 
 /// Whether a column of `trials` holds a size that files bring.
@@ -51,13 +45,13 @@ pub(crate) fn sizes_from_files(values: &Lookup<'_>, arrays: &Arrays) -> Vec<(Id,
         }
     };
     if from(&[Id::ProblemTarget, Id::ProblemInputs]) {
-        add(Id::ProblemInputsDim, inputs_dim(values, arrays));
+        add(Id::ProblemInputsDim, INPUTS_DIM.of(values, arrays));
     }
     if from(&[Id::ProblemTarget, Id::ProblemLabels, Id::ProblemTargets]) {
-        add(Id::ProblemOutputsDim, outputs_dim(values, arrays));
+        add(Id::ProblemOutputsDim, OUTPUTS_DIM.of(values, arrays));
     }
     if from(&[Id::ProblemLabels]) {
-        add(Id::ProblemClasses, outputs_dim(values, arrays));
+        add(Id::ProblemClasses, OUTPUTS_DIM.of(values, arrays));
     }
     sizes
 }
@@ -82,7 +76,7 @@ impl DataSizes {
     /// `None` where something that the sizes need is missing.
     pub(crate) fn of(values: &Lookup<'_>, arrays: &Arrays) -> Option<DataSizes> {
         let length = |id: Id| span(values, id).map(|(start, end)| end.saturating_sub(start));
-        let outputs = outputs_dim(values, arrays)?;
+        let outputs = OUTPUTS_DIM.of(values, arrays)?;
         let has_classes =
             values.has_file(Id::ProblemLabels) || values.get(Id::ProblemClasses).is_some();
         let files = [
@@ -92,9 +86,9 @@ impl DataSizes {
             Id::ProblemTargets,
         ];
         Some(DataSizes {
-            inputs: inputs_dim(values, arrays)?,
+            inputs: INPUTS_DIM.of(values, arrays)?,
             outputs,
-            samples: sample_count(values, arrays),
+            samples: SAMPLE_COUNT.of(values, arrays),
             train: length(Id::ProblemSamples),
             test: length(Id::ProblemTest),
             classes: has_classes.then_some(outputs),
@@ -108,7 +102,7 @@ impl DataSizes {
 pub(crate) fn odd_uses(values: &Lookup<'_>, arrays: &Arrays) -> Vec<String> {
     let mut found = Vec::new();
     let (Some(count), Some((start, end))) = (
-        sample_count(values, arrays),
+        SAMPLE_COUNT.of(values, arrays),
         span(values, Id::ProblemSamples),
     ) else {
         return found;
@@ -177,7 +171,7 @@ fn untrained(
             Box::new(move |sample| sample.checked_div(each))
         }
     };
-    let count = usize::try_from(outputs_dim(values, arrays)?).ok()?;
+    let count = usize::try_from(OUTPUTS_DIM.of(values, arrays)?).ok()?;
     let mut trained = vec![false; count];
     for class in train.clone().filter_map(&class_of) {
         *trained.get_mut(usize::try_from(class).ok()?)? = true;

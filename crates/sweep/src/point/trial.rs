@@ -11,21 +11,11 @@ use dln::{
     Targets, Task, Train, Trial,
 };
 
-use super::checks::CHECKS;
 use super::fault::Fault;
-use super::fits::{count, dims, missing, not_loaded, span, widths};
-use crate::keys::{Id, Lookup, keys, sample_count};
+use super::readings::{count, dims, missing, not_loaded, span, widths};
+use crate::keys::{Id, Lookup, SAMPLE_COUNT, keys};
 use crate::refs::{ArrayRef, Arrays, Role};
 use crate::value::Value;
-
-/// The trial that settled values describe, tables that name files being as written.
-pub(crate) fn trial(slots: &[Option<Value>], arrays: &Arrays) -> Result<Trial, Fault> {
-    let values = Lookup::new(slots);
-    for check in CHECKS {
-        (check.test)(&values, arrays)?;
-    }
-    assemble(&values, arrays)
-}
 
 /// The trial, nothing checked beyond what it takes to build one.
 pub(super) fn assemble(values: &Lookup<'_>, arrays: &Arrays) -> Result<Trial, Fault> {
@@ -114,7 +104,8 @@ fn singular_values(values: &Lookup<'_>) -> Result<SingularValues, Fault> {
 }
 
 fn samples(values: &Lookup<'_>, arrays: &Arrays) -> Result<Samples, Fault> {
-    let count_all = sample_count(values, arrays)
+    let count_all = SAMPLE_COUNT
+        .of(values, arrays)
         .map(size)
         .ok_or_else(|| missing("problem.inputs.count"))?;
     let inputs = match given(values, arrays, Id::ProblemInputs, Role::Inputs)? {
