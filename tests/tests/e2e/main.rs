@@ -2,6 +2,7 @@
 
 mod chaos;
 mod checkpoints;
+mod circles;
 mod cluster;
 mod collapse;
 mod common;
