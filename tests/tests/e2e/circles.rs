@@ -29,7 +29,6 @@ fn files_of_a_crate_stand_in_no_new_circles() {
     for (name, bound) in MOST_ON_CIRCLES {
         let circles = circles(&root().join("crates").join(name).join("src"));
         let files: usize = circles.iter().map(Vec::len).sum();
-        println!("{name}: {files} files on {} circles", circles.len());
         if files > bound {
             wrong.push_str(&format!(
                 "{name}: {files} files lie on circles, at most {bound} may\n"
