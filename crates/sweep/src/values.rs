@@ -43,6 +43,34 @@ pub enum Values {
     },
 }
 
+/// A rule that values can follow, as a file names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    Range,
+    Lin,
+    Log,
+}
+
+impl Rule {
+    pub const ALL: [Rule; 3] = [Rule::Range, Rule::Lin, Rule::Log];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Rule::Range => "range",
+            Rule::Lin => "lin",
+            Rule::Log => "log",
+        }
+    }
+
+    /// The field that says how many values there are.
+    pub fn counted_by(self) -> &'static str {
+        match self {
+            Rule::Range => "step",
+            Rule::Lin | Rule::Log => "points",
+        }
+    }
+}
+
 /// A written-out list, and the order of its values for looking one up. Reads as a slice.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueList {
@@ -172,6 +200,16 @@ impl Values {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// `None` for a written-out list.
+    pub fn rule(&self) -> Option<Rule> {
+        match self {
+            Values::List(_) => None,
+            Values::Range { .. } => Some(Rule::Range),
+            Values::Lin { .. } => Some(Rule::Lin),
+            Values::Log { .. } => Some(Rule::Log),
+        }
     }
 
     /// The values of a written-out list; `None` for a rule, which never repeats a value.
@@ -446,33 +484,29 @@ impl fmt::Display for Values {
     /// As the sweep file writes them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use crate::value::float_text;
+        let rule = self.rule().map_or("", Rule::name);
         match self {
             Values::List(list) => write!(f, "{}", Value::List(list.values.clone())),
             Values::Range {
                 start,
                 end,
                 step: 1,
-            } => write!(f, "{{ range = [{start}, {end}] }}"),
+            } => write!(f, "{{ {rule} = [{start}, {end}] }}"),
             Values::Range { start, end, step } => {
-                write!(f, "{{ range = [{start}, {end}], step = {step} }}")
+                write!(f, "{{ {rule} = [{start}, {end}], step = {step} }}")
             }
             Values::Lin {
                 first,
                 last,
                 points,
-            } => write!(
-                f,
-                "{{ lin = [{}, {}], points = {points} }}",
-                float_text(*first),
-                float_text(*last)
-            ),
-            Values::Log {
+            }
+            | Values::Log {
                 first,
                 last,
                 points,
             } => write!(
                 f,
-                "{{ log = [{}, {}], points = {points} }}",
+                "{{ {rule} = [{}, {}], points = {points} }}",
                 float_text(*first),
                 float_text(*last)
             ),

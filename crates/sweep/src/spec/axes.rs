@@ -8,7 +8,7 @@ use crate::error::{Mistake, Place, SweepError, did_you_mean};
 use crate::keys::{Key, KeyKind, check};
 use crate::tree::{Entry, Node, Tree};
 use crate::value::{Value, float_text, round_15};
-use crate::values::{MAX_LISTED, Values};
+use crate::values::{MAX_LISTED, Rule, Values};
 
 /// An axis with the places of its listed values.
 pub(super) struct Swept {
@@ -152,8 +152,6 @@ fn list(setting: &Setting, items: &[Tree]) -> Result<Column, SweepError> {
     Ok((Values::list(values), places))
 }
 
-static RULES: [&str; 3] = ["range", "lin", "log"];
-
 fn rule(key: &Key, entries: &[Entry], tree: &Tree) -> Result<Values, SweepError> {
     let here = |error: SweepError| {
         if error.place().is_some() {
@@ -163,10 +161,14 @@ fn rule(key: &Key, entries: &[Entry], tree: &Tree) -> Result<Values, SweepError>
         }
     };
     for entry in entries {
-        if !RULES.contains(&entry.name.as_str())
-            && !["step", "points"].contains(&entry.name.as_str())
-        {
-            let hint = did_you_mean(&entry.name, RULES.into_iter().chain(["step", "points"]));
+        let names = || {
+            Rule::ALL
+                .map(Rule::name)
+                .into_iter()
+                .chain(["step", "points"])
+        };
+        if !names().any(|name| name == entry.name) {
+            let hint = did_you_mean(&entry.name, names());
             return Err(SweepError::new(Mistake::UnknownKey {
                 key: format!("{}.{}", key.name, entry.name),
             })
@@ -178,18 +180,19 @@ fn rule(key: &Key, entries: &[Entry], tree: &Tree) -> Result<Values, SweepError>
         }
     }
     let field = |name: &str| entries.iter().find(|entry| entry.name == name);
-    let mut rules = RULES.iter().filter_map(|&name| field(name));
-    let Some(rule) = rules.next() else {
+    let mut rules = Rule::ALL
+        .into_iter()
+        .filter_map(|rule| Some((rule, field(rule.name())?)));
+    let Some((kind, rule)) = rules.next() else {
         return Err(
             here(missing(key, "range")).help("one of range, lin, log says what the values are")
         );
     };
-    let excluded = if rule.name == "range" {
-        "points"
-    } else {
-        "step"
-    };
-    if let Some(second) = rules.next().or_else(|| field(excluded)) {
+    let second = rules.next().map(|(_, entry)| entry);
+    let excluded = ["step", "points"]
+        .into_iter()
+        .filter(|&name| name != kind.counted_by());
+    if let Some(second) = second.or_else(|| excluded.into_iter().find_map(field)) {
         return Err(SweepError::new(Mistake::FieldsExclude {
             key: key.name.to_owned(),
             first: rule.name.clone(),
@@ -198,13 +201,14 @@ fn rule(key: &Key, entries: &[Entry], tree: &Tree) -> Result<Values, SweepError>
         .at(Some(second.place.clone()))
         .help("range goes with step; lin and log go with points"));
     }
-    let values = if rule.name == "range" {
-        range(key, rule, field("step"))
-    } else {
-        let Some(points) = field("points") else {
-            return Err(here(missing(key, "points")).help("how many values, both ends included"));
-        };
-        spaced(key, rule, points)
+    let points = || {
+        let missing = || here(missing(key, "points")).help("how many values, both ends included");
+        field("points").ok_or_else(missing)
+    };
+    let values = match kind {
+        Rule::Range => range(key, rule, field("step")),
+        Rule::Lin => spaced(key, rule, points()?, Values::lin, whole_range),
+        Rule::Log => spaced(key, rule, points()?, Values::log, whole_list),
     }
     .map_err(here)?;
     for end in values.ends() {
@@ -283,8 +287,20 @@ fn as_lin(key: &Key, rule: &Entry, step: Option<&Entry>) -> String {
     )
 }
 
-/// `lin` and `log`.
-fn spaced(key: &Key, rule: &Entry, points: &Entry) -> Result<Values, SweepError> {
+/// Makes the values of a rule between two ends.
+type Make = fn(&str, f64, f64, u64) -> Result<Values, SweepError>;
+
+/// Makes integers of them; `None` if a point is none.
+type Whole = fn(&Key, &Values) -> Result<Option<Values>, SweepError>;
+
+/// A rule of a number of points between two ends.
+fn spaced(
+    key: &Key,
+    rule: &Entry,
+    points: &Entry,
+    make: Make,
+    whole: Whole,
+) -> Result<Values, SweepError> {
     let Some((first, last)) = ends(&rule.value, Tree::number) else {
         return Err(rule.value.wrong(
             &full_name(key, rule),
@@ -300,21 +316,11 @@ fn spaced(key: &Key, rule: &Entry, points: &Entry) -> Result<Values, SweepError>
                 .value
                 .wrong(&full_name(key, points), "an integer of at least 1")
         })?;
-    let log = rule.name == "log";
-    let values = if log {
-        Values::log(key.name, first, last, count)?
-    } else {
-        Values::lin(key.name, first, last, count)?
-    };
+    let values = make(key.name, first, last, count)?;
     if !is_whole(key) {
         return Ok(values);
     }
-    let whole = if log {
-        whole_list(key, &values)?
-    } else {
-        whole_range(key, first, last, count)
-    };
-    whole.ok_or_else(|| {
+    whole(key, &values)?.ok_or_else(|| {
         SweepError::new(Mistake::BadEnds {
             axis: key.name.to_owned(),
             found: format!(
@@ -329,18 +335,25 @@ fn spaced(key: &Key, rule: &Entry, points: &Entry) -> Result<Values, SweepError>
 }
 
 /// Evenly spaced integers, as the range that they are.
-fn whole_range(key: &Key, first: f64, last: f64, count: u64) -> Option<Values> {
-    let integer = |x: f64| (x.fract() == 0.0 && x.abs() <= 9.0e15).then_some(x as i64);
-    let (first, last) = (integer(first)?, integer(last)?);
-    if count == 1 {
-        return Values::range(key.name, first, first + 1, 1).ok();
-    }
-    let steps = i64::try_from(count - 1).ok()?;
-    let step = (last - first) / steps;
-    if step * steps != last - first {
-        return None;
-    }
-    Values::range(key.name, first, last + step.signum(), step).ok()
+fn whole_range(key: &Key, values: &Values) -> Result<Option<Values>, SweepError> {
+    let integer = |value: &Value| {
+        let x = value.as_float()?;
+        (x.fract() == 0.0 && x.abs() <= 9.0e15).then_some(x as i64)
+    };
+    let range = || {
+        let [first, last] = values.ends();
+        let (first, last) = (integer(&first)?, integer(&last)?);
+        if values.len() == 1 {
+            return Values::range(key.name, first, first + 1, 1).ok();
+        }
+        let steps = i64::try_from(values.len() - 1).ok()?;
+        let step = (last - first) / steps;
+        if step * steps != last - first {
+            return None;
+        }
+        Values::range(key.name, first, last + step.signum(), step).ok()
+    };
+    Ok(range())
 }
 
 /// Integers with one ratio, as a list; `None` if a point is no integer.

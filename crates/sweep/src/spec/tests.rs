@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{Spec, defaults_toml};
 use crate::error::SweepError;
 use crate::value::Value;
-use crate::values::Values;
+use crate::values::{Rule, Values};
 
 /// The example of the documentation, its comments taken in.
 pub(super) const EXAMPLE: &str = r#"
@@ -182,6 +182,28 @@ fn integer_axes_stay_integers() {
             step: -10
         }
     ));
+}
+
+#[test]
+fn every_rule_is_read_and_written() {
+    for (at, rule) in Rule::ALL.into_iter().enumerate() {
+        assert_eq!(rule as usize, at);
+        let key = match rule {
+            Rule::Range => "train.steps",
+            Rule::Lin | Rule::Log => "init.scale",
+        };
+        let count = match rule.counted_by() {
+            "points" => "points = 3",
+            _ => "step = 2",
+        };
+        let text = format!(
+            "name = \"x\"\n[axes]\n\"{key}\" = {{ {} = [1, 9], {count} }}\n",
+            rule.name()
+        );
+        let spec = read(&text, &[]);
+        assert_eq!(spec.axes[0].values[0].rule(), Some(rule));
+        assert_eq!(read(&spec.to_toml(), &[]), spec, "{text}");
+    }
 }
 
 #[test]
