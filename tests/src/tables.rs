@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use polars::prelude::{DataFrame, SortMultipleOptions};
+use table::{Answer, Value};
 
 /// The four tables.
 pub const TABLES: [&str; 4] = ["trials", "history", "spectra", "layers"];
 
 /// Rows of a query over one run.
 #[track_caller]
-pub fn query(run: &Path, sql: &str) -> DataFrame {
+pub fn query(run: &Path, sql: &str) -> Answer {
     table::query(&[run.to_owned()], sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
@@ -17,40 +17,60 @@ pub fn query(run: &Path, sql: &str) -> DataFrame {
 #[track_caller]
 pub fn number(run: &Path, sql: &str) -> f64 {
     let rows = query(run, sql);
-    let column = &rows.columns()[0];
-    column
-        .get(0)
-        .expect("a row")
-        .try_extract::<f64>()
-        .expect("a number")
+    rows.rows[0][0].number().expect("a number")
+}
+
+/// Rows of `trials` that can be read now; none where there is no table yet.
+pub fn rows(run: &Path) -> u64 {
+    let counted = table::query(&[run.to_owned()], "SELECT count(*) AS n FROM trials");
+    // A count fits.
+    counted.map_or(0, |rows| rows.numbers("n")[0] as u64)
+}
+
+/// The texts of a column.
+#[track_caller]
+pub fn texts(rows: &Answer, name: &str) -> Vec<String> {
+    let values = rows.column(name).expect("a column of the answer");
+    let text = |value: &Value| match value {
+        Value::Text(text) => text.clone(),
+        other => panic!("{other:?} is no text"),
+    };
+    values.into_iter().map(text).collect()
 }
 
 /// A table without the columns that depend on the run, sorted, as text in which floats keep their bits.
 #[track_caller]
 pub fn canonical(run: &Path, name: &str) -> String {
-    let rows = query(run, &format!("SELECT * FROM {name}"));
-    let dependent = table::run_columns();
-    let kept: Vec<&str> = rows
-        .get_column_names()
-        .into_iter()
-        .map(|name| name.as_str())
-        .filter(|name| {
-            !dependent.contains(name) && !name.starts_with("run_") && !name.ends_with("_seconds")
-        })
-        .collect();
-    let rows = rows.select(kept).expect("columns of the table itself");
-    let keys: Vec<&str> = match name {
-        "trials" => vec!["trial"],
-        "history" => vec!["trial", "step"],
-        "spectra" => vec!["trial", "step", "layer", "index"],
-        _ => vec!["trial", "step", "layer"],
+    let keys = match name {
+        "trials" => "trial",
+        "history" => "trial, step",
+        "spectra" => "trial, step, layer, \"index\"",
+        _ => "trial, step, layer",
     };
-    let mut rows = rows
-        .sort(keys, SortMultipleOptions::default())
-        .expect("the keys are columns");
+    let rows = query(run, &format!("SELECT * FROM {name} ORDER BY {keys}"));
+    let dependent = table::run_columns();
+    let is_kept = |name: &str| {
+        !dependent.contains(&name) && !name.starts_with("run_") && !name.ends_with("_seconds")
+    };
+    let kept: Vec<bool> = rows
+        .columns
+        .iter()
+        .map(|column| is_kept(&column.name))
+        .collect();
+    let rows = Answer {
+        columns: of_kept(&rows.columns, &kept),
+        rows: rows.rows.iter().map(|row| of_kept(row, &kept)).collect(),
+    };
     let mut text = Vec::new();
-    table::write_csv(&mut rows, &mut text).expect("a vector takes everything");
+    let mut writer = table::CsvWriter::new(&mut text);
+    rows.send(&mut writer).expect("a vector takes everything");
+    drop(writer);
     String::from_utf8(text).expect("CSV is text")
+}
+
+fn of_kept<T: Clone>(all: &[T], kept: &[bool]) -> Vec<T> {
+    let kept = all.iter().zip(kept).filter(|(_, kept)| **kept);
+    kept.map(|(one, _)| one.clone()).collect()
 }
 
 /// Fails unless both runs hold the same tables.

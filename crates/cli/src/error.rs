@@ -122,11 +122,11 @@ impl CliError {
         match self {
             CliError::Sweep(_)
             | CliError::Data(_)
-            | CliError::Query(_)
             | CliError::Request(_)
             | CliError::Certs(_)
             | CliError::Token(_)
             | CliError::Read { .. } => Exit::Request,
+            CliError::Query(error) if error.is_request_error() => Exit::Request,
             CliError::Folder(error) if error.is_request_error() => Exit::Request,
             CliError::Slurm(error) if error.is_request() => Exit::Request,
             CliError::Ssh(error) if error.is_request() => Exit::Request,

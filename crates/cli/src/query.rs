@@ -1,37 +1,118 @@
 //! `parsimony query`: SQL over the tables of one or more runs.
 
+use std::io::{BufWriter, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use table::{CsvWriter, JsonWriter, QueryError, Sink, TextWriter};
 
 use crate::args::Query;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::output;
 
-/// Runs the query and prints its rows.
+/// Longest query that is read from a file or standard input: longer ones are refused by the table's reader as well, and
+/// a device that never ends is not read to its end.
+const LONGEST_QUERY: u64 = 1 << 20;
+
+/// Stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// Runs the query and prints its rows as they are found.
 ///
 /// # Errors
 /// [`CliError`].
 pub(crate) fn query(options: &Query) -> Result<Exit, CliError> {
-    let Some((sql, runs)) = options.words.split_last() else {
-        return Err(CliError::Request(
-            "a run folder and a query are needed".to_owned(),
-        ));
+    let (runs, sql) = match (&options.file, options.words.split_last()) {
+        (Some(file), _) => (options.words.as_slice(), read(file)?),
+        (None, Some((sql, runs))) if sql == STANDARD_INPUT => (runs, read(Path::new(sql))?),
+        (None, Some((sql, runs))) => (runs, sql.clone()),
+        (None, None) => (options.words.as_slice(), String::new()),
     };
     let runs: Vec<PathBuf> = runs.iter().map(PathBuf::from).collect();
+    if runs.is_empty() {
+        return Err(CliError::Request(
+            "a run folder and a query are needed, for example: parsimony query runs/NAME \"SELECT count(*) FROM trials\""
+                .to_owned(),
+        ));
+    }
     for run in &runs {
         check_run(run)?;
     }
-    let mut rows = table::query(&runs, sql)?;
-    let mut out = Vec::new();
-    if options.csv {
-        table::write_csv(&mut rows, &mut out)?;
+    let out = BufWriter::new(std::io::stdout());
+    let mut sink: Box<dyn Sink> = if options.csv {
+        Box::new(CsvWriter::new(out))
     } else if options.json {
-        table::write_json_rows(&rows, &mut out)?;
+        Box::new(JsonWriter::new(out))
     } else {
-        out = table::to_text(&rows).into_bytes();
+        Box::new(TextWriter::new(out, terminal_width()))
+    };
+    let stop = stop_at_interrupt();
+    match table::query_into(&runs, &sql, &stop, sink.as_mut()) {
+        Ok(warnings) => {
+            for warning in warnings {
+                say!("warning: {warning}");
+            }
+            Ok(Exit::Done)
+        }
+        Err(QueryError::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            Err(CliError::ReaderGone)
+        }
+        Err(QueryError::Write(error)) => Err(CliError::Output(error)),
+        Err(QueryError::Interrupted) => {
+            say!("interrupted");
+            Ok(Exit::Interrupted)
+        }
+        Err(error) => Err(CliError::Query(error)),
     }
-    output::data(&String::from_utf8_lossy(&out))?;
-    Ok(Exit::Done)
+}
+
+/// The query in a file, or what standard input holds.
+fn read(file: &Path) -> Result<String, CliError> {
+    let refused = |source| CliError::Read {
+        path: file.to_owned(),
+        source,
+    };
+    let mut text = String::new();
+    let read = if file.as_os_str() == STANDARD_INPUT {
+        std::io::stdin()
+            .take(LONGEST_QUERY)
+            .read_to_string(&mut text)
+    } else {
+        let opened = std::fs::File::open(file).map_err(refused)?;
+        opened.take(LONGEST_QUERY).read_to_string(&mut text)
+    };
+    read.map_err(refused)?;
+    Ok(text)
+}
+
+/// Columns of the terminal that standard output is; none where it is none.
+fn terminal_width() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    let (width, _) = terminal_size::terminal_size()?;
+    Some(usize::from(width.0))
+}
+
+/// Becomes true at Ctrl-C. A second Ctrl-C ends the program: a sort of many rows does not look.
+fn stop_at_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&stop);
+    // Where there is no thread to wait, Ctrl-C ends the program at once, as it does everywhere.
+    let waits = std::thread::Builder::new().spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let Ok(runtime) = runtime else { return };
+        while runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            if seen.swap(true, Ordering::Relaxed) {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+        }
+    });
+    drop(waits);
+    stop
 }
 
 /// Refuses what is no run folder in the words of this command.

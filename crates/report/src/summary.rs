@@ -79,9 +79,7 @@ fn completed(column: &str) -> String {
 /// The number in the column `n` of a query's only row; 0 where it is null.
 fn number(runs: &[PathBuf], sql: &str) -> Result<f64, ReportError> {
     let counted = table::query(runs, sql)?;
-    let largest = counted.column("n").ok().and_then(|n| n.max_reduce().ok());
-    let largest = largest.and_then(|largest| largest.value().try_extract::<f64>().ok());
-    Ok(largest.unwrap_or(0.0))
+    Ok(counted.numbers("n").first().copied().unwrap_or(0.0))
 }
 
 /// A line about trials whose core did not hold what it promised, so that the full engine ran; nothing where there
@@ -156,10 +154,7 @@ fn effect(runs: &[PathBuf], columns: &[String]) -> Result<f64, ReportError> {
         columns.join(", ")
     );
     let groups = table::query(runs, &sql)?;
-    let means: Vec<f64> = match groups.column("mean").and_then(|mean| mean.f64()) {
-        Ok(means) => means.iter().flatten().collect(),
-        Err(_) => Vec::new(),
-    };
+    let means = groups.numbers("mean");
     let count = means.len() as f64;
     let center = means.iter().sum::<f64>() / count.max(1.0);
     let squares = means.iter().map(|mean| (mean - center).powi(2));

@@ -38,10 +38,13 @@ pub use folder::{
     RunFolder, check_folder, durable_files, fault_of_file, fault_point, is_run_folder, numbering,
 };
 pub use ipc::{Limits, Payload};
-pub use query::{QueryError, query};
+pub use query::{
+    Answer, Cell, Column, Function, QueryError, Sink, StatementError, Value, functions, query,
+    query_into,
+};
 pub use row::{
     HistoryValues, LayerValues, OutcomeRow, ScalarValues, SpectrumValues, TrialResult, TrialRow,
 };
 pub use schema::{SCHEMA_VERSION, TableName, run_columns, schema};
 pub use spool::{CHUNK_ROWS, Chunk, Measured, Spool, SpoolError};
-pub use text::{to_text, write_csv, write_json_rows};
+pub use text::{CsvWriter, JsonWriter, TextWriter, to_text};

@@ -1,220 +1,357 @@
-//! Frames as text: CSV and JSON that read back to the same bits, and columns for people.
+//! Answers as text: CSV and JSON that read back to the same bits, and columns for people. All three write row by row;
+//! columns for people wait for the first rows to know their widths.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use polars::prelude::{AnyValue, DataFrame};
+use unicode_width::UnicodeWidthStr as _;
 
-use crate::query::QueryError;
+use crate::query::{Answer, Cell, Column, Sink};
 
 /// Digits of a number shown to people.
 const DIGITS: usize = 6;
 
-/// Writes CSV: a header, empty for null, floats with the fewest digits that read back to the same bits. The
-/// frame's values stay; they are moved together in memory.
-///
-/// # Errors
-/// [`QueryError::Write`] where `out` refuses.
-pub fn write_csv(frame: &mut DataFrame, out: impl Write) -> Result<(), QueryError> {
-    frame.rechunk_mut();
-    Ok(csv_rows(frame, out)?)
+/// Writes CSV: a header, empty for null, floats with the fewest digits that read back to the same bits.
+pub struct CsvWriter<W: Write> {
+    writer: csv::Writer<W>,
+    cell: String,
 }
 
-fn csv_rows(frame: &DataFrame, out: impl Write) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(frame.get_column_names().iter().map(|name| name.as_str()))?;
-    let mut cell = String::new();
-    for row in 0..frame.height() {
-        for value in values(frame, row) {
-            cell.clear();
-            push_plain(&value, &mut cell);
-            writer.write_field(&cell)?;
+impl<W: Write> CsvWriter<W> {
+    pub fn new(out: W) -> CsvWriter<W> {
+        CsvWriter {
+            writer: csv::Writer::from_writer(out),
+            cell: String::new(),
         }
-        writer.write_record(None::<&[u8]>)?;
     }
-    writer.flush()
 }
 
-/// Writes a JSON array of objects, one a row; NaN and infinities, which JSON lacks, are null.
-///
-/// # Errors
-/// [`QueryError::Write`] where `out` refuses.
-pub fn write_json_rows(frame: &DataFrame, out: impl Write) -> Result<(), QueryError> {
-    Ok(json_rows(&rechunked(frame), out)?)
+impl<W: Write + Send> Sink for CsvWriter<W> {
+    fn columns(&mut self, columns: &[Column]) -> io::Result<()> {
+        let names = columns.iter().map(|column| &column.name);
+        Ok(self.writer.write_record(names)?)
+    }
+
+    fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
+        for cell in cells {
+            self.cell.clear();
+            push_plain(cell, &mut self.cell);
+            self.writer.write_field(&self.cell)?;
+        }
+        Ok(self.writer.write_record(None::<&[u8]>)?)
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
 }
 
-fn json_rows(frame: &DataFrame, mut out: impl Write) -> io::Result<()> {
-    let names: Vec<String> = frame
-        .get_column_names()
-        .iter()
-        .map(|name| json_text(name.as_str()))
-        .collect();
-    let mut line = String::new();
-    out.write_all(b"[")?;
-    for row in 0..frame.height() {
+/// Writes a JSON array of objects, one a row; infinities, which JSON lacks, are null.
+pub struct JsonWriter<W: Write> {
+    out: W,
+    names: Vec<String>,
+    rows: u64,
+    line: String,
+}
+
+impl<W: Write> JsonWriter<W> {
+    pub fn new(out: W) -> JsonWriter<W> {
+        JsonWriter {
+            out,
+            names: Vec::new(),
+            rows: 0,
+            line: String::new(),
+        }
+    }
+}
+
+impl<W: Write + Send> Sink for JsonWriter<W> {
+    fn columns(&mut self, columns: &[Column]) -> io::Result<()> {
+        let names = columns.iter().map(|column| json_text(&column.name));
+        self.names = names.collect();
+        self.out.write_all(b"[")
+    }
+
+    fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
+        let line = &mut self.line;
         line.clear();
-        line.push_str(if row == 0 { "\n{" } else { ",\n{" });
-        for (at, (name, value)) in names.iter().zip(values(frame, row)).enumerate() {
+        line.push_str(if self.rows == 0 { "\n{" } else { ",\n{" });
+        for (at, (name, cell)) in self.names.iter().zip(cells).enumerate() {
             if at > 0 {
                 line.push(',');
             }
             line.push_str(name);
             line.push(':');
-            push_json(&value, &mut line);
+            push_json(cell, line);
         }
         line.push('}');
-        out.write_all(line.as_bytes())?;
+        self.rows += 1;
+        self.out.write_all(line.as_bytes())
     }
-    out.write_all(if frame.height() == 0 {
-        b"]\n"
-    } else {
-        b"\n]\n"
-    })?;
-    out.flush()
+
+    fn end(&mut self) -> io::Result<()> {
+        let last: &[u8] = if self.rows == 0 { b"]\n" } else { b"\n]\n" };
+        self.out.write_all(last)?;
+        self.out.flush()
+    }
 }
 
-/// Columns for people: aligned, every row, floats to six digits.
-pub fn to_text(frame: &DataFrame) -> String {
-    let frame = rechunked(frame);
-    let mut rows: Vec<Vec<String>> = Vec::with_capacity(frame.height() + 1);
-    rows.push(
-        frame
-            .get_column_names()
-            .iter()
-            .map(|name| name.to_string())
-            .collect(),
-    );
-    for row in 0..frame.height() {
-        rows.push(values(&frame, row).map(|value| shown(&value)).collect());
-    }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..frame.width())
-        .map(|column| width(column).unwrap_or(0))
-        .collect();
-    let to_the_right: Vec<bool> = frame
-        .columns()
-        .iter()
-        .map(|column| column.dtype().is_primitive_numeric())
-        .collect();
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let gap = widths[column] - cell.chars().count();
-            if to_the_right[column] {
-                line.extend(std::iter::repeat_n(' ', gap));
-            }
-            line.push_str(cell);
-            if !to_the_right[column] {
-                line.extend(std::iter::repeat_n(' ', gap));
-            }
-            line.push_str("  ");
+/// Rows from which the widths of the columns are taken. Longer cells further down push the rest of their line.
+const SAMPLED_ROWS: usize = 1000;
+
+/// Narrowest column of texts that are cut to fit a terminal.
+const CUT_WIDTH: usize = 24;
+
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// Columns for people: aligned, every row, floats to six digits. Where the width of a terminal is given, long texts are
+/// cut and columns in the middle are left out to fit it; a last line says so.
+pub struct TextWriter<W: Write> {
+    out: W,
+    width: Option<usize>,
+    names: Vec<String>,
+    /// Rows that wait for the widths.
+    waiting: Vec<Vec<Shown>>,
+    layout: Option<Layout>,
+}
+
+/// A cell for people.
+struct Shown {
+    text: String,
+    kind: ShownKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ShownKind {
+    Null,
+    Number,
+    Word,
+}
+
+/// Where each column stands.
+struct Layout {
+    columns: Vec<Place>,
+    left_out: usize,
+}
+
+struct Place {
+    column: usize,
+    width: usize,
+    to_the_right: bool,
+    /// Cells are cut to the width.
+    cuts: bool,
+}
+
+impl<W: Write> TextWriter<W> {
+    pub fn new(out: W, width: Option<usize>) -> TextWriter<W> {
+        TextWriter {
+            out,
+            width,
+            names: Vec::new(),
+            waiting: Vec::new(),
+            layout: None,
         }
-        text.push_str(line.trim_end());
-        text.push('\n');
     }
-    text
+
+    fn begin(&mut self) -> io::Result<()> {
+        let layout = Layout::new(&self.names, &self.waiting, self.width);
+        let names = self.names.iter().map(|name| Shown {
+            text: name.clone(),
+            kind: ShownKind::Word,
+        });
+        let names: Vec<Shown> = names.collect();
+        layout.write(&mut self.out, &names)?;
+        for row in std::mem::take(&mut self.waiting) {
+            layout.write(&mut self.out, &row)?;
+        }
+        self.layout = Some(layout);
+        Ok(())
+    }
 }
 
-fn rechunked(frame: &DataFrame) -> DataFrame {
-    let mut frame = frame.clone();
-    frame.rechunk_mut();
-    frame
+impl<W: Write + Send> Sink for TextWriter<W> {
+    fn columns(&mut self, columns: &[Column]) -> io::Result<()> {
+        let names = columns.iter().map(|column| one_line(&column.name));
+        self.names = names.collect();
+        Ok(())
+    }
+
+    fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
+        let row: Vec<Shown> = cells.iter().map(shown).collect();
+        if let Some(layout) = &self.layout {
+            return layout.write(&mut self.out, &row);
+        }
+        self.waiting.push(row);
+        if self.waiting.len() >= SAMPLED_ROWS {
+            self.begin()?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        if self.layout.is_none() {
+            self.begin()?;
+        }
+        if let Some(layout) = &self.layout
+            && layout.left_out > 0
+        {
+            let (shown, all) = (self.names.len() - layout.left_out, self.names.len());
+            writeln!(
+                self.out,
+                "({shown} of {all} columns fit the terminal; name columns, or use --csv or --json)"
+            )?;
+        }
+        self.out.flush()
+    }
 }
 
-fn values(frame: &DataFrame, row: usize) -> impl Iterator<Item = AnyValue<'_>> {
-    frame
-        .columns()
-        .iter()
-        // The row is within the frame.
-        .map(move |column| column.get(row).unwrap_or(AnyValue::Null))
+impl Layout {
+    fn new(names: &[String], rows: &[Vec<Shown>], limit: Option<usize>) -> Layout {
+        let place = |(column, name): (usize, &String)| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            let widest = cells.clone().map(|cell| cell.text.width()).max();
+            let has = |kind| cells.clone().any(|cell| cell.kind == kind);
+            Place {
+                column,
+                width: widest.unwrap_or(0).max(name.width()),
+                to_the_right: has(ShownKind::Number) && !has(ShownKind::Word),
+                cuts: false,
+            }
+        };
+        let mut columns: Vec<Place> = names.iter().enumerate().map(place).collect();
+        let mut left_out = 0;
+        if let Some(limit) = limit {
+            cut_texts(&mut columns, limit);
+            left_out = leave_out(&mut columns, limit);
+        }
+        Layout { columns, left_out }
+    }
+
+    fn write(&self, out: &mut impl Write, row: &[Shown]) -> io::Result<()> {
+        let mut line = String::new();
+        for (at, place) in self.columns.iter().enumerate() {
+            if at > 0 {
+                line.push_str(GAP);
+            }
+            let Some(cell) = row.get(place.column) else {
+                line.push('…');
+                continue;
+            };
+            let cut;
+            let text = if place.cuts && cell.text.width() > place.width {
+                cut = cut_to(&cell.text, place.width);
+                &cut
+            } else {
+                &cell.text
+            };
+            let gap = place.width.saturating_sub(text.width());
+            let spaces = std::iter::repeat_n(' ', gap);
+            if place.to_the_right {
+                line.extend(spaces);
+                line.push_str(text);
+            } else {
+                line.push_str(text);
+                line.extend(spaces);
+            }
+        }
+        writeln!(out, "{}", line.trim_end())
+    }
+}
+
+fn total(columns: &[Place]) -> usize {
+    columns.iter().map(|place| place.width + GAP.len()).sum()
+}
+
+/// Cuts the widest columns of texts until the row fits or all are narrow.
+fn cut_texts(columns: &mut [Place], limit: usize) {
+    loop {
+        let over = total(columns).saturating_sub(limit + GAP.len());
+        let widest = columns
+            .iter_mut()
+            .filter(|place| !place.to_the_right && place.width > CUT_WIDTH)
+            .max_by_key(|place| place.width);
+        let Some(widest) = widest.filter(|_| over > 0) else {
+            return;
+        };
+        widest.width = widest.width.saturating_sub(over).max(CUT_WIDTH);
+        widest.cuts = true;
+    }
+}
+
+/// Leaves out columns in the middle until the row fits; a mark stands where they were. Returns how many.
+fn leave_out(columns: &mut Vec<Place>, limit: usize) -> usize {
+    let mut left_out = 0;
+    // The mark takes one place and a gap.
+    while columns.len() > 2
+        && total(columns) + 1 > limit + if left_out == 0 { GAP.len() } else { 0 }
+    {
+        columns.remove(columns.len() / 2);
+        left_out += 1;
+    }
+    if left_out > 0 {
+        let middle = columns.len().div_ceil(2);
+        let mark = Place {
+            column: usize::MAX,
+            width: 1,
+            to_the_right: false,
+            cuts: false,
+        };
+        columns.insert(middle, mark);
+    }
+    left_out
+}
+
+/// As much of a text as fits, with a mark at its end.
+fn cut_to(text: &str, width: usize) -> String {
+    let mut kept = String::new();
+    for letter in text.chars() {
+        kept.push(letter);
+        if kept.width() + 1 > width {
+            kept.pop();
+            break;
+        }
+    }
+    kept.push('…');
+    kept
+}
+
+/// An answer as columns for people.
+pub fn to_text(answer: &Answer) -> String {
+    let mut text = Vec::new();
+    let mut writer = TextWriter::new(&mut text, None);
+    let sent = answer.send(&mut writer);
+    // Writing to memory cannot fail.
+    debug_assert!(sent.is_ok());
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// A value as it stands in a cell; nothing for null.
-fn push_plain(value: &AnyValue<'_>, out: &mut String) {
-    match value {
-        AnyValue::Null => {}
-        AnyValue::String(text) => out.push_str(text),
-        AnyValue::StringOwned(text) => out.push_str(text),
-        AnyValue::Float64(x) => push_float(*x, out),
-        AnyValue::Float32(x) => push_float32(*x, out),
-        AnyValue::Datetime(moment, unit, zone) => {
-            push_shown(&AnyValue::Datetime(*moment, *unit, None), out);
-            if zone.is_some() {
-                out.push('Z');
-            }
-        }
-        AnyValue::DatetimeOwned(moment, unit, zone) => {
-            push_shown(&AnyValue::Datetime(*moment, *unit, None), out);
-            if zone.is_some() {
-                out.push('Z');
-            }
-        }
-        AnyValue::List(_) => push_json(value, out),
-        other => push_number(other, out),
-    }
-}
-
-fn push_json(value: &AnyValue<'_>, out: &mut String) {
-    match value {
-        AnyValue::Null => out.push_str("null"),
-        AnyValue::Boolean(truth) => out.push_str(if *truth { "true" } else { "false" }),
-        AnyValue::Float64(x) if !x.is_finite() => out.push_str("null"),
-        AnyValue::Float32(x) if !x.is_finite() => out.push_str("null"),
-        AnyValue::Float64(_) | AnyValue::Float32(_) => push_plain(value, out),
-        AnyValue::List(series) => {
-            out.push('[');
-            for at in 0..series.len() {
-                if at > 0 {
-                    out.push(',');
-                }
-                push_json(&series.get(at).unwrap_or(AnyValue::Null), out);
-            }
-            out.push(']');
-        }
-        number if number.is_integer() => push_number(number, out),
-        other => {
-            let mut plain = String::new();
-            push_plain(other, &mut plain);
-            out.push_str(&json_text(&plain));
-        }
-    }
-}
-
-/// Whole numbers without the separators that polars may be set to show; everything else as polars shows it.
-fn push_number(value: &AnyValue<'_>, out: &mut String) {
-    let written = match value {
-        AnyValue::UInt64(n) => write!(out, "{n}"),
-        AnyValue::UInt32(n) => write!(out, "{n}"),
-        AnyValue::UInt16(n) => write!(out, "{n}"),
-        AnyValue::UInt8(n) => write!(out, "{n}"),
-        AnyValue::Int64(n) => write!(out, "{n}"),
-        AnyValue::Int32(n) => write!(out, "{n}"),
-        AnyValue::Int16(n) => write!(out, "{n}"),
-        AnyValue::Int8(n) => write!(out, "{n}"),
-        AnyValue::Boolean(truth) => write!(out, "{truth}"),
-        other => {
-            push_shown(other, out);
-            Ok(())
-        }
+fn push_plain(cell: &Cell<'_>, out: &mut String) {
+    let written = match cell {
+        Cell::Null => Ok(()),
+        Cell::Text(text) => out.write_str(text),
+        Cell::Real(x) => write!(out, "{x:?}"),
+        Cell::Integer(n) => write!(out, "{n}"),
+        Cell::Boolean(truth) => write!(out, "{truth}"),
+        Cell::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}")),
     };
     // Writing to a String cannot fail.
     debug_assert!(written.is_ok());
 }
 
-fn push_shown(value: &AnyValue<'_>, out: &mut String) {
-    let written = write!(out, "{value}");
-    debug_assert!(written.is_ok());
-}
-
-fn push_float(x: f64, out: &mut String) {
-    let written = write!(out, "{x:?}");
-    debug_assert!(written.is_ok());
-}
-
-fn push_float32(x: f32, out: &mut String) {
-    let written = write!(out, "{x:?}");
-    debug_assert!(written.is_ok());
+fn push_json(cell: &Cell<'_>, out: &mut String) {
+    match cell {
+        Cell::Null => out.push_str("null"),
+        Cell::Real(x) if !x.is_finite() => out.push_str("null"),
+        Cell::Real(_) | Cell::Integer(_) | Cell::Boolean(_) => push_plain(cell, out),
+        Cell::Text(text) => out.push_str(&json_text(text)),
+        Cell::Bytes(_) => {
+            let mut plain = String::new();
+            push_plain(cell, &mut plain);
+            out.push_str(&json_text(&plain));
+        }
+    }
 }
 
 fn json_text(text: &str) -> String {
@@ -222,18 +359,24 @@ fn json_text(text: &str) -> String {
 }
 
 /// A value for people.
-fn shown(value: &AnyValue<'_>) -> String {
-    match value {
-        AnyValue::Null => "null".to_owned(),
-        AnyValue::Float64(x) => rounded(*x),
-        AnyValue::Float32(x) => rounded(f64::from(*x)),
-        other => {
+fn shown(cell: &Cell<'_>) -> Shown {
+    let (text, kind) = match cell {
+        Cell::Null => ("null".to_owned(), ShownKind::Null),
+        Cell::Real(x) => (rounded(*x), ShownKind::Number),
+        Cell::Integer(n) => (n.to_string(), ShownKind::Number),
+        Cell::Text(text) => (short_hashes(one_line(text)), ShownKind::Word),
+        Cell::Boolean(_) | Cell::Bytes(_) => {
             let mut text = String::new();
-            push_plain(other, &mut text);
-            // One row is one line.
-            short_hashes(text.replace(['\n', '\r', '\t'], " "))
+            push_plain(cell, &mut text);
+            (text, ShownKind::Word)
         }
-    }
+    };
+    Shown { text, kind }
+}
+
+/// One row is one line, and nothing in it moves a terminal's cursor.
+fn one_line(text: &str) -> String {
+    text.replace(|letter: char| letter.is_control(), " ")
 }
 
 /// Hexadecimal digits of a file's hash shown to people.
@@ -286,36 +429,72 @@ fn trimmed(number: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use polars::prelude::{Column, NamedFrom, PlSmallStr, Series};
-
     use super::*;
+    use crate::query::Value;
 
-    fn frame() -> DataFrame {
-        let name = PlSmallStr::from_static;
-        let columns = vec![
-            Column::from(Series::new(
-                name("name"),
-                [Some("a,\"b\""), None, Some("c\nd")],
-            )),
-            Column::from(Series::new(
-                name("x"),
-                [Some(0.1 + 0.2), Some(f64::NAN), None],
-            )),
-            Column::from(Series::new(name("n"), [u64::MAX, 0, 7])),
-            Column::from(Series::new(name("ok"), [Some(true), None, Some(false)])),
-        ];
-        DataFrame::new(3, columns).unwrap()
+    fn answer() -> Answer {
+        let column = |name: &str, is_boolean| Column {
+            name: name.to_owned(),
+            is_boolean,
+        };
+        let text = |text: &str| Value::Text(text.to_owned());
+        Answer {
+            columns: vec![
+                column("name", false),
+                column("x", false),
+                column("n", false),
+                column("ok", true),
+            ],
+            rows: vec![
+                vec![
+                    text("a,\"b\""),
+                    Value::Real(0.1 + 0.2),
+                    Value::Integer(i64::MAX),
+                    Value::Boolean(true),
+                ],
+                vec![
+                    Value::Null,
+                    Value::Real(f64::INFINITY),
+                    Value::Integer(0),
+                    Value::Null,
+                ],
+                vec![
+                    text("c\nd"),
+                    Value::Null,
+                    Value::Integer(7),
+                    Value::Boolean(false),
+                ],
+            ],
+        }
+    }
+
+    fn csv(answer: &Answer) -> String {
+        let mut out = Vec::new();
+        answer.send(&mut CsvWriter::new(&mut out)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn json(answer: &Answer) -> Vec<u8> {
+        let mut out = Vec::new();
+        answer.send(&mut JsonWriter::new(&mut out)).unwrap();
+        out
+    }
+
+    fn text(answer: &Answer, width: usize) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut writer = TextWriter::new(&mut out, Some(width));
+        answer.send(&mut writer).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        text.lines().map(str::to_owned).collect()
     }
 
     #[test]
     fn csv_is_exact() {
-        let mut out = Vec::new();
-        write_csv(&mut frame(), &mut out).unwrap();
         assert_eq!(
-            String::from_utf8(out).unwrap(),
+            csv(&answer()),
             "name,x,n,ok\n\
-             \"a,\"\"b\"\"\",0.30000000000000004,18446744073709551615,true\n\
-             ,NaN,0,\n\
+             \"a,\"\"b\"\"\",0.30000000000000004,9223372036854775807,true\n\
+             ,inf,0,\n\
              \"c\nd\",,7,false\n"
         );
     }
@@ -333,7 +512,7 @@ mod tests {
             f64::INFINITY,
         ] {
             let mut text = String::new();
-            push_float(x, &mut text);
+            push_plain(&Cell::Real(x), &mut text);
             assert_eq!(
                 text.parse::<f64>().unwrap().to_bits(),
                 x.to_bits(),
@@ -344,32 +523,73 @@ mod tests {
 
     #[test]
     fn json_is_json() {
-        let mut out = Vec::new();
-        write_json_rows(&frame(), &mut out).unwrap();
+        let out = json(&answer());
         let rows: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(rows[0]["name"], "a,\"b\"");
-        assert_eq!(rows[0]["n"], u64::MAX);
+        assert_eq!(rows[0]["n"], i64::MAX);
         assert!(String::from_utf8_lossy(&out).contains("\"x\":0.30000000000000004,"));
         assert!(rows[1]["x"].is_null() && rows[1]["name"].is_null() && rows[1]["ok"].is_null());
         assert_eq!(rows[2]["ok"], false);
-        let mut out = Vec::new();
-        write_json_rows(&frame().head(Some(0)), &mut out).unwrap();
-        assert_eq!(out, b"[]\n");
+        let mut none = answer();
+        none.rows.clear();
+        assert_eq!(json(&none), b"[]\n");
     }
 
     #[test]
     fn people_see_aligned_columns() {
-        let text = to_text(&frame());
+        let text = to_text(&answer());
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines,
             [
-                "name      x                     n  ok",
-                "a,\"b\"   0.3  18446744073709551615  true",
-                "null    NaN                     0  null",
-                "c d    null                     7  false",
+                "name      x                    n  ok",
+                "a,\"b\"   0.3  9223372036854775807  true",
+                "null    inf                    0  null",
+                "c d    null                    7  false",
             ]
         );
+    }
+
+    #[test]
+    fn what_does_not_fit_a_terminal_is_cut_or_left_out() {
+        let column = |number: usize| Column {
+            name: format!("column{number}"),
+            is_boolean: false,
+        };
+        let mut wide = Answer {
+            columns: (0..9).map(column).collect(),
+            rows: vec![(0..9).map(Value::Integer).collect()],
+        };
+        let all = text(&wide, 90);
+        assert_eq!(all.len(), 2);
+        assert!(all.iter().all(|line| line.chars().count() <= 90));
+        let some = text(&wide, 40);
+        assert!(
+            some.iter().take(2).all(|line| line.chars().count() <= 40),
+            "{some:#?}"
+        );
+        assert!(some[0].starts_with("column0") && some[0].ends_with("column8"));
+        assert!(
+            some[0].contains('…') && some[2].contains("of 9 columns"),
+            "{some:#?}"
+        );
+        wide.columns.truncate(2);
+        wide.rows = vec![vec![Value::Text("x".repeat(70)), Value::Integer(1)]];
+        let cut = text(&wide, 40);
+        assert!(
+            cut.iter().all(|line| line.chars().count() <= 40),
+            "{cut:#?}"
+        );
+        assert!(cut[1].contains("x…"), "{cut:#?}");
+    }
+
+    #[test]
+    fn rows_after_the_first_thousand_are_written_as_they_come() {
+        let mut long = answer();
+        long.rows = (0..3000)
+            .map(|n| vec![Value::Null, Value::Null, Value::Integer(n), Value::Null])
+            .collect();
+        assert_eq!(to_text(&long).lines().count(), 3001);
     }
 
     #[test]

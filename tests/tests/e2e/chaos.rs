@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use tests::process::{Background, Coordinator, command, run, until};
-use tests::tables::{assert_equal, number, query};
+use tests::tables::{assert_equal, number, query, texts};
 
 use crate::common::{count, log, logged, long, rows, state, steps_for};
 use crate::{SMALL, folder_with};
@@ -347,8 +347,7 @@ impl Arena {
             // A trial in whose company three workers died is told as such, and runs again when asked to.
             let sql = "SELECT error FROM trials WHERE status = 'failed'";
             let failed = query(&at.join("data").join(name), sql);
-            for row in 0..failed.height() {
-                let error = failed.columns()[0].get(row).unwrap().to_string();
+            for error in texts(&failed, "error") {
                 assert!(error.contains("workers died"), "{error}");
             }
             coordinator

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tests::process::{Coordinator, run, until};
 use tests::tables::number;
+pub(crate) use tests::tables::rows;
 
 use crate::folder_with;
 
@@ -114,16 +115,6 @@ pub(crate) fn workers(coordinator: &Coordinator, at: &Path) -> Vec<Value> {
     let told = coordinator.call(at, &["workers", "--json"]).expect(0);
     let workers: Value = serde_json::from_str(&told.out).expect("the list is JSON");
     workers.as_array().expect("a list").clone()
-}
-
-/// Rows of `trials` that can be read now; none where there is no table yet.
-pub(crate) fn rows(run_folder: &Path) -> u64 {
-    let counted = table::query(&[run_folder.to_owned()], "SELECT count(*) AS n FROM trials");
-    let first = |rows: &polars::prelude::DataFrame| {
-        let value = rows.columns()[0].get(0).ok()?;
-        value.try_extract::<u64>().ok()
-    };
-    counted.ok().as_ref().and_then(first).unwrap_or(0)
 }
 
 /// Appends a command's standard error to a file.

@@ -62,13 +62,9 @@ fn queries(name: &str) -> Vec<String> {
 #[track_caller]
 fn numbers(run: &Path, sql: &str) -> Vec<Vec<f64>> {
     let rows = query(run, sql);
-    let value = |row: usize, column: usize| {
-        let value = rows.columns()[column].get(row).unwrap();
-        value.try_extract::<f64>().unwrap_or(f64::NAN)
-    };
-    (0..rows.height())
-        .map(|row| (0..rows.width()).map(|column| value(row, column)).collect())
-        .collect()
+    let value = |value: &table::Value| value.number().unwrap_or(f64::NAN);
+    let rows = rows.rows.iter();
+    rows.map(|row| row.iter().map(value).collect()).collect()
 }
 
 /// One column.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tests::process::{Background, Coordinator, command, until};
-use tests::tables::{number, query};
+use tests::tables::{number, query, texts};
 
 use crate::common::{count, log, logged, long, state, status, until_finished};
 use crate::folder_with;
@@ -142,7 +142,7 @@ fn a_local_run_fails_what_it_cannot_hold_and_runs_the_rest() {
         assert_eq!(rows(&format!("{count} status = 'completed'")), 2.0);
         let failed = query(&run, "SELECT error FROM trials WHERE status = 'failed'");
         assert_eq!(failed.height(), 2);
-        let error = failed.columns()[0].get(0).unwrap().to_string();
+        let error = &texts(&failed, "error")[0];
         assert!(
             error.contains("of memory, and this worker has") && error.contains("needs "),
             "{error}"

@@ -1,7 +1,7 @@
 //! A finished grid grows: only what is new is computed.
 
 use tests::process::run;
-use tests::tables::{canonical, number};
+use tests::tables::{canonical, number, rows};
 
 use crate::{SMALL, folder_with};
 
@@ -95,15 +95,7 @@ fn growing_a_huge_axis_does_not_visit_what_is_done() {
     first.args(["run", "huge.toml", "--out", "r", "--set", "train.steps=1"]);
     let mut first = tests::process::Background::start(first);
     tests::process::until("rows", || {
-        at.join("r/journal.sqlite").exists()
-            && table::query(&[at.join("r")], "SELECT count(*) AS n FROM trials").is_ok_and(|rows| {
-                rows.columns()[0]
-                    .get(0)
-                    .unwrap()
-                    .try_extract::<u64>()
-                    .unwrap()
-                    > 0
-            })
+        at.join("r/journal.sqlite").exists() && rows(&at.join("r")) > 0
     });
     first.signal("INT");
     assert_eq!(first.wait(), Some(130));

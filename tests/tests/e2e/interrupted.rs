@@ -15,15 +15,8 @@ fn start(at: &std::path::Path) -> Background {
     Background::start(process)
 }
 
-fn rows(at: &std::path::Path) -> f64 {
-    let counted = table::query(&[at.join("r")], "SELECT count(*) AS n FROM trials");
-    counted.map_or(0.0, |rows| {
-        rows.columns()[0]
-            .get(0)
-            .unwrap()
-            .try_extract::<f64>()
-            .unwrap()
-    })
+fn rows(at: &std::path::Path) -> u64 {
+    tests::tables::rows(&at.join("r"))
 }
 
 fn undisturbed(at: &std::path::Path) {
@@ -43,11 +36,11 @@ fn ctrl_c_keeps_what_is_done_and_the_same_command_goes_on() {
     let folder = folder_with("small.toml", SMALL);
     let at = folder.path();
     let mut process = start(at);
-    until("some rows", || rows(at) > 0.0);
+    until("some rows", || rows(at) > 0);
     process.signal("INT");
     assert_eq!(process.wait(), Some(130));
     let kept = rows(at);
-    assert!(kept > 0.0 && kept < 72.0, "{kept} rows when interrupted");
+    assert!(kept > 0 && kept < 72, "{kept} rows when interrupted");
     resume(at);
     undisturbed(at);
     assert_equal(&at.join("r"), &at.join("whole"));
@@ -66,7 +59,7 @@ fn kill_9_again_and_again_loses_and_doubles_nothing() {
     undisturbed(at);
     assert_equal(&at.join("r"), &at.join("whole"));
     let ids = number(&at.join("r"), "SELECT count(DISTINCT id) AS n FROM trials");
-    assert_eq!((rows(at), ids), (72.0, 72.0));
+    assert_eq!((rows(at), ids), (72, 72.0));
 }
 
 #[test]
@@ -97,7 +90,7 @@ fn one_process_at_a_time_has_a_run_folder() {
     let folder = folder_with("small.toml", SMALL);
     let at = folder.path();
     let mut first = start(at);
-    until("some rows", || rows(at) > 0.0);
+    until("some rows", || rows(at) > 0);
     let mut words = vec!["run", "small.toml", "--out", "r"];
     words.extend(SLOW);
     let second = run(at, &words).expect(2);

@@ -20,13 +20,9 @@ fn one_and_two_threads_give_equal_tables() {
         &at.join("one"),
         "SELECT DISTINCT step FROM history ORDER BY step",
     );
-    let steps: Vec<u64> = steps.columns()[0]
-        .u64()
-        .unwrap()
-        .into_no_null_iter()
-        .collect();
+    let steps = steps.numbers("step");
     // Step 1 is measured because angles are asked for.
-    assert_eq!(steps, [0, 1, 20, 40, 60]);
+    assert_eq!(steps, [0.0, 1.0, 20.0, 40.0, 60.0]);
 }
 
 #[test]

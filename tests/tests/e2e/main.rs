@@ -29,6 +29,7 @@ mod numbers;
 mod pieces;
 mod planning;
 mod python;
+mod questions;
 mod refusals;
 mod simulated;
 mod slurm;

@@ -106,13 +106,9 @@ fn assert_same(a: &Path, b: &Path) {
     let (left, right) = (query(a, sql), query(b, sql));
     assert_eq!(left.height(), right.height());
     for column in ["id", "status", "steps"] {
-        let (left, right) = (left.column(column).unwrap(), right.column(column).unwrap());
-        assert!(left.equals_missing(right), "{column}");
+        assert_eq!(left.column(column), right.column(column), "{column}");
     }
-    let losses = |rows: &polars::prelude::DataFrame| -> Vec<f64> {
-        let losses = rows.column("train_loss").unwrap();
-        losses.f64().unwrap().iter().flatten().collect()
-    };
+    let losses = |rows: &table::Answer| rows.numbers("train_loss");
     for (left, right) in losses(&left).into_iter().zip(losses(&right)) {
         assert!((left - right).abs() <= 1e-6 * right.abs(), "{left} {right}");
     }

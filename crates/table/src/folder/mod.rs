@@ -26,7 +26,7 @@ pub use fault::{Hook, fault_point};
 pub use files::fault_of_file;
 pub(crate) use layout::Layout;
 pub use listing::durable_files;
-pub(crate) use listing::{Alike, readable_parts};
+pub(crate) use listing::readable_parts;
 pub use local_files::{LocalFiles, is_run_folder};
 pub use manifest::{Listed, Manifest};
 pub use numbering::{Numbering, numbering};

@@ -133,9 +133,9 @@ mod tests {
 
     #[track_caller]
     fn check(layout: &Layout, sql: &str, expected: &str) {
-        let mut answer = crate::query(&[layout.dir().to_owned()], sql).unwrap();
+        let answer = crate::query(&[layout.dir().to_owned()], sql).unwrap();
         let mut csv = Vec::new();
-        crate::text::write_csv(&mut answer, &mut csv).unwrap();
+        answer.send(&mut crate::CsvWriter::new(&mut csv)).unwrap();
         assert_eq!(String::from_utf8(csv).unwrap(), expected, "{sql}");
     }
 

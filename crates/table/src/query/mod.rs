@@ -1,0 +1,25 @@
+//! SQL over run folders: four tables, each there even when empty.
+//!
+//! SQLite is the engine. `statement` checks what was asked and rewrites it to SQLite's dialect, `functions` adds what
+//! SQLite lacks, `vtab` serves the tables from Parquet, `engine` runs the statement, `answer` takes its rows.
+
+mod answer;
+mod engine;
+mod error;
+mod functions;
+mod lookup;
+mod order;
+mod plan;
+mod runs;
+mod source;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod values;
+mod vtab;
+
+pub use answer::{Answer, Cell, Column, Sink, Value};
+pub use engine::{query, query_into};
+pub use error::QueryError;
+pub use functions::{Declared as Function, all as functions};
+pub use statement::StatementError;

@@ -1,0 +1,7 @@
+//! The checks and rewrites, with the rewritten statements run on SQLite.
+
+mod answers;
+mod bounds;
+pub(crate) mod fixture;
+mod headers;
+mod refusals;
