@@ -34,7 +34,7 @@ pub enum WireError {
 /// Checks ranges and gathers them in a set.
 ///
 /// # Errors
-/// [`WireError`] where a range is empty or there are too many.
+/// [`WireError`] where a range is empty, there are too many, or a number is larger than a trial's may be.
 pub fn intervals(ranges: &[v1::Range]) -> Result<IntervalSet, WireError> {
     if ranges.len() > limits::RANGES {
         return Err(WireError::Ranges {
@@ -47,6 +47,13 @@ pub fn intervals(ranges: &[v1::Range]) -> Result<IntervalSet, WireError> {
             return Err(WireError::Range {
                 start: range.start,
                 end: range.end,
+            });
+        }
+        if range.end > sweep::MAX_NUMBERS {
+            return Err(WireError::Number {
+                field: "ranges.end",
+                found: range.end,
+                allowed: "1 to 2^63 - 1",
             });
         }
         set.insert(range.start..range.end);
@@ -160,6 +167,12 @@ mod tests {
         let range = |start, end| v1::Range { start, end };
         assert!(intervals(&[range(3, 3)]).is_err());
         assert!(intervals(&[range(4, 3)]).is_err());
+        let largest = i64::MAX.cast_unsigned();
+        assert!(intervals(&[range(largest - 1, largest)]).is_ok());
+        for end in [largest + 1, u64::MAX] {
+            let refused = intervals(&[range(0, end)]).unwrap_err();
+            assert!(matches!(refused, WireError::Number { found, .. } if found == end));
+        }
         assert_eq!(intervals(&[range(0, 2), range(2, 5)]).unwrap().len(), 5);
     }
 }

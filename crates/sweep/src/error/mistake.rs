@@ -117,7 +117,7 @@ pub enum Mistake {
     },
     #[error("no trial is left: {filters} leave out all {points} points of the axes")]
     NothingKept { filters: String, points: u64 },
-    #[error("the grid has more than 2^64 points")]
+    #[error("the grid has more than 2^63 points")]
     GridTooLarge,
     #[error(
         "counting the trials takes more than {limit} steps: `{filter}` ties {points} points of {keys} together"

@@ -43,7 +43,7 @@ pub(crate) use find::find_plain;
 pub use kept_costs::{EngineGroup, Survey};
 pub(crate) use known::is_plain;
 pub(crate) use layout::{Layout, Written};
-pub use model::{Grid, MAX_CANONICAL_BYTES};
+pub use model::{Grid, MAX_CANONICAL_BYTES, MAX_NUMBERS};
 pub(crate) use refusal::error as refusal;
 pub(crate) use region::{All, Not, Region, Test, Verdict, Wanted};
 pub(crate) use search::first_of_counted;

@@ -26,6 +26,9 @@ use crate::value::Value;
 /// searched.
 const NEAR: u64 = 32;
 
+/// One past the largest number of a trial: tables and journals hold numbers as signed ones of 64 bits.
+pub const MAX_NUMBERS: u64 = i64::MAX.cast_unsigned();
+
 /// Largest canonical text of a sweep ([`Spec::to_toml`]): as large as a sweep file may be. It goes into one message
 /// of the wire, into the journal of the run folder, and to every worker.
 pub const MAX_CANONICAL_BYTES: usize = 16 << 20;
@@ -62,7 +65,7 @@ impl Grid {
     /// their corners, and else at the trial. Counts the trials.
     ///
     /// # Errors
-    /// The first mistake with its place; a grid of more than 2^64 points; trials that take more than [`MAX_WORK`] to
+    /// The first mistake with its place; a grid of more than [`MAX_NUMBERS`] points; trials that take more than [`MAX_WORK`] to
     /// count.
     pub fn new(spec: Spec, arrays: Arrays) -> Result<Grid, SweepError> {
         Grid::new_until(spec, arrays, &keep_on)
@@ -101,6 +104,7 @@ impl Grid {
             .radix
             .size()
             .checked_add(includes.len())
+            .filter(|&size| size <= MAX_NUMBERS)
             .ok_or_else(|| too_large(&layout.spec))?;
         Ok(Grid {
             costs: Costs::new(&layout),

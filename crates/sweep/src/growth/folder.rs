@@ -14,7 +14,7 @@ use super::part::Part;
 use super::verified::Verified;
 use crate::cost::Cost;
 use crate::error::{Mistake, SweepError};
-use crate::grid::{CostLimits, Grid, keep_on};
+use crate::grid::{CostLimits, Grid, MAX_NUMBERS, keep_on};
 use crate::intervals::IntervalSet;
 use crate::point::{Point, TrialId};
 use crate::value::Value;
@@ -84,7 +84,7 @@ impl Folder {
     /// Adds a generation, if `grid` has points that the folder lacks.
     ///
     /// # Errors
-    /// A grid that lacks a point of the newest generation, naming the first key that differs; more than 2^64
+    /// A grid that lacks a point of the newest generation, naming the first key that differs; more than 2^63
     /// numbers; points that take more than [`crate::MAX_WORK`] to compare. The folder is unchanged then.
     pub fn grow(&mut self, grid: Arc<Grid>) -> Result<Growth, SweepError> {
         self.grow_until(grid, &keep_on)
@@ -124,7 +124,8 @@ impl Folder {
             .help("give the new sweep a name or a folder of its own"));
         }
         let base = self.end();
-        if base.checked_add(grid.size()).is_none() {
+        let end = base.checked_add(grid.size());
+        if end.is_none_or(|end| end > MAX_NUMBERS) {
             return Err(Mistake::GridTooLarge.into());
         }
         self.generations.push(Generation { base, grid });

@@ -120,4 +120,21 @@ fn a_grid_that_is_too_large_is_refused() {
         'train.steps' = { range = [0, 1000000000000] }\n";
     let error = try_grid(text).expect_err("10^24 points");
     assert_eq!(*error.mistake(), Mistake::GridTooLarge);
+
+    // 2^32 (2^31 - 1) points are numbered without a bit for the sign, 2^63 are not.
+    let steps = |end: u64| {
+        format!(
+            "name = \"x\"\n[axes]\n'replicate' = {{ range = [0, {}] }}\n\
+             'train.steps' = {{ range = [1, {end}] }}\n",
+            1_u64 << 32
+        )
+    };
+    let almost = try_grid(&steps(1 << 31)).expect("fewer than 2^63 points");
+    assert_eq!(almost.size(), (1 << 32) * ((1 << 31) - 1));
+    let error = try_grid(&steps((1 << 31) + 1)).expect_err("2^63 points");
+    assert_eq!(*error.mistake(), Mistake::GridTooLarge);
+    let half = |end| Arc::new(grid(&steps(end)));
+    let mut folder = Folder::new(half((1 << 30) + 1));
+    let error = folder.grow(half((1 << 30) + 2)).expect_err("2^63 numbers");
+    assert_eq!(*error.mistake(), Mistake::GridTooLarge);
 }
