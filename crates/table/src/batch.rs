@@ -492,7 +492,7 @@ pub(crate) fn tally_frame(frame: &DataFrame, tally: &mut Tally) -> Result<(), Ta
             Some("diverged") => tally.counts.diverged += 1,
             _ => {
                 let attempts = match attempts.get(row)? {
-                    AnyValue::UInt32(attempts) => attempts,
+                    AnyValue::Int64(found) => attempt(found)?,
                     _ => 1,
                 };
                 tally.counts.failed += 1;
@@ -505,6 +505,14 @@ pub(crate) fn tally_frame(frame: &DataFrame, tally: &mut Tally) -> Result<(), Ta
         }
     }
     Ok(())
+}
+
+fn attempt(found: i64) -> Result<u32, RowFault> {
+    u32::try_from(found).map_err(|_| RowFault::Count {
+        column: "attempt",
+        found,
+        largest: u32::MAX.into(),
+    })
 }
 
 /// The set of ascending numbers, repetitions allowed.

@@ -3,7 +3,7 @@
 //! Built for 100,000 trials and more a second: no map a row, no text copied that equals the one before, and
 //! columns that hold one value cost a comparison (see `lane`).
 
-use polars::prelude::{Column, DataFrame, Float64Type, PolarsResult, UInt32Type, UInt64Type};
+use polars::prelude::{Column, DataFrame, Float64Type, Int64Type, PolarsResult};
 
 use crate::batch::Batch;
 use crate::comparison::ComparisonRow;
@@ -18,7 +18,7 @@ use crate::schema::{DIFFERENCES, SCALARS};
 /// id, a few parameters, metrics, times), and the numbers of a row of the other tables.
 const TRIAL_BYTES: usize = 220;
 const HISTORY_BYTES: usize = 64;
-const SPECTRUM_BYTES: usize = 56;
+const SPECTRUM_BYTES: usize = 64;
 const LAYER_BYTES: usize = 56;
 
 /// Bytes of so many rows of `history`, `spectra` and `layers`.
@@ -144,16 +144,16 @@ impl BatchBuilder {
 
 /// Columns of `trials`, in the order of the schema.
 struct TrialLanes {
-    trial: Numbers<UInt64Type>,
+    trial: Numbers<Int64Type>,
     id: Texts,
     parameters: Vec<Parameter>,
     status: Texts,
     error: Texts,
-    steps: Numbers<UInt64Type>,
+    steps: Numbers<Int64Type>,
     scalars: ScalarLanes,
-    tolerance_steps: Numbers<UInt64Type>,
+    tolerance_steps: Numbers<Int64Type>,
     engine: Texts,
-    core_width: Numbers<UInt64Type>,
+    core_width: Numbers<Int64Type>,
     reduction_residual: Numbers<Float64Type>,
     flops: Numbers<Float64Type>,
     setup_seconds: Numbers<Float64Type>,
@@ -163,11 +163,18 @@ struct TrialLanes {
     failed_seconds: Numbers<Float64Type>,
     worker: Texts,
     host: Texts,
-    attempt: Numbers<UInt32Type>,
+    attempt: Numbers<Int64Type>,
     started_at: Times,
     run_isa: Texts,
     run_version: Texts,
     comparison: ComparisonLanes,
+}
+
+/// A count as the columns hold it. Numbers of trials and steps end before 2^63; one beyond would turn negative here,
+/// which the decoder of a payload refuses.
+#[inline]
+fn count(number: u64) -> i64 {
+    number.cast_signed()
 }
 
 /// An empty text names nobody.
@@ -206,7 +213,7 @@ impl TrialLanes {
     }
 
     fn push(&mut self, row: &TrialRow<'_>) {
-        self.trial.push(Some(row.trial));
+        self.trial.push(Some(count(row.trial)));
         self.id.push(Some(row.id));
         for (at, parameter) in self.parameters.iter_mut().enumerate() {
             parameter.push(row.params.get(at).and_then(Option::as_ref));
@@ -217,7 +224,7 @@ impl TrialLanes {
         }
         self.worker.push(named(row.worker));
         self.host.push(named(row.host));
-        self.attempt.push(Some(row.attempt));
+        self.attempt.push(Some(row.attempt.into()));
         self.started_at.push(row.started_at_us);
         self.run_isa.push(named(row.run_isa));
         self.run_version.push(named(row.run_version));
@@ -227,11 +234,12 @@ impl TrialLanes {
     fn push_outcome(&mut self, outcome: &OutcomeRow) {
         self.status.push(Some(outcome.status));
         self.error.push(outcome.error.as_deref());
-        self.steps.push(Some(outcome.steps));
+        self.steps.push(Some(count(outcome.steps)));
         self.scalars.push(&outcome.last);
-        self.tolerance_steps.push(outcome.tolerance_steps);
+        let tolerance_steps = outcome.tolerance_steps.map(count);
+        self.tolerance_steps.push(tolerance_steps);
         self.engine.push(Some(outcome.engine));
-        self.core_width.push(outcome.core_width);
+        self.core_width.push(outcome.core_width.map(count));
         self.reduction_residual.push(outcome.reduction_residual);
         self.flops.push(Some(outcome.flops));
         self.setup_seconds.push(Some(outcome.setup_seconds));
@@ -349,8 +357,8 @@ impl ScalarLanes {
 }
 
 struct HistoryLanes {
-    trial: Numbers<UInt64Type>,
-    step: Numbers<UInt64Type>,
+    trial: Numbers<Int64Type>,
+    step: Numbers<Int64Type>,
     scalars: ScalarLanes,
 }
 
@@ -364,8 +372,8 @@ impl HistoryLanes {
     }
 
     fn push(&mut self, trial: u64, row: &HistoryValues) {
-        self.trial.push(Some(trial));
-        self.step.push(Some(row.step));
+        self.trial.push(Some(count(trial)));
+        self.step.push(Some(count(row.step)));
         self.scalars.push(&row.scalars);
     }
 
@@ -377,12 +385,12 @@ impl HistoryLanes {
 }
 
 struct SpectrumLanes {
-    trial: Numbers<UInt64Type>,
-    step: Numbers<UInt64Type>,
-    layer: Numbers<UInt32Type>,
-    index: Numbers<UInt32Type>,
+    trial: Numbers<Int64Type>,
+    step: Numbers<Int64Type>,
+    layer: Numbers<Int64Type>,
+    index: Numbers<Int64Type>,
     value: Numbers<Float64Type>,
-    multiplicity: Numbers<UInt32Type>,
+    multiplicity: Numbers<Int64Type>,
     left_angle: Numbers<Float64Type>,
     right_angle: Numbers<Float64Type>,
 }
@@ -402,12 +410,12 @@ impl SpectrumLanes {
     }
 
     fn push(&mut self, trial: u64, row: &SpectrumValues) {
-        self.trial.push(Some(trial));
-        self.step.push(Some(row.step));
-        self.layer.push(Some(row.layer));
-        self.index.push(Some(row.index));
+        self.trial.push(Some(count(trial)));
+        self.step.push(Some(count(row.step)));
+        self.layer.push(Some(row.layer.into()));
+        self.index.push(Some(row.index.into()));
         self.value.push(Some(row.value));
-        self.multiplicity.push(Some(row.multiplicity));
+        self.multiplicity.push(Some(row.multiplicity.into()));
         self.left_angle.push(row.left_angle);
         self.right_angle.push(row.right_angle);
     }
@@ -427,9 +435,9 @@ impl SpectrumLanes {
 }
 
 struct LayerLanes {
-    trial: Numbers<UInt64Type>,
-    step: Numbers<UInt64Type>,
-    layer: Numbers<UInt32Type>,
+    trial: Numbers<Int64Type>,
+    step: Numbers<Int64Type>,
+    layer: Numbers<Int64Type>,
     separation: Numbers<Float64Type>,
     balancedness: Numbers<Float64Type>,
     effective_rank: Numbers<Float64Type>,
@@ -450,9 +458,9 @@ impl LayerLanes {
     }
 
     fn push(&mut self, trial: u64, row: &LayerValues) {
-        self.trial.push(Some(trial));
-        self.step.push(Some(row.step));
-        self.layer.push(Some(row.layer));
+        self.trial.push(Some(count(trial)));
+        self.step.push(Some(count(row.step)));
+        self.layer.push(Some(row.layer.into()));
         self.separation.push(row.separation);
         self.balancedness.push(row.balancedness);
         self.effective_rank.push(row.effective_rank);

@@ -54,6 +54,12 @@ pub enum PayloadFault {
     Trailing { extra: usize },
     #[error("column `{column}` holds a null")]
     Null { column: &'static str },
+    #[error("column `{column}` holds {found}, outside 0 to {largest}")]
+    Count {
+        column: &'static str,
+        found: i64,
+        largest: i64,
+    },
     #[error("column `{column}` holds a text of {found} bytes, more than {allowed}")]
     Text {
         column: &'static str,
@@ -72,6 +78,12 @@ pub enum PayloadFault {
 pub enum RowFault {
     #[error("rows of trial {trial} came ahead of a report that is not of that trial alone")]
     Spool { trial: u64 },
+    #[error("`{column}` holds {found}, outside 0 to {largest}")]
+    Count {
+        column: &'static str,
+        found: i64,
+        largest: i64,
+    },
     #[error("trial {trial} has two rows")]
     Twice { trial: u64 },
     #[error("`{table}` has rows of trial {trial}, which `trials` does not know")]

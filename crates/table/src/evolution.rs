@@ -2,7 +2,7 @@
 //! wrote is recognised.
 //!
 //! A column that an older program did not know is null in its rows, and a whole number that it kept in another
-//! width reads at this program's. Everything follows from the schema, so that adding a column needs nothing here.
+//! width, or without a sign, reads as this program's. Everything follows from the schema, so that adding a column needs nothing here.
 
 use polars::prelude::{
     ArrowSchema, Column, DataFrame, DataType, PlSmallStr, PolarsResult, Schema, SchemaExt as _,
@@ -61,19 +61,55 @@ pub(crate) mod tests {
 
     use super::*;
 
+    /// Columns that were unsigned before version 3 of the tables, and of how many bits.
+    const UNSIGNED: [(&str, DataType); 9] = [
+        ("trial", DataType::UInt64),
+        ("step", DataType::UInt64),
+        ("steps", DataType::UInt64),
+        ("tolerance_steps", DataType::UInt64),
+        ("core_width", DataType::UInt64),
+        ("layer", DataType::UInt32),
+        ("index", DataType::UInt32),
+        ("multiplicity", DataType::UInt32),
+        ("attempt", DataType::UInt32),
+    ];
+
+    /// A frame with the whole numbers of a program that kept them without a sign.
+    pub(crate) fn unsigned(frame: &DataFrame) -> DataFrame {
+        let mut frame = frame.clone();
+        for (name, dtype) in UNSIGNED {
+            if let Ok(column) = frame.column(name) {
+                let column = column.strict_cast(&dtype).unwrap();
+                frame.with_column(column).unwrap();
+            }
+        }
+        frame
+    }
+
+    /// Rewrites a part as version 2 of the program wrote it.
+    pub(crate) fn make_unsigned(path: &Path) {
+        rewrite(path, "2", unsigned);
+    }
+
     /// Rewrites a part as a program would have written it that kept `id` and `trial` as they are, lacked a column
     /// and kept another one in another width.
     pub(crate) fn make_older(path: &Path, lacks: &str, narrow: &str) {
+        rewrite(path, "1", |frame| {
+            let mut frame = frame.drop(lacks).unwrap();
+            let column = frame.column(narrow).unwrap().cast(&DataType::UInt32);
+            frame.with_column(column.unwrap()).unwrap();
+            frame
+        });
+    }
+
+    fn rewrite(path: &Path, version: &str, change: impl Fn(&DataFrame) -> DataFrame) {
         let labels = crate::part::footer(path).unwrap().labels;
         let file = std::fs::File::open(path).unwrap();
-        let frame = ParquetReader::new(file).finish().unwrap();
-        let mut frame = frame.drop(lacks).unwrap();
-        let column = frame.column(narrow).unwrap().cast(&DataType::UInt32);
-        frame.with_column(column.unwrap()).unwrap();
+        let mut frame = change(&ParquetReader::new(file).finish().unwrap());
         let labels = labels.into_iter().filter(|(key, _)| key != "ARROW:schema");
         let labels = labels.map(|(key, value)| match key.as_str() {
             "parsimony.schema" => (key, "older".to_owned()),
-            "parsimony.schema_version" => (key, "1".to_owned()),
+            "parsimony.schema_version" => (key, version.to_owned()),
             _ => (key, value),
         });
         let mut bytes = Vec::new();
@@ -97,6 +133,23 @@ pub(crate) mod tests {
         assert_eq!(found.column("b").unwrap().null_count(), 2);
         let values: Vec<_> = found.column("a").unwrap().i64().unwrap().iter().collect();
         assert_eq!(values, [Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn unsigned_numbers_of_every_table_read_with_a_sign() {
+        for table in TableName::ALL {
+            let now = crate::batch::tests::batch(3..9, &[4]).frame(table).unwrap();
+            let older = unsigned(&now);
+            assert_ne!(older.schema(), now.schema(), "{}", table.name());
+            assert_eq!(unknown_column(table, older.schema()), None);
+            let wanted: Vec<_> = schema(table)
+                .iter()
+                .map(|(name, dtype)| (name.clone(), dtype.clone()))
+                .collect();
+            let found = aligned(&older, older.height(), &wanted).unwrap();
+            assert!(found.equals_missing(&now), "{}", table.name());
+            assert_eq!(found.schema(), now.schema(), "{}", table.name());
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use polars::prelude::{AnyValue, Column, DataFrame, PolarsResult, Scalar};
 
+use crate::error::{RowFault, TableError};
+
 /// Puts frames of one schema below each other, as one chunk. A column that holds one value in all of them
 /// stays a single value in memory.
 pub(crate) fn concat(mut frames: Vec<DataFrame>) -> PolarsResult<DataFrame> {
@@ -65,39 +67,53 @@ pub(crate) fn same_value(a: &AnyValue<'_>, b: &AnyValue<'_>) -> bool {
     }
 }
 
-/// A column of whole numbers without nulls.
+/// A column of counts without nulls.
 ///
 /// # Errors
-/// Where the column is missing or of another type.
-pub(crate) fn numbers(frame: &DataFrame, name: &str) -> PolarsResult<Vec<u64>> {
+/// Where the column is missing or of another type; [`RowFault::Count`] where a number is negative.
+pub(crate) fn numbers(frame: &DataFrame, name: &'static str) -> Result<Vec<u64>, TableError> {
     let column = frame.column(name)?;
     if let Some(scalar) = column.as_scalar_column()
-        && let AnyValue::UInt64(value) = scalar.scalar().value()
+        && let AnyValue::Int64(value) = scalar.scalar().value()
     {
-        return Ok(vec![*value; frame.height()]);
+        return Ok(vec![count(name, *value)?; frame.height()]);
     }
-    Ok(column.u64()?.iter().flatten().collect())
+    let values = column.i64()?.iter().flatten();
+    values.map(|value| count(name, value)).collect()
 }
 
-/// A column of whole numbers without nulls, as runs of equal values: (value, length).
+/// A column of counts without nulls, as runs of equal values: (value, length).
 ///
 /// # Errors
-/// Where the column is missing or of another type.
-pub(crate) fn runs(frame: &DataFrame, name: &str) -> PolarsResult<Vec<(u64, usize)>> {
+/// As [`numbers`].
+pub(crate) fn runs(frame: &DataFrame, name: &'static str) -> Result<Vec<(u64, usize)>, TableError> {
     let column = frame.column(name)?;
     if let Some(scalar) = column.as_scalar_column()
-        && let AnyValue::UInt64(value) = scalar.scalar().value()
+        && let AnyValue::Int64(value) = scalar.scalar().value()
     {
-        return Ok(vec![(*value, frame.height())]);
+        return Ok(vec![(count(name, *value)?, frame.height())]);
     }
     let mut runs: Vec<(u64, usize)> = Vec::new();
-    for value in column.u64()?.iter().flatten() {
+    for value in column.i64()?.iter().flatten() {
+        let value = count(name, value)?;
         match runs.last_mut() {
             Some((last, length)) if *last == value => *length += 1,
             _ => runs.push((value, 1)),
         }
     }
     Ok(runs)
+}
+
+/// A count as it is in memory.
+fn count(column: &'static str, found: i64) -> Result<u64, TableError> {
+    u64::try_from(found).map_err(|_| {
+        let largest = i64::MAX;
+        TableError::from(RowFault::Count {
+            column,
+            found,
+            largest,
+        })
+    })
 }
 
 /// A column of texts; null as `None`. A column that holds one value is not spread out.
@@ -181,6 +197,35 @@ mod tests {
             &[1.5; 2],
             true,
         );
+    }
+
+    #[test]
+    fn counts_are_read_and_negative_ones_are_refused() {
+        let frame = |values: &[i64]| {
+            let series = Series::new(PlSmallStr::from_static("trial"), values);
+            DataFrame::new(values.len(), vec![Column::from(series)]).unwrap()
+        };
+        let good = frame(&[3, 3, i64::MAX]);
+        let most = i64::MAX.cast_unsigned();
+        assert_eq!(numbers(&good, "trial").unwrap(), [3, 3, most]);
+        assert_eq!(runs(&good, "trial").unwrap(), [(3, 2), (most, 1)]);
+        let scalar = Scalar::new(DataType::Int64, AnyValue::Int64(-2));
+        let constant = Column::new_scalar(PlSmallStr::from_static("trial"), scalar, 2);
+        let constant = DataFrame::new(2, vec![constant]).unwrap();
+        for bad in [frame(&[3, -2]), constant] {
+            let found = [
+                numbers(&bad, "trial").map(|_| ()),
+                runs(&bad, "trial").map(|_| ()),
+            ];
+            for found in found {
+                let fault = RowFault::Count {
+                    column: "trial",
+                    found: -2,
+                    largest: i64::MAX,
+                };
+                assert!(matches!(found, Err(TableError::Rows(found)) if found == fault));
+            }
+        }
     }
 
     #[test]

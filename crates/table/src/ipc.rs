@@ -11,7 +11,9 @@
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use polars::prelude::{Column, CompatLevel, DataFrame, PolarsResult, Schema, SchemaExt as _};
+use polars::prelude::{
+    ChunkAgg as _, Column, CompatLevel, DataFrame, PolarsResult, Schema, SchemaExt as _,
+};
 use polars_arrow::io::ipc::format::ipc::planus::ReadAsRoot as _;
 use polars_arrow::io::ipc::format::ipc::{MessageHeaderRef, MessageRef};
 use polars_arrow::io::ipc::read::{StreamReader, StreamState, read_stream_metadata};
@@ -253,6 +255,9 @@ fn check_values(
         if required(spec.name) && column.null_count() > 0 {
             return Err(PayloadFault::Null { column: spec.name });
         }
+        if let Some(largest) = spec.kind.largest_count() {
+            check_counts(column, spec.name, largest)?;
+        }
         if spec.kind == Kind::Text {
             let texts = frames::texts(frame, spec.name).map_err(PayloadFault::Arrow)?;
             let longest = texts.values().flatten().map(str::len).max().unwrap_or(0);
@@ -263,6 +268,21 @@ fn check_values(
                     allowed: limits.text_bytes,
                 });
             }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a count that is none: negative, or larger than memory holds.
+fn check_counts(column: &Column, name: &'static str, largest: i64) -> Result<(), PayloadFault> {
+    let numbers = column.i64().map_err(PayloadFault::Arrow)?;
+    for found in [numbers.min(), numbers.max()].into_iter().flatten() {
+        if !(0..=largest).contains(&found) {
+            return Err(PayloadFault::Count {
+                column: name,
+                found,
+                largest,
+            });
         }
     }
     Ok(())
@@ -487,6 +507,79 @@ mod tests {
         check_fault(&masked, &limits, |fault| {
             matches!(fault, PayloadFault::Mask)
         });
+    }
+
+    /// A report of which one column of a table was changed.
+    fn changed(table: TableName, change: impl Fn(&DataFrame) -> DataFrame) -> Payload {
+        let mut tables = payload().into_tables();
+        let all = batch(10..40, &[13]);
+        let frame = change(all.bundles()[0].frame(table));
+        tables[table as usize].clear();
+        encode(table, &frame, &mut tables[table as usize]).unwrap();
+        Payload::from_tables(tables)
+    }
+
+    /// The same rows with a number in the last ones of a column.
+    fn with_last(frame: &DataFrame, name: &str, number: i64, rows: usize) -> DataFrame {
+        let column = frame.column(name).unwrap().i64().unwrap();
+        let mut values: Vec<Option<i64>> = column.iter().collect();
+        for value in values.iter_mut().rev().take(rows) {
+            *value = Some(number);
+        }
+        let mut frame = frame.clone();
+        frame.with_column(Column::new(name.into(), values)).unwrap();
+        frame
+    }
+
+    #[track_caller]
+    fn check_count(table: TableName, name: &'static str, found: i64, largest: i64) {
+        for rows in [1, usize::MAX] {
+            let payload = changed(table, |frame| with_last(frame, name, found, rows));
+            check_fault(&payload, &Limits::default(), |fault| {
+                matches!(fault, PayloadFault::Count { column, found: f, largest: l }
+                    if *column == name && *f == found && *l == largest)
+            });
+        }
+    }
+
+    #[test]
+    fn counts_that_are_none_are_refused() {
+        let most = i64::MAX;
+        let few = i64::from(u32::MAX);
+        check_count(TableName::Trials, "trial", -1, most);
+        check_count(TableName::Trials, "steps", i64::MIN, most);
+        check_count(TableName::Trials, "attempt", few + 1, few);
+        check_count(TableName::History, "step", -7, most);
+        check_count(TableName::Spectra, "layer", -1, few);
+        check_count(TableName::Spectra, "index", few + 1, few);
+        check_count(TableName::Spectra, "multiplicity", -1, few);
+        check_count(TableName::Layers, "trial", -1, most);
+        // A number that takes the bit of the sign, as it was handed in.
+        let beyond = batch([i64::MAX.cast_unsigned() + 1], &[]).to_ipc().unwrap();
+        check_fault(&beyond, &Limits::default(), |fault| {
+            matches!(
+                fault,
+                PayloadFault::Count {
+                    column: "trial",
+                    found: i64::MIN,
+                    ..
+                }
+            )
+        });
+        let largest = changed(TableName::History, |frame| {
+            with_last(frame, "step", most, 1)
+        });
+        assert!(decoded(&largest).is_ok());
+    }
+
+    #[test]
+    fn columns_without_a_sign_are_those_of_another_version() {
+        for table in TableName::ALL {
+            let older = changed(table, crate::evolution::tests::unsigned);
+            check_fault(&older, &Limits::default(), |fault| {
+                matches!(fault, PayloadFault::Schema | PayloadFault::Truncated)
+            });
+        }
     }
 
     #[test]

@@ -36,8 +36,6 @@ macro_rules! integer_cell {
     };
 }
 
-integer_cell!(u64, UInt64);
-integer_cell!(u32, UInt32);
 integer_cell!(i64, Int64);
 integer_cell!(bool, Boolean);
 

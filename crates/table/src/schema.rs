@@ -10,8 +10,8 @@ use sweep::ColumnType;
 
 /// Version of the tables' columns, written into each file and each journal. Raised by each release that adds a
 /// column, or changes the type or the meaning of one; a program refuses folders of a higher version. No column is
-/// ever taken away.
-pub const SCHEMA_VERSION: u32 = 2;
+/// ever taken away. From version 3 on every whole number is signed: counts were unsigned, of 64 or 32 bits.
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// One of the four tables, in the order in which they travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,8 +53,11 @@ impl TableName {
 /// Type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    U64,
-    U32,
+    /// A whole number from zero on: a trial, a step, a width. Signed in the columns like every whole number, so that
+    /// a difference of two of them is one too.
+    Count,
+    /// As [`Kind::Count`], of 32 bits in memory.
+    SmallCount,
     I64,
     F64,
     Bool,
@@ -66,13 +69,20 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) fn dtype(self) -> DataType {
         match self {
-            Kind::U64 => DataType::UInt64,
-            Kind::U32 => DataType::UInt32,
-            Kind::I64 => DataType::Int64,
+            Kind::Count | Kind::SmallCount | Kind::I64 => DataType::Int64,
             Kind::F64 => DataType::Float64,
             Kind::Bool => DataType::Boolean,
             Kind::Text => DataType::String,
             Kind::Time => DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)),
+        }
+    }
+
+    /// The largest number of a column of counts; none of other columns.
+    pub(crate) fn largest_count(self) -> Option<i64> {
+        match self {
+            Kind::Count => Some(i64::MAX),
+            Kind::SmallCount => Some(i64::from(u32::MAX)),
+            Kind::I64 | Kind::F64 | Kind::Bool | Kind::Text | Kind::Time => None,
         }
     }
 }
@@ -188,7 +198,7 @@ fn column(name: &'static str, kind: Kind) -> ColumnSpec {
 }
 
 fn head() -> Vec<ColumnSpec> {
-    vec![column("trial", Kind::U64), column("id", Kind::Text)]
+    vec![column("trial", Kind::Count), column("id", Kind::Text)]
 }
 
 fn scalars() -> impl Iterator<Item = ColumnSpec> {
@@ -209,12 +219,12 @@ fn trials() -> Vec<ColumnSpec> {
     }
     all.push(column("status", Kind::Text));
     all.push(column("error", Kind::Text));
-    all.push(column("steps", Kind::U64));
+    all.push(column("steps", Kind::Count));
     all.extend(scalars());
     all.extend([
-        column("tolerance_steps", Kind::U64),
+        column("tolerance_steps", Kind::Count),
         column("engine", Kind::Text),
-        column("core_width", Kind::U64),
+        column("core_width", Kind::Count),
         column("reduction_residual", Kind::F64),
         column("flops", Kind::F64),
         column("setup_seconds", Kind::F64),
@@ -224,7 +234,7 @@ fn trials() -> Vec<ColumnSpec> {
         column("failed_seconds", Kind::F64),
         column("worker", Kind::Text),
         column("host", Kind::Text),
-        column("attempt", Kind::U32),
+        column("attempt", Kind::SmallCount),
         column("started_at", Kind::Time),
         column("run_isa", Kind::Text),
         column("run_version", Kind::Text),
@@ -240,7 +250,7 @@ fn trials() -> Vec<ColumnSpec> {
 
 fn history() -> Vec<ColumnSpec> {
     let mut all = head();
-    all.push(column("step", Kind::U64));
+    all.push(column("step", Kind::Count));
     all.extend(scalars());
     all
 }
@@ -248,11 +258,11 @@ fn history() -> Vec<ColumnSpec> {
 fn spectra() -> Vec<ColumnSpec> {
     let mut all = head();
     all.extend([
-        column("step", Kind::U64),
-        column("layer", Kind::U32),
-        column("index", Kind::U32),
+        column("step", Kind::Count),
+        column("layer", Kind::SmallCount),
+        column("index", Kind::SmallCount),
         column("value", Kind::F64),
-        column("multiplicity", Kind::U32),
+        column("multiplicity", Kind::SmallCount),
         column("left_angle", Kind::F64),
         column("right_angle", Kind::F64),
     ]);
@@ -262,8 +272,8 @@ fn spectra() -> Vec<ColumnSpec> {
 fn layers() -> Vec<ColumnSpec> {
     let mut all = head();
     all.extend([
-        column("step", Kind::U64),
-        column("layer", Kind::U32),
+        column("step", Kind::Count),
+        column("layer", Kind::SmallCount),
         column("separation", Kind::F64),
         column("balancedness", Kind::F64),
         column("effective_rank", Kind::F64),
@@ -313,11 +323,34 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_have_a_sign_in_every_table() {
+        let mut counts = BTreeSet::new();
+        for table in TableName::ALL {
+            for own in columns(table) {
+                assert!(!own.kind.dtype().is_unsigned_integer(), "{}", own.name);
+                counts.extend(own.kind.largest_count().map(|_| own.name));
+            }
+        }
+        let expected = [
+            "attempt",
+            "core_width",
+            "index",
+            "layer",
+            "multiplicity",
+            "step",
+            "steps",
+            "tolerance_steps",
+            "trial",
+        ];
+        assert!(counts.into_iter().eq(expected));
+    }
+
+    #[test]
     fn ids_of_rows_are_not_carried() {
         for table in TableName::all() {
             let carries = carried(table).iter().any(|column| column.name == "id");
             assert_eq!(carries, table == TableName::Trials);
-            assert_eq!(columns(table)[0], column("trial", Kind::U64));
+            assert_eq!(columns(table)[0], column("trial", Kind::Count));
             assert_eq!(columns(table)[1], column("id", Kind::Text));
         }
         assert_eq!(TableName::from_name("layers"), Some(TableName::Layers));

@@ -169,7 +169,7 @@ impl Spool {
         for (at, &table) in TABLES.iter().enumerate() {
             let frame = decode(table, &chunk[at])?;
             rows[at] = frame.height();
-            for (trial, _) in frames::runs(&frame, "trial").map_err(TableError::from)? {
+            for (trial, _) in frames::runs(&frame, "trial")? {
                 if trial != self.trial {
                     let table = table.name();
                     return Err(TableError::from(RowFault::UnknownTrial { table, trial }).into());
@@ -344,6 +344,25 @@ pub(crate) mod tests {
             assert!(matches!(other.take(&wrong), Err(SpoolError::Rows(_))));
         }
         assert_eq!((other.chunks(), other.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn rows_of_a_version_without_signs_are_refused() {
+        let history = builder::history_frame(7, &measured(0, 10).history).unwrap();
+        let history = crate::evolution::tests::unsigned(&history);
+        let mut chunk = Chunk::default();
+        ipc::encode(TableName::History, &history, &mut chunk[0]).unwrap();
+        let mut spool = spool(u64::MAX);
+        let refused = spool.take(&chunk).unwrap_err();
+        let fits = matches!(
+            &refused,
+            SpoolError::Rows(TableError::Payload {
+                fault: PayloadFault::Schema,
+                ..
+            })
+        );
+        assert!(fits, "{refused}");
+        assert_eq!(spool.chunks(), 0);
     }
 
     #[test]

@@ -88,7 +88,8 @@ impl Rows {
         Some(bytes)
     }
 
-    /// The run's own state of a checkpoint, whose rows are kept apart again; `None` where they cannot be.
+    /// The run's own state of a checkpoint, whose rows are kept apart again; `None` where they cannot be, as where
+    /// a program wrote them whose tables have other columns.
     pub(crate) fn restored<'b>(&self, checkpoint: &'b [u8]) -> Option<&'b [u8]> {
         self.forget();
         let Some(mut rest) = checkpoint.strip_prefix(MARK) else {
@@ -104,7 +105,10 @@ impl Rows {
                 *table = bytes.to_vec();
                 rest = tail;
             }
-            spool.take(&chunk).ok()?;
+            if let Err(error) = spool.take(&chunk) {
+                tracing::warn!(%error, "the rows of a checkpoint do not fit: its trial begins anew");
+                return None;
+            }
         }
         Some(rest)
     }

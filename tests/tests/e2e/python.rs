@@ -13,13 +13,19 @@ run = sys.argv[1]
 table = pq.read_table(run + "/trials")
 assert table.num_rows == 72, table.num_rows
 types = {field.name: str(field.type) for field in table.schema}
-assert types["trial"] == "uint64", types
+for name in ["trial", "steps", "tolerance_steps", "core_width", "attempt"]:
+    assert types[name] == "int64", types
 assert types["train_loss"] == "double", types
 assert types["network_depth"] == "int64", types
 assert types["started_at"] == "timestamp[us, tz=UTC]", types
 assert table["accuracy"].null_count == 72
 for name in ["history", "spectra", "layers"]:
-    assert pq.read_table(run + "/" + name).num_rows > 0
+    rows = pq.read_table(run + "/" + name)
+    assert rows.num_rows > 0
+    for column in {"trial", "step", "layer", "index", "multiplicity"} & set(rows.column_names):
+        assert str(rows.schema.field(column).type) == "int64", (name, column)
+below = duckdb.sql(f"SELECT min(step - 100), min(trial - 1) FROM '{run}/history/*.parquet'").fetchall()
+assert below == [(-100, -1)], below
 rows = duckdb.sql(f"""
     SELECT init_kind, count(*), avg(train_loss) FROM '{run}/trials/*.parquet' GROUP BY 1 ORDER BY 1
 """).fetchall()

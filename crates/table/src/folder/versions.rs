@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::batch::tests::batch;
     use crate::codec::union;
-    use crate::evolution::tests::make_older;
+    use crate::evolution::tests::{make_older, make_unsigned};
 
     /// A folder as an older program left it: one that knew no `stable_rank`, kept steps in another width, and wrote
     /// a journal of layout 1.
@@ -129,6 +129,88 @@ mod tests {
             )
             .unwrap();
         layout
+    }
+
+    /// A folder as version 2 left it: whole numbers without a sign in every part.
+    fn without_signs(home: &tempfile::TempDir) -> Layout {
+        let mut folder = run(home);
+        for trials in [0..4, 4..8] {
+            folder.commit(&batch(trials, &[5])).unwrap();
+        }
+        let layout = folder.layout.clone();
+        drop(folder);
+        let journal = rusqlite::Connection::open(layout.journal()).unwrap();
+        for table in TableName::ALL {
+            for path in list(&layout.table(table)).unwrap() {
+                make_unsigned(&path);
+            }
+            for file in [1, 2] {
+                let size = fs::metadata(layout.part(table, file)).unwrap().len();
+                let row = (size.cast_signed(), table.name(), file.cast_signed());
+                let sql = "UPDATE parts SET byte_count = ?1, hash = NULL, columns = '2' WHERE table_name = ?2 AND file = ?3";
+                journal.execute(sql, row).unwrap();
+            }
+        }
+        journal
+            .execute_batch(
+                "UPDATE settings SET value = '2' WHERE name IN ('meta.columns', 'meta.schema_version')",
+            )
+            .unwrap();
+        layout
+    }
+
+    /// Types of a part's columns that are unsigned.
+    fn unsigned_columns(path: &std::path::Path) -> usize {
+        let columns = part::footer(path).unwrap().columns;
+        columns
+            .iter_values()
+            .filter(|t| t.is_unsigned_integer())
+            .count()
+    }
+
+    #[test]
+    fn a_folder_without_signs_reads_opens_grows_and_is_joined_with_new_parts() {
+        let home = tempfile::tempdir().unwrap();
+        let layout = without_signs(&home);
+        let old = layout.part(TableName::Spectra, 2);
+        assert_eq!(unsigned_columns(&old), 5);
+        let steps =
+            "SELECT count(*) AS n, min(step - 100) AS a, min(trial - step) AS b FROM history";
+        check(&layout, steps, "n,a,b\n21,-100,-2\n");
+        let indices = "SELECT min(layer - index) AS a, min(multiplicity - 5) AS b FROM spectra";
+        check(&layout, indices, "a,b\n-1,-4\n");
+        let trials = "SELECT min(attempt - 2) AS a, min(steps - 10) AS b FROM trials";
+        check(&layout, trials, "a,b\n-1,-8\n");
+        let before = fs::read(&old).unwrap();
+        let mut folder = RunFolder::open(layout.dir(), None).unwrap();
+        assert!(folder.repairs().is_empty(), "{:?}", folder.repairs());
+        assert_eq!(folder.done().unwrap(), union(vec![0..8]));
+        assert_eq!(folder.failed().unwrap()[0].attempts, 1);
+        // Its parts stay as they are while it goes on; those without rows are of this program at once.
+        folder.commit(&batch(8..10, &[])).unwrap();
+        assert_eq!(fs::read(&old).unwrap(), before);
+        for table in TableName::ALL {
+            assert_eq!(unsigned_columns(&layout.schema_part(table)), 0);
+        }
+        check(&layout, steps, "n,a,b\n27,-100,-2\n");
+        assert_eq!(folder.forget_failed().unwrap().numbers, union(vec![5..6]));
+        folder.commit(&batch([5], &[])).unwrap();
+        while folder.compact(Joining::AtEnd).unwrap().is_some() {}
+        check(&layout, steps, "n,a,b\n30,-100,-2\n");
+        check(&layout, indices, "a,b\n-1,-4\n");
+        for table in TableName::ALL {
+            let paths = list(&layout.table(table)).unwrap();
+            assert!(
+                paths.iter().all(|path| unsigned_columns(path) == 0),
+                "{paths:?}"
+            );
+            assert!(paths.iter().all(|path| has_columns(path)), "{paths:?}");
+        }
+        check(
+            &layout,
+            "SELECT count(*) AS n, sum(trial) AS a FROM trials",
+            "n,a\n10,45\n",
+        );
     }
 
     #[track_caller]
