@@ -1,4 +1,4 @@
-//! What lies on a disk for longer than a program: folders of the first release, and bits that changed while nobody
+//! What lies on a disk for longer than a program: folders of earlier releases, and bits that changed while nobody
 //! looked. Nothing is believed that is not as it was written; nothing sound is lost with it.
 
 use std::path::{Path, PathBuf};
@@ -51,21 +51,59 @@ fn several_parts(at: &Path, out: &str) {
     assert!(parts >= 3, "only {parts} parts");
 }
 
-fn first_release() -> PathBuf {
-    root().join("tests/folders/first-release")
+/// A run folder as an earlier release left it.
+fn earlier(release: &str, name: &str) -> PathBuf {
+    root().join("tests/folders").join(release).join(name)
 }
 
 #[test]
 fn a_finished_run_of_the_first_release_reads_continues_and_grows() {
+    check_finished("first-release", false);
+}
+
+#[test]
+fn a_finished_run_of_the_second_release_reads_continues_and_grows() {
+    check_finished("second-release", true);
+}
+
+/// Types of a part's columns, and how many have no sign.
+fn columns_of(path: &Path) -> (String, usize) {
+    use polars::prelude::SerReader as _;
+    let file = std::fs::File::open(path).unwrap();
+    let schema = polars::prelude::ParquetReader::new(file).schema().unwrap();
+    let text = format!("{schema:?}");
+    let unsigned = text.matches("UInt").count();
+    (text, unsigned)
+}
+
+/// Whole numbers of every table have a sign, also where the parts keep them without one.
+#[track_caller]
+fn assert_signed(run_folder: &Path) {
+    for sql in [
+        "SELECT min(attempt - 2) AS n FROM trials",
+        "SELECT min(step - 1) AS n FROM history",
+        "SELECT min(layer - index) AS n FROM spectra",
+        "SELECT min(trial - 1) AS n FROM layers",
+    ] {
+        let found = number(run_folder, sql);
+        assert!((-100.0..0.0).contains(&found), "{sql}: {found}");
+    }
+}
+
+fn check_finished(release: &str, hashed: bool) {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    copy(&first_release().join("finished"), &at.join("old"));
+    copy(&earlier(release, "finished"), &at.join("old"));
+    for table in TABLES {
+        assert!(columns_of(&parts(&at.join("old"), table)[0]).1 > 0);
+    }
+    assert_signed(&at.join("old"));
     std::fs::copy(at.join("old/sweep.toml"), at.join("same.toml")).unwrap();
     run(at, &["run", "same.toml", "--out", "fresh"]).expect(0);
     assert_same(&at.join("old"), &at.join("fresh"));
 
     let checked = check(at, "old", &[], 0);
-    assert!(checked["unhashed"].as_u64().unwrap() > 0, "{checked}");
+    assert_eq!(checked["unhashed"] == 0, hashed, "{checked}");
     let told = run(at, &["run", "same.toml", "--out", "old", "--json"]).expect(0);
     let told: Value = serde_json::from_str(&told.out).unwrap();
     assert_eq!(told["reported"], 0, "{told}");
@@ -86,17 +124,13 @@ fn a_finished_run_of_the_first_release_reads_continues_and_grows() {
     assert_eq!(checked["unhashed"], 0, "{checked}");
     // Rows and columns are one table for every reader, the parts without rows included.
     for table in TABLES {
-        let columns = |path: &Path| {
-            use polars::prelude::SerReader as _;
-            let file = std::fs::File::open(path).unwrap();
-            let schema = polars::prelude::ParquetReader::new(file).schema().unwrap();
-            format!("{schema:?}")
-        };
-        let schema = columns(&at.join("old").join(table).join("schema.parquet"));
+        let schema = columns_of(&at.join("old").join(table).join("schema.parquet"));
+        assert_eq!(schema.1, 0, "{schema:?}");
         for part in parts(&at.join("old"), table) {
-            assert_eq!(columns(&part), schema, "{}", part.display());
+            assert_eq!(columns_of(&part), schema, "{}", part.display());
         }
     }
+    assert_signed(&at.join("old"));
 }
 
 /// Fails unless both runs hold the same points with the same results, up to the rounding of instruction sets.
@@ -120,10 +154,22 @@ fn assert_same(a: &Path, b: &Path) {
 
 #[test]
 fn a_killed_run_of_the_first_release_goes_on_without_its_checkpoint() {
+    let said = check_killed("first-release");
+    assert!(said.contains("older program"), "{said}");
+}
+
+#[test]
+fn a_killed_run_of_the_second_release_goes_on() {
+    let said = check_killed("second-release");
+    assert!(!said.contains("older program"), "{said}");
+}
+
+/// Returns what the coordinator said.
+fn check_killed(release: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     std::fs::create_dir(at.join("data")).unwrap();
-    copy(&first_release().join("killed"), &at.join("data/killed"));
+    copy(&earlier(release, "killed"), &at.join("data/killed"));
     let states = at.join("data/killed/checkpoints");
     assert!(std::fs::read_dir(&states).unwrap().count() > 0);
     let durable = rows(&at.join("data/killed"));
@@ -135,14 +181,10 @@ fn a_killed_run_of_the_first_release_goes_on_without_its_checkpoint() {
     let _worker = coordinator.worker(at, "w", 1);
     coordinator.call(at, &["submit", "same.toml"]).expect(0);
     until_finished(&coordinator, at, "killed");
-    assert!(
-        log(&at.join("log")).contains("older program"),
-        "{}",
-        log(&at.join("log"))
-    );
     run(at, &["run", "same.toml", "--out", "fresh"]).expect(0);
     assert_same(&at.join("data/killed"), &at.join("fresh"));
     check(at, "data/killed", &[], 0);
+    log(&at.join("log"))
 }
 
 #[test]
