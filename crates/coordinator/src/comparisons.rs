@@ -120,6 +120,10 @@ mod tests {
             comparison(1, Verdict::Beyond(None), Some(f64::NAN)),
             all[0].clone(),
         ];
-        assert!(summary(&verified, &broken).unwrap().largest[0].value.is_nan());
+        assert!(
+            summary(&verified, &broken).unwrap().largest[0]
+                .value
+                .is_nan()
+        );
     }
 }

@@ -12,7 +12,7 @@ use super::search::first;
 use super::work::{Meter, Spent};
 use crate::error::SweepError;
 use crate::keys::{Id, keys};
-use crate::point::{CHECKS, Check, ENGINE, Fault, ids};
+use crate::point::{Check, Fault, ids};
 
 /// Combinations that one check looks at: a fraction of a second. Beyond it only the corners are looked at,
 /// and the rest is found at the trials.
@@ -24,8 +24,13 @@ const MAX_CORNER_AXES: usize = 10;
 /// # Errors
 /// The first check that fails at a point that is kept, pointing at the value that it is about; more work than the
 /// meter allows.
-pub(super) fn run(layout: &Layout, kept: &[Cached], meter: &Meter<'_>) -> Result<(), SweepError> {
-    for check in CHECKS.iter().chain([&ENGINE]) {
+pub(super) fn run<'a>(
+    checks: impl Iterator<Item = &'a Check>,
+    layout: &Layout,
+    kept: &[Cached],
+    meter: &Meter<'_>,
+) -> Result<(), SweepError> {
+    for check in checks {
         if check.only.eval(&layout.spec) == Some(false) {
             continue;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::layout::Layout;
 use crate::error::SweepError;
 use crate::keys::{Key, Lookup, settle_all};
-use crate::point::{ENGINE, Point, TrialId, trial};
+use crate::point::{Check, ENGINE, Point, TrialId, trial};
 use crate::value::Value;
 
 /// The points of `include` that are in neither the product nor the list before them.
@@ -50,6 +50,23 @@ impl Includes {
     /// Whether the `at`-th point of the spec's list is held: it is new.
     pub(super) fn holds(&self, at: usize) -> bool {
         self.listed.binary_search(&at).is_ok()
+    }
+
+    /// Puts more checks to the points that are held.
+    ///
+    /// # Errors
+    /// The first point that fails one, at its place in the file.
+    pub(super) fn check(&self, layout: &Layout, checks: &[Check]) -> Result<(), SweepError> {
+        for &at in &self.listed {
+            let slots = slots(layout, at);
+            for check in checks {
+                (check.test)(&Lookup::new(&slots), &layout.arrays).map_err(|fault| {
+                    let place = layout.spec.source.include_place(at);
+                    fault.placed(place, Some("in `filter.include`".to_owned()))
+                })?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn len(&self) -> u64 {

@@ -20,6 +20,7 @@ mod known;
 mod layout;
 mod limits;
 mod model;
+mod precision;
 mod radix;
 mod refusal;
 mod region;

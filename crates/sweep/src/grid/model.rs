@@ -17,7 +17,7 @@ use super::search::first_of_counted;
 use super::work::{MAX_WORK, Meter, keep_on};
 use super::{canonical, checks, conditions, count};
 use crate::error::{Mistake, SweepError};
-use crate::point::{Point, TrialId};
+use crate::point::{CHECKS, ENGINE, Point, TrialId};
 use crate::refs::Arrays;
 use crate::spec::Spec;
 use crate::value::Value;
@@ -96,7 +96,8 @@ impl Grid {
         let parts: Vec<&dyn Test> = kept.iter().map(|test| test as &dyn Test).collect();
         let kept_count = count::count_all(&layout.radix, &parts, &Meter::new(MAX_WORK, stop))
             .map_err(|spent| refusal::error(&layout, spent))?;
-        checks::run(&layout, &kept, &Meter::new(MAX_WORK, stop))?;
+        let every = CHECKS.iter().chain([&ENGINE]);
+        checks::run(every, &layout, &kept, &Meter::new(MAX_WORK, stop))?;
         let includes = Includes::new(&layout, &|point| {
             product_index(&layout, &kept, point).is_some()
         })?;

@@ -134,6 +134,25 @@ impl Folder {
         Ok(Growth::Grown)
     }
 
+    /// Refuses a grid with points that single precision cannot hold, unless the newest generation has such points:
+    /// a folder that was begun with them grows. `stop` is asked every millisecond or so.
+    ///
+    /// # Errors
+    /// As [`Grid::refuse_lost_precision`].
+    pub fn refuse_lost_precision(
+        &self,
+        grid: &Grid,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), SweepError> {
+        let Err(error) = grid.refuse_lost_precision(stop) else {
+            return Ok(());
+        };
+        match self.newest().refuse_lost_precision(stop) {
+            Ok(()) => Err(error),
+            Err(_) => Ok(()),
+        }
+    }
+
     /// One past the largest number.
     pub fn end(&self) -> u64 {
         let last = &self.generations[self.generations.len() - 1];
