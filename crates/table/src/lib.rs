@@ -17,6 +17,7 @@ mod frames;
 mod ipc;
 mod journal;
 mod lane;
+pub mod memory;
 mod part;
 mod query;
 mod row;

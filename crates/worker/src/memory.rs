@@ -1,8 +1,8 @@
 //! How much memory this process may use for trials: the least of what the system says, by whichever of its ways.
 //!
-//! What the texts of the system mean is decided here by functions over strings; reading them is at the end.
+//! What the system says is read in `table::memory`.
 
-use std::path::{Path, PathBuf};
+use table::memory;
 
 /// Kept for the program itself beside its trials: reports on their way, the columns that are being gathered, threads.
 const OWN: u64 = 64 << 20;
@@ -16,24 +16,18 @@ const THREAD_SPACE: u64 = 72 << 20;
 
 /// Bytes that trials may take together; `None` where nothing is known.
 pub fn for_trials(threads: usize) -> Option<u64> {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let status = read("/proc/self/status");
-    let limits = read("/proc/self/limits");
-    let own = field(&status, "VmRSS:").unwrap_or(0);
-    let space = limit(&limits, "Max address space").map(|limit| {
-        let threads = (threads as u64).saturating_mul(THREAD_SPACE).min(limit / 2);
-        let used = field(&status, "VmSize:").unwrap_or(0);
-        limit.saturating_sub(used).saturating_sub(threads)
+    let process = memory::OfProcess::now();
+    let space = process.address_space().map(|(limit, left)| {
+        let threads = (threads as u64).saturating_mul(THREAD_SPACE);
+        left.saturating_sub(threads.min(limit / 2))
     });
-    let data = limit(&limits, "Max data size")
-        .map(|limit| limit.saturating_sub(field(&status, "VmData:").unwrap_or(0)));
-    let slurm = slurm(&|name| std::env::var(name).ok()).map(|limit| limit.saturating_sub(own));
+    let slurm = slurm(&|name| std::env::var(name).ok());
     let ways = [
         space,
-        data,
-        slurm,
-        cgroup(&read("/proc/self/cgroup")),
-        field(&read("/proc/meminfo"), "MemAvailable:"),
+        process.data().map(|(_, left)| left),
+        slurm.map(|limit| limit.saturating_sub(process.resident())),
+        memory::of_groups(),
+        memory::of_machine(),
     ];
     ways.into_iter().flatten().min().map(without_own)
 }
@@ -41,19 +35,6 @@ pub fn for_trials(threads: usize) -> Option<u64> {
 /// What is left of `free` for trials.
 fn without_own(free: u64) -> u64 {
     free - OWN.min(free / OWN_SHARE)
-}
-
-/// A line `Name:   123 kB`, as bytes.
-fn field(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-    kilobytes.checked_mul(1024)
-}
-
-/// The soft limit of a line of `/proc/self/limits`; `None` where there is none.
-fn limit(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Memory of a Slurm job on this node, which it tells in MiB; 0 stands for all there is.
@@ -66,71 +47,6 @@ fn slurm(variable: &dyn Fn(&str) -> Option<String>) -> Option<u64> {
         .or_else(of_cpus)
         .filter(|&megabytes| megabytes > 0)?;
     megabytes.checked_mul(1 << 20)
-}
-
-/// Folders of the control groups that bound this process, innermost first, and whether they are of version 2.
-fn groups(text: &str) -> Vec<(PathBuf, bool)> {
-    let mut groups = Vec::new();
-    for line in text.lines() {
-        let mut parts = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next())
-        else {
-            continue;
-        };
-        let unified = controllers.is_empty();
-        let root = if unified {
-            "/sys/fs/cgroup"
-        } else if controllers.split(',').any(|name| name == "memory") {
-            "/sys/fs/cgroup/memory"
-        } else {
-            continue;
-        };
-        let path = Path::new(path.trim_start_matches('/'));
-        // Every ancestor has a limit of its own. In a container the path may be that of the host: its root is there.
-        let ancestors = path.ancestors().map(|path| Path::new(root).join(path));
-        groups.extend(ancestors.map(|path| (path, unified)));
-    }
-    groups
-}
-
-/// What the control groups leave free.
-fn cgroup(text: &str) -> Option<u64> {
-    let free = |(path, unified): (PathBuf, bool)| {
-        let read = |name: &str| std::fs::read_to_string(path.join(name)).unwrap_or_default();
-        if unified {
-            free_of_group(
-                &read("memory.max"),
-                &read("memory.current"),
-                &read("memory.stat"),
-                "file ",
-            )
-        } else {
-            let (limit, used) = ("memory.limit_in_bytes", "memory.usage_in_bytes");
-            free_of_group(
-                &read(limit),
-                &read(used),
-                &read("memory.stat"),
-                "total_cache ",
-            )
-        }
-    };
-    groups(text).into_iter().filter_map(free).min()
-}
-
-/// Limits of version 1 that stand for none are near 2^63.
-const NO_LIMIT: u64 = 1 << 60;
-
-/// What a group leaves free: cached files make room.
-fn free_of_group(limit: &str, used: &str, stat: &str, cached: &str) -> Option<u64> {
-    let number = |text: &str| -> Option<u64> { text.trim().parse().ok() };
-    let limit = number(limit).filter(|&limit| limit < NO_LIMIT)?;
-    let cached = stat
-        .lines()
-        .find_map(|line| number(line.strip_prefix(cached)?));
-    let used = number(used)
-        .unwrap_or(0)
-        .saturating_sub(cached.unwrap_or(0));
-    Some(limit.saturating_sub(used))
 }
 
 /// Gives memory that is free in this process back to the system. The allocator keeps it for the thread that has freed it,
@@ -171,18 +87,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_systems_texts_are_read() {
-        let status = "Name:\tx\nVmSize:\t  163264 kB\nVmRSS:\t   12000 kB\n";
-        assert_eq!(field(status, "VmRSS:"), Some(12_000 << 10));
-        assert_eq!(field(status, "VmData:"), None);
-        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                      Max data size             unlimited            unlimited            bytes     \n\
-                      Max address space         8192000000           unlimited            bytes     \n";
-        assert_eq!(limit(limits, "Max address space"), Some(8_192_000_000));
-        assert_eq!(limit(limits, "Max data size"), None);
-    }
-
-    #[test]
     fn a_slurm_jobs_memory_is_that_of_the_node_or_of_its_cpus() {
         let check = |variables: &[(&str, &str)], expected| {
             let variable = |name: &str| {
@@ -203,40 +107,6 @@ mod tests {
         check(&[job], None);
         // Left over in a shell outside of any job.
         check(&[("SLURM_MEM_PER_NODE", "4000")], None);
-    }
-
-    #[test]
-    fn control_groups_are_found_with_their_ancestors() {
-        let paths = |text| -> Vec<String> {
-            let groups = groups(text).into_iter();
-            groups.map(|(path, _)| path.display().to_string()).collect()
-        };
-        assert_eq!(
-            paths("0::/system.slice/job_7\n"),
-            [
-                "/sys/fs/cgroup/system.slice/job_7",
-                "/sys/fs/cgroup/system.slice",
-                "/sys/fs/cgroup/"
-            ]
-        );
-        assert_eq!(
-            paths("4:memory:/slurm\n3:cpu,cpuacct:/slurm\n"),
-            ["/sys/fs/cgroup/memory/slurm", "/sys/fs/cgroup/memory/"]
-        );
-        assert!(paths("nonsense\n").is_empty());
-    }
-
-    #[test]
-    fn cached_files_do_not_count_as_used() {
-        let check = |limit, used, stat, expected| {
-            assert_eq!(free_of_group(limit, used, stat, "file "), expected);
-        };
-        check("1000\n", "700\n", "anon 100\nfile 600\n", Some(900));
-        check("1000\n", "700\n", "", Some(300));
-        check("1000\n", "", "", Some(1000));
-        check("max\n", "700\n", "", None);
-        check("9223372036854771712\n", "700\n", "", None);
-        check("", "", "", None);
     }
 
     #[test]

@@ -3,7 +3,10 @@
 //! Everything is held against these bounds before room is made for it. Sizes come from headers that anybody can
 //! write.
 
+use sweep::Rules;
+
 use super::error::DataProblem;
+use crate::memory;
 
 /// Values of one array: 4 GiB as f64, which is also the largest file that the wire takes.
 pub(super) const MAX_VALUES: u64 = 1 << 29;
@@ -17,6 +20,10 @@ const EXPANDED_BYTES: u64 = 256 << 20;
 /// Beyond [`EXPANDED_BYTES`], how many times its own size a compressed file may expand to. Images of digits as
 /// f64 come to 35 times their compressed bytes.
 const EXPANSION: u64 = 100;
+
+/// Bytes of one record of a CSV file: two million columns of numbers with all their digits. A record of nothing but
+/// commas takes some twenty times as much memory.
+pub(super) const LONGEST_RECORD: u64 = 64 << 20;
 
 /// Bytes of one label in memory, besides its text: the text's own record, its place in lists of classes.
 const LABEL_BYTES: u64 = 64;
@@ -32,6 +39,8 @@ pub(super) struct Limits {
     packed: u64,
     /// Bytes that its content may come to.
     expanded: u64,
+    /// Bytes of one record of a CSV file.
+    record: u64,
     /// Bytes of memory that are free, where that is known.
     free: Option<u64>,
 }
@@ -44,7 +53,21 @@ impl Limits {
             expanded: packed
                 .saturating_mul(EXPANSION)
                 .clamp(EXPANDED_BYTES, MAX_BYTES),
+            record: LONGEST_RECORD,
             free: free_memory().map(|free| free.max(SMALL)),
+        }
+    }
+
+    /// The same under the rules of a sweep: what was accepted before there were bounds is read as long as there is
+    /// memory for it.
+    pub(super) fn under(self, rules: Rules) -> Limits {
+        match rules {
+            Rules::First => Limits {
+                expanded: MAX_BYTES,
+                record: u64::MAX,
+                ..self
+            },
+            Rules::Second => self,
         }
     }
 
@@ -85,6 +108,11 @@ impl Limits {
     /// Bytes that the compressed file may come to.
     pub(super) fn expanded_bytes(&self) -> u64 {
         self.expanded
+    }
+
+    /// Bytes that one record of a CSV file may have.
+    pub(super) fn longest_record(&self) -> u64 {
+        self.record
     }
 
     fn memory(&self, needed: u64) -> Result<(), DataProblem> {
@@ -138,99 +166,13 @@ pub(super) fn bytes_text(bytes: u64) -> String {
 /// Bytes that this process can still take: the machine's, its control group's, its address space's. `None`
 /// where nothing says.
 fn free_memory() -> Option<u64> {
-    let machine = read("/proc/meminfo").and_then(|text| kilobytes(&text, "MemAvailable:"));
-    [machine, group_memory(), address_space()]
-        .into_iter()
-        .flatten()
-        .min()
-}
-
-fn read(path: &str) -> Option<String> {
-    std::fs::read_to_string(path).ok()
-}
-
-/// The number behind a name in a list of kilobytes, in bytes.
-fn kilobytes(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let number: u64 = line.split_whitespace().next()?.parse().ok()?;
-    number.checked_mul(1024)
-}
-
-/// A version of control groups: where it is mounted, and its names.
-struct Groups {
-    folder: &'static str,
-    limit: &'static str,
-    used: &'static str,
-    /// Pages of files, which the kernel gives back on demand.
-    cached: [&'static str; 2],
-}
-
-const GROUPS_1: Groups = Groups {
-    folder: "/sys/fs/cgroup/memory",
-    limit: "memory.limit_in_bytes",
-    used: "memory.usage_in_bytes",
-    cached: ["total_inactive_file ", "total_active_file "],
-};
-
-const GROUPS_2: Groups = Groups {
-    folder: "/sys/fs/cgroup",
-    limit: "memory.max",
-    used: "memory.current",
-    cached: ["inactive_file ", "active_file "],
-};
-
-/// What the control groups of this process leave, in either version.
-fn group_memory() -> Option<u64> {
-    let own = read("/proc/self/cgroup")?;
-    own.lines()
-        .filter_map(|line| {
-            let mut parts = line.splitn(3, ':').skip(1);
-            let (controllers, path) = (parts.next()?, parts.next()?);
-            let groups = if controllers.is_empty() {
-                &GROUPS_2
-            } else if controllers.split(',').any(|name| name == "memory") {
-                &GROUPS_1
-            } else {
-                return None;
-            };
-            // A limit may be set on any group around this one; in a container the path may be another's.
-            std::path::Path::new(path)
-                .ancestors()
-                .filter_map(|path| groups.left(path.to_str()?.trim_end_matches('/')))
-                .min()
-        })
-        .min()
-}
-
-impl Groups {
-    fn left(&self, path: &str) -> Option<u64> {
-        let read = |name: &str| read(&format!("{}{path}/{name}", self.folder));
-        let number = |name: &str| -> Option<u64> { read(name)?.trim().parse().ok() };
-        // "max" where there is no limit.
-        let limit = number(self.limit)?;
-        let used = number(self.used)?;
-        let statistics = read("memory.stat").unwrap_or_default();
-        let cached: u64 = statistics
-            .lines()
-            .filter_map(|line| {
-                let mut names = self.cached.iter();
-                let number = names.find_map(|name| line.strip_prefix(name))?;
-                number.trim().parse::<u64>().ok()
-            })
-            .sum();
-        Some(limit.saturating_sub(used.saturating_sub(cached)))
-    }
-}
-
-/// What `ulimit -v` leaves.
-fn address_space() -> Option<u64> {
-    let limits = read("/proc/self/limits")?;
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max address space"))?;
-    let limit: u64 = line.split_whitespace().next()?.parse().ok()?;
-    let used = kilobytes(&read("/proc/self/status")?, "VmSize:")?;
-    Some(limit.saturating_sub(used))
+    let space = memory::OfProcess::now().address_space();
+    let ways = [
+        memory::of_machine(),
+        memory::of_groups(),
+        space.map(|(_, left)| left),
+    ];
+    ways.into_iter().flatten().min()
 }
 
 #[cfg(test)]
@@ -252,6 +194,9 @@ mod tests {
                 .is_err()
         );
         assert_eq!(Limits::with(u64::MAX, 0).expanded_bytes(), MAX_BYTES);
+        // What was accepted before is bounded by memory alone.
+        let older = Limits::with(10, 1 << 30).under(Rules::First);
+        assert!(older.expansion(1 << 30).is_ok() && older.numbers(1 << 28).is_err());
     }
 
     #[test]
@@ -269,8 +214,6 @@ mod tests {
 
     #[test]
     fn free_memory_is_read_from_the_system() {
-        assert_eq!(kilobytes("A: 1 kB\nB:  20 kB\n", "B:"), Some(20 * 1024));
-        assert_eq!(kilobytes("A: 1 kB\n", "B:"), None);
         if cfg!(target_os = "linux") {
             assert!(free_memory().is_some_and(|free| free > 0));
         }
