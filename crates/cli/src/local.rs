@@ -15,7 +15,7 @@ use worker::{FileSource, Stop, WorkerError};
 use crate::args::Run;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::load::{self, Sweep};
+use crate::load::{self, Begun, Sweep};
 use crate::progress::Progress;
 use crate::{client, service, verify};
 
@@ -35,7 +35,11 @@ struct LocalRun {
 /// # Errors
 /// [`CliError`]; what was computed before is in the run folder.
 pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
-    let sweep = load::sweep(&options.file, &options.sets.sets)?;
+    let sweep = load::sweep(
+        &options.file,
+        &options.sets.sets,
+        Begun::In(options.out.as_deref()),
+    )?;
     let name = sweep.grid.spec().name().to_owned();
     let run = options
         .out

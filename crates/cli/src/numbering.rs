@@ -33,23 +33,26 @@ pub(crate) fn default_dir(name: &str) -> PathBuf {
 /// [`CliError`] where `dir` was asked for and `run` into it would be refused.
 pub(crate) fn of(sweep: Sweep, dir: Option<&Path>) -> Result<Numbered, CliError> {
     let grid = Arc::new(sweep.grid);
-    let fresh = |grid: Arc<Grid>| Numbered {
-        dir: None,
-        folder: Folder::new(Arc::clone(&grid)),
-        grid,
-        done: IntervalSet::new(),
+    let fresh = |grid: Arc<Grid>| {
+        grid.refuse_lost_precision(&|| false)?;
+        Ok(Numbered {
+            dir: None,
+            folder: Folder::new(Arc::clone(&grid)),
+            grid,
+            done: IntervalSet::new(),
+        })
     };
     let default = default_dir(grid.spec().name());
     match within(&grid, dir.unwrap_or(&default), &sweep.files) {
         Ok(Some(numbered)) => Ok(numbered),
-        Ok(None) => Ok(fresh(grid)),
+        Ok(None) => fresh(grid),
         Err(error) if dir.is_some() => Err(error),
         Err(error) => {
             say!(
                 "warning: the numbers and costs are those of a new run folder, since {} cannot be continued: {error}",
                 default.display()
             );
-            Ok(fresh(grid))
+            fresh(grid)
         }
     }
 }
@@ -74,6 +77,7 @@ fn within(grid: &Arc<Grid>, dir: &Path, files: &LocalFiles) -> Result<Option<Num
     let Some(mut folder) = folder else {
         return Ok(None);
     };
+    folder.refuse_lost_precision(grid, &|| false)?;
     folder.grow(Arc::clone(grid))?;
     Ok(Some(Numbered {
         dir: Some(dir.to_owned()),

@@ -8,8 +8,9 @@ use sweep::{AxisSummary, Cost, DataSizes, DataSummary, Folder, Grid, Verified};
 use crate::args::Plan;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::load::{self, Begun};
 use crate::numbering::{self, Numbered};
-use crate::{load, output, service};
+use crate::{output, service};
 
 /// Lines printed at once by `--list`.
 const LIST_CHUNK: usize = 1000;
@@ -26,7 +27,7 @@ pub(crate) fn plan(options: &Plan) -> Result<Exit, CliError> {
         output::data(&sweep::defaults_toml())?;
         return Ok(Exit::Done);
     };
-    let sweep = load::sweep(file, &options.sets.sets)?;
+    let sweep = load::sweep(file, &options.sets.sets, Begun::In(options.out.as_deref()))?;
     let data = sweep.data.clone();
     let numbered = numbering::of(sweep, options.out.as_deref())?;
     if options.list {

@@ -9,7 +9,7 @@ use crate::args::Submit;
 use crate::client::{self, Client};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::load::{self, Sweep};
+use crate::load::{self, Begun, Sweep};
 use crate::output;
 use crate::verify::tell_unasked;
 
@@ -21,7 +21,7 @@ const PIECES: usize = 4;
 /// # Errors
 /// [`CliError`].
 pub(crate) async fn submit(options: &Submit) -> Result<Exit, CliError> {
-    let sweep = load::sweep(&options.file, &options.sets.sets)?;
+    let sweep = read(options).await?;
     let mut client = client::connect(&options.coordinator).await?;
     let request = v1::SubmitRequest {
         toml: sweep.grid.spec().to_toml(),
@@ -69,6 +69,25 @@ pub(crate) async fn submit(options: &Submit) -> Result<Exit, CliError> {
         output::data(&format!("{}\n", answer.name))?;
     }
     Ok(Exit::Done)
+}
+
+/// Reads the sweep. What would be refused as new is left to a coordinator that has a sweep of that name.
+async fn read(options: &Submit) -> Result<Sweep, CliError> {
+    let (file, sets) = (&options.file, &options.sets.sets);
+    let refused = match load::sweep(file, sets, Begun::Nowhere) {
+        Ok(sweep) => return Ok(sweep),
+        Err(refused) => refused,
+    };
+    let Ok(name) = load::name(file, sets) else {
+        return Err(refused);
+    };
+    let Ok(mut client) = client::connect(&options.coordinator).await else {
+        return Err(refused);
+    };
+    match client.status(v1::StatusRequest { name }).await {
+        Ok(_) => load::sweep(file, sets, Begun::Remotely),
+        Err(_) => Err(refused),
+    }
 }
 
 async fn upload(client: &mut Client, sweep: &Sweep, file: &v1::FileName) -> Result<(), CliError> {

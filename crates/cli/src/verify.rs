@@ -20,7 +20,8 @@ pub(crate) use self::words::{as_json, as_text, is_kept, tell_unasked};
 use crate::args::Verify;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{load, output, service};
+use crate::load::{self, Begun};
+use crate::{output, service};
 
 /// Trials of a sweep that does not say how many.
 const TRIALS: u64 = 4;
@@ -30,7 +31,7 @@ const TRIALS: u64 = 4;
 /// # Errors
 /// [`CliError`].
 pub(crate) async fn command(options: &Verify) -> Result<Exit, CliError> {
-    let grid = load::sweep(&options.file, &options.sets.sets)?.grid;
+    let grid = load::sweep(&options.file, &options.sets.sets, Begun::Nowhere)?.grid;
     let told = grid.spec().verify();
     let wanted = options
         .trials

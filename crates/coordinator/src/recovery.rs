@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rpc::v1;
-use sweep::{Folder, Grid, Growth, SharedArrays, Spec, SweepError};
+use sweep::{Folder, Grid, Growth, Rules, SharedArrays, Spec, SweepError};
 use table::{DataError, FolderError, GenerationRecord, Meta, RunFolder};
 
 use crate::config::Config;
@@ -73,6 +73,29 @@ pub(crate) fn grid(
 ) -> Result<Grid, OpenError> {
     let spec = Spec::parse_stored(toml, &format!("{name}.toml"), &[]).map_err(Box::new)?;
     grid_of(spec, resolve, &|| false)
+}
+
+/// As [`grid`], for a sweep that is submitted and not yet in any folder. Its data files are read under `rules`: those of
+/// the folder that it grows, else the newest.
+///
+/// # Errors
+/// As [`grid_of`].
+pub(crate) fn submitted_grid(
+    mut spec: Spec,
+    rules: Rules,
+    resolve: impl Fn(&str) -> PathBuf,
+    stop: &dyn Fn() -> bool,
+) -> Result<Grid, OpenError> {
+    spec.reading = rules;
+    grid_of(spec, resolve, stop)
+}
+
+/// How the data files of a run folder are read; `None` where there is no run folder. One that cannot be read is reported
+/// by whoever opens it.
+pub(crate) fn rules_of_folder(config: &Config, name: &str) -> Option<Rules> {
+    let known = table::numbering(&config.layout.run_folder(name)).ok()??;
+    let spec = Spec::parse_stored(&known.generations.last()?.toml, "sweep.toml", &[]);
+    spec.ok().map(|spec| spec.reading)
 }
 
 /// Loads what a sweep reads, counts its trials and adds up their cost, until `stop` says that nobody wants to know.
@@ -160,12 +183,20 @@ pub(crate) fn submit(
     let mut opened = opened(config, name, dir.clone(), run_folder)?
         .ok_or(OpenError::NoGeneration { folder: dir })?;
     opened.accepted = v1::Accepted::Continued;
-    if opened
+    let newest = under_rules_of(&opened, fresh.newest(), |file| match &in_place {
+        Some(files) => files.path(file),
+        None => {
+            let known = text.files.iter().find(|known| known.name == file);
+            known
+                .and_then(|known| uploaded(&known.hash))
+                .unwrap_or_else(|| PathBuf::from(file))
+        }
+    })?;
+    let grown = opened
         .folder
-        .grow(Arc::clone(fresh.newest()))
-        .map_err(Box::new)?
-        == Growth::Grown
-    {
+        .refuse_lost_precision(&newest, &|| false)
+        .and_then(|()| opened.folder.grow(newest));
+    if grown.map_err(Box::new)? == Growth::Grown {
         opened
             .run_folder
             .add_generation(&record(&opened.folder, &text.files), &text.toml)?;
@@ -173,6 +204,20 @@ pub(crate) fn submit(
         opened.accepted = v1::Accepted::Grown;
     }
     Ok(opened)
+}
+
+/// The grid with its data files read as those of the folder are.
+fn under_rules_of(
+    opened: &RecoveredSweep,
+    grid: &Arc<Grid>,
+    resolve: impl Fn(&str) -> PathBuf,
+) -> Result<Arc<Grid>, OpenError> {
+    let rules = opened.folder.newest().spec().reading;
+    if grid.spec().reading == rules {
+        return Ok(Arc::clone(grid));
+    }
+    let spec = grid.spec().clone();
+    Ok(Arc::new(submitted_grid(spec, rules, resolve, &|| false)?))
 }
 
 /// Record of a folder's newest generation.

@@ -349,10 +349,16 @@ impl SweepHandler {
         spec: sweep::Spec,
         request: Arc<v1::SubmitRequest>,
     ) -> Result<Submitted, Status> {
-        let grid = self.plan(spec, Arc::clone(&request)).await?;
+        let mut planned = None;
         loop {
             // Open until the plan is written: opened again it would be another.
             let (_awake, known) = self.newest(name).await?;
+            let rules = known.as_ref().map(|known| known.newest().spec().reading);
+            let grid = match planned.take() {
+                Some((under, grid)) if under == rules => grid,
+                _ => self.plan(spec.clone(), rules, Arc::clone(&request)).await?,
+            };
+            planned = Some((rules, Arc::clone(&grid)));
             let plan = match &known {
                 Some(folder) => self.plan_growth(Arc::clone(folder), &grid).await?,
                 None => self.plan_folder(&grid).await?,
@@ -370,11 +376,13 @@ impl SweepHandler {
     async fn plan(
         &self,
         spec: sweep::Spec,
+        rules: Option<sweep::Rules>,
         request: Arc<v1::SubmitRequest>,
     ) -> Result<Arc<sweep::Grid>, Status> {
         let (config, index) = (Arc::clone(&self.config), self.files.clone());
+        let settings = Arc::clone(&self.config);
         let resolve = move |file: &str| -> PathBuf {
-            if let Some(files) = config.layout.files_in_place() {
+            if let Some(files) = settings.layout.files_in_place() {
                 return files.path(file);
             }
             let known = request.files.iter().find(|known| known.name == file);
@@ -383,14 +391,25 @@ impl SweepHandler {
                 .unwrap_or_else(|| PathBuf::from(file))
         };
         self.planner
-            .run(move |stop| Ok(Arc::new(recovery::grid_of(spec, resolve, stop)?)))
+            .run(move |stop| {
+                let rules = rules.or_else(|| recovery::rules_of_folder(&config, &spec.name));
+                let rules = rules.unwrap_or(sweep::Rules::NEWEST);
+                let grid = recovery::submitted_grid(spec, rules, resolve, stop)?;
+                Ok(Arc::new(grid))
+            })
             .await
     }
 
     async fn plan_folder(&self, grid: &Arc<sweep::Grid>) -> Result<Plan, Status> {
-        let grid = Arc::clone(grid);
+        let (config, grid) = (Arc::clone(&self.config), Arc::clone(grid));
         self.planner
-            .run(move |_| Ok((sweep::Growth::Grown, sweep::Folder::new(grid))))
+            .run(move |stop| {
+                // A folder that is there compares it with what it holds when it is opened.
+                if recovery::rules_of_folder(&config, grid.spec().name()).is_none() {
+                    grid.refuse_lost_precision(stop).map_err(Box::new)?;
+                }
+                Ok((sweep::Growth::Grown, sweep::Folder::new(grid)))
+            })
             .await
     }
 
@@ -403,6 +422,9 @@ impl SweepHandler {
         self.planner
             .run(move |stop| {
                 let mut folder = sweep::Folder::clone(&folder);
+                folder
+                    .refuse_lost_precision(&grid, stop)
+                    .map_err(Box::new)?;
                 let growth = folder.grow_until(grid, stop).map_err(Box::new)?;
                 Ok((growth, folder))
             })

@@ -24,6 +24,8 @@ impl SharedArrays {
         for (array, Loaded { array: read, hash }) in arrays {
             let key = (hash.clone(), nameless(&array));
             let known = self.0.get(&key).and_then(Weak::upgrade);
+            // Earlier rules may have read the file in another way.
+            let known = known.filter(|known| *known == read);
             let read = known.unwrap_or_else(|| {
                 self.0.insert(key, Arc::downgrade(&read));
                 read

@@ -26,6 +26,7 @@ mod metrics;
 mod mistakes;
 mod netns;
 mod numbers;
+mod older_rules;
 mod pieces;
 mod planning;
 mod python;

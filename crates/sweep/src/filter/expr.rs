@@ -30,13 +30,16 @@ pub struct Expr {
     pub(super) rules: Option<Rules>,
 }
 
-/// What a condition means. A run folder keeps the rules that it was made under, so that its trials stay the same.
+/// What a condition means, and how strictly data files are read. A run folder keeps the rules that it was made under,
+/// so that its trials stay the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
-    /// Every comparison with null or a list is false, `!=` and `not in` as well; `%` is of binary floats. The rules
-    /// of stored sweeps that name none.
+    /// Every comparison with null or a list is false, `!=` and `not in` as well; `%` is of binary floats. In data
+    /// files whatever is not 0 is seen by a mask, and every text is the label of a class of its own. The rules of
+    /// stored sweeps that name none.
     First,
-    /// Those of the module's documentation.
+    /// Those of the module's documentation. Masks hold 0 and 1, labels are whole numbers or names, and what a
+    /// compressed file expands to is bounded.
     Second,
 }
 
@@ -46,7 +49,7 @@ impl Rules {
 
     pub const ALL: [Rules; 2] = [Rules::First, Rules::Second];
 
-    /// As `filter.rules` writes them.
+    /// As `filter.rules` and `problem.rules` write them.
     pub fn number(self) -> i64 {
         match self {
             Rules::First => 1,

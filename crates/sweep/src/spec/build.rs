@@ -30,7 +30,7 @@ impl Spec {
 
     /// Reads the text of a sweep as a program wrote it, now or in an earlier version: [`Spec::to_toml`], the
     /// `sweep.toml` of a run folder, what a client submits. It differs from a file that a person writes where that
-    /// leaves out what has changed since: `filter.rules`.
+    /// leaves out what has changed since: `filter.rules`, `problem.rules`.
     ///
     /// # Errors
     /// As [`Spec::parse`].
@@ -83,6 +83,8 @@ fn parse(text: &str, file_name: &str, sets: &[String], rules: Rules) -> Result<S
         }
         swept.push(axis.axis);
     }
+    let reading = collected.reading.as_ref().map(filters::reading);
+    let reading = reading.map_or(Some(rules), |named| errors.take(named));
     let (filter, condition, excluded, included) = filter(&collected, rules, &mut errors);
     errors.finish()?;
     let (Some(name), Some(verify)) = (name, verify) else {
@@ -100,6 +102,7 @@ fn parse(text: &str, file_name: &str, sets: &[String], rules: Rules) -> Result<S
         axes: swept,
         fixed,
         filter,
+        reading: reading.unwrap_or(rules),
         source: Source {
             text: source,
             keys: places.keys,

@@ -9,7 +9,7 @@ use crate::tree::{Entry, Node, Tree};
 use crate::values::MAX_LISTED;
 
 /// Names of the file that are no keys of a trial.
-pub(super) const FILE_NAMES: [&str; 9] = [
+pub(super) const FILE_NAMES: [&str; 10] = [
     "name",
     "train.verify",
     "axes",
@@ -19,6 +19,7 @@ pub(super) const FILE_NAMES: [&str; 9] = [
     "filter.exclude",
     "filter.include",
     "filter.rules",
+    "problem.rules",
 ];
 
 /// `key = value`, as written.
@@ -38,6 +39,8 @@ pub(super) struct Collected {
     pub(super) zips: Vec<Zip>,
     pub(super) condition: Option<Tree>,
     pub(super) rules: Option<Tree>,
+    /// `problem.rules`.
+    pub(super) reading: Option<Tree>,
     pub(super) exclude: Listed,
     pub(super) include: Listed,
     /// What is stated as a whole, not key by key: a `--set` of it replaces all.
@@ -103,6 +106,7 @@ pub(super) fn collect(entries: &[Entry], errors: &mut Errors) -> Collected {
                     match setting {
                         Found::Key(setting) => found.fixed.push(setting),
                         Found::Verify(value) => found.verify = Some(value),
+                        Found::Reading(value) => found.reading = Some(value),
                     }
                 }
             }
@@ -119,12 +123,17 @@ fn is_whole(tree: &Tree) -> bool {
 enum Found {
     Key(Setting),
     Verify(Tree),
+    Reading(Tree),
 }
 
 /// The settings below a name: of a key its value, of a section those of its entries.
 fn flatten(name: String, entry: &Entry, found: &mut Vec<Found>, errors: &mut Errors) {
     if name == "train.verify" {
         found.push(Found::Verify(entry.value.clone()));
+        return;
+    }
+    if name == "problem.rules" {
+        found.push(Found::Reading(entry.value.clone()));
         return;
     }
     let key = key(&name);
@@ -213,6 +222,11 @@ pub(super) fn swept(
                 "train.verify",
                 value.place,
                 "it counts trials of the whole sweep: write it in [train]",
+            ),
+            Found::Reading(value) => (
+                "problem.rules",
+                value.place,
+                "the files of a sweep are all read under the same rules: write it in [problem]",
             ),
         };
         let mistake = Mistake::NotSweepable {

@@ -9,16 +9,27 @@ use crate::keys::check;
 use crate::tree::{Node, Tree};
 use crate::value::Value;
 
-/// Reads `rules`: which meaning `where` has.
+/// Reads `filter.rules`: which meaning `where` has.
 pub(super) fn rules(tree: &Tree) -> Result<Rules, SweepError> {
+    numbered(tree).ok_or_else(|| {
+        tree.wrong("filter.rules", "1 or 2")
+            .help("2 is what a file means that has no `rules`; 1 is what `where` meant before")
+    })
+}
+
+/// Reads `problem.rules`: how strictly data files are read.
+pub(super) fn reading(tree: &Tree) -> Result<Rules, SweepError> {
+    numbered(tree).ok_or_else(|| {
+        tree.wrong("problem.rules", "1 or 2")
+            .help("leave it out: a run folder knows the rules that its data files are read under")
+    })
+}
+
+fn numbered(tree: &Tree) -> Option<Rules> {
     let number = tree.whole();
     Rules::ALL
         .into_iter()
         .find(|rules| number == Some(rules.number()))
-        .ok_or_else(|| {
-            tree.wrong("filter.rules", "1 or 2")
-                .help("2 is what a file means that has no `rules`; 1 is what `where` meant before")
-        })
 }
 
 /// Reads `where`.

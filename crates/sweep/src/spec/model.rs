@@ -28,6 +28,9 @@ pub struct Spec {
     /// name where they were set so.
     pub fixed: BTreeMap<&'static str, Value>,
     pub filter: Filter,
+    /// How strictly data files are read. Only a run folder that was begun under earlier rules has others than the
+    /// newest: whoever opens a folder says so.
+    pub reading: Rules,
     pub source: Source,
     pub(super) warnings: Vec<String>,
 }
@@ -41,6 +44,7 @@ impl PartialEq for Spec {
             && self.axes == other.axes
             && self.fixed == other.fixed
             && self.filter == other.filter
+            && (self.reading == other.reading || self.array_refs().is_empty())
     }
 }
 

@@ -90,6 +90,7 @@ impl Collected {
             (&mut self.name, set.name),
             (&mut self.verify, set.verify),
             (&mut self.rules, set.rules),
+            (&mut self.reading, set.reading),
         ] {
             if new.is_some() {
                 *own = new;

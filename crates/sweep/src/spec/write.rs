@@ -40,6 +40,9 @@ fn to_toml(spec: &Spec) -> String {
         if section == "train" && spec.verify > 0 {
             lines.push_str(&format!("verify = {}\n", spec.verify));
         }
+        if section == "problem" {
+            reading_line(spec, &mut lines);
+        }
         if !lines.is_empty() {
             out.push_str(&format!("\n[{section}]\n{lines}"));
         }
@@ -63,6 +66,15 @@ fn section_lines(spec: &Spec, section: &str, out: &mut String) {
                 value.to_toml()
             ));
         }
+    }
+}
+
+/// Texts of earlier programs name no rules, and without files there is nothing to read.
+fn reading_line(spec: &Spec, lines: &mut String) {
+    match spec.reading {
+        Rules::First => {}
+        Rules::Second if spec.array_refs().is_empty() => {}
+        Rules::Second => lines.push_str(&format!("rules = {}\n", spec.reading.number())),
     }
 }
 

@@ -10,7 +10,7 @@ use ndarray::Array2;
 use super::bounds::{Limits, value_count};
 use super::content::{Format, mistaken};
 use super::error::{At, Cause, DataProblem};
-use super::lines::{LONGEST_RECORD, Lines};
+use super::lines::Lines;
 use super::load::{Matrix, Wanted, cut};
 use super::missing::is_missing;
 use super::notes::DataNote;
@@ -40,9 +40,9 @@ pub(super) fn read(
     let mut reader = ReaderBuilder::new()
         .has_headers(options.header)
         .trim(Trim::All)
-        .from_reader(Lines::new(bytes));
+        .from_reader(Lines::new(bytes, options.limits.longest_record()));
     if options.header {
-        look_at_header(&mut reader, options.columns, notes)?;
+        look_at_header(&mut reader, options, notes)?;
     }
     let mut record = StringRecord::new();
     let mut rows = Rows::new(options);
@@ -56,7 +56,7 @@ pub(super) fn read(
             .filter(|&byte| byte == b'\n')
             .count();
         let line = after.saturating_sub(own as u64).max(1);
-        if !more.map_err(|error| faulty(error, line))? {
+        if !more.map_err(|error| faulty(error, line, options.limits))? {
             break;
         }
         rows.add(&record, line)?;
@@ -87,14 +87,16 @@ pub(super) fn read_compressed(
 /// What the line that is skipped says.
 fn look_at_header<R: Read>(
     reader: &mut Reader<R>,
-    columns: Option<(u64, u64)>,
+    options: &Options,
     notes: &mut Vec<DataNote>,
 ) -> Result<(), DataProblem> {
-    let header = reader.headers().map_err(|error| faulty(error, 1))?;
+    let header = reader
+        .headers()
+        .map_err(|error| faulty(error, 1, options.limits))?;
     if header.is_empty() {
         return Ok(());
     }
-    let taken = cut(columns, header.len(), || separator_of(header))?;
+    let taken = cut(options.columns, header.len(), || separator_of(header))?;
     let first = &header[0];
     // pandas names an index nothing, and reads that back as "Unnamed: 0".
     if header.len() > 1 && (first.is_empty() || first.starts_with("Unnamed: 0")) {
@@ -270,7 +272,7 @@ fn separator_of(record: &StringRecord) -> Cause {
     found.map_or(Cause::Unknown, Cause::Separator)
 }
 
-fn faulty(error: csv::Error, line: u64) -> DataProblem {
+fn faulty(error: csv::Error, line: u64, limits: Limits) -> DataProblem {
     let at = At::Line(line);
     match error.kind() {
         csv::ErrorKind::UnequalLengths {
@@ -284,7 +286,7 @@ fn faulty(error: csv::Error, line: u64) -> DataProblem {
         csv::ErrorKind::Io(source) if source.kind() == ErrorKind::FileTooLarge => {
             DataProblem::RecordLong {
                 at,
-                allowed: LONGEST_RECORD,
+                allowed: limits.longest_record(),
             }
         }
         _ => DataProblem::Csv(error),
@@ -353,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_record_without_end_is_refused() {
-        let longer = usize::try_from(super::LONGEST_RECORD).unwrap() + 2;
+        let longer = usize::try_from(super::super::bounds::LONGEST_RECORD).unwrap() + 2;
         let bytes = gzip(&b"1,".repeat(longer / 2));
         let told = read_array(&bytes, &array_ref(Role::Target, "m.csv.gz")).unwrap_err();
         let told = told.to_string();

@@ -1,10 +1,12 @@
 //! Labels to one-hot columns.
 //!
-//! Classes are sorted: as numbers if all labels are integers, else by their texts. `1` and `1.0` are one class.
+//! Classes are sorted: as numbers if all labels are integers, else by their texts. `1` and `1.0` are one class, and
+//! under the first rules two.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::Array2;
+use sweep::Rules;
 
 use super::bounds::{Limits, value_count};
 use super::delimited::{QUOTED, separator_in};
@@ -28,6 +30,7 @@ pub(super) struct Options {
     pub(super) transpose: bool,
     /// The first line may be a header that was not announced.
     pub(super) may_have_header: bool,
+    pub(super) rules: Rules,
     pub(super) limits: Limits,
 }
 
@@ -40,8 +43,13 @@ pub(super) fn one_hot(
     let classes = match matrix {
         Matrix::Texts { texts, lines } => {
             let texts = column(texts, options.transpose)?;
-            check_texts(&texts, &lines, options.may_have_header)?;
-            classes_of_texts(&texts, &lines)?
+            match options.rules {
+                Rules::First => classes_of_any_texts(&texts),
+                Rules::Second => {
+                    check_texts(&texts, &lines, options.may_have_header)?;
+                    classes_of_texts(&texts, &lines)?
+                }
+            }
         }
         Matrix::Numbers(numbers) => {
             let numbers = column(numbers, options.transpose)?;
@@ -198,18 +206,27 @@ fn by_text(texts: &[String]) -> Classes {
     }
 }
 
+/// Classes under the first rules: each text is one, whatever it says.
+fn classes_of_any_texts(texts: &[String]) -> Classes {
+    let integers: Option<Vec<i64>> = texts.iter().map(|text| text.parse().ok()).collect();
+    match integers {
+        Some(integers) => sorted(&integers),
+        None => sorted(texts),
+    }
+}
+
 /// The class of each sample.
 struct Classes {
     count: usize,
     of: Vec<usize>,
 }
 
-fn sorted(labels: &[i64]) -> Classes {
-    let classes: BTreeSet<i64> = labels.iter().copied().collect();
-    let classes: Vec<i64> = classes.into_iter().collect();
+fn sorted<T: Ord>(labels: &[T]) -> Classes {
+    let classes: BTreeSet<&T> = labels.iter().collect();
+    let classes: Vec<&T> = classes.into_iter().collect();
     let of = labels
         .iter()
-        .map(|label| classes.binary_search(label).unwrap_or(0));
+        .map(|label| classes.binary_search(&label).unwrap_or(0));
     Classes {
         of: of.collect(),
         count: classes.len(),
@@ -233,8 +250,8 @@ mod tests {
     use ndarray::array;
     use sweep::Role;
 
-    use super::super::load::read_array;
     use super::super::load::tests::{array_ref, notes_of};
+    use super::super::load::{read_array, read_keyed};
     use super::*;
 
     #[track_caller]
@@ -247,6 +264,24 @@ mod tests {
     fn refused(bytes: &[u8], expected: &str) {
         let told = read_array(bytes, &array_ref(Role::Labels, "l.csv")).unwrap_err();
         assert!(told.to_string().contains(expected), "{told}");
+    }
+
+    #[test]
+    fn every_text_is_a_class_under_the_first_rules() {
+        let wanted = array_ref(Role::Labels, "l.csv");
+        let bytes = b"class\nnan\n1\n1.0\n1\n";
+        let (found, notes) = read_keyed(bytes, &wanted, None, Rules::First).unwrap();
+        // "1" < "1.0" < "class" < "nan".
+        let expected = array![
+            [0.0, 0.0, 1.0, 0.0, 1.0],
+            [0.0, 0.0, 0.0, 1.0, 0.0],
+            [1.0, 0.0, 0.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0, 0.0, 0.0],
+        ];
+        assert_eq!((found, notes), (expected, Vec::new()));
+        assert!(read_keyed(bytes, &wanted, None, Rules::Second).is_err());
+        let reals = read_keyed(b"0.5\n1.5\n", &wanted, None, Rules::First).unwrap();
+        assert_eq!(reals.0, Array2::<f64>::eye(2));
     }
 
     #[test]
@@ -302,6 +337,7 @@ mod tests {
             let options = Options {
                 transpose,
                 may_have_header: false,
+                rules: Rules::Second,
                 limits: Limits::with(0, u64::MAX),
             };
             one_hot(Matrix::Numbers(numbers), &options, &mut Vec::new())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ndarray::Array2;
-use sweep::{ArrayRef, Arrays, Loaded, Role, Spec};
+use sweep::{ArrayRef, Arrays, Loaded, Role, Rules, Spec};
 
 use super::bounds::Limits;
 use super::content::{Format, mistaken};
@@ -43,7 +43,7 @@ pub struct LoadedFiles {
     pub warnings: Vec<DataWarning>,
 }
 
-/// Reads every array that a sweep names. `resolve` says where a file is; the format follows the ending of the
+/// Reads every array that a sweep names, under its rules. `resolve` says where a file is; the format follows the ending of the
 /// name in the sweep file.
 ///
 /// # Errors
@@ -79,7 +79,7 @@ pub fn load_files(
         let hash = hash_of(&bytes);
         for array in wanted {
             let key = Some(array.role.key());
-            let (read, warnings) = read_keyed(&bytes, &array, key)?;
+            let (read, warnings) = read_keyed(&bytes, &array, key, spec.reading)?;
             for warning in warnings {
                 let same = |other: &DataWarning| {
                     (&other.file, &other.note) == (&warning.file, &warning.note)
@@ -122,7 +122,7 @@ fn hash_of(bytes: &[u8]) -> String {
     format!("blake3:{}", blake3::hash(bytes).to_hex())
 }
 
-/// One array out of the bytes of a file.
+/// One array out of the bytes of a file, under the newest rules.
 ///
 /// # Shapes
 /// Inputs and targets `d x n`, whichever way round the file has them; labels one-hot, `classes x n`; target,
@@ -130,7 +130,7 @@ fn hash_of(bytes: &[u8]) -> String {
 /// # Errors
 /// As [`load_arrays`].
 pub fn read_array(bytes: &[u8], array: &ArrayRef) -> Result<Array2<f64>, DataError> {
-    read_keyed(bytes, array, None).map(|(read, _)| read)
+    read_keyed(bytes, array, None, Rules::NEWEST).map(|(read, _)| read)
 }
 
 /// One array of a file that no sweep names, with what is odd about it. `array.file` is its name in errors.
@@ -147,17 +147,18 @@ pub fn read_array_file(
         array: None,
         problem: Box::new(problem),
     })?;
-    read_keyed(&bytes, array, None)
+    read_keyed(&bytes, array, None, Rules::NEWEST)
 }
 
-fn read_keyed(
+pub(super) fn read_keyed(
     bytes: &[u8],
     array: &ArrayRef,
     key: Option<&'static str>,
+    rules: Rules,
 ) -> Result<(Array2<f64>, Vec<DataWarning>), DataError> {
     let mut notes = Vec::new();
     // The readers of others may panic on bytes from anywhere.
-    let read = catch_unwind(AssertUnwindSafe(|| read(bytes, array, &mut notes)))
+    let read = catch_unwind(AssertUnwindSafe(|| read(bytes, array, rules, &mut notes)))
         .unwrap_or(Err(DataProblem::Panic))
         .map_err(|problem| DataError {
             key,
@@ -177,14 +178,16 @@ fn read_keyed(
 fn read(
     bytes: &[u8],
     array: &ArrayRef,
+    rules: Rules,
     notes: &mut Vec<DataNote>,
 ) -> Result<Array2<f64>, DataProblem> {
-    let limits = Limits::of(bytes.len() as u64);
-    let matrix = stored(bytes, array, limits, notes)?;
+    let limits = Limits::of(bytes.len() as u64).under(rules);
+    let matrix = stored(bytes, array, (rules, limits), notes)?;
     if array.role == Role::Labels {
         let options = labels::Options {
             transpose: array.transpose,
             may_have_header: is_csv(array) && !array.header,
+            rules,
             limits,
         };
         return labels::one_hot(matrix, &options, notes);
@@ -197,8 +200,9 @@ fn read(
     if scale != 1.0 {
         matrix.mapv_inplace(|x| x * scale);
     }
-    if array.role == Role::Mask {
-        check_mask(&matrix)?;
+    match rules {
+        Rules::Second if array.role == Role::Mask => check_mask(&matrix)?,
+        Rules::First | Rules::Second => {}
     }
     if !is_turned(array) {
         return Ok(matrix);
@@ -226,7 +230,7 @@ fn is_csv(array: &ArrayRef) -> bool {
 fn stored(
     bytes: &[u8],
     array: &ArrayRef,
-    limits: Limits,
+    (rules, limits): (Rules, Limits),
     notes: &mut Vec<DataNote>,
 ) -> Result<Matrix, DataProblem> {
     let format = Format::of(&array.file).ok_or(DataProblem::Format)?;
@@ -236,8 +240,9 @@ fn stored(
     if bytes.is_empty() {
         return Err(DataProblem::Empty);
     }
-    if let Some(content) = mistaken(bytes, format) {
-        return Err(DataProblem::Content(content));
+    match (rules, mistaken(bytes, format)) {
+        (Rules::Second, Some(content)) => return Err(DataProblem::Content(content)),
+        (Rules::First | Rules::Second, _) => {}
     }
     let wanted = match array.role {
         Role::Labels => Wanted::Labels,
@@ -304,7 +309,7 @@ fn check_finite(matrix: &Array2<f64>) -> Result<(), DataProblem> {
     }
 }
 
-/// A mask holds 0 and 1, and some 1: -1 and shares would all count as seen.
+/// Under the newest rules a mask holds 0 and 1, and some 1: -1 and shares would all count as seen.
 fn check_mask(matrix: &Array2<f64>) -> Result<(), DataProblem> {
     let mut entries = matrix.indexed_iter();
     if let Some(((row, column), &found)) = entries.find(|&(_, &x)| x != 0.0 && x != 1.0) {
@@ -341,7 +346,7 @@ pub(super) mod tests {
     /// What is said of a file.
     #[track_caller]
     pub(in crate::data) fn notes_of(bytes: &[u8], array: &ArrayRef) -> Vec<String> {
-        let (_, warnings) = read_keyed(bytes, array, None).unwrap();
+        let (_, warnings) = read_keyed(bytes, array, None, Rules::NEWEST).unwrap();
         warnings
             .iter()
             .map(|warning| warning.note.to_string())
@@ -350,6 +355,19 @@ pub(super) mod tests {
 
     fn check(array: &ArrayRef, bytes: &[u8], expected: &Array2<f64>) {
         assert_eq!(&read_array(bytes, array).unwrap(), expected, "{array:?}");
+    }
+
+    #[test]
+    fn a_mask_holds_any_numbers_under_the_first_rules() {
+        let wanted = array_ref(Role::Mask, "m.csv");
+        for (bytes, expected) in [
+            (b"1,-1\n0,0.5\n".as_slice(), array![[1.0, -1.0], [0.0, 0.5]]),
+            (b"0,0\n", array![[0.0, 0.0]]),
+        ] {
+            let (found, _) = read_keyed(bytes, &wanted, None, Rules::First).unwrap();
+            assert_eq!(found, expected);
+            assert!(read_keyed(bytes, &wanted, None, Rules::Second).is_err());
+        }
     }
 
     #[test]
