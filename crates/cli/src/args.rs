@@ -292,6 +292,11 @@ pub(crate) struct Named {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  parsimony watch NAME                          a progress line, until the sweep has ended
+  parsimony watch NAME --json | jq .completed   a number for each change; the last line is the end
+
+Exits as `run` would.")]
 pub(crate) struct Watch {
     /// The sweep's name
     pub(crate) sweep: String,
@@ -300,6 +305,9 @@ pub(crate) struct Watch {
     /// How long to look for a lost coordinator
     #[arg(long, value_parser = duration, value_name = "TIME", default_value = "5m")]
     pub(crate) reconnect: Duration,
+    /// Print each change on standard output: one JSON object a line, with the keys of `status NAME --json`
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! `parsimony watch`: follows a sweep to its end, over restarts of the coordinator.
+//! `parsimony watch`: follows a sweep to its end, over restarts of the coordinator, for people or for programs.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use rpc::v1;
 use rpc::v1::SweepState;
 
 use crate::args::Watch;
-use crate::client;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::progress::Progress;
+use crate::{client, output};
 
 /// First wait before a retry; doubled up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -22,15 +22,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`CliError`]: a coordinator that cannot be reached at the start, or stays away for longer than the window.
 pub(crate) async fn watch(options: &Watch) -> Result<Exit, CliError> {
-    let mut progress = Progress::new();
+    let mut shown = Shown::new(options.json);
     let mut away = Away::new(options.reconnect);
     loop {
         let mut last = None;
-        let followed = follow(options, &mut progress, &mut away, &mut last).await;
+        let followed = follow(options, &mut shown, &mut away, &mut last).await;
         let why = match followed {
             Ok(()) => match last {
                 Some(status) if has_ended(status.state()) => {
-                    progress.finish();
+                    shown.finish();
                     client::tell_end(&status, false)?;
                     return Ok(client::exit_of(&status));
                 }
@@ -40,11 +40,11 @@ pub(crate) async fn watch(options: &Watch) -> Result<Exit, CliError> {
             Err(error) => error,
         };
         if !(away.reached && may_come_back(&why)) {
-            progress.finish();
+            shown.finish();
             return Err(why);
         }
         let Some(wait) = away.wait() else {
-            progress.finish();
+            shown.finish();
             return Err(why);
         };
         tokio::time::sleep(wait).await;
@@ -54,7 +54,7 @@ pub(crate) async fn watch(options: &Watch) -> Result<Exit, CliError> {
 /// One connection, until the sweep has ended or the connection has.
 async fn follow(
     options: &Watch,
-    progress: &mut Progress,
+    shown: &mut Shown,
     away: &mut Away,
     last: &mut Option<v1::SweepStatus>,
 ) -> Result<(), CliError> {
@@ -66,10 +66,49 @@ async fn follow(
     while let Some(response) = statuses.message().await? {
         away.reached();
         let status = response.status.unwrap_or_default();
-        progress.show(&status);
+        shown.show(&status)?;
         *last = Some(status);
     }
     Ok(())
+}
+
+/// What is shown of the sweep on its way.
+enum Shown {
+    Progress(Progress),
+    /// Lines of JSON, and the last of them.
+    Lines(String),
+}
+
+impl Shown {
+    fn new(json: bool) -> Self {
+        if json {
+            Shown::Lines(String::new())
+        } else {
+            Shown::Progress(Progress::new())
+        }
+    }
+
+    fn show(&mut self, status: &v1::SweepStatus) -> Result<(), CliError> {
+        match self {
+            Shown::Progress(progress) => progress.show(status),
+            Shown::Lines(last) => {
+                let line = format!("{}\n", client::as_json(status));
+                // A new connection begins with what is known.
+                if line != *last {
+                    output::data(&line)?;
+                    *last = line;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self) {
+        match self {
+            Shown::Progress(progress) => progress.finish(),
+            Shown::Lines(_) => {}
+        }
+    }
 }
 
 /// A coordinator that was reached once, and for how long it has been away.

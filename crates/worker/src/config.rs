@@ -79,8 +79,12 @@ pub enum WorkerError {
     Protocol(#[from] rpc::convert::WireError),
     #[error("a trial cannot be reported: {0}")]
     Rows(#[from] table::SpoolError),
-    #[error("the thread pool could not be made: {0}")]
+    #[error(
+        "the thread pool could not be made: {0}; raise the limit of processes and threads (`ulimit -u`)"
+    )]
     Pool(#[from] rayon::ThreadPoolBuildError),
-    #[error("the operating system gives no thread: {0}")]
+    #[error(
+        "the operating system gives no thread: {0}; raise the limit of processes and threads (`ulimit -u`)"
+    )]
     Thread(std::io::Error),
 }

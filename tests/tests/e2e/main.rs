@@ -34,6 +34,7 @@ mod questions;
 mod refusals;
 mod simulated;
 mod slurm;
+mod small_limits;
 mod ssh;
 mod storage;
 mod terminal;
