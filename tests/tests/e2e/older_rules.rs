@@ -38,8 +38,7 @@ fn write_sweeps(at: &Path, folder: &Path) {
 
 fn ids(run: &Path) -> Vec<String> {
     let rows = query(run, "SELECT id FROM trials ORDER BY replicate");
-    let ids = rows.column("id").unwrap().str().unwrap();
-    ids.iter().flatten().map(str::to_owned).collect()
+    tests::tables::texts(&rows, "id")
 }
 
 #[track_caller]

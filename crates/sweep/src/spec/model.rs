@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::axis::Axis;
 use crate::error::{Mistake, Place, SourceText, SweepError};
-use crate::filter::Filter;
+use crate::filter::{Filter, Rules};
 use crate::keys::{ALWAYS, FILES, Facts, Id, keys};
 use crate::refs::ArrayRef;
 use crate::value::Value;
