@@ -1,5 +1,6 @@
 //! End-to-end tests: real processes, real sockets, real files.
 
+mod book;
 mod chaos;
 mod checkpoints;
 mod circles;

@@ -1,0 +1,5 @@
+//! A file for each generated page.
+
+pub(super) mod columns;
+pub(super) mod commands;
+pub(super) mod keys;
