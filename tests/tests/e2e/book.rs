@@ -2,6 +2,7 @@
 //! statements are accepted by the program. How a generated page is made is in the files below.
 
 mod commands;
+mod described;
 mod generated;
 mod markdown;
 mod pages;

@@ -11,7 +11,7 @@ use tests::process::{Background, Coordinator, command, run, until};
 use crate::{SMALL, folder_with};
 
 /// A coordinator with metrics, and their address.
-fn start(at: &Path) -> (Coordinator, String) {
+pub(crate) fn start(at: &Path) -> (Coordinator, String) {
     let mut child = command(at)
         .args(["coordinator", "--listen", "127.0.0.1:0", "--data", "data"])
         .args(["--metrics", "127.0.0.1:0"])
@@ -40,7 +40,7 @@ fn start(at: &Path) -> (Coordinator, String) {
 }
 
 /// Head and body of an answer.
-fn get(place: &str, path: Option<&str>) -> (String, String) {
+pub(crate) fn get(place: &str, path: Option<&str>) -> (String, String) {
     let (address, own) = place.split_once('/').unwrap();
     let path = path.unwrap_or(own);
     let mut stream = TcpStream::connect(address).unwrap();
