@@ -135,6 +135,29 @@ fn links_and_anchors_lead_somewhere() {
     none("dead links", &dead);
 }
 
+/// Where paths of the repository begin that pages name between backticks.
+const FOLDERS: [&str; 6] = [".ci/", "crates/", "docs/", "proto/", "sweeps/", "tests/"];
+
+#[test]
+fn files_that_pages_name_exist() {
+    let mut gone = Vec::new();
+    let mut count = 0;
+    for (page, text) in texts() {
+        for word in markdown::words_of_code(&text) {
+            let is_path = FOLDERS.iter().any(|folder| word.starts_with(folder));
+            if !is_path || word.contains("NAME") || word.contains('*') {
+                continue;
+            }
+            count += 1;
+            if !root().join(word).exists() {
+                gone.push(format!("{page}: {word}"));
+            }
+        }
+    }
+    none("files that do not exist", &gone);
+    assert!(count >= 20, "{count} files");
+}
+
 /// Blocks marked `toml sweep` are whole sweep files.
 #[test]
 fn sweeps_of_the_book_are_planned() {

@@ -69,6 +69,15 @@ fn without_code(line: &str) -> String {
         .collect()
 }
 
+/// Words between backticks, outside of code blocks.
+pub(super) fn words_of_code(text: &str) -> Vec<&str> {
+    let lines = split(text).0.into_iter();
+    lines
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .flat_map(str::split_whitespace)
+        .collect()
+}
+
 /// The anchors that mdBook gives to the headings of a page.
 pub(super) fn anchors(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -101,6 +110,7 @@ pub(super) fn anchors(text: &str) -> BTreeSet<String> {
 fn markdown_is_read() {
     let text = "# One `two`\n[a](b.md#c) `[no](d)`\n## One two\n```toml sweep\nx = 1\n```\n";
     assert_eq!(links(text), ["b.md#c"]);
+    assert_eq!(words_of_code(text), ["two", "[no](d)"]);
     let expected = ["one-two", "one-two-1"].map(str::to_owned);
     assert_eq!(anchors(text), expected.into());
     let blocks = blocks(text);
