@@ -208,7 +208,7 @@ fn row(table: TableName) -> &'static str {
     match table {
         TableName::Trials => {
             "A row is a trial. Every key of the sweep file has a column, fixed or swept: its dotted name with `_` for `.`. \
-             Lists, tables and files are JSON text."
+             Lists, tables and files are JSON text. [Keys](keys.md) describes the keys."
         }
         TableName::History => {
             "A row is a measured step of a trial. A metric that was not asked for is null."
