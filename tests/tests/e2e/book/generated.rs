@@ -1,6 +1,6 @@
 //! The generated pages of the book, rendered from the declarations.
 
-use super::pages::{columns, commands, keys};
+use super::pages::{columns, commands, functions, keys};
 
 /// Every generated page: its path within `docs/src`, and its text.
 pub(super) fn pages() -> Vec<(&'static str, String)> {
@@ -8,6 +8,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("reference/keys.md", keys::page()),
         ("reference/columns.md", columns::page()),
         ("reference/commands.md", commands::page()),
+        ("reference/functions.md", functions::page()),
     ]
 }
 

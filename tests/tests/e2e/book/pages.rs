@@ -2,4 +2,5 @@
 
 pub(super) mod columns;
 pub(super) mod commands;
+pub(super) mod functions;
 pub(super) mod keys;
