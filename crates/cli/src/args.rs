@@ -39,43 +39,43 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Run a sweep on this machine; on a run folder, continue or extend it
     Run(Run),
-    /// Run some trials of a sweep on both engines and tell how far apart they are
+    /// Run some trials of a sweep on both engines and compare the results
     Verify(Verify),
     /// Serve sweeps to workers
     Coordinator(Coordinator),
     /// Train trials for a coordinator
     Worker(Worker),
-    /// Hand a sweep to a coordinator
+    /// Submit a sweep to a coordinator
     Submit(Submit),
-    /// Sweeps on a coordinator
+    /// List the sweeps of a coordinator
     List(Listing),
-    /// How far a sweep, or every sweep, is
+    /// Show the progress of a sweep, or of every sweep
     Status(Status),
     /// Follow a sweep until it ends; exits as `run` would
     Watch(Watch),
     /// Grant no more leases of a sweep
     Pause(Named),
-    /// Take a paused, cancelled or stopped sweep up again
+    /// Continue a paused, cancelled or stopped sweep
     Resume(Named),
-    /// End a sweep and keep what is done
+    /// End a sweep and keep its results
     Cancel(Named),
     /// Run failed trials again
     Retry(Retry),
     /// Remove a sweep and its folder from a coordinator
     Remove(Remove),
-    /// Workers of a coordinator
+    /// List the workers of a coordinator
     Workers(Listing),
-    /// Bring a sweep's tables here
+    /// Copy a sweep's tables to this machine
     Fetch(Fetch),
-    /// Make a lab's authority, a coordinator's certificate, and tokens
+    /// Make a certificate authority, a coordinator's certificate, and tokens
     Certs(Certs),
-    /// Bring workers up elsewhere: on Slurm, over SSH
+    /// Start workers on other machines: on Slurm, over SSH
     Launch(Launch),
     /// SQL over the tables of one or more runs
     Query(Query),
-    /// Read every file of a run folder against its hash, and say what is damaged
+    /// Compare every file of a run folder with its hash and report damage
     Check(Check),
-    /// How low-dimensional data are, the core they would need, the speed-up to expect
+    /// Show how low-dimensional data are, the core they need, and the expected speed-up
     Diagnose(Diagnose),
     /// Print a shell's completion script
     Completions {
@@ -97,7 +97,7 @@ pub(crate) struct Plan {
     /// Print every trial: its number in the run folder, its id and what varies
     #[arg(long)]
     pub(crate) list: bool,
-    /// The run folder whose trials are counted as done and keep their numbers [default: runs/NAME]
+    /// Run folder whose trials count as done and keep their numbers [default: runs/NAME]
     #[arg(long, value_name = "DIR", conflicts_with = "defaults")]
     pub(crate) out: Option<PathBuf>,
     /// Print every key with its default, as a sweep file
@@ -123,7 +123,7 @@ pub(crate) struct Sets {
   parsimony run sweep.toml --out runs/try --set train.steps=100
   parsimony run sweep.toml --threads 4
 
-Ctrl-C loses nothing: the same command goes on where it stopped. A grown grid computes only what is new.")]
+Ctrl-C loses nothing: run the same command again to continue. For a grown grid, only new trials are computed.")]
 pub(crate) struct Run {
     /// The sweep file
     pub(crate) file: PathBuf,
@@ -148,7 +148,7 @@ pub(crate) struct Run {
   parsimony verify sweep.toml                   as many trials as its [train] verify says, or 4
   parsimony verify sweep.toml --trials 10 --json
 
-Writes no tables. Exits with 1 where the engines differ by more than the law allows.")]
+Writes no tables. The exit code is 1 if the engines differ by more than the law allows.")]
 pub(crate) struct Verify {
     /// The sweep file
     pub(crate) file: PathBuf,
@@ -176,19 +176,19 @@ pub(crate) struct Coordinator {
     /// Address to listen on; port 0 takes a free one, printed on standard output
     #[arg(long, default_value = "127.0.0.1:7070", value_parser = listen, value_name = "ADDR")]
     pub(crate) listen: SocketAddr,
-    /// Folder of run folders, one a sweep
+    /// Folder of the run folders, one per sweep
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// Folder made by `parsimony certs`: TLS and tokens
     #[arg(long, value_name = "DIR")]
     pub(crate) certs: Option<PathBuf>,
-    /// Listen off loopback without TLS and tokens
+    /// Allow other machines to connect without TLS and tokens
     #[arg(long, conflicts_with = "certs")]
     pub(crate) insecure: bool,
     /// Serve Prometheus metrics at http://ADDR/metrics; port 0 takes a free one, printed on standard output
     #[arg(long, value_name = "ADDR", value_parser = listen)]
     pub(crate) metrics: Option<SocketAddr>,
-    /// Serve them off loopback too: they have neither TLS nor token, and name the sweeps
+    /// Serve metrics to other machines too; they have neither TLS nor a token, and name the sweeps
     #[arg(long, requires = "metrics")]
     pub(crate) metrics_open: bool,
     #[command(flatten)]
@@ -199,7 +199,7 @@ pub(crate) struct Coordinator {
 #[command(after_help = "Example:
   parsimony worker --coordinator http://127.0.0.1:7070 --threads 8
 
-SIGTERM drains: running trials finish or are checkpointed, the rest goes back.")]
+SIGTERM drains: running trials finish or are checkpointed, the others are returned.")]
 pub(crate) struct Worker {
     #[command(flatten)]
     pub(crate) coordinator: CoordinatorUrl,
@@ -213,20 +213,20 @@ pub(crate) struct Worker {
     /// Name in tables and lists [default: HOST-PID]
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Time until this process will be taken away, e.g. 3600s, 90m, 12h
+    /// Time until this process is ended from outside, e.g. 3600s, 90m, 12h
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub(crate) time: Option<Duration>,
-    /// Leave after so long without a lease, e.g. 60s
+    /// Exit after this time without a lease, e.g. 60s
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub(crate) idle_timeout: Option<Duration>,
-    /// How long to look for a lost coordinator
+    /// How long to try to reconnect to a lost coordinator
     #[arg(long, value_parser = duration, value_name = "TIME", default_value = "5m")]
     pub(crate) reconnect: Duration,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CoordinatorUrl {
-    /// Where the coordinator is, e.g. http://127.0.0.1:7070
+    /// Address of the coordinator, e.g. http://127.0.0.1:7070
     #[arg(
         long = "coordinator",
         env = "PARSIMONY_COORDINATOR",
@@ -234,13 +234,13 @@ pub(crate) struct CoordinatorUrl {
         default_value = "http://127.0.0.1:7070"
     )]
     pub(crate) url: String,
-    /// The lab's authority (ca.pem of `parsimony certs`), for https
+    /// Certificate authority (ca.pem of `parsimony certs`), for https
     #[arg(long, env = "PARSIMONY_CA", value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
-    /// File of the token for this kind of call (worker.token or user.token)
+    /// File with the token: worker.token for workers, user.token for all other commands
     #[arg(long, env = "PARSIMONY_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// Send the token in clear to another machine
+    /// Send the token to another machine without TLS
     #[arg(long)]
     pub(crate) insecure: bool,
 }
@@ -253,7 +253,7 @@ pub(crate) struct Submit {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) sets: Sets,
-    /// Sweeps of a higher priority go first [default: 0; a sweep that is there keeps its own]
+    /// Sweeps of a higher priority go first [default: 0; an existing sweep keeps its own]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) priority: Option<i32>,
     #[command(flatten)]
@@ -302,7 +302,7 @@ pub(crate) struct Watch {
     pub(crate) sweep: String,
     #[command(flatten)]
     pub(crate) coordinator: CoordinatorUrl,
-    /// How long to look for a lost coordinator
+    /// How long to try to reconnect to a lost coordinator
     #[arg(long, value_parser = duration, value_name = "TIME", default_value = "5m")]
     pub(crate) reconnect: Duration,
     /// Print each change on standard output: one JSON object a line, with the keys of `status NAME --json`
@@ -338,7 +338,7 @@ pub(crate) struct Retry {
 pub(crate) struct Fetch {
     /// The sweep's name
     pub(crate) sweep: String,
-    /// Folder to bring it to; missing, empty, or an earlier fetch of the same sweep
+    /// Target folder: missing, empty, or an earlier fetch of the same sweep
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     #[command(flatten)]
@@ -352,9 +352,13 @@ pub(crate) struct Fetch {
   parsimony query runs/a --file best.sql --json
   parsimony query runs/a \"DESCRIBE trials\"
 
+<<<<<<< HEAD
 Tables: trials, history, spectra, layers; with several runs, a column `run` names the run of each row.
 SQL as SQLite and DuckDB know it: median, quantile_cont, stddev, arg_min, regexp_matches, date_trunc and more.
 Null comes last in any order, a whole number divided by a whole number is a whole number, NaN reads as null.")]
+=======
+Tables: trials, history, spectra, layers; with several runs, a column `run` holds the folder's name.")]
+>>>>>>> 2fc531b (Plain English in the help of every command)
 pub(crate) struct Query {
     /// Run folders, then the SQL; `-` reads the SQL from standard input
     #[arg(required = true, num_args = 1.., value_name = "RUN... SQL")]
@@ -375,15 +379,15 @@ pub(crate) struct Query {
   parsimony check runs/depth-rank-init
   parsimony check runs/depth-rank-init --mend && parsimony run sweep.toml
 
-Parts, checkpoints and stored files are compared with the hashes that they were written with.
-The exit code is 3 where something is damaged.")]
+Parts, checkpoints and stored files are compared with the hashes stored when they were written.
+The exit code is 3 if something is damaged.")]
 pub(crate) struct Check {
     /// The run folder
     pub(crate) run: PathBuf,
-    /// Set damaged parts and checkpoints aside, so that their trials run again at the next start
+    /// Move damaged parts and checkpoints aside; the next run computes their trials again
     #[arg(long)]
     pub(crate) mend: bool,
-    /// JSON
+    /// Machine-readable output
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -395,14 +399,14 @@ pub(crate) struct Check {
   parsimony diagnose x.npy --targets y.npy --width 2000 --depth 4
   parsimony diagnose all.npz --array x --labels :y --write plan.toml && parsimony run plan.toml
 
-A sample stands in a row, unless --transpose. Labels are integers or words, one a sample.")]
+A sample is a row, unless --transpose is given. Labels are integers or texts, one per sample.")]
 pub(crate) struct Diagnose {
     /// The data: .npy, .npz, .csv, .csv.gz or .parquet; without labels or targets, a matrix to be factored
     pub(crate) file: PathBuf,
-    /// Columns of FILE that are taken, half open: 0..64
+    /// Columns of FILE to use, half open: 0..64
     #[arg(long, value_parser = columns, value_name = "RANGE")]
     pub(crate) columns: Option<(u64, u64)>,
-    /// Array of FILE, where that is an .npz
+    /// Array of FILE, if it is an .npz
     #[arg(long, value_name = "NAME")]
     pub(crate) array: Option<String>,
     /// Classes of the samples: columns of FILE (64), another file (y.npy), or a part of one (y.csv:0..1,
@@ -412,7 +416,7 @@ pub(crate) struct Diagnose {
     /// Real targets of the samples, named as labels are
     #[arg(long, value_parser = place, value_name = "WHERE")]
     pub(crate) targets: Option<Place>,
-    /// A sample stands in a column
+    /// A sample is a column
     #[arg(long)]
     pub(crate) transpose: bool,
     /// The first line of a CSV file names its columns
@@ -421,17 +425,17 @@ pub(crate) struct Diagnose {
     /// Factor of every number of FILE
     #[arg(long, value_parser = factor, default_value = "1", allow_negative_numbers = true)]
     pub(crate) scale: f64,
-    /// Hidden width of the network that one would train [default: the larger side of a matrix; for samples
+    /// Hidden width of the planned network [default: the larger side of a matrix; for samples
     /// four times their dimension, at least 1000]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) width: Option<u32>,
-    /// Its number of layers
+    /// Number of layers of the planned network
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) depth: u32,
-    /// Scale of its orthogonal start
+    /// Scale of the orthogonal start
     #[arg(long, value_parser = positive, default_value = "1", value_name = "EPS")]
     pub(crate) init_scale: f64,
-    /// Steps to plan for [default: what the spectrum asks for]
+    /// Steps to plan for [default: derived from the spectrum]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     pub(crate) steps: Option<u64>,
     /// Write the plan as a sweep file; nothing is overwritten
@@ -456,18 +460,18 @@ pub(crate) struct Place {
 #[command(after_help = "Example:
   parsimony certs certs --host head.lab --host 10.0.0.1
 
-Workers need ca.pem and worker.token, people ca.pem and user.token; the rest stays with the coordinator.")]
+Workers need ca.pem and worker.token, users ca.pem and user.token. All other files stay with the coordinator.")]
 pub(crate) struct Certs {
-    /// Folder to make; nothing in it is overwritten without --renew
+    /// Folder to create; nothing in it is overwritten without --renew
     pub(crate) dir: PathBuf,
-    /// Name or address by which the coordinator is reached (repeatable)
+    /// Name or address of the coordinator (repeatable)
     #[arg(long = "host", required = true, value_name = "NAME", value_parser = host)]
     pub(crate) hosts: Vec<String>,
-    /// Make certificates and tokens anew with the authority's key that is there: old copies of ca.pem still do, the
-    /// new tokens have to be handed out and the coordinator started again
+    /// Make new certificates and tokens with the existing authority's key. Old copies of ca.pem stay valid; distribute
+    /// the new tokens and start the coordinator again
     #[arg(long)]
     pub(crate) renew: bool,
-    /// How long certificates and tokens are good
+    /// How long certificates and tokens are valid
     #[arg(long, value_parser = duration, default_value = "365d", value_name = "TIME")]
     pub(crate) valid: Duration,
 }
