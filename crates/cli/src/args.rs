@@ -352,13 +352,9 @@ pub(crate) struct Fetch {
   parsimony query runs/a --file best.sql --json
   parsimony query runs/a \"DESCRIBE trials\"
 
-<<<<<<< HEAD
 Tables: trials, history, spectra, layers; with several runs, a column `run` names the run of each row.
 SQL as SQLite and DuckDB know it: median, quantile_cont, stddev, arg_min, regexp_matches, date_trunc and more.
 Null comes last in any order, a whole number divided by a whole number is a whole number, NaN reads as null.")]
-=======
-Tables: trials, history, spectra, layers; with several runs, a column `run` holds the folder's name.")]
->>>>>>> 2fc531b (Plain English in the help of every command)
 pub(crate) struct Query {
     /// Run folders, then the SQL; `-` reads the SQL from standard input
     #[arg(required = true, num_args = 1.., value_name = "RUN... SQL")]

@@ -409,7 +409,7 @@ fn examples_of_the_documentation_are_asked() {
         .flat_map(Question::all)
         .map(|question| words(&question.sql))
         .collect();
-    let text = std::fs::read_to_string(root().join("docs/query.md")).unwrap();
+    let text = std::fs::read_to_string(root().join("docs/src/reference/query.md")).unwrap();
     let blocks = text.split("```sql\n").skip(1);
     let examples: Vec<String> = blocks
         .map(|block| words(block.split_once("```").unwrap().0))
