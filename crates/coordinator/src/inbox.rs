@@ -1,12 +1,13 @@
 //! A worker's stream as whole messages: joins what comes in pieces, and says now and then that more is coming.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpc::pieces::Joiner;
 use rpc::v1::session_request::Message;
 use rpc::{limits, v1};
 use scheduler::WorkerId;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tonic::{Code, Status, Streaming};
 
 use crate::checkpoint_budget::{BudgetShare, CheckpointBudget};

@@ -3,8 +3,9 @@
 //! lease, and to be about this sweep and no other of its name, without remembering every lease ever granted.
 
 use std::io::Write as _;
-use std::ops::Range;
 use std::path::Path;
+
+use rpc::lease::Lease;
 
 use crate::config::CoordinatorError;
 
@@ -73,51 +74,33 @@ impl TokenKey {
         Ok(key)
     }
 
-    /// Proof of a lease: a keyed hash, and after it the sweep's identity, which the hash covers.
-    pub(crate) fn proof(
-        &self,
-        sweep: &str,
-        identity: SweepIdentity,
-        lease: u64,
-        generation: u32,
-        ranges: &[Range<u64>],
-    ) -> Vec<u8> {
-        let hash = self.hash(sweep, identity, lease, generation, ranges);
-        [*hash.as_bytes(), identity.0].concat()
+    /// The lease with its proof: a keyed hash, and after it the sweep's identity, which the hash covers.
+    pub(crate) fn signed(&self, identity: SweepIdentity, lease: Lease) -> Lease {
+        let hash = self.hash(identity, &lease);
+        Lease {
+            proof: [*hash.as_bytes(), identity.0].concat().into(),
+            ..lease
+        }
     }
 
     /// The identity of the sweep that the lease was granted for; `None` where the proof is not this
     /// coordinator's. Compares in constant time.
-    pub(crate) fn verify(
-        &self,
-        proof: &[u8],
-        sweep: &str,
-        lease: u64,
-        generation: u32,
-        ranges: &[Range<u64>],
-    ) -> Option<SweepIdentity> {
-        let (hash, identity) = proof.split_first_chunk::<{ blake3::OUT_LEN }>()?;
+    pub(crate) fn verify(&self, lease: &Lease) -> Option<SweepIdentity> {
+        let (hash, identity) = lease.proof.split_first_chunk::<{ blake3::OUT_LEN }>()?;
         let identity = SweepIdentity(identity.try_into().ok()?);
-        let expected = self.hash(sweep, identity, lease, generation, ranges);
+        let expected = self.hash(identity, lease);
         (expected == blake3::Hash::from_bytes(*hash)).then_some(identity)
     }
 
-    fn hash(
-        &self,
-        sweep: &str,
-        identity: SweepIdentity,
-        lease: u64,
-        generation: u32,
-        ranges: &[Range<u64>],
-    ) -> blake3::Hash {
+    fn hash(&self, identity: SweepIdentity, lease: &Lease) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        hasher.update(&(sweep.len() as u64).to_le_bytes());
-        hasher.update(sweep.as_bytes());
+        hasher.update(&(lease.sweep.len() as u64).to_le_bytes());
+        hasher.update(lease.sweep.as_bytes());
         hasher.update(&identity.0);
-        for number in [lease, u64::from(generation)] {
+        for number in [lease.lease, u64::from(lease.generation)] {
             hasher.update(&number.to_le_bytes());
         }
-        for range in ranges {
+        for range in &lease.ranges {
             hasher.update(&range.start.to_le_bytes());
             hasher.update(&range.end.to_le_bytes());
         }
@@ -129,26 +112,49 @@ impl TokenKey {
 mod tests {
     use super::*;
 
+    fn lease(sweep: &str, lease: u64, generation: u32, end: u64) -> Lease {
+        Lease {
+            lease,
+            generation,
+            sweep: sweep.into(),
+            ranges: vec![0..end],
+            proof: Default::default(),
+            attempt: 1,
+            checkpoints: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_proof_covers_exactly_what_was_granted() {
         let key = TokenKey::fresh().unwrap();
         let identity = SweepIdentity::of("hash");
-        let proof = key.proof("a", identity, 1, 2, &[0..10]);
-        assert_eq!(key.verify(&proof, "a", 1, 2, &[0..10]), Some(identity));
-        assert_eq!(key.verify(&proof, "b", 1, 2, &[0..10]), None);
-        assert_eq!(key.verify(&proof, "a", 2, 2, &[0..10]), None);
-        assert_eq!(key.verify(&proof, "a", 1, 3, &[0..10]), None);
-        assert_eq!(key.verify(&proof, "a", 1, 2, &[0..11]), None);
+        let signed = key.signed(identity, lease("a", 1, 2, 10));
+        let with = |proof: &[u8], lease: Lease| Lease {
+            proof: proof.to_vec().into(),
+            ..lease
+        };
+        let proof = signed.proof.clone();
+        assert_eq!(key.verify(&signed), Some(identity));
+        let others = [
+            ("b", 1, 2, 10),
+            ("a", 2, 2, 10),
+            ("a", 1, 3, 10),
+            ("a", 1, 2, 11),
+        ];
+        for (sweep, number, generation, end) in others {
+            let other = with(&proof, lease(sweep, number, generation, end));
+            assert_eq!(key.verify(&other), None);
+        }
         for cut in [1, 31, 32, 63] {
-            assert_eq!(key.verify(&proof[cut..], "a", 1, 2, &[0..10]), None);
-            assert_eq!(key.verify(&proof[..cut], "a", 1, 2, &[0..10]), None);
+            assert_eq!(key.verify(&with(&proof[cut..], signed.clone())), None);
+            assert_eq!(key.verify(&with(&proof[..cut], signed.clone())), None);
         }
         // Another sweep of the same name.
-        let other = key.proof("a", SweepIdentity::of("other"), 1, 2, &[0..10]);
-        assert_ne!(key.verify(&other, "a", 1, 2, &[0..10]), Some(identity));
-        let swapped = [&proof[..32], &other[32..]].concat();
-        assert_eq!(key.verify(&swapped, "a", 1, 2, &[0..10]), None);
+        let other = key.signed(SweepIdentity::of("other"), lease("a", 1, 2, 10));
+        assert_ne!(key.verify(&other), Some(identity));
+        let swapped = [&proof[..32], &other.proof[32..]].concat();
+        assert_eq!(key.verify(&with(&swapped, signed.clone())), None);
         let another = TokenKey::fresh().unwrap();
-        assert_eq!(another.verify(&proof, "a", 1, 2, &[0..10]), None);
+        assert_eq!(another.verify(&signed), None);
     }
 }

@@ -32,6 +32,7 @@ mod sweep_lookup;
 mod sweep_service;
 mod wire;
 mod work;
+mod worker_messages;
 mod worker_service;
 mod writer;
 mod writer_pool;

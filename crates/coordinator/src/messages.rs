@@ -1,11 +1,10 @@
 //! What workers send, checked: the session makes these, the event loop takes them.
 
-use std::time::Instant;
-
 use scheduler::{LeaseId, WorkerId};
 use sweep::IntervalSet;
 use table::Batch;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::checkpoint_budget::BudgetShare;
 use crate::lease_token::SweepIdentity;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rpc::v1;
+use scheduler::SweepState;
 use sweep::{Folder, Grid, Growth, Rules, SharedArrays, Spec, SweepError};
 use table::{DataError, FolderError, GenerationRecord, Meta, RunFolder};
 
@@ -23,8 +24,8 @@ pub(crate) struct RecoveredSweep {
     pub(crate) progress: Progress,
     /// Files of each generation.
     pub(crate) files: Vec<Vec<v1::FileName>>,
-    /// "paused" or "cancelled", as the journal remembers it.
-    pub(crate) state: Option<String>,
+    /// As the journal keeps it.
+    pub(crate) state: SweepState,
     pub(crate) priority: i32,
     /// Words about what was mended.
     pub(crate) notes: Vec<String>,
@@ -174,7 +175,7 @@ pub(crate) fn submit(
             run_folder,
             progress,
             files: vec![text.files],
-            state: None,
+            state: SweepState::Running,
             priority: 0,
             notes: Vec::new(),
             accepted: v1::Accepted::New,
@@ -282,7 +283,7 @@ fn opened(
         folder,
         progress,
         files: all_files,
-        state: run_folder.state(STATE)?,
+        state: SweepState::of_journal(run_folder.state(STATE)?.as_deref()),
         priority: priority.unwrap_or(0),
         notes: run_folder.repairs().to_vec(),
         run_folder,

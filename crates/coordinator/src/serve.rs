@@ -8,11 +8,12 @@ use rpc::limits;
 use rpc::v1::sweep_service_server::SweepServiceServer;
 use rpc::v1::worker_service_server::WorkerServiceServer;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio_stream::Stream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
-use tonic::transport::server::Connected;
+use tonic::transport::server::{Connected, Router};
 
 use crate::checkpoint_budget::CheckpointBudget;
 use crate::checkpoints::Checkpoints;
@@ -23,7 +24,7 @@ use crate::event_loop::events::{Event, SweepRequest};
 use crate::files::FileIndex;
 use crate::lease_token::TokenKey;
 use crate::observer::Observer;
-use crate::planning::Planner;
+use crate::planning::{Planner, StopPlans};
 use crate::removal;
 use crate::sweep_service::SweepHandler;
 use crate::worker_service::WorkerHandler;
@@ -83,59 +84,144 @@ where
     C::ConnectInfo: Clone + Send + Sync + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
 {
-    let config = Arc::new(config);
-    let (key, generation, _lock) = match &config.layout {
-        // No lease outlives a local run, so every one may be the first generation.
-        Layout::One { .. } => (TokenKey::fresh()?, 1, None),
-        Layout::Many(data) => {
-            let lock = DataLock::take(data)?;
-            crate::files::clear_uploads(data);
-            (
-                TokenKey::of_folder(data)?,
-                lock.next_generation()?,
-                Some(lock),
-            )
+    let pool = WriterPool::start(WRITERS).map_err(CoordinatorError::Threads)?;
+    serve_with(incoming, server, config, observer, stop, pool).await
+}
+
+/// As [`serve_observed`], with the threads that write.
+pub(crate) async fn serve_with<I, C, E>(
+    incoming: I,
+    server: Server,
+    config: Config,
+    observer: &Observer,
+    stop: impl Future<Output = ()> + Send + 'static,
+    pool: WriterPool,
+) -> Result<(), CoordinatorError>
+where
+    I: Stream<Item = Result<C, E>> + Send + 'static,
+    C: Connection,
+    C::ConnectInfo: Clone + Send + Sync + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+{
+    let Service {
+        events,
+        mut event_loop,
+        workers,
+        sweeps,
+        plans,
+        _lock,
+    } = Service::start(Arc::new(config), pool)?;
+    observer.attach(&events);
+    let router = router(server, workers, sweeps).await;
+    let (asked, stop_asked) = oneshot::channel();
+    let shutdown = async move {
+        stop.await;
+        plans.stop();
+        let (reply, stopped) = oneshot::channel();
+        let stop = SweepRequest::Stop { reply };
+        if events.send(Event::Request(stop)).await.is_ok() {
+            // The loop drops the reply only when it has ended by itself.
+            let _ = stopped.await;
+        }
+        drop(events);
+        // Received unless the service has ended already.
+        let _ = asked.send(());
+    };
+    let patience = async move {
+        if stop_asked.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(GOODBYES).await;
+    };
+    // An event loop that panicked would leave a service that answers nobody and holds its lock and port.
+    let died = async {
+        if (&mut event_loop).await.is_ok() {
+            std::future::pending::<()>().await;
         }
     };
-    let files = FileIndex::default();
-    let checkpoints = Checkpoints::default();
-    let (events, queue) = mpsc::channel(EVENTS);
-    let mut event_loop = EventLoop::new(
-        Arc::clone(&config),
-        generation,
-        key.clone(),
-        files.clone(),
-        checkpoints.clone(),
-        WriterPool::start(WRITERS).map_err(CoordinatorError::Threads)?,
-        events.clone(),
-    );
-    if let Layout::Many(data) = &config.layout {
-        event_loop.expect(run_folders(data)?);
-        let data = data.clone();
-        tokio::task::spawn_blocking(move || removal::finish_removals(&data));
+    tokio::select! {
+        () = died => return Err(CoordinatorError::Died),
+        served = router.serve_with_incoming_shutdown(incoming, shutdown) => served?,
+        () = patience => tracing::warn!("some connections did not close in time"),
     }
-    let mut running = tokio::spawn(event_loop.run(queue));
-    observer.attach(&events);
-    let workers = WorkerHandler {
-        events: events.clone(),
-        key,
-        files: files.clone(),
-        checkpoints,
-        room: CheckpointBudget::default(),
-        spools: match &config.layout {
-            Layout::One { run, .. } => run.clone(),
-            Layout::Many(data) => data.clone(),
-        },
-    };
+    event_loop.abort();
+    Ok(())
+}
+
+/// The event loop, running, and the handlers that send to it.
+struct Service {
+    events: mpsc::Sender<Event>,
+    event_loop: JoinHandle<()>,
+    workers: WorkerHandler,
+    sweeps: SweepHandler,
+    plans: StopPlans,
+    /// Of the data folder.
+    _lock: Option<DataLock>,
+}
+
+impl Service {
+    fn start(config: Arc<Config>, pool: WriterPool) -> Result<Self, CoordinatorError> {
+        let (key, generation, lock) = match &config.layout {
+            // No lease outlives a local run, so every one may be the first generation.
+            Layout::One { .. } => (TokenKey::fresh()?, 1, None),
+            Layout::Many(data) => {
+                let lock = DataLock::take(data)?;
+                crate::files::clear_uploads(data);
+                let key = TokenKey::of_folder(data)?;
+                (key, lock.next_generation()?, Some(lock))
+            }
+        };
+        let files = FileIndex::default();
+        let checkpoints = Checkpoints::default();
+        let (events, queue) = mpsc::channel(EVENTS);
+        let mut event_loop = EventLoop::new(
+            Arc::clone(&config),
+            generation,
+            key.clone(),
+            files.clone(),
+            checkpoints.clone(),
+            pool,
+            events.clone(),
+        );
+        if let Layout::Many(data) = &config.layout {
+            event_loop.expect(run_folders(data)?);
+            let data = data.clone();
+            tokio::task::spawn_blocking(move || removal::finish_removals(&data));
+        }
+        let workers = WorkerHandler {
+            events: events.clone(),
+            key,
+            files: files.clone(),
+            checkpoints,
+            room: CheckpointBudget::default(),
+            spools: match &config.layout {
+                Layout::One { run, .. } => run.clone(),
+                Layout::Many(data) => data.clone(),
+            },
+        };
+        let (planner, plans) = Planner::new();
+        let sweeps = SweepHandler {
+            events: events.clone(),
+            config,
+            files,
+            planner,
+            submitting: Arc::new(Mutex::new(())),
+        };
+        Ok(Service {
+            event_loop: tokio::spawn(event_loop.run(queue)),
+            events,
+            workers,
+            sweeps,
+            plans,
+            _lock: lock,
+        })
+    }
+}
+
+/// Every service behind its gate.
+async fn router(server: Server, workers: WorkerHandler, sweeps: SweepHandler) -> Router {
+    let config = &sweeps.config;
     let (worker_gate, user_gate) = (config.workers.clone(), config.users.clone());
-    let (planner, plans) = Planner::new();
-    let users = SweepHandler {
-        events: events.clone(),
-        config,
-        files,
-        planner,
-        submitting: Arc::new(Mutex::new(())),
-    };
     let (health, health_service) = tonic_health::server::health_reporter();
     health
         .set_serving::<WorkerServiceServer<WorkerHandler>>()
@@ -152,19 +238,7 @@ where
     let reflection = described()
         .build_v1()
         .and_then(|v1| Ok((v1, described().build_v1alpha()?)));
-    let shutdown = async move {
-        stop.await;
-        plans.stop();
-        let (reply, stopped) = tokio::sync::oneshot::channel();
-        let asked = events
-            .send(Event::Request(SweepRequest::Stop { reply }))
-            .await;
-        if asked.is_ok() {
-            // The loop drops the reply only when it has ended by itself.
-            let _ = stopped.await;
-        }
-    };
-    let mut router = server
+    let router = server
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(limits::WINDOW_BYTES)
         .initial_connection_window_size(limits::WINDOW_BYTES)
@@ -176,44 +250,20 @@ where
             worker_gate,
         ))
         .add_service(InterceptedService::new(
-            SweepServiceServer::new(users)
+            SweepServiceServer::new(sweeps)
                 .max_decoding_message_size(limits::REQUEST_BYTES)
                 .max_encoding_message_size(limits::REQUEST_BYTES),
             user_gate.clone(),
         ));
     match reflection {
-        Ok((v1, v1alpha)) => {
-            router = router
-                .add_service(InterceptedService::new(v1, user_gate.clone()))
-                .add_service(InterceptedService::new(v1alpha, user_gate));
+        Ok((v1, v1alpha)) => router
+            .add_service(InterceptedService::new(v1, user_gate.clone()))
+            .add_service(InterceptedService::new(v1alpha, user_gate)),
+        Err(error) => {
+            tracing::error!(%error, "reflection is off");
+            router
         }
-        Err(error) => tracing::error!(%error, "reflection is off"),
     }
-    let (asked, stop_asked) = tokio::sync::oneshot::channel();
-    let shutdown = async move {
-        shutdown.await;
-        // Received unless the service has ended already.
-        let _ = asked.send(());
-    };
-    let patience = async move {
-        if stop_asked.await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        tokio::time::sleep(GOODBYES).await;
-    };
-    // An event loop that panicked would leave a service that answers nobody and holds its lock and port.
-    let died = async {
-        if (&mut running).await.is_ok() {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = died => return Err(CoordinatorError::Died),
-        served = router.serve_with_incoming_shutdown(incoming, shutdown) => served?,
-        () = patience => tracing::warn!("some connections did not close in time"),
-    }
-    running.abort();
-    Ok(())
 }
 
 /// Names and places of the run folders in the service's data folder.

@@ -1,6 +1,8 @@
 //! Time that runs while a sweep does, and stands while it does not.
 
-use std::time::{Duration, Instant};
+use tokio::time::Instant;
+
+use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stopwatch {

@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::config::{Config, Layout};
 use crate::event_loop::dormant::{Lookup, LookupPurpose};
-use crate::event_loop::events::{Change, Event, SweepRequest};
+use crate::event_loop::events::{Command, Event, SweepRequest};
 use crate::event_loop::view::View;
 use crate::files::{self, FileIndex};
 use crate::planning::Planner;
@@ -156,7 +156,7 @@ impl SweepService for SweepHandler {
         &self,
         request: Request<v1::PauseRequest>,
     ) -> Result<Response<v1::PauseResponse>, Status> {
-        self.change(request.into_inner().name, Change::Pause)
+        self.change(request.into_inner().name, Command::Pause)
             .await?;
         Ok(Response::new(v1::PauseResponse {}))
     }
@@ -165,7 +165,7 @@ impl SweepService for SweepHandler {
         &self,
         request: Request<v1::ResumeRequest>,
     ) -> Result<Response<v1::ResumeResponse>, Status> {
-        self.change(request.into_inner().name, Change::Resume)
+        self.change(request.into_inner().name, Command::Resume)
             .await?;
         Ok(Response::new(v1::ResumeResponse {}))
     }
@@ -174,7 +174,7 @@ impl SweepService for SweepHandler {
         &self,
         request: Request<v1::CancelRequest>,
     ) -> Result<Response<v1::CancelResponse>, Status> {
-        self.change(request.into_inner().name, Change::Cancel)
+        self.change(request.into_inner().name, Command::Cancel)
             .await?;
         Ok(Response::new(v1::CancelResponse {}))
     }
@@ -184,7 +184,7 @@ impl SweepService for SweepHandler {
         request: Request<v1::RetryRequest>,
     ) -> Result<Response<v1::RetryResponse>, Status> {
         let name = request.into_inner().name;
-        let trials = self.change(name, Change::RetryFailed).await?;
+        let trials = self.change(name, Command::RetryFailed).await?;
         Ok(Response::new(v1::RetryResponse { trials }))
     }
 
@@ -294,11 +294,11 @@ impl SweepHandler {
             .ok_or_else(|| wire::no_sweep(&name))
     }
 
-    async fn change(&self, name: String, change: Change) -> Result<u64, Status> {
+    async fn change(&self, name: String, command: Command) -> Result<u64, Status> {
         let _awake = self.open_guard(&name).await?;
         self.ask(|reply| SweepRequest::Change {
             name,
-            change,
+            command,
             reply,
         })
         .await?

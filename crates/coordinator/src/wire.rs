@@ -2,11 +2,15 @@
 
 use std::ops::Range;
 use std::pin::Pin;
+use std::time::Duration;
 
 use rpc::convert::{self, WireError};
+use rpc::lease::Lease;
 use rpc::v1;
 use rpc::v1::session_response::Message;
+use scheduler::{Grant, SweepState};
 use tokio_stream::Stream;
+use tonic::codegen::Bytes;
 use tonic::{Code, Status};
 
 use crate::messages::CannotRun;
@@ -85,29 +89,23 @@ pub(crate) fn spec(
     }))
 }
 
-/// A granted lease.
-pub(crate) struct Granted<'a> {
-    pub(crate) lease: u64,
-    pub(crate) generation: u32,
-    pub(crate) sweep: &'a str,
-    pub(crate) ranges: &'a [Range<u64>],
-    pub(crate) deadline_ms: u64,
-    pub(crate) proof: Vec<u8>,
-    pub(crate) attempt: u32,
-    pub(crate) checkpoints: Vec<u64>,
+/// A grant for the wire, not signed yet.
+pub(crate) fn granted(grant: Grant, sweep: &str, checkpoints: Vec<u64>) -> Lease {
+    Lease {
+        lease: grant.lease.0,
+        generation: grant.generation,
+        sweep: sweep.into(),
+        ranges: grant.ranges,
+        proof: Bytes::new(),
+        attempt: grant.attempt,
+        checkpoints,
+    }
 }
 
-pub(crate) fn lease(granted: Granted<'_>) -> v1::SessionResponse {
-    response(Message::Lease(v1::Lease {
-        lease: granted.lease,
-        generation: granted.generation,
-        sweep: granted.sweep.to_owned(),
-        ranges: convert::ranges(granted.ranges),
-        deadline_ms: granted.deadline_ms,
-        proof: granted.proof.into(),
-        attempt: granted.attempt,
-        checkpoints: granted.checkpoints,
-    }))
+/// A lease that expires after so long unless it is heard of.
+pub(crate) fn lease(lease: Lease, left: Duration) -> v1::SessionResponse {
+    let deadline_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    response(Message::Lease(lease.into_grant(deadline_ms)))
 }
 
 pub(crate) fn revoke(lease: u64, ranges: &[Range<u64>], stop_running: bool) -> v1::SessionResponse {
@@ -172,14 +170,24 @@ pub(crate) fn coordinator_stops() -> Status {
 /// What a streaming call answers with.
 pub(crate) type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
+/// A sweep's state for the wire.
+pub(crate) fn sweep_state(state: SweepState) -> v1::SweepState {
+    match state {
+        SweepState::Opening => v1::SweepState::Opening,
+        SweepState::Unopened => v1::SweepState::Unopened,
+        SweepState::Running => v1::SweepState::Running,
+        SweepState::Paused => v1::SweepState::Paused,
+        SweepState::Stopped => v1::SweepState::Stopped,
+        SweepState::Gone => v1::SweepState::Gone,
+        SweepState::Cancelled => v1::SweepState::Cancelled,
+        SweepState::Finished => v1::SweepState::Finished,
+    }
+}
+
 /// Whether nothing more will happen to the sweep by itself.
 pub(crate) fn has_ended(status: &v1::SweepStatus) -> bool {
-    matches!(
-        status.state(),
-        v1::SweepState::Finished
-            | v1::SweepState::Cancelled
-            | v1::SweepState::Stopped
-            | v1::SweepState::Unopened
-            | v1::SweepState::Gone
-    )
+    let mut ended = SweepState::ALL
+        .into_iter()
+        .filter(|state| state.has_ended());
+    ended.any(|state| sweep_state(state) == status.state())
 }

@@ -4,10 +4,12 @@
 //! mode, TLS and tokens. What the messages mean is the business of `coordinator` and `worker`.
 
 pub mod auth;
+pub mod backoff;
 pub mod certs;
 pub mod connection_limits;
 pub mod convert;
 pub mod guard;
+pub mod lease;
 pub mod limits;
 pub mod memory;
 pub mod pieces;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use scheduler::{Action, Config, Event, LeaseBeat, Now, Scheduler, SweepKey, Work, WorkerId};
+use scheduler::{
+    Action, Config, Event, Grant, LeaseBeat, Now, Report, Scheduler, SweepKey, Work, WorkerId,
+};
 use sweep::IntervalSet;
 
 const SWEEP: SweepKey = SweepKey(1);
@@ -89,14 +91,14 @@ fn work_off(
     let mut events = 0;
     let mut now = Now::ZERO;
     while let Some(action) = actions.pop_front() {
-        let Action::Grant {
+        let Action::Grant(Grant {
             worker,
             lease,
             generation,
             sweep,
             ranges,
             ..
-        } = action
+        }) = action
         else {
             continue;
         };
@@ -111,7 +113,7 @@ fn work_off(
                 events += 1;
                 actions.extend(scheduler.handle(
                     now,
-                    Event::Report {
+                    Event::Report(Report {
                         worker,
                         sweep,
                         lease,
@@ -119,7 +121,7 @@ fn work_off(
                         numbers,
                         failed: IntervalSet::new(),
                         work_seconds: seconds * (end - from) as f64,
-                    },
+                    }),
                 ));
                 from = end;
             }

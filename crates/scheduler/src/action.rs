@@ -10,31 +10,16 @@ use crate::{LeaseId, Now, SweepKey, WorkerId};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Send these trials to the worker.
-    Grant {
-        worker: WorkerId,
-        lease: LeaseId,
-        /// Of the coordinator that granted it; it comes back with every report.
-        generation: u32,
-        sweep: SweepKey,
-        /// Kept numbers alone, rising, apart.
-        ranges: Vec<Range<u64>>,
-        /// When the lease expires unless a heartbeat or report names it.
-        deadline: Now,
-        /// 1 and the deaths of workers that held these trials: the `attempt` column.
-        attempt: u32,
-        /// Suspected of killing workers and alone in the worker's hands: one trial.
-        isolated: bool,
-        /// Others hold the same trials; the first result wins.
-        speculative: bool,
-    },
-    /// Tell the worker that these numbers of a lease are no longer its own.
+    Grant(Grant),
+    /// These numbers of a lease are no longer the worker's own.
     Revoke {
         worker: WorkerId,
         lease: LeaseId,
         ranges: Vec<Range<u64>>,
         running: Running,
     },
-    /// These numbers of the report are new: write their rows, and acknowledge them once durable.
+    /// These numbers of the report are new: write their rows, and acknowledge them once durable. The other numbers of a
+    /// report are not wanted: somebody was faster, or the sweep or lease is no more.
     Accept {
         worker: WorkerId,
         lease: LeaseId,
@@ -42,14 +27,6 @@ pub enum Action {
         numbers: IntervalSet,
         /// Those of them that failed.
         failed: IntervalSet,
-    },
-    /// These numbers of the report are not wanted (somebody was faster, or the sweep or lease is no more): drop their
-    /// rows, and tell the worker to forget them.
-    Stale {
-        worker: WorkerId,
-        lease: LeaseId,
-        sweep: SweepKey,
-        numbers: IntervalSet,
     },
     /// The trial killed its workers: write a `failed` row for it.
     Fail {
@@ -63,8 +40,6 @@ pub enum Action {
     },
     /// Nothing of the sweep is left to run. Rows accepted before may still be on their way to the disk.
     Finished { sweep: SweepKey, ended: Ended },
-    /// A draining worker has nothing left in hand: it may go.
-    Drained { worker: WorkerId },
     /// The worker was not heard of in time, and its trials go to others. Its stream may stay open: it is welcome back.
     Lost { worker: WorkerId, trials: u64 },
     /// Close the worker's stream.
@@ -72,6 +47,26 @@ pub enum Action {
         worker: WorkerId,
         reason: DropReason,
     },
+}
+
+/// Trials granted to a worker until a deadline: the one declaration between the decision and the wire.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grant {
+    pub worker: WorkerId,
+    pub lease: LeaseId,
+    /// Of the coordinator that granted it; it comes back with every report.
+    pub generation: u32,
+    pub sweep: SweepKey,
+    /// Kept numbers alone, rising, apart.
+    pub ranges: Vec<Range<u64>>,
+    /// When the lease expires unless a heartbeat or report names it.
+    pub deadline: Now,
+    /// 1 and the deaths of workers that held these trials: the `attempt` column.
+    pub attempt: u32,
+    /// Suspected of killing workers and alone in the worker's hands: one trial.
+    pub isolated: bool,
+    /// Others hold the same trials; the first result wins.
+    pub speculative: bool,
 }
 
 /// What becomes of revoked trials that are already running.

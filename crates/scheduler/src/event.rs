@@ -96,19 +96,7 @@ pub enum Event {
         unfit: bool,
     },
     /// Results are here, not durable yet.
-    Report {
-        worker: WorkerId,
-        sweep: SweepKey,
-        lease: LeaseId,
-        /// As in the grant.
-        generation: u32,
-        /// Every number reported, failed ones included.
-        numbers: IntervalSet,
-        /// Those of them whose row says failed.
-        failed: IntervalSet,
-        /// Seconds that these trials took, each on its thread, summed over them.
-        work_seconds: f64,
-    },
+    Report(Report),
     /// Time has passed: see [`crate::Scheduler::next_wakeup`].
     Tick,
 }
@@ -121,6 +109,22 @@ pub struct LeaseBeat {
     pub begun: bool,
     /// Trials of it that are running now: at most one a thread, so a long list is cut by the coordinator.
     pub running: Vec<u64>,
+}
+
+/// Results of a lease.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    pub worker: WorkerId,
+    pub sweep: SweepKey,
+    pub lease: LeaseId,
+    /// As in the grant.
+    pub generation: u32,
+    /// Every number reported, failed ones included.
+    pub numbers: IntervalSet,
+    /// Those of them whose row says failed.
+    pub failed: IntervalSet,
+    /// Seconds that these trials took, each on its thread, summed over them.
+    pub work_seconds: f64,
 }
 
 /// A lease that a joining worker brings along.
@@ -140,7 +144,7 @@ impl Event {
             | Event::Heard { worker }
             | Event::Drain { worker }
             | Event::GiveBack { worker, .. }
-            | Event::Report { worker, .. } => Some(*worker),
+            | Event::Report(Report { worker, .. }) => Some(*worker),
             _ => None,
         }
     }

@@ -5,10 +5,12 @@
 //! matter of intervals, leases and workers, never of trials.
 
 mod action;
+mod ahead;
 mod config;
 mod event;
 mod ids;
 mod lease;
+mod life;
 mod owners;
 mod pool;
 mod scheduler;
@@ -19,14 +21,13 @@ mod sweeps;
 mod work;
 mod workers;
 
-pub use action::{Action, DropReason, Ended, Running};
+pub use action::{Action, DropReason, Ended, Grant, Running};
+pub use ahead::{Ahead, Fitting, Misfit, Piece, Waiting};
 pub use config::{
     Config, MAX_HELD_LEASES, MAX_HELD_TRIALS, MAX_LATE_LEASES, MAX_LEASE_RUNS, MAX_LEASE_TRIALS,
 };
-pub use event::{Event, Held, LeaseBeat};
+pub use event::{Event, Held, LeaseBeat, Report};
 pub use ids::{LeaseId, Now, SweepKey, WorkerId};
-pub use scheduler::{
-    Ahead, Fitting, InvariantError, LeaseStatus, Misfit, Piece, Place, Scheduler, SweepState,
-    SweepStatus, Waiting, WorkerStatus,
-};
+pub use life::{Change, SweepState};
+pub use scheduler::{InvariantError, LeaseStatus, Place, Scheduler, SweepStatus, WorkerStatus};
 pub use work::Work;

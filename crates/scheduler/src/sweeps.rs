@@ -4,8 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::ahead::Misfit;
+use crate::life::SweepState;
 use crate::pool::Pool;
-use crate::{LeaseId, Misfit, SweepKey, SweepState, Work};
+use crate::{LeaseId, SweepKey, Work};
 
 #[derive(Debug)]
 pub(crate) struct Sweep {
@@ -36,11 +38,11 @@ pub(crate) struct Ready {
 impl Sweep {
     /// Whether results are taken.
     pub(crate) fn accepts(&self) -> bool {
-        matches!(self.state, SweepState::Active | SweepState::Paused)
+        self.state.accepts()
     }
 
     /// Whether leases may be made of it.
     pub(crate) fn has_work(&self) -> bool {
-        self.state == SweepState::Active && self.pool.has_work()
+        self.state.grants() && self.pool.has_work()
     }
 }

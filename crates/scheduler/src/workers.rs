@@ -22,8 +22,6 @@ pub(crate) struct Worker {
     /// It was not heard of in time; it may come back.
     pub(crate) lost: bool,
     pub(crate) draining: bool,
-    /// It was told that nothing is left in its hands.
-    pub(crate) drained: bool,
     pub(crate) last_seen: Now,
     /// When its loss, or its being forgotten, is due.
     pub(crate) timer: Option<Now>,
@@ -39,6 +37,13 @@ pub(crate) struct Worker {
     pub(crate) finish: Option<Now>,
     /// It is among those counted as available, and as proven.
     pub(crate) counted: (bool, bool),
+}
+
+/// One sweep that one worker said it cannot run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quarantine {
+    pub(crate) until: Now,
+    pub(crate) wait: Now,
 }
 
 /// What a worker has in hand.
@@ -67,7 +72,6 @@ impl Worker {
             connected: true,
             lost: false,
             draining: false,
-            drained: false,
             last_seen: now,
             timer: None,
             leases: BTreeSet::new(),

@@ -10,11 +10,11 @@ use std::time::Duration;
 use rpc::v1;
 use tokio::io::AsyncWriteExt as _;
 
+use crate::client::Client;
 use crate::config::{FileSource, WorkerError};
 use crate::scratch::Scratch;
-use crate::session::Client;
+use crate::spec::{Spec, SpecGeneration};
 use crate::status_text;
-use crate::wire::{Spec, SpecGeneration};
 
 /// A sweep that this worker can decode.
 #[derive(Debug)]

@@ -1,35 +1,13 @@
 //! A lease in the worker's hands and what comes out of it.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use rpc::lease::Lease;
 use sweep::IntervalSet;
 use table::Spool;
 use tonic::codegen::Bytes;
-
-/// A lease as granted.
-#[derive(Clone, Debug)]
-pub(crate) struct Lease {
-    pub(crate) lease: u64,
-    pub(crate) generation: u32,
-    /// The sweep's name.
-    pub(crate) sweep: Arc<str>,
-    pub(crate) ranges: Vec<Range<u64>>,
-    /// Returned with every report.
-    pub(crate) proof: Bytes,
-    pub(crate) attempt: u32,
-    /// Trials with a checkpoint to continue from.
-    pub(crate) checkpoints: Vec<u64>,
-}
-
-impl Lease {
-    /// Its numbers as a set.
-    pub(crate) fn numbers(&self) -> IntervalSet {
-        self.ranges.iter().cloned().collect()
-    }
-}
 
 /// Shared word that something should stop.
 #[derive(Clone, Debug, Default)]

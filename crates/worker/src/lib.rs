@@ -5,6 +5,7 @@
 
 mod admission;
 mod cache;
+mod client;
 mod comparison;
 mod config;
 mod encoding;
@@ -20,6 +21,7 @@ mod run;
 mod scratch;
 mod send_queue;
 mod session;
+mod spec;
 mod status_text;
 mod trial;
 mod wire;

@@ -118,7 +118,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::lease::Lease;
+    use rpc::lease::Lease;
 
     fn body(bytes: usize) -> ReportBody {
         ReportBody {

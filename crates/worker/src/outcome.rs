@@ -1,31 +1,10 @@
 //! A trial's outcome in the table's own terms: the two crates do not know each other.
 
 use dln::{HistoryRow, LayerRow, Measurements, Outcome, Scalars, SpectrumRow, Status};
-use rpc::limits;
-use table::{
-    HistoryValues, LayerValues, Measured, OutcomeRow, ScalarValues, SpectrumValues, SpoolError,
-};
+use table::{HistoryValues, LayerValues, Measured, OutcomeRow, ScalarValues, SpectrumValues};
 
-use crate::rows::Rows;
-
-/// The outcome as rows. Those that are too many for a report are kept apart.
-///
-/// # Errors
-/// Where there is no room for them.
-pub(crate) fn row(outcome: &Outcome, apart: &Rows) -> Result<OutcomeRow, SpoolError> {
-    let mut row = whole(outcome);
-    let [history, spectra, layers] = [row.history.len(), row.spectra.len(), row.layers.len()];
-    if Measured::bytes_of(history, spectra, layers) >= limits::REPORT_BYTES {
-        apart.push(&Measured {
-            history: std::mem::take(&mut row.history),
-            spectra: std::mem::take(&mut row.spectra),
-            layers: std::mem::take(&mut row.layers),
-        })?;
-    }
-    Ok(row)
-}
-
-fn whole(outcome: &Outcome) -> OutcomeRow {
+/// The outcome as rows.
+pub(crate) fn row(outcome: &Outcome) -> OutcomeRow {
     OutcomeRow {
         status: match outcome.status {
             Status::Completed => "completed",

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dln::Run;
 use rpc::limits;
-use table::{Chunk, Measured, Spool, SpoolError};
+use table::{Chunk, Measured, OutcomeRow, Spool, SpoolError};
 
 use crate::outcome;
 
@@ -49,6 +49,22 @@ impl Rows {
             return Ok(());
         }
         self.push(&outcome::measured(run.take_rows()))
+    }
+
+    /// Keeps the rows of an outcome apart where they are too many for a report.
+    ///
+    /// # Errors
+    /// Where there is no room for them.
+    pub(crate) fn split(&self, mut row: OutcomeRow) -> Result<OutcomeRow, SpoolError> {
+        let [history, spectra, layers] = [row.history.len(), row.spectra.len(), row.layers.len()];
+        if Measured::bytes_of(history, spectra, layers) >= limits::REPORT_BYTES {
+            self.push(&Measured {
+                history: std::mem::take(&mut row.history),
+                spectra: std::mem::take(&mut row.spectra),
+                layers: std::mem::take(&mut row.layers),
+            })?;
+        }
+        Ok(row)
     }
 
     /// Keeps rows apart.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use rpc::backoff::Backoff;
 use tokio::sync::{mpsc, watch};
 use tonic::transport::Channel;
 
@@ -14,7 +15,7 @@ use crate::session::{Ended, Session};
 /// coordinator is slow.
 const OUTPUTS: usize = 8;
 
-/// First wait before a reconnect; doubled up to [`LONGEST_WAIT`].
+/// First wait before a reconnect; it grows to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
 /// Longest wait between two tries.
@@ -35,7 +36,8 @@ pub async fn run(
     let executor = Executor::new(&config, output)?;
     let mut session = Session::new(channel, config.clone(), executor, outputs, stop)?;
     let mut lost_at: Option<Instant> = None;
-    let mut wait = FIRST_WAIT;
+    // Workers of one coordinator differ by the number of their process.
+    let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, config.instance);
     let mut log_limiter = LogLimiter::default();
     loop {
         let begun = Instant::now();
@@ -53,7 +55,7 @@ pub async fn run(
                 if welcomed {
                     lost_at = None;
                     if begun.elapsed() >= LONGEST_WAIT {
-                        wait = FIRST_WAIT;
+                        backoff.reset();
                     }
                 }
                 let Some(window) = config.reconnect else {
@@ -68,10 +70,9 @@ pub async fn run(
                     tracing::warn!("the coordinator is away, retrying for {left} s: {why}");
                     session.away.get_or_insert(since);
                 }
-                if session.wait_or_stop(wait).await {
+                if session.wait_or_stop(backoff.wait()).await {
                     return Ok(());
                 }
-                wait = (wait * 2).min(LONGEST_WAIT);
             }
             Err(error) => return Err(error),
         }

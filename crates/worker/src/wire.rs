@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use rpc::convert::{self, WireError};
+use rpc::lease::Lease;
 use rpc::pieces::encoded_len;
 use rpc::v1::session_request::Message as Request;
 use rpc::v1::session_response::Message as Response;
@@ -13,7 +14,8 @@ use tonic::codegen::Bytes;
 
 use crate::config::Config;
 use crate::files::SpecFailure;
-use crate::lease::{Lease, ReportBody};
+use crate::lease::ReportBody;
+use crate::spec::{Spec, SpecGeneration};
 
 /// What a lease in a list takes beside itself: its key and its length.
 const HELD_OVERHEAD: usize = 8;
@@ -45,21 +47,6 @@ pub(crate) struct Revoke {
     pub(crate) lease: u64,
     pub(crate) numbers: IntervalSet,
     pub(crate) stop_running: bool,
-}
-
-/// A sweep's generations as text.
-pub(crate) struct Spec {
-    pub(crate) name: String,
-    pub(crate) generations: Vec<SpecGeneration>,
-}
-
-/// One generation of a [`Spec`].
-#[derive(Clone)]
-pub(crate) struct SpecGeneration {
-    pub(crate) base: u64,
-    pub(crate) toml: String,
-    /// Name in the sweep file, and content hash.
-    pub(crate) files: Vec<(String, String)>,
 }
 
 /// Reads one message.
@@ -94,18 +81,7 @@ pub(crate) fn incoming(message: v1::SessionResponse) -> Result<Incoming, WireErr
                 })
                 .collect(),
         }),
-        Response::Lease(lease) => {
-            convert::intervals(&lease.ranges)?;
-            Incoming::Lease(Lease {
-                lease: lease.lease,
-                generation: lease.generation,
-                sweep: convert::sweep_name(&lease.sweep)?.into(),
-                ranges: lease.ranges.iter().map(|r| r.start..r.end).collect(),
-                proof: lease.proof,
-                attempt: lease.attempt,
-                checkpoints: lease.checkpoints,
-            })
-        }
+        Response::Lease(lease) => Incoming::Lease(Lease::of_grant(lease)?),
         Response::Revoke(revoke) => Incoming::Revoke(Revoke {
             lease: revoke.lease,
             numbers: convert::intervals(&revoke.ranges)?,
@@ -160,18 +136,6 @@ fn few(held: impl Iterator<Item = v1::HeldLease>) -> Vec<v1::HeldLease> {
         bytes <= limits::FRAME_BYTES / 2
     })
     .collect()
-}
-
-/// A lease in hand when a connection begins.
-pub(crate) fn held(lease: &Lease, outstanding: &IntervalSet) -> v1::HeldLease {
-    v1::HeldLease {
-        lease: lease.lease,
-        generation: lease.generation,
-        sweep: lease.sweep.to_string(),
-        ranges: convert::ranges(&lease.ranges),
-        proof: lease.proof.clone(),
-        outstanding: convert::interval_ranges(outstanding),
-    }
 }
 
 /// Every lease in held: whether it has been begun, its running trials and the seconds that each takes still.
@@ -240,20 +204,15 @@ pub(crate) fn checkpoint(
 
 /// A report under its number. Bytes are shared, not copied: a report may be offered more than once.
 pub(crate) fn report(number: u64, body: &ReportBody) -> v1::SessionRequest {
-    let lease = &body.lease;
     request(Request::Report(v1::Report {
         report: number,
-        sweep: lease.sweep.to_string(),
-        lease: lease.lease,
-        generation: lease.generation,
-        lease_ranges: convert::ranges(&lease.ranges),
-        proof: lease.proof.clone(),
         trials: body.tables[0].clone(),
         history: body.tables[1].clone(),
         spectra: body.tables[2].clone(),
         layers: body.tables[3].clone(),
         work_seconds: body.work_seconds,
         rows: body.spool.as_ref().map_or(0, |spool| messages(spool)),
+        ..body.lease.to_report()
     }))
 }
 

@@ -1,21 +1,10 @@
 //! Events go to the scheduler, and what it decides is done.
 
-use std::ops::Range;
-
 use rpc::v1;
-use scheduler::{Action, Ended, LeaseId, Now, Running, SweepKey, WorkerId};
+use scheduler::{Action, Ended, Grant, Running, WorkerId};
 
 use super::EventLoop;
 use crate::wire;
-
-/// The parts of a grant that go to the worker.
-struct Grant {
-    lease: LeaseId,
-    generation: u32,
-    ranges: Vec<Range<u64>>,
-    deadline: Now,
-    attempt: u32,
-}
 
 impl EventLoop {
     /// Hands an event to the scheduler and does what it says.
@@ -28,25 +17,7 @@ impl EventLoop {
     pub(super) fn apply(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Grant {
-                    worker,
-                    lease,
-                    generation,
-                    sweep,
-                    ranges,
-                    deadline,
-                    attempt,
-                    ..
-                } => {
-                    let granted = Grant {
-                        lease,
-                        generation,
-                        ranges,
-                        deadline,
-                        attempt,
-                    };
-                    self.grant(worker, sweep, &granted);
-                }
+                Action::Grant(grant) => self.grant(grant),
                 Action::Revoke {
                     worker,
                     lease,
@@ -101,45 +72,39 @@ impl EventLoop {
                         self.instances.remove(&state.registration.instance);
                     }
                 }
-                Action::Drained { .. } | Action::Accept { .. } | Action::Stale { .. } => {}
+                // Of a report, which takes it before it hands on the others.
+                Action::Accept { .. } => {}
             }
         }
     }
 
-    fn grant(&mut self, worker: WorkerId, sweep: SweepKey, grant: &Grant) {
-        let Some(state) = self.sweeps.get(&sweep) else {
+    /// Signs a lease and sends it, after the spec that it needs.
+    fn grant(&mut self, grant: Grant) {
+        let Some(state) = self.sweeps.get(&grant.sweep) else {
             return;
         };
         let generations = state.folder.generations().len();
-        let Some(to) = self.workers.get_mut(&worker) else {
+        let Some(to) = self.workers.get_mut(&grant.worker) else {
             return;
         };
-        if to.specs_sent.insert(sweep, generations) != Some(generations) {
+        if to.specs_sent.insert(grant.sweep, generations) != Some(generations) {
             let spec = wire::spec(&state.name, &state.folder, &state.files);
             to.outgoing.send(spec);
         }
         self.metrics.leases += 1;
-        let (lease, ranges) = (grant.lease.0, &grant.ranges);
+        let (ranges, left) = (
+            &grant.ranges,
+            grant.deadline.saturating_sub(self.begun.elapsed()),
+        );
         let trials: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-        tracing::info!(worker = worker.0, lease, sweep = %state.name, first = ranges.first().map(|r| r.start), trials, "lease");
+        tracing::info!(worker = grant.worker.0, lease = grant.lease.0, sweep = %state.name, first = ranges.first().map(|r| r.start), trials, "lease");
         let checkpoints = ranges
             .iter()
             .flat_map(|range| self.checkpoints.in_range(&state.name, range))
             .collect();
-        let left = grant.deadline.saturating_sub(self.begun.elapsed());
-        let granted = wire::Granted {
-            lease,
-            generation: grant.generation,
-            sweep: &state.name,
-            ranges,
-            deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-            proof: self
-                .key
-                .proof(&state.name, state.identity, lease, grant.generation, ranges),
-            attempt: grant.attempt,
-            checkpoints,
-        };
-        to.outgoing.send(wire::lease(granted));
+        let lease = wire::granted(grant, &state.name, checkpoints);
+        let lease = self.key.signed(state.identity, lease);
+        to.outgoing.send(wire::lease(lease, left));
     }
 
     pub(super) fn tell(&self, worker: WorkerId, message: v1::SessionResponse) {

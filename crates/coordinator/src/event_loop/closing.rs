@@ -48,7 +48,7 @@ impl EventLoop {
         let Some(sweep) = self.close(key) else {
             return;
         };
-        let closed = DormantSweep::new(sweep.dir, Phase::Closing, status);
+        let closed = DormantSweep::new(sweep.dir, Phase::Closing, sweep.state, status);
         self.dormant.insert(sweep.name.clone(), closed);
         let (name, events) = (sweep.name, self.events.clone());
         sweep.writer.close(move || {
@@ -104,19 +104,23 @@ impl EventLoop {
 
     /// Marks a sweep as being removed, and forgets the rest of it.
     pub(crate) fn begin_removal(&mut self, name: &str) -> Option<(PathBuf, oneshot::Receiver<()>)> {
-        let (dir, status) = match self.names.get(name).copied() {
+        let (dir, state, status) = match self.names.get(name).copied() {
             Some(key) => {
                 let sweep = self.sweeps.get(&key)?;
-                (sweep.dir.clone(), self.view().status(key, sweep))
+                (
+                    sweep.dir.clone(),
+                    sweep.state,
+                    self.view().status(key, sweep),
+                )
             }
             None => {
                 let closed = self.dormant.get(name)?;
-                (closed.dir.clone(), closed.status.clone())
+                (closed.dir.clone(), closed.state, closed.status.clone())
             }
         };
         let (reply, is_closed) = oneshot::channel();
         self.forget(name, reply);
-        let closed = DormantSweep::new(dir.clone(), Phase::Removing, status);
+        let closed = DormantSweep::new(dir.clone(), Phase::Removing, state, status);
         self.dormant.insert(name.to_owned(), closed);
         Some((dir, is_closed))
     }

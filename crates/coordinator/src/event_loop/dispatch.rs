@@ -1,6 +1,6 @@
 //! What each event does.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::EventLoop;
 use super::events::Event;

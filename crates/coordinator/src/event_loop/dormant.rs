@@ -4,16 +4,16 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::Instant;
 
 use rpc::v1;
-use rpc::v1::SweepState;
+use scheduler::SweepState;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::open_sweep::OpenGuard;
-use crate::folder_probe;
 use crate::messages::PendingJoin;
+use crate::{folder_probe, wire};
 
 /// Where a sweep that is not open stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub(crate) struct DormantSweep {
     /// Its folder is not there any more.
     pub(crate) gone: bool,
     pub(super) phase: Phase,
+    /// What it was at while it was open.
+    pub(super) state: SweepState,
     /// As it was last seen.
     pub(super) status: v1::SweepStatus,
     /// Those who wait, and what for.
@@ -91,20 +93,25 @@ pub(crate) struct OpenQueue {
 }
 
 impl DormantSweep {
-    pub(super) fn new(dir: PathBuf, phase: Phase, status: v1::SweepStatus) -> Self {
+    pub(super) fn new(
+        dir: PathBuf,
+        phase: Phase,
+        state: SweepState,
+        status: v1::SweepStatus,
+    ) -> Self {
         DormantSweep {
             dir,
             gone: false,
             phase,
+            state,
             status,
             waiting: Vec::new(),
         }
     }
 
-    /// What people see of it.
-    pub(crate) fn shown(&self) -> v1::SweepStatus {
-        let mut shown = self.status.clone();
-        let state = match self.phase {
+    /// What it is at, as far as is known.
+    pub(super) fn state(&self) -> SweepState {
+        match self.phase {
             _ if self.gone => SweepState::Gone,
             Phase::Queued
             | Phase::Opening {
@@ -116,9 +123,14 @@ impl DormantSweep {
             | Phase::Removing
             | Phase::Opening {
                 was: PhaseBefore::Closed,
-            } => shown.state(),
-        };
-        shown.state = state.into();
+            } => self.state,
+        }
+    }
+
+    /// What is shown of it.
+    pub(crate) fn shown(&self) -> v1::SweepStatus {
+        let mut shown = self.status.clone();
+        shown.state = wire::sweep_state(self.state()).into();
         if self.gone {
             shown.problem = folder_probe::missing_message(&self.dir);
         }

@@ -132,7 +132,7 @@ pub(crate) enum SweepRequest {
     },
     Change {
         name: String,
-        change: Change,
+        command: Command,
         reply: oneshot::Sender<Result<u64, Status>>,
     },
     /// Reads the state.
@@ -182,9 +182,9 @@ pub(crate) enum Completion {
     },
 }
 
-/// A change of a sweep's state.
+/// What a client asks of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum Command {
     Pause,
     Resume,
     Cancel,

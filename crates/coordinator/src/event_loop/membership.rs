@@ -1,15 +1,16 @@
 //! Workers that join, come back, leave and break rules.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use scheduler::{Held, SweepKey, WorkerId};
+use tokio::time::Instant;
 
 use super::EventLoop;
 use super::worker_state::WorkerState;
 use crate::lease_token::SweepIdentity;
 use crate::load::PilotLimits;
 use crate::messages::{PendingJoin, Registration};
+use crate::outbox::Outbox;
 use crate::wire;
 
 impl EventLoop {
@@ -82,30 +83,7 @@ impl EventLoop {
         // Where no other worker may come, a trial that is too large is its worker's to fail.
         let memory = registration.memory.filter(|_| !self.is_local());
         self.seen_limits(&registration);
-        let mut unknown = std::mem::take(&mut registration.unknown);
-        let mut held = Vec::new();
-        for (name, identity, lease, numbers) in std::mem::take(&mut registration.held) {
-            match self.known(&name, identity) {
-                Some(sweep) => held.push(Held {
-                    lease,
-                    sweep,
-                    numbers,
-                }),
-                // Its folder may be mended yet.
-                None if self.keeps_reports(&name) => {}
-                // Of a sweep that rests or was removed nothing is wanted.
-                None => unknown.push((lease, numbers)),
-            }
-        }
-        for (lease, numbers) in unknown {
-            tracing::info!(
-                worker = worker.0,
-                lease = lease.0,
-                "a lease of another coordinator is dropped"
-            );
-            let ranges: Vec<_> = numbers.runs().collect();
-            outgoing.send(wire::revoke(lease.0, &ranges, true));
-        }
+        let held = self.sort_held(worker, &mut registration, &outgoing);
         let deadline = registration.walltime.map(|walltime| self.now() + walltime);
         self.workers.insert(
             worker,
@@ -134,6 +112,40 @@ impl EventLoop {
             memory,
             held,
         });
+    }
+
+    /// The leases that a worker brings along and may keep; the others are revoked.
+    fn sort_held(
+        &self,
+        worker: WorkerId,
+        registration: &mut Registration,
+        outgoing: &Outbox,
+    ) -> Vec<Held> {
+        let mut unknown = std::mem::take(&mut registration.unknown);
+        let mut held = Vec::new();
+        for (name, identity, lease, numbers) in std::mem::take(&mut registration.held) {
+            match self.known(&name, identity) {
+                Some(sweep) => held.push(Held {
+                    lease,
+                    sweep,
+                    numbers,
+                }),
+                // Its folder may be mended yet.
+                None if self.keeps_reports(&name) => {}
+                // Of a sweep that rests or was removed nothing is wanted.
+                None => unknown.push((lease, numbers)),
+            }
+        }
+        for (lease, numbers) in unknown {
+            tracing::info!(
+                worker = worker.0,
+                lease = lease.0,
+                "a lease of another coordinator is dropped"
+            );
+            let ranges: Vec<_> = numbers.runs().collect();
+            outgoing.send(wire::revoke(lease.0, &ranges, true));
+        }
+        held
     }
 
     pub(super) fn gone(&mut self, worker: WorkerId, connection: u64, for_good: bool) {

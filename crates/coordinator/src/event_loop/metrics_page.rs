@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rpc::v1::SweepState;
-
 use super::view::View;
 use crate::metrics::{Kind, Page};
 
@@ -36,11 +34,11 @@ impl View<'_> {
     fn sweeps_on(&self, page: &mut Page) {
         let mut states = BTreeMap::new();
         for sweep in self.sweeps.values() {
-            *states.entry(word(sweep.state)).or_insert(0_u64) += 1;
+            *states.entry(sweep.state.name()).or_insert(0_u64) += 1;
         }
         let closed = self.dormant_statuses();
-        for status in closed.values() {
-            *states.entry(word(status.state())).or_insert(0) += 1;
+        for sweep in self.dormant.values() {
+            *states.entry(sweep.state().name()).or_insert(0) += 1;
         }
         page.family("sweeps", Gauge, "Sweeps on this coordinator, by state.");
         for (state, count) in states {
@@ -258,19 +256,5 @@ impl View<'_> {
             "Columns in memory that wait to be written.",
             buffered,
         );
-    }
-}
-
-fn word(state: SweepState) -> &'static str {
-    match state {
-        SweepState::Unspecified => "unknown",
-        SweepState::Running => "running",
-        SweepState::Paused => "paused",
-        SweepState::Cancelled => "cancelled",
-        SweepState::Finished => "finished",
-        SweepState::Stopped => "stopped",
-        SweepState::Opening => "opening",
-        SweepState::Unopened => "unopened",
-        SweepState::Gone => "gone",
     }
 }

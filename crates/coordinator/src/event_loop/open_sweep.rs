@@ -3,13 +3,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpc::v1;
-use scheduler::WorkerId;
+use scheduler::{Change, SweepState, WorkerId};
 use sweep::IntervalSet;
 use table::{Batch, Comparison, Counts};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::eta::Pace;
 use crate::folder_probe::FolderId;
@@ -58,7 +59,7 @@ pub(crate) struct OpenSweep {
     pub(crate) begun: Instant,
     /// Time in which it ran on this coordinator.
     pub(crate) running_time: Stopwatch,
-    pub(crate) state: v1::SweepState,
+    pub(crate) state: SweepState,
     /// Every number is accounted for; the last part may still be on its way.
     pub(crate) complete: bool,
     pub(crate) counts: Counts,
@@ -146,18 +147,24 @@ impl OpenSweep {
         predicted(&self.folder, numbers)
     }
 
+    /// Changes what it is at. Returns the new state, which may be the old one; `None` where the change is not allowed.
+    pub(super) fn apply(&mut self, change: Change) -> Option<SweepState> {
+        let new = self.state.after(change)?;
+        self.state = new;
+        Some(new)
+    }
+
     /// It is stopped because its tables cannot be written.
     pub(crate) fn is_blocked(&self) -> bool {
         match self.state {
-            v1::SweepState::Gone => true,
-            v1::SweepState::Stopped => !self.lacks_file,
-            v1::SweepState::Unspecified
-            | v1::SweepState::Running
-            | v1::SweepState::Paused
-            | v1::SweepState::Cancelled
-            | v1::SweepState::Finished
-            | v1::SweepState::Opening
-            | v1::SweepState::Unopened => false,
+            SweepState::Gone => true,
+            SweepState::Stopped => !self.lacks_file,
+            SweepState::Running
+            | SweepState::Paused
+            | SweepState::Cancelled
+            | SweepState::Finished
+            | SweepState::Opening
+            | SweepState::Unopened => false,
         }
     }
 
@@ -169,7 +176,7 @@ impl OpenSweep {
         }
         let hurry = self.complete
             || !self.settling.is_empty()
-            || self.state != v1::SweepState::Running
+            || !self.state.grants()
             || batch.bytes() >= FLUSH_BYTES;
         if hurry {
             return Some(self.last_flush);
@@ -198,15 +205,14 @@ impl OpenSweep {
     /// is to be started.
     pub(crate) fn finish_if_done(&mut self) -> bool {
         let open = match self.state {
-            v1::SweepState::Running | v1::SweepState::Paused => true,
+            SweepState::Running | SweepState::Paused => true,
             // What stopped it stands in no row's way any more.
-            v1::SweepState::Stopped => !self.is_blocked(),
-            v1::SweepState::Cancelled
-            | v1::SweepState::Finished
-            | v1::SweepState::Opening
-            | v1::SweepState::Unopened
-            | v1::SweepState::Gone
-            | v1::SweepState::Unspecified => false,
+            SweepState::Stopped => !self.is_blocked(),
+            SweepState::Cancelled
+            | SweepState::Finished
+            | SweepState::Opening
+            | SweepState::Unopened
+            | SweepState::Gone => false,
         };
         if !(self.complete && open && self.settled()) {
             return false;
@@ -215,7 +221,7 @@ impl OpenSweep {
             self.compaction = Compaction::UnderWay;
             return true;
         }
-        self.state = v1::SweepState::Finished;
+        self.apply(Change::Finish);
         tracing::info!(sweep = %self.name, trials = self.folder.count(), "finished");
         false
     }
@@ -223,14 +229,13 @@ impl OpenSweep {
     /// Whether nothing is lost by closing its folder: it has ended, or has been paused for long, and nobody is at it.
     pub(super) fn may_close(&self, leased: u64) -> bool {
         let ended = match self.state {
-            v1::SweepState::Finished | v1::SweepState::Cancelled => true,
-            v1::SweepState::Paused => leased == 0 && self.changed.elapsed() > PAUSED_CLOSE_AFTER,
-            v1::SweepState::Unspecified
-            | v1::SweepState::Running
-            | v1::SweepState::Stopped
-            | v1::SweepState::Opening
-            | v1::SweepState::Unopened
-            | v1::SweepState::Gone => false,
+            SweepState::Finished | SweepState::Cancelled => true,
+            SweepState::Paused => leased == 0 && self.changed.elapsed() > PAUSED_CLOSE_AFTER,
+            SweepState::Running
+            | SweepState::Stopped
+            | SweepState::Opening
+            | SweepState::Unopened
+            | SweepState::Gone => false,
         };
         let nobody_waits = self.settling.is_empty() && self.settling_now.is_empty();
         ended

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpc::v1;
-use scheduler::SweepKey;
+use scheduler::{SweepKey, SweepState};
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::EventLoop;
@@ -50,7 +51,7 @@ impl EventLoop {
                 eta_seconds: -1.0,
                 ..v1::SweepStatus::default()
             };
-            let closed = DormantSweep::new(dir, Phase::Queued, status);
+            let closed = DormantSweep::new(dir, Phase::Queued, SweepState::Opening, status);
             self.dormant.insert(name.clone(), closed);
             self.open_queue.start.push_back(name);
         }
@@ -71,23 +72,8 @@ impl EventLoop {
         let folder = Arc::new(opened.folder);
         let predicted_seconds = folder.total_cost().seconds;
         let done_seconds = open_sweep::predicted(&folder, &done).min(predicted_seconds);
-        let compaction = if done.len() == folder.count() {
-            // Complete since an earlier process: it is shown as finished at once, and what small parts that one
-            // left are joined beside it.
-            let events = self.events.clone();
-            writer.join(table::Joining::AtEnd, move || {
-                // A closed loop means that the coordinator is ending.
-                let _ = events.blocking_send(Event::Compacted { sweep });
-            });
-            Compaction::Late
-        } else {
-            Compaction::Due
-        };
-        let state = match opened.state.as_deref() {
-            Some("paused") => v1::SweepState::Paused,
-            Some("cancelled") => v1::SweepState::Cancelled,
-            _ => v1::SweepState::Running,
-        };
+        let complete = done.len() == folder.count();
+        let compaction = self.compaction_at_start(sweep, &writer, complete);
         let state = OpenSweep {
             name: opened.name.clone(),
             identity: SweepIdentity::of_folder(&folder),
@@ -101,7 +87,7 @@ impl EventLoop {
             last_flush: Instant::now(),
             begun: Instant::now(),
             running_time: Stopwatch::default(),
-            state,
+            state: opened.state,
             complete: false,
             counts: opened.progress.counts,
             comparisons: opened.progress.comparisons,
@@ -120,7 +106,7 @@ impl EventLoop {
             open_guard: OpenGuard::default(),
             changed: Instant::now(),
         };
-        let paused = state.state != v1::SweepState::Running;
+        let paused = !state.state.grants();
         self.dormant.remove(&opened.name);
         self.names.insert(opened.name, sweep);
         self.sweeps.insert(sweep, state);
@@ -137,6 +123,20 @@ impl EventLoop {
         sweep
     }
 
+    /// A sweep that is complete since an earlier process is shown as finished at once, and what small parts that one
+    /// left are joined meanwhile.
+    fn compaction_at_start(&self, sweep: SweepKey, writer: &Writer, complete: bool) -> Compaction {
+        if !complete {
+            return Compaction::Due;
+        }
+        let events = self.events.clone();
+        writer.join(table::Joining::AtEnd, move || {
+            // A closed loop means that the coordinator is ending.
+            let _ = events.blocking_send(Event::Compacted { sweep });
+        });
+        Compaction::Late
+    }
+
     /// A sweep that somebody wants something of. A sweep that rests is opened first.
     pub(crate) fn look_up(
         &mut self,
@@ -145,7 +145,7 @@ impl EventLoop {
         reply: oneshot::Sender<Lookup>,
     ) {
         if let Some(sweep) = self.names.get(name).and_then(|key| self.sweeps.get(key)) {
-            let gone = matches!(sweep.state, v1::SweepState::Gone);
+            let gone = matches!(sweep.state, SweepState::Gone);
             let found = if gone {
                 Lookup::Gone(sweep.dir.clone())
             } else {

@@ -1,9 +1,10 @@
 //! Run folders are checked now and then; a sweep whose folder is gone stops.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rpc::v1::SweepState;
+use scheduler::{Change, SweepState};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::EventLoop;
 use super::events::Event;
@@ -81,13 +82,13 @@ impl EventLoop {
             let was_gone = matches!(sweep.state, SweepState::Gone);
             if gone && !was_gone {
                 sweep.problem = folder_probe::missing_message(&sweep.dir);
-                sweep.state = SweepState::Gone;
+                sweep.apply(Change::LoseFolder);
                 tracing::error!(sweep = %sweep.name, dir = %sweep.dir.display(), "the sweep stops: its folder is gone");
                 self.drive(scheduler::Event::Pause { sweep: key });
                 self.finish(key);
             } else if was_gone && !gone {
                 sweep.problem = "its folder was gone and is back; resume the sweep".to_owned();
-                sweep.state = SweepState::Stopped;
+                sweep.apply(Change::FindFolder);
                 self.publish(key);
             }
         }

@@ -1,9 +1,7 @@
 //! What watchers see of sweeps, now and then, and the end of the loop once nothing is left to write.
 
-use std::time::Instant;
-
-use rpc::v1;
 use scheduler::SweepKey;
+use tokio::time::Instant;
 
 use super::EventLoop;
 use super::open_sweep::OpenSweep;
@@ -19,7 +17,7 @@ impl EventLoop {
         let running: Vec<_> = self
             .sweeps
             .iter()
-            .filter(|(_, sweep)| sweep.state == v1::SweepState::Running)
+            .filter(|(_, sweep)| sweep.state.grants())
             .map(|(&key, _)| key)
             .collect();
         for sweep in running {
@@ -33,7 +31,7 @@ impl EventLoop {
     /// Shows watchers the sweep as it is now.
     pub(crate) fn publish(&mut self, sweep: SweepKey) {
         if let Some(state) = self.sweeps.get_mut(&sweep) {
-            let runs = state.state == v1::SweepState::Running;
+            let runs = state.state.grants();
             state.running_time.set(Instant::now(), runs);
         }
         if let Some(state) = self.sweeps.get(&sweep) {

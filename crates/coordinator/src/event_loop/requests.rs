@@ -62,9 +62,9 @@ impl EventLoop {
             }
             SweepRequest::Change {
                 name,
-                change,
+                command,
                 reply,
-            } => self.change(&name, change, reply),
+            } => self.change(&name, command, reply),
             SweepRequest::Inspect(inspect) => inspect(self.view()),
             SweepRequest::Pilots(pilots) => self.pilots = Some(pilots),
             SweepRequest::Settle { name, reply } => {

@@ -1,12 +1,12 @@
 //! Results on their way to the disk: reports in, parts out, acknowledgements back.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
-use rpc::{limits, v1};
-use scheduler::{Action, SweepKey, WorkerId};
+use rpc::limits;
+use scheduler::{Action, Change, SweepKey, WorkerId};
 use sweep::IntervalSet;
 use table::{Batch, BatchBuilder, Comparison, FolderError, TrialResult, TrialRow};
+use tokio::time::Instant;
 
 use super::EventLoop;
 use super::events::Event;
@@ -50,7 +50,7 @@ impl EventLoop {
         let now = self.now();
         let actions = self.scheduler.handle(
             now,
-            scheduler::Event::Report {
+            scheduler::Event::Report(scheduler::Report {
                 worker: report.worker,
                 sweep,
                 lease: report.lease,
@@ -58,7 +58,7 @@ impl EventLoop {
                 numbers: report.numbers.clone(),
                 failed: failed.collect(),
                 work_seconds: report.work_seconds,
-            },
+            }),
         );
         let mut accepted = IntervalSet::new();
         let mut others = Vec::new();
@@ -260,9 +260,8 @@ impl EventLoop {
                 self.metrics.not_written();
                 tracing::error!(sweep = %state.name, %error, "the sweep stops: its tables cannot be written");
                 state.problem = error.to_string();
-                if !matches!(state.state, v1::SweepState::Gone) {
-                    state.state = v1::SweepState::Stopped;
-                }
+                // One whose folder is gone stays so.
+                state.apply(Change::Stop);
                 state.lacks_file = false;
                 let later = state.buffer.batch.replace(batch);
                 let newer = std::mem::replace(&mut state.buffer.reports, reports);

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rpc::v1;
 use scheduler::{Now, Scheduler, SweepKey, WorkerId};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::dormant::{DormantSweep, OpenQueue};
 use super::events::Event;
@@ -121,11 +121,13 @@ impl EventLoop {
         loop {
             let wake = self.next_wake();
             tokio::select! {
+                // In this order, so that a simulation repeats.
+                biased;
                 event = queue.recv() => match event {
                     Some(event) => self.handle(event),
                     None => return,
                 },
-                () = tokio::time::sleep_until(wake.into()) => self.tick(),
+                () = tokio::time::sleep_until(wake) => self.tick(),
             }
             // What has come meanwhile is handled before the slower chores.
             while let Ok(event) = queue.try_recv() {
@@ -156,9 +158,7 @@ impl EventLoop {
     }
 
     fn anybody_runs(&self) -> bool {
-        self.sweeps
-            .values()
-            .any(|sweep| sweep.state == v1::SweepState::Running)
+        self.sweeps.values().any(|sweep| sweep.state.grants())
     }
 
     fn tick(&mut self) {

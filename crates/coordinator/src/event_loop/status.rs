@@ -1,11 +1,11 @@
 //! What people see of sweeps and workers.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use rpc::v1;
 use rpc::v1::waiting::Reason;
-use scheduler::{Misfit, SweepKey, Waiting};
+use scheduler::{Misfit, SweepKey, SweepState, Waiting};
+use tokio::time::Instant;
 
 use super::open_sweep::OpenSweep;
 use super::view::View;
@@ -13,6 +13,7 @@ use super::worker_state::WorkerState;
 use crate::comparisons;
 use crate::eta::{Outlook, Running};
 use crate::load::{Load, PilotLimits, Pilots};
+use crate::wire;
 
 /// Pieces of equal cost that are laid out for the time to the end; what comes after them counts as their mean.
 const PIECES: usize = 256;
@@ -44,7 +45,7 @@ impl View<'_> {
         let elapsed = state.running_time.read(Instant::now());
         v1::SweepStatus {
             name: state.name.clone(),
-            state: state.state.into(),
+            state: wire::sweep_state(state.state).into(),
             trials: state.folder.count(),
             completed: state.counts.completed,
             diverged: state.counts.diverged,
@@ -67,7 +68,7 @@ impl View<'_> {
 
     /// Seconds to the end of a sweep, where it runs and something is known.
     fn eta_seconds(&self, key: SweepKey, sweep: &OpenSweep) -> Option<f64> {
-        if sweep.state != v1::SweepState::Running {
+        if !sweep.state.grants() {
             return None;
         }
         let ahead = self.scheduler.ahead(key, PIECES);
@@ -181,7 +182,7 @@ impl View<'_> {
         let time = limits.time.or(most.time);
         let memory = limits.memory.or(most.memory);
         for (&key, sweep) in self.sweeps {
-            if sweep.state != v1::SweepState::Running {
+            if !sweep.state.grants() {
                 continue;
             }
             if let Some(seen) = self.scheduler.sweep_status(key) {
@@ -202,13 +203,13 @@ impl View<'_> {
 
 /// Why nothing of a sweep is begun, for the wire.
 fn waiting(
-    state: v1::SweepState,
+    state: SweepState,
     seen: &scheduler::SweepStatus,
     pilots: Option<&Pilots>,
 ) -> Option<v1::Waiting> {
     let reason = match (&seen.waiting, state) {
-        (_, v1::SweepState::Paused) if seen.pending > 0 => Reason::Paused(v1::Paused {}),
-        (Some(waiting), v1::SweepState::Running) => match waiting {
+        (_, SweepState::Paused) if seen.pending > 0 => Reason::Paused(v1::Paused {}),
+        (Some(waiting), SweepState::Running) => match waiting {
             Waiting::NoWorker => no_worker(pilots),
             Waiting::Draining { workers } => {
                 Reason::AllDraining(v1::AllDraining { workers: *workers })

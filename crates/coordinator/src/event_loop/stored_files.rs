@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use rpc::v1;
-use scheduler::SweepKey;
+use scheduler::{Change, SweepKey, SweepState};
 use tonic::Status;
 
 use super::EventLoop;
@@ -21,14 +21,14 @@ impl EventLoop {
         let reading: Vec<(SweepKey, String)> = self
             .sweeps
             .iter()
-            .filter(|(_, state)| state.state == v1::SweepState::Running)
+            .filter(|(_, state)| state.state.grants())
             .filter_map(|(&key, state)| Some((key, names_it(&state.files)?)))
             .collect();
         for (key, name) in reading {
             let Some(state) = self.sweeps.get_mut(&key) else {
                 continue;
             };
-            state.state = v1::SweepState::Stopped;
+            state.apply(Change::Stop);
             state.lacks_file = true;
             state.problem = format!(
                 "the coordinator's copy of `{name}`, {}, {what}; submit the sweep again with the file as it was",
@@ -84,9 +84,9 @@ impl EventLoop {
             return;
         };
         let dir = state.dir.clone();
-        let resumes = state.state == v1::SweepState::Stopped && state.lacks_file;
+        let resumes = state.state == SweepState::Stopped && state.lacks_file;
         if resumes {
-            state.state = v1::SweepState::Running;
+            state.apply(Change::Resume);
             state.problem.clear();
         }
         state.lacks_file = false;

@@ -1,14 +1,14 @@
 //! Changes of a sweep's state and priority, and failed trials that run again. A change takes effect at once; its answer
 //! waits until it is in the journal.
 
-use rpc::v1;
-use scheduler::SweepKey;
+use scheduler::{Change, SweepKey, SweepState};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::EventLoop;
 use super::durable::Durable;
-use super::events::{Change, Completion, Event};
+use super::events::{Command, Completion, Event};
 use crate::{folder_probe, recovery, wire};
 
 impl EventLoop {
@@ -45,75 +45,63 @@ impl EventLoop {
         });
     }
 
+    /// Does what a client asks of a sweep.
     pub(super) fn change(
         &mut self,
         name: &str,
-        change: Change,
+        command: Command,
         reply: oneshot::Sender<Result<u64, Status>>,
     ) {
         let Some((key, sweep)) = self.named(name) else {
             let _ = reply.send(Err(wire::no_sweep(name)));
             return;
         };
-        use v1::SweepState::{Cancelled, Finished, Gone, Paused, Running, Stopped};
-        let state = sweep.state;
-        let gone = folder_probe::missing_message(&sweep.dir);
-        let refused = match (change, state) {
-            (_, Gone) => Some(gone.as_str()),
-            (Change::RetryFailed, _) => {
-                self.retry(key, reply);
-                return;
-            }
-            // It is so already; that an answer of before is on the disk is waited for here as well.
-            (Change::Pause, Paused) => return self.answer_when_kept(name, "paused", reply),
-            (Change::Resume, Running) => return self.answer_when_kept(name, "running", reply),
-            (Change::Cancel, Cancelled) => {
-                return self.answer_when_kept(name, "cancelled", reply);
-            }
-            (Change::Pause, Running) => None,
-            (Change::Resume, Paused | Cancelled | Stopped) => None,
-            (Change::Cancel, Running | Paused | Stopped) => None,
-            (_, Finished) => Some("it has finished"),
-            (_, Cancelled) => Some("it was cancelled; `parsimony resume` takes it up again"),
-            _ => Some("it is stopped; mend what its status names, then `parsimony resume`"),
-        };
-        if let Some(why) = refused {
+        let before = sweep.state;
+        let refuse = |reply: oneshot::Sender<_>, why: &str| {
             let _ = reply.send(Err(Status::failed_precondition(format!("`{name}`: {why}"))));
-            return;
-        }
-        let (new, word, event) = match change {
-            Change::Resume => (Running, "running", scheduler::Event::Resume { sweep: key }),
-            Change::Cancel => (
-                Cancelled,
-                "cancelled",
-                scheduler::Event::Cancel { sweep: key },
-            ),
-            _ => (Paused, "paused", scheduler::Event::Pause { sweep: key }),
         };
-        if let Some(sweep) = self.sweeps.get_mut(&key) {
-            sweep.state = new;
-            sweep.changed = std::time::Instant::now();
-            if change == Change::Resume {
+        if matches!(before, SweepState::Gone) {
+            return refuse(reply, &folder_probe::missing_message(&sweep.dir));
+        }
+        let (change, event) = match command {
+            Command::RetryFailed => return self.retry(key, reply),
+            Command::Pause => (Change::Pause, scheduler::Event::Pause { sweep: key }),
+            Command::Resume => (Change::Resume, scheduler::Event::Resume { sweep: key }),
+            Command::Cancel => (Change::Cancel, scheduler::Event::Cancel { sweep: key }),
+        };
+        match before.after(change) {
+            None => return refuse(reply, refusal(before)),
+            // It is so already; that an answer of before is on the disk is waited for here as well.
+            Some(new) if new == before => return self.answer_when_kept(name, new, reply),
+            Some(_) => {}
+        }
+        let resumes = matches!(command, Command::Resume);
+        let Some(new) = self.sweeps.get_mut(&key).and_then(|sweep| {
+            sweep.changed = Instant::now();
+            if resumes {
                 sweep.problem.clear();
             }
-        }
-        if change == Change::Resume {
+            sweep.apply(change)
+        }) else {
+            return;
+        };
+        if resumes {
             self.resend_specs(key);
         }
         self.drive(event);
         // It takes effect at once; the answer waits until a coordinator started again would know of it.
-        self.answer_when_kept(name, word, reply);
+        self.answer_when_kept(name, new, reply);
         self.finish(key);
     }
 
     /// Keeps a sweep's state in its journal, and answers then.
-    pub(super) fn answer_when_kept(
+    fn answer_when_kept(
         &self,
         name: &str,
-        word: &str,
+        state: SweepState,
         reply: oneshot::Sender<Result<u64, Status>>,
     ) {
-        let kept = self.remember(name, recovery::STATE, word.to_owned());
+        let kept = self.remember(name, recovery::STATE, state.name().to_owned());
         tokio::spawn(async move {
             let _ = reply.send(kept.await.map(|()| 0));
         });
@@ -184,21 +172,33 @@ impl EventLoop {
 
     /// A sweep that had ended has something to do again, because somebody wants it so.
     pub(super) fn reactivate(&mut self, key: SweepKey) -> Durable {
-        use v1::SweepState::{Cancelled, Finished, Running};
         let Some(sweep) = self.sweeps.get_mut(&key) else {
             return Durable::default();
         };
-        let was = sweep.state;
-        if !matches!(was, Finished | Cancelled) {
-            return Durable::default();
-        }
-        sweep.state = Running;
-        if was != Cancelled {
-            return Durable::default();
-        }
+        let (before, after) = (sweep.state, sweep.apply(Change::Reopen));
         let name = sweep.name.clone();
-        self.drive(scheduler::Event::Resume { sweep: key });
-        let kept = self.remember(&name, recovery::STATE, "running".to_owned());
-        Durable(Some(Box::pin(kept)))
+        match (before, after) {
+            // Whoever cancelled it kept that in the journal.
+            (SweepState::Cancelled, Some(new)) => {
+                self.drive(scheduler::Event::Resume { sweep: key });
+                let kept = self.remember(&name, recovery::STATE, new.name().to_owned());
+                Durable(Some(Box::pin(kept)))
+            }
+            _ => Durable::default(),
+        }
+    }
+}
+
+/// Why a command is refused in this state.
+fn refusal(state: SweepState) -> &'static str {
+    match state {
+        SweepState::Finished => "it has finished",
+        SweepState::Cancelled => "it was cancelled; `parsimony resume` takes it up again",
+        SweepState::Opening
+        | SweepState::Unopened
+        | SweepState::Running
+        | SweepState::Paused
+        | SweepState::Stopped
+        | SweepState::Gone => "it is stopped; mend what its status names, then `parsimony resume`",
     }
 }

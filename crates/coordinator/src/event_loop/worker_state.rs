@@ -1,10 +1,10 @@
 //! One worker as the event loop knows it.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use scheduler::SweepKey;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::messages::{Registration, TimeLeft};
 use crate::outbox::Outbox;

@@ -1,10 +1,10 @@
 //! What only grows while a coordinator lives, and the reports that wait to be acknowledged.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use scheduler::WorkerId;
 use table::CommitInfo;
+use tokio::time::Instant;
 
 use super::histogram::Histogram;
 

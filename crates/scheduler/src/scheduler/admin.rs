@@ -8,7 +8,7 @@ use sweep::IntervalSet;
 use super::Scheduler;
 use crate::pool::Pool;
 use crate::sweeps::Sweep;
-use crate::{Action, Ended, Event, Running, SweepKey, SweepState, Work};
+use crate::{Action, Change, Ended, Event, Running, SweepKey, SweepState, Work};
 
 impl Scheduler {
     /// Events that concern a sweep as a whole. They may cost as much as the sweep has leases; they are rare.
@@ -27,7 +27,7 @@ impl Scheduler {
                 let state = if paused {
                     SweepState::Paused
                 } else {
-                    SweepState::Active
+                    SweepState::Running
                 };
                 let sweep = Sweep {
                     work,
@@ -49,9 +49,7 @@ impl Scheduler {
             Event::Resume { sweep } => {
                 // Whoever resumes it has mended what stood in the way.
                 self.end_quarantines(|_, of| of == sweep);
-                self.set_state(sweep, SweepState::Active, |state| {
-                    matches!(state, SweepState::Paused | SweepState::Cancelled)
-                });
+                self.set_state(sweep, Change::Resume);
             }
             Event::Cancel { sweep } => self.cancel(sweep, out),
             Event::Retry { sweep, numbers } => self.retry(sweep, &numbers),
@@ -61,8 +59,16 @@ impl Scheduler {
                     self.dirty.insert(sweep);
                 }
             }
-            // The others concern workers and time.
-            _ => {}
+            // These concern workers and time.
+            Event::Join { .. }
+            | Event::Leave { .. }
+            | Event::Goodbye { .. }
+            | Event::Heartbeat { .. }
+            | Event::Heard { .. }
+            | Event::Drain { .. }
+            | Event::GiveBack { .. }
+            | Event::Report(_)
+            | Event::Tick => {}
         }
     }
 
@@ -72,20 +78,18 @@ impl Scheduler {
         self.grown = true;
     }
 
-    /// Changes the state of a sweep if its present one is among `from`.
-    fn set_state(
-        &mut self,
-        key: SweepKey,
-        to: SweepState,
-        from: impl Fn(SweepState) -> bool,
-    ) -> bool {
-        match self.sweeps.get_mut(&key) {
-            Some(sweep) if from(sweep.state) => {
-                sweep.state = to;
+    /// Changes what a sweep is at. Returns whether it is another state now.
+    fn set_state(&mut self, key: SweepKey, change: Change) -> bool {
+        let Some(sweep) = self.sweeps.get_mut(&key) else {
+            return false;
+        };
+        match sweep.state.after(change) {
+            Some(new) if new != sweep.state => {
+                sweep.state = new;
                 self.changed(key);
                 true
             }
-            _ => false,
+            Some(_) | None => false,
         }
     }
 
@@ -93,13 +97,13 @@ impl Scheduler {
         if let Some(sweep) = self.sweeps.get_mut(&key) {
             sweep.pool.grow(work.end());
             sweep.work = work;
-            self.set_state(key, SweepState::Active, |state| state != SweepState::Paused);
+            self.set_state(key, Change::Reopen);
             self.changed(key);
         }
     }
 
     fn pause(&mut self, key: SweepKey, out: &mut Vec<Action>) {
-        if self.set_state(key, SweepState::Paused, |state| state == SweepState::Active) {
+        if self.set_state(key, Change::Pause) {
             for lease in self.leases_of(key) {
                 self.take_unstarted(lease, out);
             }
@@ -119,10 +123,7 @@ impl Scheduler {
     }
 
     fn cancel(&mut self, key: SweepKey, out: &mut Vec<Action>) {
-        let ends = self.set_state(key, SweepState::Cancelled, |state| {
-            matches!(state, SweepState::Active | SweepState::Paused)
-        });
-        if ends {
+        if self.set_state(key, Change::Cancel) {
             self.revoke_all(key, out);
             out.push(Action::Finished {
                 sweep: key,
@@ -154,9 +155,7 @@ impl Scheduler {
                 lease.void.union(&void);
             }
         }
-        self.set_state(key, SweepState::Active, |state| {
-            state == SweepState::Finished
-        });
+        self.set_state(key, Change::Retry);
         self.changed(key);
     }
 }

@@ -19,7 +19,7 @@ use crate::sizing::{self, Budget, Cost, Cut, Found, Reach};
 use crate::speed::duration;
 use crate::sweeps::{Ready, Sweep};
 use crate::workers::{Holding, Worker};
-use crate::{Action, LeaseId, Misfit, Now, SweepKey, Work, WorkerId, sets};
+use crate::{Action, Grant, LeaseId, Misfit, Now, SweepKey, Work, WorkerId, sets};
 
 /// A lease about to be granted.
 pub(super) struct Offer {
@@ -248,12 +248,11 @@ impl Scheduler {
         let (pool, work) = (&mut sweep.pool, &*sweep.work);
         let chance = last_chance(pool, work, reach);
         if may_isolate && let Some(cut) = &chance {
-            self.isolating.insert(id);
             if !empty_handed {
+                self.isolating.insert(id);
                 return Asked::Reserved;
             }
-            pool.last_chance.subtract(&cut.numbers);
-            self.issue(offer(cut.clone(), true, true), out);
+            self.issue_alone(offer(cut.clone(), true, true), out);
             return Asked::Granted;
         }
         if self.isolating.contains(&id) {
@@ -276,9 +275,8 @@ impl Scheduler {
         let Some(Sweep { pool, work, .. }) = self.sweeps.get_mut(&key) else {
             return Asked::Nothing;
         };
-        let work = &**work;
         // Unless its threads would idle.
-        if free && let Some(cut) = take_group(pool, work, reach) {
+        if free && let Some(cut) = take_group(pool, &**work, reach) {
             self.issue(offer(cut, true, false), out);
             return Asked::Granted;
         }
@@ -287,9 +285,7 @@ impl Scheduler {
             && room_to_isolate
             && let Some(cut) = chance
         {
-            self.isolating.insert(id);
-            pool.last_chance.subtract(&cut.numbers);
-            self.issue(offer(cut, true, true), out);
+            self.issue_alone(offer(cut, true, true), out);
             return Asked::Granted;
         }
         Asked::Nothing
@@ -369,7 +365,16 @@ impl Scheduler {
         })
     }
 
-    /// Makes the lease and tells of it.
+    /// Makes a lease of a trial with its last chance: its worker holds nothing else meanwhile.
+    fn issue_alone(&mut self, offer: Offer, out: &mut Vec<Action>) {
+        self.isolating.insert(offer.worker);
+        if let Some(sweep) = self.sweeps.get_mut(&offer.sweep) {
+            sweep.pool.last_chance.subtract(&offer.cut.numbers);
+        }
+        self.issue(offer, out);
+    }
+
+    /// Makes the lease and grants it.
     pub(super) fn issue(&mut self, offer: Offer, out: &mut Vec<Action>) {
         let id = LeaseId::new(self.config.generation, self.granted);
         self.granted += 1;
@@ -408,7 +413,7 @@ impl Scheduler {
         }
         self.make_live(id, cut.numbers, cut.cost);
         self.refresh(sweep);
-        out.push(Action::Grant {
+        out.push(Action::Grant(Grant {
             worker,
             lease: id,
             generation: self.config.generation,
@@ -418,7 +423,7 @@ impl Scheduler {
             attempt,
             isolated: offer.isolated,
             speculative: offer.copy_of.is_some(),
-        });
+        }));
     }
 
     /// Numbers that nobody owns are now a lease's.

@@ -62,7 +62,6 @@ impl Scheduler {
                 worker.connected = true;
                 worker.lost = false;
                 worker.draining = false;
-                worker.drained = false;
                 self.end_quarantines(|worker, _| worker == id);
             }
             None => {
@@ -328,18 +327,6 @@ impl Scheduler {
         let unstarted = lease.unstarted();
         self.revoke(id, &unstarted, Running::Finish, out);
         self.take_back(id, &unstarted);
-    }
-
-    /// Tells a draining worker, once, that nothing is left in its hands.
-    pub(super) fn note_drained(&mut self, id: WorkerId, out: &mut Vec<Action>) {
-        if let Some(worker) = self.workers.get_mut(&id)
-            && worker.draining
-            && !worker.drained
-            && worker.leases.is_empty()
-        {
-            worker.drained = true;
-            out.push(Action::Drained { worker: id });
-        }
     }
 
     pub(super) fn give_back(

@@ -16,6 +16,5 @@ mod status;
 mod tests;
 
 pub use check::{InvariantError, Place};
-pub use forecast::{Ahead, Fitting, Misfit, Piece, Waiting};
 pub use state::Scheduler;
-pub use status::{LeaseStatus, SweepState, SweepStatus, WorkerStatus};
+pub use status::{LeaseStatus, SweepStatus, WorkerStatus};

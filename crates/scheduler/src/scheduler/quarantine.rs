@@ -3,14 +3,8 @@
 
 use super::Scheduler;
 use crate::config::{FIRST_QUARANTINE, LONGEST_QUARANTINE};
-use crate::{Now, SweepKey, WorkerId};
-
-/// One sweep that one worker said it cannot run.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Quarantine {
-    until: Now,
-    wait: Now,
-}
+use crate::workers::Quarantine;
+use crate::{SweepKey, WorkerId};
 
 impl Scheduler {
     /// Whether a worker is to be left alone with a sweep.

@@ -1,23 +1,10 @@
 //! Results: which are new, which come too late, which a worker had no right to send.
 
-use sweep::IntervalSet;
-
 use super::Scheduler;
-use crate::{Action, DropReason, LeaseId, SweepKey, WorkerId, sets};
+use crate::{Action, DropReason, Report, sets};
 
 /// Threads' seconds over which a worker's speed is averaged, for each thread: some ten leases.
 const SPEED_WINDOW: f64 = 10.0;
-
-/// [`crate::Event::Report`].
-pub(super) struct Report {
-    pub(super) worker: WorkerId,
-    pub(super) sweep: SweepKey,
-    pub(super) lease: LeaseId,
-    pub(super) generation: u32,
-    pub(super) numbers: IntervalSet,
-    pub(super) failed: IntervalSet,
-    pub(super) work_seconds: f64,
-}
 
 /// What a report is worth, by the lease that it names.
 enum ReportVerdict {
@@ -37,10 +24,8 @@ impl Scheduler {
             ReportVerdict::Stale => {
                 self.revive(report.worker);
                 self.touched.insert(report.worker);
-                self.stale(&report, report.numbers.clone(), out);
             }
             ReportVerdict::Refused(reason) => {
-                self.stale(&report, report.numbers.clone(), out);
                 self.expel(report.worker, reason, out);
             }
         }
@@ -80,17 +65,6 @@ impl Scheduler {
         }
     }
 
-    fn stale(&self, report: &Report, numbers: IntervalSet, out: &mut Vec<Action>) {
-        if !numbers.is_empty() {
-            out.push(Action::Stale {
-                worker: report.worker,
-                lease: report.lease,
-                sweep: report.sweep,
-                numbers,
-            });
-        }
-    }
-
     /// Takes in a report that its worker had a right to send. The first result of a trial wins, whoever sends it.
     fn accept(&mut self, report: Report, out: &mut Vec<Action>) {
         let (Some(lease), Some(sweep)) = (
@@ -121,8 +95,6 @@ impl Scheduler {
         self.recount(report.worker);
         self.touched.insert(report.worker);
 
-        let stale = sets::minus(&report.numbers, &closing.fresh);
-        self.stale(&report, stale, out);
         if !closing.fresh.is_empty() {
             out.push(Action::Accept {
                 worker: report.worker,

@@ -143,7 +143,7 @@ impl Scheduler {
     fn active(&self, sweep: SweepKey) -> bool {
         self.sweeps
             .get(&sweep)
-            .is_some_and(|sweep| sweep.state == SweepState::Active)
+            .is_some_and(|sweep| sweep.state == SweepState::Running)
     }
 
     /// Runs what a straggler holds a second time.

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use super::quarantine::Quarantine;
 use crate::config::LATE_WAKEUP;
 use crate::lease::Lease;
 use crate::speed::Speed;
 use crate::sweeps::{Ready, Sweep};
-use crate::workers::Worker;
+use crate::workers::{Quarantine, Worker};
 use crate::{Action, Config, Ended, Event, LeaseId, Now, SweepKey, SweepState, WorkerId};
 
 /// Decides who runs which trials. It is told the time and what happened, and answers what to do.
@@ -212,26 +211,7 @@ impl Scheduler {
                 numbers,
                 unfit,
             } => self.give_back(worker, lease, &numbers, unfit),
-            Event::Report {
-                worker,
-                sweep,
-                lease,
-                generation,
-                numbers,
-                failed,
-                work_seconds,
-            } => {
-                let report = super::report::Report {
-                    worker,
-                    sweep,
-                    lease,
-                    generation,
-                    numbers,
-                    failed,
-                    work_seconds,
-                };
-                self.report(report, out);
-            }
+            Event::Report(report) => self.report(report, out),
             Event::Tick => {}
         }
     }
@@ -255,7 +235,6 @@ impl Scheduler {
             while self.speculate(worker, out) {}
             self.settle_demand(worker);
             self.update_load(worker);
-            self.note_drained(worker, out);
         }
         self.help_ripe(out);
         self.passed_over = None;

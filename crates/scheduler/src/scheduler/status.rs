@@ -2,19 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Scheduler, Waiting};
+use super::Scheduler;
+use crate::ahead::Waiting;
+use crate::life::SweepState;
 use crate::sweeps::Sweep;
 use crate::{LeaseId, Now, SweepKey, WorkerId};
-
-/// What a sweep is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SweepState {
-    Active,
-    Paused,
-    /// Every kept number has a row.
-    Finished,
-    Cancelled,
-}
 
 /// A sweep at one moment. `trials = done + leased + pending`.
 #[derive(Clone, Debug, PartialEq)]
@@ -183,13 +175,5 @@ impl Scheduler {
     pub fn sweep_of(&self, worker: WorkerId, lease: LeaseId) -> Option<SweepKey> {
         let lease = self.leases.get(&lease)?;
         (lease.live() && lease.worker == worker).then_some(lease.sweep)
-    }
-
-    /// Whether a result of this number would be new: it has no row, and its sweep has not ended.
-    pub fn is_wanted(&self, sweep: SweepKey, number: u64) -> bool {
-        self.sweeps.get(&sweep).is_some_and(|entry| {
-            let pool = &entry.pool;
-            entry.accepts() && number < pool.end && !pool.closed.contains(number)
-        })
     }
 }

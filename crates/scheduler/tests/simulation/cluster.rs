@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use scheduler::{
-    Action, Config, DropReason, Event, LeaseId, Now, Running, Scheduler, SweepKey, SweepState,
-    WorkerId,
+    Action, Config, DropReason, Event, Grant, LeaseId, Now, Running, Scheduler, SweepKey,
+    SweepState, WorkerId,
 };
 use sweep::IntervalSet;
 
@@ -224,6 +224,17 @@ impl Cluster {
 
     /// Gives the scheduler an event and sends what it answers.
     fn tell(&mut self, event: Event) {
+        let reported = match &event {
+            Event::Report(report) => Some((report.worker, report.lease, report.numbers.clone())),
+            _ => None,
+        };
+        let heard = match &event {
+            Event::Heartbeat { worker, .. }
+            | Event::Drain { worker }
+            | Event::GiveBack { worker, .. } => Some(*worker),
+            Event::Report(report) => Some(report.worker),
+            _ => None,
+        };
         let actions = self.scheduler.handle(self.now, event);
         self.events += 1;
         self.shadow.watch(&actions);
@@ -232,6 +243,17 @@ impl Cluster {
         }
         for action in actions {
             self.act(action);
+        }
+        // New or not, a report that was taken in is acknowledged whole.
+        if let Some((worker, lease, numbers)) = reported {
+            self.send(worker, Order::Acknowledge { lease, numbers });
+        }
+        let nothing_held = |worker: &WorkerId| {
+            let status = self.scheduler.worker_status(*worker);
+            status.is_some_and(|status| status.draining && status.leases == 0)
+        };
+        if let Some(worker) = heard.filter(nothing_held) {
+            self.send(worker, Order::Drained);
         }
         if let Some(at) = self.scheduler.next_wakeup()
             && self.wake.is_none_or(|wake| at < wake)
@@ -244,13 +266,13 @@ impl Cluster {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Grant {
+            Action::Grant(Grant {
                 worker,
                 lease,
                 sweep,
                 ranges,
                 ..
-            } => {
+            }) => {
                 if let Some(memory) = self.memory(worker) {
                     let numbers = ranges.iter().cloned().collect();
                     let largest = self.shadow.sweeps[&sweep].pattern.largest(&numbers);
@@ -278,24 +300,14 @@ impl Cluster {
                     running,
                 },
             ),
-            Action::Accept {
-                worker,
-                lease,
-                numbers,
-                ..
-            }
-            | Action::Stale {
-                worker,
-                lease,
-                numbers,
-                ..
-            } => self.send(worker, Order::Acknowledge { lease, numbers }),
-            Action::Drained { worker } => self.send(worker, Order::Drained),
             Action::DropWorker { worker, reason } => {
                 assert_eq!(reason, DropReason::Unknown, "an honest worker is sent away");
                 self.disconnect(worker, false);
             }
-            Action::Fail { .. } | Action::Finished { .. } | Action::Lost { .. } => {}
+            Action::Accept { .. }
+            | Action::Fail { .. }
+            | Action::Finished { .. }
+            | Action::Lost { .. } => {}
         }
     }
 

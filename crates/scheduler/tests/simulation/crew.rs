@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
-use scheduler::{Event, Held, LeaseBeat, LeaseId, Running, SweepKey, WorkerId};
+use scheduler::{Event, Held, LeaseBeat, LeaseId, Report, Running, SweepKey, WorkerId};
 use sweep::IntervalSet;
 
 use crate::chance::mix;
@@ -245,7 +245,7 @@ fn report(
         .filter(|&n| fails(sweep, n))
         .map(|n| n..n + 1)
         .collect();
-    Event::Report {
+    Event::Report(Report {
         worker,
         sweep,
         lease,
@@ -253,5 +253,5 @@ fn report(
         numbers,
         failed,
         work_seconds,
-    }
+    })
 }

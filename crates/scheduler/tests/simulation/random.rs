@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use scheduler::{
-    Action, Config, Event, Held, LeaseBeat, LeaseId, Now, Scheduler, SweepKey, SweepState, WorkerId,
+    Action, Config, Event, Grant, Held, LeaseBeat, LeaseId, Now, Report, Scheduler, SweepKey,
+    SweepState, WorkerId,
 };
 use sweep::IntervalSet;
 
@@ -195,15 +196,15 @@ impl Machine {
         self.shadow.watch(&actions);
         for action in &actions {
             match action {
-                Action::Grant {
+                Action::Grant(Grant {
                     worker,
                     lease,
                     sweep,
                     ranges,
                     ..
-                } => {
+                }) => {
                     let status = self.scheduler.sweep_status(*sweep).expect("a sweep");
-                    assert_eq!(status.state, SweepState::Active);
+                    assert_eq!(status.state, SweepState::Running);
                     let numbers: IntervalSet = ranges.iter().cloned().collect();
                     if let Some(Some(memory)) = self.memory.get(worker) {
                         let largest = self.shadow.sweeps[sweep].pattern.largest(&numbers);
@@ -312,7 +313,7 @@ impl Machine {
         {
             held.subtract(&numbers);
         }
-        self.send(Event::Report {
+        self.send(Event::Report(Report {
             worker,
             sweep,
             lease,
@@ -324,7 +325,7 @@ impl Machine {
             },
             work_seconds: slow * numbers.len() as f64,
             numbers,
-        });
+        }));
     }
 
     fn restart(&mut self, returns: u64) {
@@ -420,7 +421,7 @@ impl Machine {
     fn forge(&mut self, worker: WorkerId, lease: u64, numbers: u64, generation: u32) {
         let nothing = (LeaseId(lease), SweepKey(0), IntervalSet::new());
         let (lease, sweep, _) = self.pick(None, lease).unwrap_or(nothing);
-        self.send(Event::Report {
+        self.send(Event::Report(Report {
             worker,
             sweep,
             lease,
@@ -428,7 +429,7 @@ impl Machine {
             numbers: (numbers..numbers + 2).map(|n| n..n + 1).collect(),
             failed: IntervalSet::new(),
             work_seconds: -1.0,
-        });
+        }));
     }
 
     fn give_back(&mut self, worker: WorkerId, lease: u64, len: u64) {
@@ -518,12 +519,12 @@ impl Machine {
         let good = WorkerId(99);
         self.join(good, 2, None, None, 0);
         while let Some(action) = self.fresh.pop_front() {
-            if let Action::Grant {
+            if let Action::Grant(Grant {
                 lease,
                 sweep,
                 ranges,
                 ..
-            } = action
+            }) = action
             {
                 let numbers = ranges.into_iter().collect();
                 self.report(good, lease, sweep, numbers, false, 0.01);

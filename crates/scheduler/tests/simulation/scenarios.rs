@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use scheduler::{Action, Config, Event, Now, Scheduler, SweepKey, SweepState, Work, WorkerId};
+use scheduler::{
+    Action, Config, Event, Grant, Now, Scheduler, SweepKey, SweepState, Work, WorkerId,
+};
 use sweep::IntervalSet;
 
 use crate::cluster::{Cluster, Plan, Report};
@@ -214,13 +216,13 @@ impl Quick {
                 continue;
             };
             match action {
-                Action::Grant {
+                Action::Grant(Grant {
                     worker,
                     lease,
                     generation,
                     ranges,
                     ..
-                } => {
+                }) => {
                     leases += 1;
                     if !self.living.contains(&worker) {
                         continue;
@@ -237,7 +239,7 @@ impl Quick {
                         self.tell(Event::Leave { worker });
                         self.join();
                     } else {
-                        self.tell(Event::Report {
+                        self.tell(Event::Report(scheduler::Report {
                             worker,
                             sweep,
                             lease,
@@ -245,7 +247,7 @@ impl Quick {
                             numbers,
                             failed: IntervalSet::new(),
                             work_seconds: 0.1,
-                        });
+                        }));
                     }
                     if leases.is_multiple_of(500) {
                         self.scheduler.check().expect("a sound state");

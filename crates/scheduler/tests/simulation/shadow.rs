@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use scheduler::{
-    Action, Ended, Event, LeaseId, MAX_LEASE_RUNS, MAX_LEASE_TRIALS, SweepKey, WorkerId,
+    Action, Ended, Event, Grant, LeaseId, MAX_LEASE_RUNS, MAX_LEASE_TRIALS, SweepKey, WorkerId,
 };
 use sweep::IntervalSet;
 
@@ -124,14 +124,14 @@ impl Shadow {
 
     fn watch_one(&mut self, action: &Action) {
         match action {
-            Action::Grant {
+            Action::Grant(Grant {
                 worker,
                 lease,
                 sweep,
                 ranges,
                 isolated,
                 ..
-            } => {
+            }) => {
                 let numbers: IntervalSet = ranges.iter().cloned().collect();
                 self.grant(*worker, *lease, *sweep, numbers.clone());
                 assert_eq!(numbers.run_count(), ranges.len(), "ranges touch or overlap");
@@ -174,7 +174,7 @@ impl Shadow {
                 );
             }
             Action::Lost { worker, .. } => self.lose(*worker),
-            Action::Stale { .. } | Action::Drained { .. } | Action::DropWorker { .. } => {}
+            Action::DropWorker { .. } => {}
         }
     }
 

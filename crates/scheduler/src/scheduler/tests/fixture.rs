@@ -8,8 +8,8 @@ use std::time::Duration;
 use sweep::IntervalSet;
 
 use crate::{
-    Action, Config, Event, Held, LeaseBeat, LeaseId, Now, Running, Scheduler, SweepKey, Work,
-    WorkerId, sets,
+    Action, Config, Event, Grant, Held, LeaseBeat, LeaseId, Now, Report, Running, Scheduler,
+    SweepKey, Work, WorkerId, sets,
 };
 
 pub(super) const S: SweepKey = SweepKey(1);
@@ -209,7 +209,7 @@ impl Bench {
     pub(super) fn report_at(&mut self, grant: &Granted, numbers: &IntervalSet, slow: f64) {
         let sweep = &self.scheduler.sweeps[&grant.sweep];
         let each = sets::first_run(numbers).map_or(0.0, |run| sweep.work.seconds(run.start));
-        self.send(Event::Report {
+        self.send(Event::Report(Report {
             worker: WorkerId(grant.worker),
             sweep: grant.sweep,
             lease: grant.lease,
@@ -217,7 +217,7 @@ impl Bench {
             numbers: numbers.clone(),
             failed: IntervalSet::new(),
             work_seconds: slow * each * numbers.len() as f64,
-        });
+        }));
     }
 
     pub(super) fn finish(&mut self, grant: &Granted) {
@@ -232,7 +232,7 @@ impl Bench {
     /// The next action, which must be a grant.
     pub(super) fn granted(&mut self) -> Granted {
         match self.take() {
-            Action::Grant {
+            Action::Grant(Grant {
                 worker,
                 lease,
                 generation,
@@ -242,7 +242,7 @@ impl Bench {
                 attempt,
                 isolated,
                 speculative,
-            } => {
+            }) => {
                 assert_eq!(generation, GENERATION);
                 assert_eq!(deadline, self.now + Duration::from_secs_f64(TIMEOUT));
                 Granted {
@@ -272,14 +272,6 @@ impl Bench {
         match self.take() {
             Action::Accept { numbers, .. } => numbers,
             other => panic!("numbers accepted expected, not {other:?}"),
-        }
-    }
-
-    /// The next action must find numbers stale.
-    pub(super) fn stale(&mut self) -> IntervalSet {
-        match self.take() {
-            Action::Stale { numbers, .. } => numbers,
-            other => panic!("stale numbers expected, not {other:?}"),
         }
     }
 

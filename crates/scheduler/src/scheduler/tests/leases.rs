@@ -2,7 +2,7 @@
 
 use super::fixture::{Bench, GENERATION, S, config, set};
 use crate::{
-    Action, DropReason, Ended, Event, Held, LeaseId, Running, SweepKey, WorkerId,
+    Action, DropReason, Ended, Event, Grant, Held, LeaseId, Report, Running, SweepKey, WorkerId,
     config::WALLTIME_MARGIN,
 };
 use std::time::Duration;
@@ -107,10 +107,7 @@ fn drain_gives_back_what_has_not_begun() {
     // It had begun another before it heard of that: welcome.
     bench.report(&first, &set(&[3..5]));
     assert_eq!(bench.accepted(), set(&[3..5]));
-    let drained = Action::Drained {
-        worker: WorkerId(1),
-    };
-    assert_eq!(bench.take(), drained);
+    bench.none_left();
     bench.send(Event::Goodbye {
         worker: WorkerId(1),
     });
@@ -202,10 +199,9 @@ fn a_worker_that_cannot_run_a_sweep_works_for_others_and_is_asked_again() {
     bench.send(Event::Pause { sweep: S });
     bench.actions.clear();
     bench.send(Event::Resume { sweep: S });
-    let asked = bench
-        .actions
-        .iter()
-        .any(|action| matches!(action, Action::Grant { worker, .. } if *worker == WorkerId(1)));
+    let asked = bench.actions.iter().any(
+        |action| matches!(action, Action::Grant(Grant { worker, .. }) if *worker == WorkerId(1)),
+    );
     assert!(asked, "{:?}", bench.actions);
 }
 
@@ -314,7 +310,7 @@ fn a_restarted_coordinator_takes_over_what_workers_hold() {
     bench.none_left();
     assert_eq!(bench.scheduler.sweep_status(S).unwrap().leased, 2);
     // It brings both, and is the first.
-    bench.send(Event::Report {
+    bench.send(Event::Report(Report {
         worker: WorkerId(1),
         sweep: S,
         lease,
@@ -322,7 +318,7 @@ fn a_restarted_coordinator_takes_over_what_workers_hold() {
         numbers: set(&[10..12]),
         failed: set(&[]),
         work_seconds: 120.0,
-    });
+    }));
     assert_eq!(bench.accepted(), set(&[10..12]));
 }
 

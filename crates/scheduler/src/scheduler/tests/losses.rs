@@ -48,7 +48,6 @@ fn a_late_result_is_welcome_if_nobody_was_faster() {
     bench.granted_of(2, 3..4);
     bench.none_left();
     bench.report(&again, &set(&[0..1]));
-    assert_eq!(bench.stale(), set(&[0..1]));
     bench.none_left();
 }
 
@@ -61,7 +60,6 @@ fn a_late_result_is_harmless_if_somebody_was_faster() {
     bench.finish(&again);
     bench.granted_of(2, 3..4);
     bench.report(&lost, &set(&[0..1]));
-    assert_eq!(bench.stale(), set(&[0..1]));
     bench.none_left();
 }
 
@@ -183,7 +181,7 @@ fn kill(
     bench.join(worker, threads);
     while let Some(action) = bench.actions.pop_front() {
         match action {
-            Action::Grant { .. } => {
+            Action::Grant(_) => {
                 bench.actions.push_front(action);
                 let grant = bench.granted();
                 let killer = killers.iter().find(|n| grant.numbers.contains(**n));
@@ -199,7 +197,7 @@ fn kill(
                 bench.leave(worker);
                 bench
                     .actions
-                    .retain(|action| !matches!(action, Action::Grant { .. }));
+                    .retain(|action| !matches!(action, Action::Grant(_)));
                 bench.wait(TIMEOUT, &[]);
                 worker += 1;
                 bench.join(worker, threads);
@@ -363,7 +361,7 @@ fn only_trials_that_ran_are_counted_as_tried() {
     bench.actions.clear();
     bench.join(2, 1);
     while let Some(action) = bench.actions.pop_front() {
-        if matches!(action, Action::Grant { .. }) {
+        if matches!(action, Action::Grant(_)) {
             bench.actions.push_front(action);
             let again = bench.granted();
             let ran = again.numbers.contains(3);

@@ -1,7 +1,7 @@
 //! Reports that a worker has no right to send.
 
 use super::fixture::{Bench, GENERATION, Granted, S, set};
-use crate::{Action, DropReason, Event, LeaseId, SweepKey, WorkerId};
+use crate::{Action, DropReason, Event, LeaseId, Report, SweepKey, WorkerId};
 
 /// Sends a report to a scheduler where worker 1 holds `0..1` and worker 2 holds `1..2`.
 fn check(change: impl Fn(&Granted, &Granted) -> Event, dropped: Option<(u64, DropReason)>) {
@@ -14,7 +14,6 @@ fn check(change: impl Fn(&Granted, &Granted) -> Event, dropped: Option<(u64, Dro
     bench.join(2, 1);
     let second = bench.granted_of(2, 1..2);
     bench.send(change(&first, &second));
-    bench.stale();
     if let Some((worker, reason)) = dropped {
         let worker = WorkerId(worker);
         assert_eq!(bench.take(), Action::DropWorker { worker, reason });
@@ -27,7 +26,7 @@ fn check(change: impl Fn(&Granted, &Granted) -> Event, dropped: Option<(u64, Dro
 }
 
 fn report(worker: u64, lease: LeaseId, numbers: std::ops::Range<u64>) -> Event {
-    Event::Report {
+    Event::Report(Report {
         worker: WorkerId(worker),
         sweep: S,
         lease,
@@ -35,7 +34,7 @@ fn report(worker: u64, lease: LeaseId, numbers: std::ops::Range<u64>) -> Event {
         numbers: set(&[numbers]),
         failed: set(&[]),
         work_seconds: f64::NAN,
-    }
+    })
 }
 
 #[test]
@@ -63,7 +62,7 @@ fn what_is_not_its_own_is_refused() {
         Some((3, DropReason::Unknown)),
     );
     let other_sweep = |first: &Granted, _: &Granted| match report(1, first.lease, 0..1) {
-        Event::Report {
+        Event::Report(Report {
             worker,
             lease,
             generation,
@@ -71,9 +70,9 @@ fn what_is_not_its_own_is_refused() {
             failed,
             work_seconds,
             ..
-        } => {
+        }) => {
             let sweep = SweepKey(9);
-            Event::Report {
+            Event::Report(Report {
                 worker,
                 sweep,
                 lease,
@@ -81,7 +80,7 @@ fn what_is_not_its_own_is_refused() {
                 numbers,
                 failed,
                 work_seconds,
-            }
+            })
         }
         other => other,
     };
@@ -100,7 +99,7 @@ fn what_is_not_its_own_is_refused() {
 fn what_is_forgotten_or_old_changes_nothing() {
     check(|_, _| report(1, LeaseId::new(GENERATION, 99), 0..1), None);
     let old = |first: &Granted, _: &Granted| match report(1, first.lease, 0..1) {
-        Event::Report {
+        Event::Report(Report {
             worker,
             sweep,
             lease,
@@ -108,9 +107,9 @@ fn what_is_forgotten_or_old_changes_nothing() {
             failed,
             work_seconds,
             ..
-        } => {
+        }) => {
             let generation = GENERATION - 1;
-            Event::Report {
+            Event::Report(Report {
                 worker,
                 sweep,
                 lease,
@@ -118,7 +117,7 @@ fn what_is_forgotten_or_old_changes_nothing() {
                 numbers,
                 failed,
                 work_seconds,
-            }
+            })
         }
         other => other,
     };
