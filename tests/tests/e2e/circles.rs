@@ -17,10 +17,10 @@ const MOST_ON_CIRCLES: [(&str, usize); 10] = [
     ("launch", 0),
     ("report", 0),
     ("rpc", 0),
-    ("scheduler", 6),
+    ("scheduler", 0),
     ("sweep", 0),
     ("table", 15),
-    ("worker", 8),
+    ("worker", 0),
 ];
 
 #[test]
