@@ -7,6 +7,10 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 
+pub use crate::activation::Activation;
+use crate::choice::choice;
+pub use crate::loss::Loss;
+
 /// One point of a grid, ready to be trained once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
@@ -49,13 +53,18 @@ pub struct Problem {
     pub task: Task,
 }
 
-/// Scale of the squared loss: `c/2 ||W_L...W_1 X - Y||_F^2`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// `c = 1 / (d_y n)`, over all entries whether observed or not.
-    Mean,
-    /// `c = 1`.
-    Sum,
+choice! {
+    /// What is fitted.
+    pub enum TaskKind {
+        /// A matrix, every entry seen.
+        Factorization = "factorization",
+        /// Real targets of samples.
+        Regression = "regression",
+        /// Classes of samples.
+        Classification = "classification",
+        /// A matrix, some entries seen.
+        Completion = "completion",
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +88,25 @@ pub enum Target {
     },
     /// `d_y x d_x`.
     Given(Given),
+}
+
+choice! {
+    /// The singular values that have a name.
+    pub enum SpectrumKind {
+        /// Those of a Gaussian matrix, cut to the rank.
+        Gaussian = "gaussian",
+        /// All one.
+        Flat = "flat",
+    }
+}
+
+impl From<SpectrumKind> for SingularValues {
+    fn from(kind: SpectrumKind) -> SingularValues {
+        match kind {
+            SpectrumKind::Gaussian => SingularValues::Gaussian,
+            SpectrumKind::Flat => SingularValues::Flat,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +142,16 @@ pub struct Samples {
     /// Replace X by `(X X^T)^(-1/2) X` (pseudo-inverse square root where rank-deficient), fitted on the
     /// training samples and applied to the test samples too.
     pub whiten: bool,
+}
+
+choice! {
+    /// How inputs are drawn.
+    pub enum InputsDraw {
+        /// Orthonormal samples.
+        Orthonormal = "orthonormal",
+        /// Normal entries.
+        Gaussian = "gaussian",
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -163,18 +201,29 @@ impl Network {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    Linear,
-    /// After every layer but the last.
-    Relu,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct Init {
     pub kind: InitKind,
     /// One scale a layer, eps_1 .. eps_L.
     pub scales: Vec<f64>,
+}
+
+choice! {
+    /// How the initial weights are made.
+    pub enum StartKind {
+        /// A scaled Haar (semi-)orthogonal matrix a layer.
+        Orthogonal = "orthogonal",
+        /// Normal entries of deviation `eps / sqrt(max(m, n))`.
+        Gaussian = "gaussian",
+        /// Uniform entries on `+- eps sqrt(3 / max(m, n))`.
+        Uniform = "uniform",
+        /// A scaled identity a layer.
+        Identity = "identity",
+        /// Layers with equal singular values, each turned into the next.
+        Balanced = "balanced",
+        /// Matrices from a file, as they are.
+        File = "file",
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -188,6 +237,19 @@ pub enum InitKind {
     Given(Vec<Given>),
 }
 
+impl InitKind {
+    pub fn kind(&self) -> StartKind {
+        match self {
+            InitKind::Orthogonal => StartKind::Orthogonal,
+            InitKind::Gaussian => StartKind::Gaussian,
+            InitKind::Uniform => StartKind::Uniform,
+            InitKind::Identity => StartKind::Identity,
+            InitKind::Balanced => StartKind::Balanced,
+            InitKind::Given(_) => StartKind::File,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Train {
     pub engine: EngineChoice,
@@ -197,44 +259,68 @@ pub struct Train {
     pub stop_gradient_norm: Option<f64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EngineChoice {
-    Auto,
-    Full,
-    Reduced,
-    Factored,
+choice! {
+    /// The engine that a trial asks for.
+    pub enum EngineChoice {
+        /// The reduced engine where it is exact and cheaper, else the full one.
+        Auto = "auto" ("reduced where exact and cheaper, else full"),
+        /// Every weight is trained.
+        Full = "full",
+        /// The exact core of the law is trained.
+        Reduced = "reduced",
+        /// The compressed network for matrices is trained.
+        Factored = "factored",
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precision {
-    F64,
-    F32,
+choice! {
+    /// The numbers that a trial trains with.
+    pub enum Precision {
+        /// Double precision.
+        F64 = "f64",
+        /// Single precision.
+        F32 = "f32",
+    }
 }
 
+impl Precision {
+    /// Bytes of a number.
+    pub fn bytes(self) -> usize {
+        match self {
+            Precision::F64 => 8,
+            Precision::F32 => 4,
+        }
+    }
+}
+
+choice! {
+    /// The rule of an update.
+    pub enum OptimizerKind {
+        /// Gradient descent: `W <- W - rate g`.
+        Gd = "gd",
+        /// Heavy ball: `m <- g + momentum m; W <- W - rate m`.
+        Momentum = "momentum",
+        /// Adam: b1 = 0.9, b2 = 0.999, eps = 1e-8.
+        Adam = "adam",
+        /// RMSProp: decay 0.9, eps = 1e-8 inside the root.
+        Rmsprop = "rmsprop",
+    }
+}
+
+/// An optimizer with its parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Optimizer {
     pub kind: OptimizerKind,
     /// eta
     pub rate: f64,
+    /// beta of the kinds that have one ([`OptimizerKind::has_momentum`]).
+    pub momentum: f64,
     /// lambda: `lambda W` is added to the gradient before momentum or Adam.
     pub weight_decay: f64,
     /// gamma of the factored engine: its two factors train at `gamma * rate`.
     pub factor_rate: f64,
     /// r_hat of the factored engine.
     pub rank_estimate: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum OptimizerKind {
-    Gd,
-    /// `m <- g + beta m; W <- W - eta m`.
-    Momentum {
-        beta: f64,
-    },
-    /// optax.adam at its defaults: b1 = 0.9, b2 = 0.999, eps = 1e-8.
-    Adam,
-    /// optax.rmsprop at its defaults: decay = 0.9, eps = 1e-8 inside the root.
-    Rmsprop,
 }
 
 #[derive(Clone, Debug, PartialEq)]

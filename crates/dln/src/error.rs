@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::config::{OptimizerKind, SingularValues};
+use crate::config::{Activation, OptimizerKind, SingularValues};
 
 /// Why a trial could not be run. Every variant is a fault of what was asked for or handed in, except
 /// [`TrialError::NoConvergence`].
@@ -162,9 +162,9 @@ impl fmt::Display for SampleRange {
 /// The assumption of the law that a trial breaks, so that the reduced engine cannot serve it exactly.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum NotReducible {
-    #[error("engine `reduced` needs a linear network, this one has relu")]
-    Activation,
-    #[error("engine `reduced` needs gd or momentum, {} acts on each entry by itself", name(.kind))]
+    #[error("engine `reduced` needs a linear network, this one has {}", .activation.name())]
+    Activation { activation: Activation },
+    #[error("engine `reduced` needs gd or momentum, {} acts on each entry by itself", .kind.name())]
     Optimizer { kind: OptimizerKind },
     #[error("engine `reduced` needs every entry observed, this problem has a mask")]
     Mask,
@@ -191,22 +191,13 @@ pub enum NotReducible {
     Residual { residual: f64, tolerance: f64 },
 }
 
-fn name(kind: &OptimizerKind) -> &'static str {
-    match kind {
-        OptimizerKind::Gd => "gd",
-        OptimizerKind::Momentum { .. } => "momentum",
-        OptimizerKind::Adam => "adam",
-        OptimizerKind::Rmsprop => "rmsprop",
-    }
-}
-
 /// Why the factored engine cannot serve a trial.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum NotFactorable {
     #[error("engine `factored` serves factorization and completion alone")]
     Task,
-    #[error("engine `factored` needs a linear network, this one has relu")]
-    Activation,
+    #[error("engine `factored` needs a linear network, this one has {}", .activation.name())]
+    Activation { activation: Activation },
     #[error("engine `factored` needs a rank estimate between 1 and {limit}, found {rank_estimate}")]
     RankEstimate { rank_estimate: usize, limit: usize },
     #[error("engine `factored` needs {wanted} given matrices (V^T, C_1 to C_L, U), found {found}")]

@@ -3,7 +3,7 @@
 //! Products count `2 m n k`; passes over the entries do not count. Nothing is drawn here, so that a plan of a
 //! billion trials stays cheap.
 
-use crate::config::{Activation, Inputs, Mask, Metrics, OptimizerKind, Precision, Task, Trial};
+use crate::config::{Inputs, Mask, Metrics, Task, Trial};
 use crate::init::layer_shapes;
 
 /// Operations of one step of the full engine, its samples folded where they can be. An upper bound where the
@@ -13,7 +13,7 @@ pub fn full_step(trial: &Trial) -> f64 {
     let n = trained_samples(trial);
     let identity = identity_inputs(trial);
     let samples = samples_side(&dims, n, identity);
-    if trial.network.activation == Activation::Relu {
+    if !trial.network.activation.is_linear() {
         return samples;
     }
     if let Some(observed) = drawn_entries(trial).filter(|&count| observed_pays(&dims, count)) {
@@ -32,7 +32,7 @@ pub fn unfolded_step(trial: &Trial) -> f64 {
 pub fn full_measure(trial: &Trial) -> f64 {
     let metrics = &trial.measure.metrics;
     let dims = dims(trial);
-    let linear = trial.network.activation == Activation::Linear;
+    let linear = trial.network.activation.is_linear();
     let mut flops = 0.0;
     let decomposition = if metrics.angles { 30.0 } else { 10.0 };
     if layers_decomposed(metrics) {
@@ -71,15 +71,8 @@ pub fn full_bytes(trial: &Trial) -> f64 {
         .map(|&(m, k)| (m * k) as f64)
         .sum();
     let hidden: f64 = dims[1..].iter().map(|&d| d as f64).sum();
-    let states = match trial.optimizer.kind {
-        OptimizerKind::Gd => 0.0,
-        OptimizerKind::Momentum { .. } | OptimizerKind::Rmsprop => 1.0,
-        OptimizerKind::Adam => 2.0,
-    };
-    let size = match trial.train.precision {
-        Precision::F64 => 8.0,
-        Precision::F32 => 4.0,
-    };
+    let states = trial.optimizer.kind.states() as f64;
+    let size = trial.train.precision.bytes() as f64;
     let (d_x, d_y) = (dims[0] as f64, dims[dims.len() - 1] as f64);
     let engine = size * (weights * (1.0 + states) + 2.0 * hidden * n + (d_x + d_y) * n);
     let data = 8.0 * (d_x + d_y) * samples(trial) as f64;
@@ -226,10 +219,10 @@ fn evaluated_samples(trial: &Trial) -> usize {
     samples(trial) + test
 }
 
-/// Training samples that a step sees: as they are for ReLU, else folded to the inputs' rank at most.
+/// Training samples that a step sees: as they are where the network is not linear, else folded to the inputs' rank at most.
 fn trained_samples(trial: &Trial) -> usize {
     let n = samples(trial);
-    if identity_inputs(trial) || trial.network.activation == Activation::Relu {
+    if identity_inputs(trial) || !trial.network.activation.is_linear() {
         return n;
     }
     n.min(trial.problem.inputs_dim).min(known_rank(trial))

@@ -8,7 +8,9 @@
 //! in pieces that can be checkpointed. [`plan`] tells beforehand which engine would serve a trial.
 #![expect(non_snake_case, reason = "matrices keep the capitals of the papers")]
 
+mod activation;
 mod checkpoint;
+mod choice;
 pub mod config;
 mod data;
 pub mod diagnose;
@@ -19,6 +21,7 @@ mod init;
 mod isa;
 mod kernel;
 mod law;
+mod loss;
 mod measure;
 mod optimizer;
 pub mod outcome;

@@ -51,11 +51,7 @@ const FACTORIZATIONS: [Case; 6] = [
     gd("thm_1", 1.0, Activation::Linear),
     gd("thm_2", 10.0, Activation::Linear),
     gd("thm_3", 1.0, Activation::Linear),
-    optimizer(
-        "optimizer_momentum",
-        OptimizerKind::Momentum { beta: 0.9 },
-        1.0,
-    ),
+    optimizer("optimizer_momentum", OptimizerKind::Momentum, 1.0),
     optimizer("optimizer_adam", OptimizerKind::Adam, 0.01),
     optimizer("optimizer_rmsprop", OptimizerKind::Rmsprop, 0.01),
 ];
@@ -153,6 +149,7 @@ fn trial(case: &Case, problem: Problem, weights: Vec<Given>, steps: u64, every: 
         optimizer: Optimizer {
             kind: case.optimizer,
             rate: case.rate,
+            momentum: 0.9,
             weight_decay: 0.0,
             factor_rate: 0.0,
             rank_estimate: 1,

@@ -99,6 +99,7 @@ fn trial(case: &Case, arrays: &mut Arrays, factor_rate: f64, steps: u64) -> Tria
         optimizer: Optimizer {
             kind: OptimizerKind::Gd,
             rate: case.rate,
+            momentum: 0.9,
             weight_decay: 0.0,
             factor_rate,
             rank_estimate: 1,

@@ -77,6 +77,7 @@ fn outcome(
         optimizer: Optimizer {
             kind: optimizer.0,
             rate: optimizer.1,
+            momentum: 0.9,
             weight_decay: 0.0,
             factor_rate: 0.0,
             rank_estimate: 1,
@@ -155,7 +156,7 @@ fn factorizations_leave_twice_the_rank() {
     check("thm_1", 3, 6, OptimizerKind::Gd, 1.0);
     check("thm_2", 2, 4, OptimizerKind::Gd, 10.0);
     check("thm_3", 4, 8, OptimizerKind::Gd, 1.0);
-    let momentum = OptimizerKind::Momentum { beta: 0.9 };
+    let momentum = OptimizerKind::Momentum;
     check("optimizer_momentum", 3, 6, momentum, 1.0);
 }
 

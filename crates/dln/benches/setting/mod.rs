@@ -45,6 +45,7 @@ pub(crate) fn completion(
         optimizer: Optimizer {
             kind: OptimizerKind::Gd,
             rate: 1.0,
+            momentum: 0.9,
             weight_decay: 0.0,
             factor_rate: 0.0,
             rank_estimate: 5,

@@ -28,6 +28,7 @@ pub(crate) fn trial(problem: Problem, widths: &[usize]) -> Trial {
         optimizer: Optimizer {
             kind: OptimizerKind::Gd,
             rate: 0.1,
+            momentum: 0.9,
             weight_decay: 0.0,
             factor_rate: 0.01,
             rank_estimate: 1,

@@ -4,7 +4,7 @@ use super::fold::Factor;
 use super::samples::{Cut, cut};
 use super::target::{mask, target};
 use super::types::{Data, InputsMatrix, TargetMatrix};
-use crate::config::{Inputs, Loss, Mask, Problem, Samples, Target, Targets, Task, Trial};
+use crate::config::{Inputs, Mask, Problem, Samples, Target, Targets, Task, Trial};
 use crate::error::{Dimension, TrialError};
 
 /// The data of a trial: everything that depends on its problem and draw alone, to be shared between the
@@ -98,10 +98,7 @@ fn sampled_data(trial: &Trial, samples: &Samples, classify: bool) -> Result<Data
 
 /// `c`, for `n` samples.
 fn scale(problem: &Problem, n: usize) -> f64 {
-    match problem.loss {
-        Loss::Mean => 1.0 / (problem.outputs_dim as f64 * n as f64),
-        Loss::Sum => 1.0,
-    }
+    problem.loss.scale(problem.outputs_dim, n)
 }
 
 /// Whether the samples are independent by their construction, so that nothing can be folded.
@@ -127,6 +124,7 @@ fn drawn(task: &Task) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Loss;
     use crate::config::{Draw, Given};
     use crate::data::fixture;
     use crate::kernel::square_sum;

@@ -124,6 +124,7 @@ fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
         optimizer: Optimizer {
             kind: OptimizerKind::Gd,
             rate: 0.0,
+            momentum: 0.9,
             weight_decay: 0.0,
             factor_rate: 0.0,
             rank_estimate: 1,

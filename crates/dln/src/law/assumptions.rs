@@ -1,26 +1,29 @@
 //! What the law assumes of a trial, as far as it can be told without drawing.
 
-use crate::config::{Activation, Metrics, OptimizerKind, Task, Trial};
+use crate::config::{Metrics, Task, Trial};
 use crate::error::NotReducible;
+use crate::optimizer::LinearRule;
 
+/// The optimizer's rule.
+///
 /// # Errors
 /// The first assumption that fails: a linear network, an optimizer that acts linearly on gradients, no
 /// mask.
-pub(super) fn check(trial: &Trial) -> Result<(), NotReducible> {
+pub(super) fn check(trial: &Trial) -> Result<LinearRule, NotReducible> {
     // At depth 1 there is no activation.
-    if trial.network.activation == Activation::Relu && trial.network.depth() > 1 {
-        return Err(NotReducible::Activation);
+    let activation = trial.network.activation;
+    if !activation.is_linear() && trial.network.depth() > 1 {
+        return Err(NotReducible::Activation { activation });
     }
-    match trial.optimizer.kind {
-        OptimizerKind::Gd | OptimizerKind::Momentum { .. } => {}
-        kind @ (OptimizerKind::Adam | OptimizerKind::Rmsprop) => {
-            return Err(NotReducible::Optimizer { kind });
+    let kind = trial.optimizer.kind;
+    let rule = trial.optimizer.linear_rule();
+    let rule = rule.ok_or(NotReducible::Optimizer { kind })?;
+    match trial.problem.task {
+        Task::Completion { .. } => Err(NotReducible::Mask),
+        Task::Factorization { .. } | Task::Regression { .. } | Task::Classification { .. } => {
+            Ok(rule)
         }
     }
-    if matches!(trial.problem.task, Task::Completion { .. }) {
-        return Err(NotReducible::Mask);
-    }
-    Ok(())
 }
 
 /// Whether a metric would show directions off the core that are no chain of scaled isometries. Losses,

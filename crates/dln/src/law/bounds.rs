@@ -55,18 +55,19 @@ pub(super) fn is_one_sided(trial: &Trial, live: bool, first_is_rotation: bool) -
 pub(super) fn bounds(trial: &Trial) -> Bounds {
     let sizes = sizes(trial);
     let seeds = seeds(trial);
-    let orthogonal = match &trial.init.kind {
-        InitKind::Orthogonal | InitKind::Identity => true,
-        // How much of them is orthogonal the closure will tell.
-        InitKind::Given(given) => !given.iter().any(|W| ranks::of(W).scattered),
-        InitKind::Gaussian | InitKind::Uniform | InitKind::Balanced => false,
+    let (orthogonal, shared_bases) = match &trial.init.kind {
+        InitKind::Orthogonal | InitKind::Identity => (true, false),
+        // How much of them is orthogonal the closure will find out.
+        InitKind::Given(given) => (!given.iter().any(|W| ranks::of(W).scattered), false),
+        InitKind::Gaussian | InitKind::Uniform => (false, false),
+        InitKind::Balanced => (false, true),
     };
     let rotation = orthogonal && sizes[0] == sizes[1];
     let widths = if is_one_sided(trial, seeds.live, rotation) {
         open(&sizes, seeds.input + held_out(trial), seeds.output)
     } else if orthogonal {
         isometric(&sizes, seeds.input, seeds.output)
-    } else if trial.init.kind == InitKind::Balanced {
+    } else if shared_bases {
         balanced(&sizes, seeds.input, seeds.output)
     } else {
         generic(&sizes, seeds.input, seeds.output)

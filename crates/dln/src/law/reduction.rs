@@ -13,11 +13,12 @@ use super::layers::Layer;
 use super::moments::{Moments, Samples};
 use super::off_core::{OffCore, survey};
 use super::worse;
-use crate::config::{InitKind, Trial};
+use crate::config::{InitKind, StartKind, Trial};
 use crate::data::{Data, scale_columns};
 use crate::error::{Matrix, NotReducible, TrialError};
 use crate::init::starts;
 use crate::kernel::{Threads, multiply, square_sum, svd, triangle};
+use crate::optimizer::LinearRule;
 
 /// Shares of an image that count as a new direction, in the order tried. The root of the machine's precision
 /// is right for all draws; where it drops a direction that the certificate misses, the finer one lets the
@@ -38,6 +39,8 @@ pub(crate) struct Reduction {
     pub(crate) off: OffCore,
     /// The certificate.
     pub(crate) residual: f64,
+    /// What the core is trained by.
+    pub(crate) rule: LinearRule,
     /// Empty after [`Reduction::release`].
     layers: Vec<Layer>,
 }
@@ -184,7 +187,7 @@ pub(crate) fn reduce_within(
     worth: &dyn Fn(&[usize]) -> bool,
     certified: f64,
 ) -> Result<Reduction, TrialError> {
-    check(trial)?;
+    let rule = check(trial)?;
     if let Some(width) = bounds(trial).filled {
         return Err(not_orthogonal(trial, width).into());
     }
@@ -219,6 +222,7 @@ pub(crate) fn reduce_within(
                 sigma2: moments.sigma2,
                 off,
                 residual,
+                rule,
                 layers,
             });
         }
@@ -237,13 +241,13 @@ pub(crate) fn reduce_within(
 /// The refusal of a start that fills every hidden layer.
 pub(super) fn not_orthogonal(trial: &Trial, width: usize) -> NotReducible {
     NotReducible::Start {
-        kind: match trial.init.kind {
-            InitKind::Orthogonal => "orthogonal",
-            InitKind::Gaussian => "gaussian",
-            InitKind::Uniform => "uniform",
-            InitKind::Identity => "identity",
-            InitKind::Balanced => "balanced",
-            InitKind::Given(_) => "given and not orthogonal",
+        kind: match trial.init.kind.kind() {
+            StartKind::File => "given and not orthogonal",
+            kind @ (StartKind::Orthogonal
+            | StartKind::Gaussian
+            | StartKind::Uniform
+            | StartKind::Identity
+            | StartKind::Balanced) => kind.name(),
         },
         depth: trial.network.depth(),
         width,

@@ -1,6 +1,6 @@
 //! How many rows a measurement leaves, told from sizes alone.
 
-use crate::config::{Activation, Trial};
+use crate::config::Trial;
 use crate::measure::layer_rows_wanted;
 
 /// Rows of one measurement; at most, where a core has fewer distinct values than room for them.
@@ -30,12 +30,10 @@ pub(crate) fn row_counts(
         let layers = sizes.windows(2).zip(widths.windows(2));
         let layers = layers.map(|(d, k)| held((d[0], d[1]), (k[0], k[1])));
         spectra = layers.sum();
-        let has_map = match trial.network.activation {
-            Activation::Linear => true,
-            // It has no end-to-end map.
-            Activation::Relu => false,
-        };
-        if has_map && let ([d_0, .., d_L], [k_0, .., k_L]) = (sizes, widths) {
+        // Other networks have no end-to-end map.
+        if trial.network.activation.is_linear()
+            && let ([d_0, .., d_L], [k_0, .., k_L]) = (sizes, widths)
+        {
             spectra += held((*d_0, *d_L), (*k_0, *k_L));
         }
     }
@@ -54,7 +52,7 @@ pub(crate) fn row_counts(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{InitKind, Metrics};
+    use crate::config::{Activation, InitKind, Metrics};
     use crate::data::fixture::{factorization, trial};
     use crate::data::prepare;
     use crate::kernel::Threads;

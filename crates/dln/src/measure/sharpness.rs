@@ -3,10 +3,11 @@
 //! Hessian-vector products are exact (Pearlmutter's R-operator); the eigenvalue comes from Lanczos steps
 //! with three vectors, whatever the number of weights.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::config::Activation;
 use crate::kernel::{Accum, Threads, dot, multiply, product, scale, scaled_add};
 use crate::stream::fill_normal;
 
@@ -36,14 +37,15 @@ pub(crate) struct Curvature<'a> {
     /// 0 or 1, `d_y x n`.
     pub(crate) mask: Option<ArrayView2<'a, f64>>,
     pub(crate) c: f64,
-    pub(crate) relu: bool,
+    /// After every layer but the last.
+    pub(crate) activation: Activation,
     pub(crate) weight_decay: f64,
     pub(crate) threads: Threads,
 }
 
 impl Curvature<'_> {
-    /// The largest eigenvalue of the Hessian; `None` where it is not finite. A ReLU counts as linear on the
-    /// side where it stands, as its derivative does.
+    /// The largest eigenvalue of the Hessian; `None` where it is not finite. An activation with a kink counts as
+    /// smooth on the side where it stands, as its derivative does.
     ///
     /// # Source
     /// Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994).
@@ -69,17 +71,6 @@ impl Curvature<'_> {
         R *= self.c;
         R
     }
-
-    /// Sets entries to 0 where the hidden layer `A` is not active.
-    fn gate(&self, mut values: ArrayViewMut2<'_, f64>, A: ArrayView2<'_, f64>) {
-        if self.relu {
-            Zip::from(&mut values).and(A).for_each(|value, &a| {
-                if a <= 0.0 {
-                    *value = 0.0;
-                }
-            });
-        }
-    }
 }
 
 /// Activations and gradients at the fixed weights.
@@ -88,6 +79,9 @@ struct Pass {
     hidden: Vec<Array2<f64>>,
     /// `B_1 .. B_L`, the gradient of the loss before the activation of each layer.
     gradients: Vec<Array2<f64>>,
+    /// `f''(Z_l)` times the gradient after the activation, for the layers `1 .. L-1`; empty for activations that
+    /// are not curved.
+    curved: Vec<Array2<f64>>,
 }
 
 impl Pass {
@@ -99,8 +93,8 @@ impl Pass {
                 Some(A) => multiply(net.threads, *W, A.view()),
                 None => net.times_inputs(*W),
             };
-            if net.relu && hidden.len() + 1 < depth {
-                Z.mapv_inplace(|z| if z < 0.0 { 0.0 } else { z });
+            if hidden.len() + 1 < depth {
+                net.activation.apply(net.threads, &mut Z);
             }
             hidden.push(Z);
         }
@@ -109,14 +103,25 @@ impl Pass {
         E -= &net.Y;
         let mut B = net.weighted(E);
         let mut gradients = Vec::with_capacity(depth);
+        let mut curved = Vec::new();
         for (W, A) in net.weights.iter().skip(1).zip(&hidden).rev() {
             let mut below = multiply(net.threads, W.t(), B.view());
-            net.gate(below.view_mut(), A.view());
+            if net.activation.is_curved() {
+                let mut bent = below.clone();
+                net.activation.curvature(net.threads, &mut bent, A);
+                curved.push(bent);
+            }
+            net.activation.slope(net.threads, &mut below, A);
             gradients.push(std::mem::replace(&mut B, below));
         }
         gradients.push(B);
         gradients.reverse();
-        Pass { hidden, gradients }
+        curved.reverse();
+        Pass {
+            hidden,
+            gradients,
+            curved,
+        }
     }
 
     /// `out <- H v`.
@@ -124,6 +129,8 @@ impl Pass {
         let V = layers(&net.weights, v);
         // R A_1 .. R A_(L-1), then R of the output.
         let mut tangents: Vec<Array2<f64>> = Vec::with_capacity(V.len());
+        // What the turn of the activations' slopes adds to R B_1 .. R B_(L-1).
+        let mut bends: Vec<Array2<f64>> = Vec::new();
         for (l, W) in net.weights.iter().enumerate() {
             let mut RZ = match l {
                 0 => net.times_inputs(V[0]),
@@ -132,8 +139,11 @@ impl Pass {
             if let Some(RA) = tangents.last() {
                 add(net, RZ.view_mut(), *W, RA.view());
             }
+            if let Some(bent) = self.curved.get(l) {
+                bends.push(bent * &RZ);
+            }
             if let Some(A) = self.hidden.get(l) {
-                net.gate(RZ.view_mut(), A.view());
+                net.activation.slope(net.threads, &mut RZ, A);
             }
             tangents.push(RZ);
         }
@@ -160,7 +170,11 @@ impl Pass {
                 let mut below = multiply(net.threads, W.t(), RB.view());
                 let B = self.gradients[l].view();
                 add(net, below.view_mut(), V[l].t(), B);
-                net.gate(below.view_mut(), self.hidden[l - 1].view());
+                let A = &self.hidden[l - 1];
+                net.activation.slope(net.threads, &mut below, A);
+                if let Some(bend) = bends.get(l - 1) {
+                    below += bend;
+                }
                 RB = below;
             }
             rest = before;
@@ -359,7 +373,7 @@ mod tests {
             Y: like.Y.view(),
             mask: like.mask.as_ref().map(|M| M.view()),
             c: like.c,
-            relu: like.relu,
+            activation: like.activation,
             weight_decay: like.weight_decay,
             threads: like.threads,
         }
@@ -367,7 +381,7 @@ mod tests {
 
     /// Every column of the Hessian against central differences of the gradient, then its largest
     /// eigenvalue against faer's.
-    fn check(dims: &[usize], X: Option<&Array2<f64>>, mask: bool, relu: bool) {
+    fn check(dims: &[usize], X: Option<&Array2<f64>>, mask: bool, activation: Activation) {
         let n = X.map_or(dims[0], |X| X.ncols());
         let outputs = dims[dims.len() - 1];
         let Y = matrix(outputs, n, 5);
@@ -383,7 +397,7 @@ mod tests {
             Y: Y.view(),
             mask: mask.then(|| mask_values.view()),
             c: 0.3,
-            relu,
+            activation,
             weight_decay: 0.05,
             threads: Threads::Seq,
         };
@@ -433,11 +447,13 @@ mod tests {
     #[test]
     fn the_hessian_is_exact_and_its_largest_eigenvalue_found() {
         let X = matrix(4, 6, 3);
-        check(&[4, 3], Some(&X), false, false);
-        check(&[4, 5, 3], Some(&X), false, false);
-        check(&[4, 3, 5, 2], Some(&X), false, true);
-        check(&[4, 5, 4], None, true, false);
-        check(&[4, 3, 3, 4], None, true, true);
+        for &activation in Activation::ALL {
+            check(&[4, 3], Some(&X), false, activation);
+            check(&[4, 3, 5, 2], Some(&X), false, activation);
+            check(&[4, 3, 3, 4], None, true, activation);
+        }
+        check(&[4, 5, 3], Some(&X), false, Activation::Linear);
+        check(&[4, 5, 4], None, true, Activation::Linear);
     }
 
     #[test]
@@ -454,7 +470,7 @@ mod tests {
                 Y: Y.view(),
                 mask: None,
                 c: 0.01,
-                relu: false,
+                activation: Activation::Linear,
                 weight_decay: 0.0,
                 threads: Threads::Seq,
             };

@@ -51,7 +51,7 @@ fn assorted() -> Vec<Trial> {
     let mut trials = Vec::new();
     let kinds = [
         OptimizerKind::Gd,
-        OptimizerKind::Momentum { beta: 0.9 },
+        OptimizerKind::Momentum,
         OptimizerKind::Adam,
         OptimizerKind::Rmsprop,
     ];
@@ -246,7 +246,7 @@ fn divergence_keeps_the_last_finite_values() {
         // Units die at such a rate; the decay, overshooting, makes the weights grow all the same.
         (factorization(6, 6, 2), Relu, vec![40], 1e4),
     ];
-    for kind in [OptimizerKind::Gd, OptimizerKind::Momentum { beta: 0.9 }] {
+    for kind in [OptimizerKind::Gd, OptimizerKind::Momentum] {
         for (problem, activation, widths, rate) in &problems {
             let mut one = trial(problem.clone(), widths);
             one.network.activation = *activation;

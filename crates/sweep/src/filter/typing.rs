@@ -61,7 +61,7 @@ pub(super) fn key(
         KeyKind::IntOrList { .. } | KeyKind::FloatOrList(_) => Type::Number,
         KeyKind::Bool => Type::Truth,
         KeyKind::Name(names) => Type::Text(Some(names)),
-        KeyKind::Spectrum => Type::Text(Some(crate::keys::SPECTRA)),
+        KeyKind::Spectrum => Type::Text(Some(dln::SpectrumKind::NAMES)),
         KeyKind::NameList(_) if matches!(rules, Rules::Second) => Type::List,
         KeyKind::NameList(_) | KeyKind::Table(_) => {
             let mistake =

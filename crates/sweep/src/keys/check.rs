@@ -4,8 +4,10 @@
 //! integer, a number of a float key a float, a set of metrics is in registry order, fields at their neutral
 //! value are left out. Tables are checked in `table`.
 
+use dln::SpectrumKind;
+
 use super::kind::{Bounds, Key, KeyKind, Preset};
-use super::scalars::{SPECTRA, allowed, bounded, float, int, name};
+use super::scalars::{allowed, bounded, float, int, name};
 use super::table;
 use crate::error::{Mistake, SweepError};
 use crate::tree::{Node, Tree};
@@ -124,7 +126,7 @@ fn always_there(item: &Tree, names: &[&'static str], error: SweepError) -> Sweep
 
 fn spectrum(key: &Key, tree: &Tree) -> Result<Value, SweepError> {
     match &tree.node {
-        Node::Str(_) => name(key.name, tree, SPECTRA),
+        Node::Str(_) => name(key.name, tree, SpectrumKind::NAMES),
         Node::List(items) => {
             let Value::List(mut values) = list(key, tree, items, |item| {
                 float(key.name, item, Bounds::NOT_NEGATIVE)

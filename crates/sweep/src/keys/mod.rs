@@ -34,7 +34,7 @@ pub use lookup::Lookup;
 #[cfg(test)]
 pub(crate) use lookup::Recorded;
 pub use registry::{index_of, key, keys};
-pub(crate) use scalars::{SPECTRA, allowed, name_help};
+pub(crate) use scalars::{allowed, name_help};
 pub(crate) use settle::{settle, settle_all};
 pub(crate) use sizes::FILES;
 pub use sizes::{INPUTS_DIM, OUTPUTS_DIM, SAMPLE_COUNT, Size};

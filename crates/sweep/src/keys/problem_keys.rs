@@ -1,18 +1,11 @@
 //! The entries of `problem.*`: what is fitted, drawn or read from files.
 
+use dln::{InputsDraw, Loss, SpectrumKind, TaskKind};
+
 use super::apply;
 use super::defaults;
 use super::id::Id;
 use super::kind::{Bounds, ColumnType, Key, KeyKind, MAX_COUNT, MAX_DIM, PLAIN, Preset, Schema};
-
-const PROBLEM_KINDS: &[&str] = &[
-    "factorization",
-    "regression",
-    "classification",
-    "completion",
-];
-
-pub(super) const INPUT_DRAWS: &[&str] = &["orthonormal", "gaussian"];
 
 pub(super) const ENTRIES: &[Key] = &[
     Key {
@@ -20,9 +13,9 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "problem.kind",
         column: "problem_kind",
         column_type: ColumnType::Str,
-        doc: "factorization | regression | classification | completion",
-        default: Preset::Name("factorization"),
-        kind: KeyKind::Name(PROBLEM_KINDS),
+        doc: TaskKind::HELP,
+        default: Preset::Name(TaskKind::Factorization.name()),
+        kind: KeyKind::Name(TaskKind::NAMES),
         ..PLAIN
     },
     Key {
@@ -107,9 +100,9 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "problem.inputs.draw",
         column: "problem_inputs_draw",
         column_type: ColumnType::Str,
-        doc: "orthonormal | gaussian",
-        default: Preset::Name("orthonormal"),
-        kind: KeyKind::Name(INPUT_DRAWS),
+        doc: InputsDraw::HELP,
+        default: Preset::Name(InputsDraw::Orthonormal.name()),
+        kind: KeyKind::Name(InputsDraw::NAMES),
         parent: Some(Id::ProblemInputs),
         applies: &apply::INPUTS_DRAWN,
         ..PLAIN
@@ -208,7 +201,7 @@ pub(super) const ENTRIES: &[Key] = &[
         column: "problem_singular_values",
         column_type: ColumnType::Str,
         doc: "of the drawn target or teacher: \"gaussian\" (those of a Gaussian matrix, cut to the rank), \"flat\", { geometric = 0.5 }, or a list",
-        default: Preset::Name("gaussian"),
+        default: Preset::Name(SpectrumKind::Gaussian.name()),
         kind: KeyKind::Spectrum,
         applies: &apply::DRAWN_MAP,
         costs: false,
@@ -244,9 +237,9 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "problem.loss",
         column: "problem_loss",
         column_type: ColumnType::Str,
-        doc: "mean (over all entries, seen or not) | sum",
-        default: Preset::Name("mean"),
-        kind: KeyKind::Name(&["mean", "sum"]),
+        doc: Loss::HELP,
+        default: Preset::Name(Loss::Mean.name()),
+        kind: KeyKind::Name(Loss::NAMES),
         costs: false,
         ..PLAIN
     },

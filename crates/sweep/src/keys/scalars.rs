@@ -1,5 +1,7 @@
 //! The checks of single numbers and names, and what a key takes in words.
 
+use dln::SpectrumKind;
+
 use super::kind::{Bounds, Key, KeyKind, Schema};
 use crate::error::{Mistake, SweepError, nearest};
 use crate::tree::{Node, Tree};
@@ -21,7 +23,7 @@ pub(crate) fn allowed(key: &Key) -> String {
         KeyKind::Spectrum => {
             format!(
                 "one of {}, {{ geometric = ratio }}, or a list of numbers",
-                SPECTRA.join(", ")
+                SpectrumKind::NAMES.join(", ")
             )
         }
         KeyKind::Table(schema) => match schema {
@@ -33,8 +35,6 @@ pub(crate) fn allowed(key: &Key) -> String {
         },
     }
 }
-
-pub(crate) const SPECTRA: &[&str] = &["gaussian", "flat"];
 
 fn int_words(min: i64, max: i64) -> String {
     if max == i64::MAX {

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use dln::InputsDraw;
+
 use super::kind::{Bounds, Field, FieldKind, Key, KeyKind, Schema};
-use super::problem_keys::INPUT_DRAWS;
 use super::scalars::{allowed, bounded, float, int, name};
 use super::{Id, keys};
 use crate::error::{Mistake, SweepError, did_you_mean};
@@ -66,7 +67,7 @@ pub(crate) fn fields(key: &Key, schema: Schema) -> Vec<Field> {
             KeyKind::Float(bounds) => FieldKind::Float(bounds),
             KeyKind::Name(names) => FieldKind::Name(names),
             // No leaf of a table has another kind; a test of this module says so.
-            _ => FieldKind::Name(INPUT_DRAWS),
+            _ => FieldKind::Name(InputsDraw::NAMES),
         },
         of_file: false,
         required: false,

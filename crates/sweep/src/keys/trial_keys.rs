@@ -1,5 +1,7 @@
 //! The entries of `train.*`, `init.*`, `network.*`, `optimizer.*` and `measure.*`: how it is fitted.
 
+use dln::{Activation, EngineChoice, OptimizerKind, Precision, StartKind};
+
 use super::apply;
 use super::defaults;
 use super::id::Id;
@@ -7,15 +9,6 @@ use super::kind::{Bounds, ColumnType, Key, KeyKind, MAX_COUNT, MAX_DIM, PLAIN, P
 
 /// Layers; one more is one more matrix in memory and in the spectra.
 const MAX_DEPTH: i64 = 10_000;
-
-const INIT_KINDS: &[&str] = &[
-    "orthogonal",
-    "gaussian",
-    "uniform",
-    "identity",
-    "balanced",
-    "file",
-];
 
 const METRICS: &[&str] = &[
     "train_loss",
@@ -37,9 +30,9 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "train.engine",
         column: "train_engine",
         column_type: ColumnType::Str,
-        doc: "auto (reduced where exact and cheaper, else full) | full | reduced | factored",
-        default: Preset::Name("auto"),
-        kind: KeyKind::Name(&["auto", "full", "reduced", "factored"]),
+        doc: EngineChoice::HELP,
+        default: Preset::Name(EngineChoice::Auto.name()),
+        kind: KeyKind::Name(EngineChoice::NAMES),
         ..PLAIN
     },
     Key {
@@ -47,9 +40,9 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "train.precision",
         column: "train_precision",
         column_type: ColumnType::Str,
-        doc: "f64 | f32",
-        default: Preset::Name("f64"),
-        kind: KeyKind::Name(&["f64", "f32"]),
+        doc: Precision::HELP,
+        default: Preset::Name(Precision::F64.name()),
+        kind: KeyKind::Name(Precision::NAMES),
         ..PLAIN
     },
     Key {
@@ -99,9 +92,9 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "init.kind",
         column: "init_kind",
         column_type: ColumnType::Str,
-        doc: "orthogonal | gaussian | uniform | identity | balanced | file",
-        default: Preset::Name("orthogonal"),
-        kind: KeyKind::Name(INIT_KINDS),
+        doc: StartKind::HELP,
+        default: Preset::Name(StartKind::Orthogonal.name()),
+        kind: KeyKind::Name(StartKind::NAMES),
         ..PLAIN
     },
     Key {
@@ -158,9 +151,9 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "network.activation",
         column: "network_activation",
         column_type: ColumnType::Str,
-        doc: "linear | relu (after every layer but the last)",
-        default: Preset::Name("linear"),
-        kind: KeyKind::Name(&["linear", "relu"]),
+        doc: Activation::HELP,
+        default: Preset::Name(Activation::Linear.name()),
+        kind: KeyKind::Name(Activation::NAMES),
         applies: &apply::HIDDEN,
         ..PLAIN
     },
@@ -169,9 +162,9 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "optimizer.kind",
         column: "optimizer_kind",
         column_type: ColumnType::Str,
-        doc: "gd | momentum | adam | rmsprop",
-        default: Preset::Name("gd"),
-        kind: KeyKind::Name(&["gd", "momentum", "adam", "rmsprop"]),
+        doc: OptimizerKind::HELP,
+        default: Preset::Name(OptimizerKind::Gd.name()),
+        kind: KeyKind::Name(OptimizerKind::NAMES),
         ..PLAIN
     },
     Key {

@@ -6,9 +6,9 @@ use ndarray::Array2;
 use std::sync::Arc;
 
 use dln::{
-    Activation, Draw, EngineChoice, Given, Init, InitKind, Inputs, Loss, Mask, Measure, Metrics,
-    Network, Optimizer, OptimizerKind, Precision, Problem, Samples, SingularValues, Target,
-    Targets, Task, Train, Trial,
+    Activation, Draw, EngineChoice, Given, Init, InitKind, Inputs, InputsDraw, Loss, Mask, Measure,
+    Metrics, Network, Optimizer, OptimizerKind, Precision, Problem, Samples, SingularValues,
+    SpectrumKind, StartKind, Target, Targets, Task, TaskKind, Train, Trial,
 };
 
 use super::fault::Fault;
@@ -24,10 +24,10 @@ pub(super) fn assemble(values: &Lookup<'_>, arrays: &Arrays) -> Result<Trial, Fa
         network: Network {
             widths: widths(values).into_iter().map(size).collect(),
             // Of no meaning at depth 1, where the key does not apply.
-            activation: match values.name(Id::NetworkActivation) {
-                Some("relu") => Activation::Relu,
-                _ => Activation::Linear,
-            },
+            activation: values
+                .name(Id::NetworkActivation)
+                .and_then(Activation::named)
+                .unwrap_or(Activation::Linear),
         },
         init: init(values, arrays)?,
         train: train(values)?,
@@ -42,11 +42,11 @@ pub(super) fn assemble(values: &Lookup<'_>, arrays: &Arrays) -> Result<Trial, Fa
 
 fn problem(values: &Lookup<'_>, arrays: &Arrays) -> Result<Problem, Fault> {
     let (d_x, d_y) = dims(values, arrays)?;
-    let task = match name(values, Id::ProblemKind)? {
-        "factorization" => Task::Factorization {
+    let task = match choice(values, Id::ProblemKind, TaskKind::named)? {
+        TaskKind::Factorization => Task::Factorization {
             target: target(values, arrays)?,
         },
-        "completion" => Task::Completion {
+        TaskKind::Completion => Task::Completion {
             target: target(values, arrays)?,
             mask: match given(values, arrays, Id::ProblemMask, Role::Mask)? {
                 Some(mask) => Mask::Given(mask),
@@ -55,20 +55,17 @@ fn problem(values: &Lookup<'_>, arrays: &Arrays) -> Result<Problem, Fault> {
                 },
             },
         },
-        "regression" => Task::Regression {
+        TaskKind::Regression => Task::Regression {
             samples: samples(values, arrays)?,
         },
-        _ => Task::Classification {
+        TaskKind::Classification => Task::Classification {
             samples: samples(values, arrays)?,
         },
     };
     Ok(Problem {
         inputs_dim: size(d_x),
         outputs_dim: size(d_y),
-        loss: match name(values, Id::ProblemLoss)? {
-            "sum" => Loss::Sum,
-            _ => Loss::Mean,
-        },
+        loss: choice(values, Id::ProblemLoss, Loss::named)?,
         task,
     })
 }
@@ -88,8 +85,7 @@ fn target(values: &Lookup<'_>, arrays: &Arrays) -> Result<Target, Fault> {
 fn singular_values(values: &Lookup<'_>) -> Result<SingularValues, Fault> {
     let id = Id::ProblemSingularValues;
     Ok(match values.get(id) {
-        Some(Value::Str(name)) if name == "flat" => SingularValues::Flat,
-        Some(Value::Str(_)) => SingularValues::Gaussian,
+        Some(Value::Str(_)) => choice(values, id, SpectrumKind::named)?.into(),
         Some(Value::List(list)) => {
             SingularValues::List(list.iter().filter_map(Value::as_float).collect())
         }
@@ -148,28 +144,30 @@ fn drawn_inputs(values: &Lookup<'_>, count: usize) -> Inputs {
     };
     let noise = number("noise").unwrap_or(0.0);
     let draw = values.field(Id::ProblemInputs, "draw");
-    if draw.and_then(Value::as_str) != Some("gaussian") {
-        return Inputs::Orthonormal { count, noise };
-    }
-    Inputs::Gaussian {
-        count,
-        noise,
-        rank: values
-            .field(Id::ProblemInputs, "rank")
-            .and_then(Value::as_int)
-            .and_then(|rank| usize::try_from(rank).ok()),
-        condition: number("condition"),
+    let draw = draw.and_then(Value::as_str).and_then(InputsDraw::named);
+    match draw.unwrap_or(InputsDraw::Orthonormal) {
+        InputsDraw::Orthonormal => Inputs::Orthonormal { count, noise },
+        InputsDraw::Gaussian => Inputs::Gaussian {
+            count,
+            noise,
+            rank: values
+                .field(Id::ProblemInputs, "rank")
+                .and_then(Value::as_int)
+                .and_then(|rank| usize::try_from(rank).ok()),
+            condition: number("condition"),
+        },
     }
 }
 
 fn init(values: &Lookup<'_>, arrays: &Arrays) -> Result<Init, Fault> {
     let layers = size(whole(values, Id::NetworkDepth)?);
-    let kind = match name(values, Id::InitKind)? {
-        "gaussian" => InitKind::Gaussian,
-        "uniform" => InitKind::Uniform,
-        "identity" => InitKind::Identity,
-        "balanced" => InitKind::Balanced,
-        "file" => {
+    let kind = match choice(values, Id::InitKind, StartKind::named)? {
+        StartKind::Orthogonal => InitKind::Orthogonal,
+        StartKind::Gaussian => InitKind::Gaussian,
+        StartKind::Uniform => InitKind::Uniform,
+        StartKind::Identity => InitKind::Identity,
+        StartKind::Balanced => InitKind::Balanced,
+        StartKind::File => {
             let table = values
                 .get(Id::InitWeights)
                 .ok_or_else(|| missing("init.weights"))?;
@@ -180,7 +178,6 @@ fn init(values: &Lookup<'_>, arrays: &Arrays) -> Result<Init, Fault> {
                     .collect::<Result<_, Fault>>()?,
             )
         }
-        _ => InitKind::Orthogonal,
     };
     let scales = match values.get(Id::InitScale) {
         Some(Value::List(list)) => list.iter().filter_map(Value::as_float).collect(),
@@ -193,16 +190,8 @@ fn init(values: &Lookup<'_>, arrays: &Arrays) -> Result<Init, Fault> {
 
 fn train(values: &Lookup<'_>) -> Result<Train, Fault> {
     Ok(Train {
-        engine: match name(values, Id::TrainEngine)? {
-            "full" => EngineChoice::Full,
-            "reduced" => EngineChoice::Reduced,
-            "factored" => EngineChoice::Factored,
-            _ => EngineChoice::Auto,
-        },
-        precision: match name(values, Id::TrainPrecision)? {
-            "f32" => Precision::F32,
-            _ => Precision::F64,
-        },
+        engine: choice(values, Id::TrainEngine, EngineChoice::named)?,
+        precision: choice(values, Id::TrainPrecision, Precision::named)?,
         steps: whole(values, Id::TrainSteps)?,
         stop_train_loss: values.float(Id::TrainStopTrainLoss),
         stop_gradient_norm: values.float(Id::TrainStopGradientNorm),
@@ -211,15 +200,10 @@ fn train(values: &Lookup<'_>) -> Result<Train, Fault> {
 
 fn optimizer(values: &Lookup<'_>) -> Result<Optimizer, Fault> {
     Ok(Optimizer {
-        kind: match name(values, Id::OptimizerKind)? {
-            "momentum" => OptimizerKind::Momentum {
-                beta: float(values, Id::OptimizerMomentum)?,
-            },
-            "adam" => OptimizerKind::Adam,
-            "rmsprop" => OptimizerKind::Rmsprop,
-            _ => OptimizerKind::Gd,
-        },
+        kind: choice(values, Id::OptimizerKind, OptimizerKind::named)?,
         rate: float(values, Id::OptimizerRate)?,
+        // Of kinds that have none, where the key does not apply.
+        momentum: values.float(Id::OptimizerMomentum).unwrap_or(0.0),
         weight_decay: float(values, Id::OptimizerWeightDecay)?,
         // The last two are the factored engine's; no other looks at them.
         factor_rate: values.float(Id::OptimizerFactorRate).unwrap_or(0.0),
@@ -268,9 +252,11 @@ fn load(arrays: &Arrays, array: &ArrayRef) -> Result<Arc<Array2<f64>>, Fault> {
     Ok(Arc::clone(&loaded.array))
 }
 
-fn name<'a>(values: &Lookup<'a>, id: Id) -> Result<&'a str, Fault> {
+/// The value of a key that takes the names of a choice.
+fn choice<C>(values: &Lookup<'_>, id: Id, named: fn(&str) -> Option<C>) -> Result<C, Fault> {
     values
         .name(id)
+        .and_then(named)
         .ok_or_else(|| missing(keys()[id as usize].name))
 }
 

@@ -1,6 +1,6 @@
 //! What the factored engine serves and what it costs, from a trial alone.
 
-use crate::config::{Activation, InitKind, Mask, Target, Task, Trial};
+use crate::config::{InitKind, Mask, Target, Task, Trial};
 use crate::error::NotFactorable;
 
 /// Share of entries observed above which dense products are cheaper. At width 10 an entry costs about 10
@@ -26,8 +26,9 @@ pub(crate) fn check(trial: &Trial) -> Result<(), NotFactorable> {
         return Err(NotFactorable::Task);
     }
     // At depth 1 there is no activation.
-    if trial.network.activation == Activation::Relu && trial.network.depth() > 1 {
-        return Err(NotFactorable::Activation);
+    let activation = trial.network.activation;
+    if !activation.is_linear() && trial.network.depth() > 1 {
+        return Err(NotFactorable::Activation { activation });
     }
     match &trial.init.kind {
         InitKind::Given(given) => {
@@ -73,7 +74,11 @@ pub(crate) fn cost(trial: &Trial) -> Cost {
     let depth = trial.network.depth();
     let width = match &trial.init.kind {
         InitKind::Given(given) => given.first().map_or(0, |first| first.0.nrows()),
-        _ => (2 * trial.optimizer.rank_estimate).min(d_x),
+        InitKind::Orthogonal
+        | InitKind::Gaussian
+        | InitKind::Uniform
+        | InitKind::Identity
+        | InitKind::Balanced => (2 * trial.optimizer.rank_estimate).min(d_x),
     };
     let widths = vec![width; depth + 1];
     let all = (d_x * d_y) as f64;

@@ -4,7 +4,7 @@ use ndarray::{Array2, Axis};
 
 use super::network::Factored;
 use super::start::Start;
-use crate::config::Metrics;
+use crate::config::{Activation, Metrics};
 use crate::data::scale_columns;
 use crate::engine::reduced::Lane;
 use crate::kernel::{Svd, Threads, multiply, svd};
@@ -92,7 +92,7 @@ fn sharpness<T: Lane>(factored: &Factored<'_, T>, network: &Start) -> Option<f64
         Y: factored.Y.view(),
         mask: factored.data.mask.as_ref().map(|mask| mask.view()),
         c: factored.data.c,
-        relu: false,
+        activation: Activation::Linear,
         weight_decay: factored.trial.optimizer.weight_decay,
         threads: factored.threads,
     };

@@ -103,7 +103,7 @@ fn check(trial: &Trial) {
     let mut velocities: Vec<Array2<f64>> = parts(&begun).iter().map(|W| *W * 0.0).collect();
     let optimizer = &trial.optimizer;
     let (beta, decay) = match optimizer.kind {
-        OptimizerKind::Momentum { beta } => (beta, optimizer.weight_decay),
+        OptimizerKind::Momentum => (optimizer.momentum, optimizer.weight_decay),
         _ => (0.0, optimizer.weight_decay),
     };
     for step in 0..4 {
@@ -168,7 +168,7 @@ fn steps_are_those_of_the_textbook() {
             factor_rate,
         ));
         let mut heavy = sparse;
-        heavy.optimizer.kind = OptimizerKind::Momentum { beta: 0.9 };
+        heavy.optimizer.kind = OptimizerKind::Momentum;
         heavy.optimizer.weight_decay = 0.1;
         check(&heavy);
     }
@@ -349,7 +349,12 @@ fn what_it_cannot_serve_is_refused_by_name() {
     assert_eq!(refusal(&other), NotFactorable::Task);
     let mut other = base.clone();
     other.network.activation = Activation::Relu;
-    assert_eq!(refusal(&other), NotFactorable::Activation);
+    assert_eq!(
+        refusal(&other),
+        NotFactorable::Activation {
+            activation: Activation::Relu
+        }
+    );
     for rank_estimate in [0, 7] {
         let mut other = base.clone();
         other.optimizer.rank_estimate = rank_estimate;

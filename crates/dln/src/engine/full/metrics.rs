@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::fit::widened;
 use super::network::Full;
 use super::pass::Pass;
-use crate::config::{Activation, Loss, Metrics, Trial};
+use crate::config::{Metrics, Trial};
 use crate::data::{Data, InputsMatrix, TestSet};
 use crate::kernel::{Real, Threads, multiply};
 use crate::measure::{
@@ -30,7 +30,7 @@ pub(super) struct Meter {
 impl Meter {
     pub(super) fn new(trial: &Trial, data: &Data) -> Meter {
         let metrics = &trial.measure.metrics;
-        let linear = trial.network.activation == Activation::Linear;
+        let linear = trial.network.activation.is_linear();
         let classes = match (&data.classes, &data.X) {
             (Some(classes), InputsMatrix::Dense(X)) if metrics.separation && linear => {
                 Some(Classes::new(X.view(), classes))
@@ -97,10 +97,9 @@ fn separation<T: Real>(full: &Full<'_, T>, here: &Here<'_>) -> Vec<Option<f64>> 
         let hidden: Vec<_> = here.W[..hidden].iter().map(|W| W.view()).collect();
         return classes.by_layer(&hidden, full.threads);
     }
-    let relu = full.trial.network.activation == Activation::Relu;
     match (&full.data.classes, &full.data.X, &full.pass) {
         (Some(classes), InputsMatrix::Dense(X), Pass::Samples(pass))
-            if relu && here.metrics().separation =>
+            if !here.linear() && here.metrics().separation =>
         {
             let mut found = vec![sample_separation(X.view(), classes)];
             for A in pass.hidden() {
@@ -157,7 +156,7 @@ impl Here<'_> {
     }
 
     fn linear(&self) -> bool {
-        self.trial.network.activation == Activation::Linear
+        self.trial.network.activation.is_linear()
     }
 
     /// Whether `W_L .. W_1` is needed. A ReLU network is no such map.
@@ -260,10 +259,11 @@ impl Here<'_> {
             let Y = test.Y.slice(ndarray::s![.., start..end]);
             square_distance(outputs, Y)
         });
-        let c = match self.trial.problem.loss {
-            Loss::Mean => 1.0 / (test.Y.nrows() as f64 * count),
-            Loss::Sum => 1.0,
-        };
+        let c = self
+            .trial
+            .problem
+            .loss
+            .scale(test.Y.nrows(), test.Y.ncols());
         scalars.test_loss = finite(0.5 * c * squares);
         scalars.test_accuracy = test.classes.is_some().then(|| hits / count);
     }
@@ -293,8 +293,8 @@ impl Here<'_> {
         let mut A = X.to_owned();
         for (l, W) in self.W.iter().enumerate() {
             A = multiply(self.threads, W.view(), A.view());
-            if !self.linear() && l + 1 < self.W.len() {
-                A.mapv_inplace(|a| if a < 0.0 { 0.0 } else { a });
+            if l + 1 < self.W.len() {
+                self.trial.network.activation.apply(self.threads, &mut A);
             }
         }
         A
@@ -318,7 +318,7 @@ impl Here<'_> {
             Y,
             mask: self.data.mask.as_ref().map(|mask| mask.view()),
             c: self.data.c,
-            relu: !self.linear(),
+            activation: self.trial.network.activation,
             weight_decay: self.trial.optimizer.weight_decay,
             threads: self.threads,
         };

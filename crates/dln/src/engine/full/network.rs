@@ -9,7 +9,7 @@ use super::outputs_side::OutputsSide;
 use super::pass::Pass;
 use super::samples_side::SamplesSide;
 use crate::checkpoint::{put_matrix, take_matrix};
-use crate::config::{Activation, Precision, Trial};
+use crate::config::{Precision, Trial};
 use crate::data::{Data, InputsMatrix};
 use crate::engine::reduced::Lane;
 use crate::engine::{Engine, EngineReport};
@@ -104,7 +104,8 @@ impl<'a, T: Lane> Full<'a, T> {
 
 /// The way to the gradients with the fewest operations for these shapes, and how many they are a step.
 fn cheapest<T: Lane>(trial: &Trial, data: &Data, shapes: &[(usize, usize)]) -> (Pass<T>, f64) {
-    let linear = trial.network.activation == Activation::Linear;
+    let activation = trial.network.activation;
+    let linear = activation.is_linear();
     let mut dims = vec![trial.problem.inputs_dim];
     dims.extend(shapes.iter().map(|&(rows, _)| rows));
     if let (Some(mask), InputsMatrix::Identity, true) = (&data.mask, &data.X, linear) {
@@ -123,7 +124,7 @@ fn cheapest<T: Lane>(trial: &Trial, data: &Data, shapes: &[(usize, usize)]) -> (
         (Pass::Outputs(OutputsSide::new(fit, shapes)), outputs)
     } else {
         (
-            Pass::Samples(SamplesSide::new(fit, !linear, shapes)),
+            Pass::Samples(SamplesSide::new(fit, activation, shapes)),
             samples,
         )
     }

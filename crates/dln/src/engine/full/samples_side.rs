@@ -1,17 +1,18 @@
 //! Gradients by the samples: activations forward, their gradients back, `d_l x n` each.
 //!
-//! Serves every activation, mask and input; the only way for ReLU.
+//! Serves every activation, mask and input; the only way for networks that are not linear.
 
 use ndarray::{Array2, ArrayView2};
 
 use super::fit::Fit;
-use crate::kernel::{Accum, Real, Threads, entries, entries_mut, in_chunks, product, vectorized};
+use crate::config::Activation;
+use crate::kernel::{Accum, Real, Threads, product};
 use crate::optimizer::Gradient;
 
 #[derive(Debug)]
 pub(super) struct SamplesSide<T> {
     fit: Fit<T>,
-    relu: bool,
+    activation: Activation,
     /// `A_1 .. A_L` after the activation, the last one turned into the residual. `A_1` is empty where it is
     /// `W_1` itself.
     forward: Vec<Array2<T>>,
@@ -21,10 +22,14 @@ pub(super) struct SamplesSide<T> {
 
 impl<T: Real> SamplesSide<T> {
     /// For layers of these shapes (rows, columns).
-    pub(super) fn new(fit: Fit<T>, relu: bool, shapes: &[(usize, usize)]) -> SamplesSide<T> {
+    pub(super) fn new(
+        fit: Fit<T>,
+        activation: Activation,
+        shapes: &[(usize, usize)],
+    ) -> SamplesSide<T> {
         let n = fit.samples();
         let depth = shapes.len();
-        let bare = fit.X.is_none() && !relu && depth > 1;
+        let bare = fit.X.is_none() && activation.is_linear() && depth > 1;
         let forward = shapes.iter().enumerate().map(|(l, &(rows, _))| {
             let n = if l == 0 && bare { 0 } else { n };
             Array2::zeros((rows, n))
@@ -33,7 +38,7 @@ impl<T: Real> SamplesSide<T> {
             .iter()
             .map(|&(rows, _)| Array2::zeros((rows, n)));
         SamplesSide {
-            relu,
+            activation,
             forward: forward.collect(),
             back: back.collect(),
             fit,
@@ -58,8 +63,8 @@ impl<T: Real> SamplesSide<T> {
                 (1, _) if bare => multiply_into(threads, A, W, weights[0].view()),
                 _ => multiply_into(threads, A, W, below[l - 1].view()),
             }
-            if self.relu && l + 1 < depth {
-                rectify(threads, A);
+            if l + 1 < depth {
+                self.activation.apply(threads, A);
             }
         }
         self.fit
@@ -76,7 +81,7 @@ impl<T: Real> SamplesSide<T> {
         let bare = self.bare(depth);
         let SamplesSide {
             fit,
-            relu,
+            activation,
             forward,
             back,
         } = self;
@@ -99,9 +104,7 @@ impl<T: Real> SamplesSide<T> {
                     W.t(),
                     B,
                 );
-                if *relu {
-                    gate(threads, next, &forward[l - 1]);
-                }
+                activation.slope(threads, next, &forward[l - 1]);
             }
             let right: Option<ArrayView2<'_, T>> = match l {
                 0 => fit.X.as_ref().map(|X| X.t()),
@@ -114,7 +117,7 @@ impl<T: Real> SamplesSide<T> {
 
     /// Whether `A_1` is `W_1`: identity inputs, no activation after the first layer and another one above.
     fn bare(&self, depth: usize) -> bool {
-        self.fit.X.is_none() && !self.relu && depth > 1
+        self.fit.X.is_none() && self.activation.is_linear() && depth > 1
     }
 }
 
@@ -132,31 +135,4 @@ fn multiply_into<T: Real>(
         A.view(),
         B,
     );
-}
-
-/// `A <- max(A, 0)`, where NaN stays NaN so that a diverging run shows.
-fn rectify<T: Real>(threads: Threads, A: &mut Array2<T>) {
-    let zero = T::of(0.0);
-    in_chunks(threads, entries_mut(A), &|A: &mut [T]| {
-        vectorized(|| {
-            for a in A {
-                *a = if *a < zero { zero } else { *a };
-            }
-        });
-        0.0
-    });
-}
-
-/// Sets `B` to 0 where the activation `A` is not positive.
-fn gate<T: Real>(threads: Threads, B: &mut Array2<T>, A: &Array2<T>) {
-    let zero = T::of(0.0);
-    let parts = (entries_mut(B), entries(A));
-    in_chunks(threads, parts, &|(B, A): (&mut [T], &[T])| {
-        vectorized(|| {
-            for (b, &a) in B.iter_mut().zip(A) {
-                *b = if a > zero { *b } else { zero };
-            }
-        });
-        0.0
-    });
 }

@@ -163,7 +163,7 @@ fn weights_do_not_depend_on_threads() {
     adam.optimizer.kind = OptimizerKind::Adam;
     adam.optimizer.rate = 1e-3;
     let mut momentum = gaussian(classification(40, 5, 120), &[600, 300], linear);
-    momentum.optimizer.kind = OptimizerKind::Momentum { beta: 0.9 };
+    momentum.optimizer.kind = OptimizerKind::Momentum;
     let trials = [
         (Way::Samples, adam),
         (Way::Outputs, momentum),
@@ -199,7 +199,7 @@ fn weights_do_not_depend_on_threads() {
 fn every_optimizer_takes_gradients_of_the_observed_entries() {
     let kinds = [
         OptimizerKind::Gd,
-        OptimizerKind::Momentum { beta: 0.9 },
+        OptimizerKind::Momentum,
         OptimizerKind::Adam,
         OptimizerKind::Rmsprop,
     ];

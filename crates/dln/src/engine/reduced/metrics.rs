@@ -6,7 +6,7 @@ use super::lanes::Lane;
 use super::network::Reduced;
 use super::off_core::Scalars as OffScalars;
 use super::views::Views;
-use crate::config::{Metrics, Trial};
+use crate::config::{Activation, Metrics, Trial};
 use crate::data::{Data, InputsMatrix};
 use crate::kernel::{Accum, Svd, Threads, multiply, product, singular_values, svd};
 use crate::law::{OffCore, Reduction, Run};
@@ -291,7 +291,7 @@ impl Here<'_> {
             Y: Y.view(),
             mask: None,
             c: problem.c,
-            relu: false,
+            activation: Activation::Linear,
             weight_decay: self.trial.optimizer.weight_decay,
             threads: self.threads,
         };

@@ -10,7 +10,7 @@ use super::off_core::Scalars;
 use super::steps::{Backward, Forward, Use};
 use super::views::Views;
 use crate::checkpoint::{put_matrix, take_matrix};
-use crate::config::{OptimizerKind, Precision, Trial};
+use crate::config::{Precision, Trial};
 use crate::data::Data;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
@@ -18,6 +18,7 @@ use crate::flops;
 use crate::kernel::{Threads, norm_of};
 use crate::law::{Reduction, reduce};
 use crate::measure::Rows;
+use crate::optimizer::LinearRule;
 use crate::outcome;
 
 /// Cores wider than this are multiplied by the general kernel: a core of 96 x 96 doubles is 72 kB, and with
@@ -76,8 +77,8 @@ impl<'a, T: Lane> Reduced<'a, T> {
     ) -> Reduced<'a, T> {
         let optimizer = &trial.optimizer;
         let (rate, decay) = (optimizer.rate, optimizer.weight_decay);
-        let (momentum, descend) = match optimizer.kind {
-            OptimizerKind::Momentum { beta } => {
+        let (momentum, descend) = match reduction.rule {
+            LinearRule::HeavyBall { beta } => {
                 let with = Use::Momentum {
                     beta: T::of(beta),
                     decay: T::of(decay),
@@ -85,8 +86,7 @@ impl<'a, T: Lane> Reduced<'a, T> {
                 };
                 (true, with)
             }
-            // The law has refused the others.
-            OptimizerKind::Gd | OptimizerKind::Adam | OptimizerKind::Rmsprop => {
+            LinearRule::Descent => {
                 let with = Use::Descend {
                     keep: T::of(1.0 - rate * decay),
                     rate: T::of(rate),

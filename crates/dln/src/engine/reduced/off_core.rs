@@ -2,9 +2,10 @@
 //! decays.
 
 use crate::checkpoint::{put_values, take_values};
-use crate::config::{Optimizer, OptimizerKind};
+use crate::config::Optimizer;
 use crate::error::TrialError;
 use crate::law::Reduction;
+use crate::optimizer::LinearRule;
 
 /// Off the core layer `l` is `rho_l` times an isometry. Scalars are kept in units of their start, so that
 /// `rho_l = eps_l s_l` with `s_l = 1` at step 0.
@@ -58,9 +59,9 @@ impl Scalars {
             .zip(&scales)
             .map(|(layer, scale)| reduction.off_square(layer) - scale * scale * live as f64)
             .collect();
-        let beta = match optimizer.kind {
-            OptimizerKind::Momentum { beta } => beta,
-            OptimizerKind::Gd | OptimizerKind::Adam | OptimizerKind::Rmsprop => 0.0,
+        let beta = match reduction.rule {
+            LinearRule::Descent => 0.0,
+            LinearRule::HeavyBall { beta } => beta,
         };
         Scalars {
             scales,

@@ -176,7 +176,8 @@ impl Case {
         };
         let mut rate = chance.within(0.3, 0.6) / curvature(&trial);
         if chance.momentum {
-            trial.optimizer.kind = OptimizerKind::Momentum { beta: 0.8 };
+            trial.optimizer.kind = OptimizerKind::Momentum;
+            trial.optimizer.momentum = 0.8;
             rate *= 0.3;
         }
         trial.optimizer.rate = rate;

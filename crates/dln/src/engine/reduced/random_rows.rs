@@ -501,7 +501,8 @@ fn a_zero_layer_beside_a_rest_stops_at_the_same_step() {
             trial.train.steps = 4000;
             let mut rate = 0.3 / curvature(&trial);
             if momentum {
-                trial.optimizer.kind = OptimizerKind::Momentum { beta: 0.8 };
+                trial.optimizer.kind = OptimizerKind::Momentum;
+                trial.optimizer.momentum = 0.8;
                 rate *= 0.3;
             }
             trial.optimizer.rate = rate;

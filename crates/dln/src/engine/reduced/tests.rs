@@ -67,7 +67,8 @@ fn check(base: &Trial, core_width: Option<u64>) {
         let mut trial = base.clone();
         trial.draw.replicate = replicate;
         compare(&trial, core_width);
-        trial.optimizer.kind = OptimizerKind::Momentum { beta: 0.8 };
+        trial.optimizer.kind = OptimizerKind::Momentum;
+        trial.optimizer.momentum = 0.8;
         trial.optimizer.rate *= 0.3;
         trial.optimizer.weight_decay = 0.02;
         for (l, scale) in trial.init.scales.iter_mut().enumerate() {
@@ -508,7 +509,7 @@ fn a_diverging_core_is_no_failure() {
 fn a_checkpoint_continues_to_the_same_bits() {
     let mut trial = prepared(classification(14, 3, 2), &[14, 14], 0.05);
     trial.train.engine = EngineChoice::Reduced;
-    trial.optimizer.kind = OptimizerKind::Momentum { beta: 0.9 };
+    trial.optimizer.kind = OptimizerKind::Momentum;
     trial.optimizer.weight_decay = 0.01;
     let data = prepare(&trial).expect("drawn");
     let clock = || 0.0;
@@ -542,7 +543,12 @@ fn what_is_outside_the_law_is_refused_by_name() {
     let base = prepared(matrix(12, 12, 2), &[12, 12], 0.1);
     let mut relu = base.clone();
     relu.network.activation = Activation::Relu;
-    assert_eq!(refusal(&relu), NotReducible::Activation);
+    assert_eq!(
+        refusal(&relu),
+        NotReducible::Activation {
+            activation: Activation::Relu
+        }
+    );
     for kind in [OptimizerKind::Adam, OptimizerKind::Rmsprop] {
         let mut entrywise = base.clone();
         entrywise.optimizer.kind = kind;

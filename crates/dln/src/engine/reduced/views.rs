@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use super::off_core::Scalars;
-use crate::config::{Loss, Trial};
+use crate::config::Trial;
 use crate::data::{Data, InputsMatrix, TestSet};
 use crate::kernel::{Threads, dot, multiply, square_sum, triangle};
 use crate::law::{Coordinates, OffCore, Reduction};
@@ -194,10 +194,7 @@ impl TestView {
             targets_off: square_sum(outside.view()),
             outputs_off,
             overlap,
-            c: match trial.problem.loss {
-                Loss::Mean => 1.0 / test.Y.len() as f64,
-                Loss::Sum => 1.0,
-            },
+            c: trial.problem.loss.scale(test.Y.nrows(), test.Y.ncols()),
         }
     }
 

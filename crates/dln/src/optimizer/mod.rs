@@ -1,0 +1,187 @@
+//! Optimizers: what becomes of weights and state once a layer's gradient is known.
+//!
+//! This file lists them and counts steps; each one's parameters, state and step are in a file of its own. Gradients
+//! come as products not yet multiplied out, so that gradient descent adds them straight to the weights. Which step
+//! comes when is the business of the engines.
+
+mod adam;
+mod gd;
+mod gradient;
+mod momentum;
+mod rmsprop;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Debug;
+
+use ndarray::{Array2, s};
+
+use crate::checkpoint::{put_matrix, put_u64, take_matrix, take_u64};
+use crate::config::{Optimizer, OptimizerKind};
+use crate::error::TrialError;
+use crate::kernel::{Real, Threads};
+
+pub(crate) use gradient::Gradient;
+
+/// What an optimizer's file says of it.
+struct About {
+    /// Matrices of a layer's shape that it keeps.
+    states: usize,
+    /// Whether it has the parameter `momentum`.
+    momentum: bool,
+    /// For those that act on gradients linearly, so that the law holds for them.
+    linear: Option<fn(&Optimizer) -> LinearRule>,
+}
+
+/// A rule that is linear in the gradients.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum LinearRule {
+    Descent,
+    HeavyBall { beta: f64 },
+}
+
+impl OptimizerKind {
+    fn about(self) -> About {
+        match self {
+            OptimizerKind::Gd => gd::ABOUT,
+            OptimizerKind::Momentum => momentum::ABOUT,
+            OptimizerKind::Adam => adam::ABOUT,
+            OptimizerKind::Rmsprop => rmsprop::ABOUT,
+        }
+    }
+
+    fn rule<T: Real>(self, optimizer: &Optimizer, shapes: &[(usize, usize)]) -> Box<dyn Rule<T>> {
+        match self {
+            OptimizerKind::Gd => Box::new(gd::Gd),
+            OptimizerKind::Momentum => Box::new(momentum::Momentum::new(optimizer, shapes)),
+            OptimizerKind::Adam => Box::new(adam::Adam::new(shapes)),
+            OptimizerKind::Rmsprop => Box::new(rmsprop::Rmsprop::new(shapes)),
+        }
+    }
+
+    /// Matrices of a layer's shape that it keeps.
+    pub fn states(self) -> usize {
+        self.about().states
+    }
+
+    /// Whether it has the parameter `momentum`.
+    pub fn has_momentum(self) -> bool {
+        self.about().momentum
+    }
+
+    /// Whether it acts on gradients linearly.
+    pub fn is_linear(self) -> bool {
+        self.about().linear.is_some()
+    }
+}
+
+impl Optimizer {
+    /// The rule, where it is linear in the gradients.
+    pub(crate) fn linear_rule(&self) -> Option<LinearRule> {
+        self.kind.about().linear.map(|rule| rule(self))
+    }
+}
+
+/// What the rules take from a step.
+struct Step {
+    threads: Threads,
+    rate: f64,
+    weight_decay: f64,
+    /// From 1.
+    number: u64,
+}
+
+/// Parameters, state and step of an optimizer over a list of layers.
+trait Rule<T>: Debug + Send {
+    /// One update of layer `layer`, from 0, with the gradient of the train loss alone.
+    fn step(&mut self, step: &Step, layer: usize, W: &mut Array2<T>, gradient: &Gradient<'_, T>);
+
+    /// Matrices by layer, a list for each thing that is kept, in the order of a checkpoint.
+    fn state(&self) -> Vec<&[Array2<T>]>;
+
+    /// As [`Rule::state`], writable.
+    fn state_mut(&mut self) -> Vec<&mut [Array2<T>]>;
+}
+
+/// A state that starts at zero.
+fn zeros<T: Real>(shapes: &[(usize, usize)]) -> Vec<Array2<T>> {
+    shapes.iter().map(|&shape| Array2::zeros(shape)).collect()
+}
+
+/// An optimizer at work over a list of layers.
+#[derive(Debug)]
+pub(crate) struct Descent<T> {
+    rule: Box<dyn Rule<T>>,
+    rate: f64,
+    weight_decay: f64,
+    /// Steps begun.
+    steps: u64,
+    /// Columns of each layer; any further ones only fill its rows up.
+    columns: Vec<usize>,
+}
+
+impl<T: Real> Descent<T> {
+    /// The state before the first step, for layers of these shapes.
+    pub(crate) fn new(optimizer: &Optimizer, shapes: &[(usize, usize)]) -> Descent<T> {
+        Descent {
+            rule: optimizer.kind.rule(optimizer, shapes),
+            rate: optimizer.rate,
+            weight_decay: optimizer.weight_decay,
+            steps: 0,
+            columns: shapes.iter().map(|&(_, columns)| columns).collect(),
+        }
+    }
+
+    /// Says that a layer has only so many columns, and rows that are filled up with zeros.
+    pub(crate) fn with_columns(mut self, layer: usize, columns: usize) -> Descent<T> {
+        self.columns[layer] = columns;
+        self
+    }
+
+    /// Counts a step; every layer is then updated once.
+    pub(crate) fn begin(&mut self) {
+        self.steps += 1;
+    }
+
+    /// One update of layer `layer`, from 0, with the gradient of the train loss alone.
+    pub(crate) fn apply(
+        &mut self,
+        threads: Threads,
+        layer: usize,
+        W: &mut Array2<T>,
+        gradient: &Gradient<'_, T>,
+    ) {
+        let step = Step {
+            threads,
+            rate: self.rate,
+            weight_decay: self.weight_decay,
+            number: self.steps,
+        };
+        self.rule.step(&step, layer, W, gradient);
+    }
+
+    /// Writes the state without what fills rows up, which depends on the machine.
+    pub(crate) fn save(&self, out: &mut Vec<u8>) {
+        put_u64(out, self.steps);
+        for kept in self.rule.state() {
+            for (matrix, &columns) in kept.iter().zip(&self.columns) {
+                put_matrix(out, &matrix.slice(s![.., ..columns]).to_owned());
+            }
+        }
+    }
+
+    /// # Errors
+    /// [`crate::CheckpointError`] where the bytes end early or belong to other shapes.
+    pub(crate) fn load(&mut self, bytes: &mut &[u8]) -> Result<(), TrialError> {
+        self.steps = take_u64(bytes)?;
+        for kept in self.rule.state_mut() {
+            for (matrix, &columns) in kept.iter_mut().zip(&self.columns) {
+                let mut held = matrix.slice_mut(s![.., ..columns]);
+                let mut own = held.to_owned();
+                take_matrix(bytes, &mut own)?;
+                held.assign(&own);
+            }
+        }
+        Ok(())
+    }
+}
