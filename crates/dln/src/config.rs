@@ -3,13 +3,16 @@
 //! This file owns the plain types that describe a trial. How they are written in a sweep file is the
 //! business of the crate `sweep`; what they mean numerically is in `data`, `init` and `engine`.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use ndarray::Array2;
 
 pub use crate::activation::Activation;
 use crate::choice::choice;
+pub use crate::engines::EngineChoice;
 pub use crate::loss::Loss;
+pub use crate::metric::{Metric, Metrics};
 
 /// One point of a grid, ready to be trained once.
 #[derive(Clone, Debug, PartialEq)]
@@ -194,6 +197,17 @@ pub struct Network {
     pub activation: Activation,
 }
 
+impl Trial {
+    /// `d_0 .. d_L`: inputs, hidden widths, outputs.
+    pub fn sizes(&self) -> Vec<usize> {
+        let hidden = self.network.widths.iter().copied();
+        once(self.problem.inputs_dim)
+            .chain(hidden)
+            .chain(once(self.problem.outputs_dim))
+            .collect()
+    }
+}
+
 impl Network {
     /// Number of layers `L`.
     pub fn depth(&self) -> usize {
@@ -260,20 +274,6 @@ pub struct Train {
 }
 
 choice! {
-    /// The engine that a trial asks for.
-    pub enum EngineChoice {
-        /// The reduced engine where it is exact and cheaper, else the full one.
-        Auto = "auto" ("reduced where exact and cheaper, else full"),
-        /// Every weight is trained.
-        Full = "full",
-        /// The exact core of the law is trained.
-        Reduced = "reduced",
-        /// The compressed network for matrices is trained.
-        Factored = "factored",
-    }
-}
-
-choice! {
     /// The numbers that a trial trains with.
     pub enum Precision {
         /// Double precision.
@@ -330,19 +330,4 @@ pub struct Measure {
     pub metrics: Metrics,
     /// Train loss whose first crossing is reported as `tolerance_steps`.
     pub tolerance: Option<f64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Metrics {
-    pub train_loss: bool,
-    pub test_loss: bool,
-    pub effective_rank: bool,
-    pub stable_rank: bool,
-    pub nuclear_norm: bool,
-    pub balancedness: bool,
-    pub spectrum: bool,
-    pub angles: bool,
-    pub separation: bool,
-    pub sharpness: bool,
-    pub alignment: bool,
 }

@@ -3,13 +3,14 @@
 //! Products count `2 m n k`; passes over the entries do not count. Nothing is drawn here, so that a plan of a
 //! billion trials stays cheap.
 
-use crate::config::{Inputs, Mask, Metrics, Task, Trial};
+use crate::config::{Inputs, Mask, Task, Trial};
 use crate::init::layer_shapes;
+use crate::metric::Decomposition;
 
 /// Operations of one step of the full engine, its samples folded where they can be. An upper bound where the
 /// inputs' rank is not known before they are drawn or read.
 pub fn full_step(trial: &Trial) -> f64 {
-    let dims = dims(trial);
+    let dims = trial.sizes();
     let n = trained_samples(trial);
     let identity = identity_inputs(trial);
     let samples = samples_side(&dims, n, identity);
@@ -24,37 +25,39 @@ pub fn full_step(trial: &Trial) -> f64 {
 
 /// Operations of one step on every sample as it is, forward, backward and gradient by layer.
 pub fn unfolded_step(trial: &Trial) -> f64 {
-    samples_side(&dims(trial), samples(trial), identity_inputs(trial))
+    samples_side(&trial.sizes(), samples(trial), identity_inputs(trial))
 }
 
 /// Operations of one measured row of the full engine, with every metric that is asked for; decompositions
 /// count some 10 (values) or 30 (vectors too) times the cube of the smaller side.
 pub fn full_measure(trial: &Trial) -> f64 {
     let metrics = &trial.measure.metrics;
-    let dims = dims(trial);
+    let dims = trial.sizes();
     let linear = trial.network.activation.is_linear();
     let mut flops = 0.0;
-    let decomposition = if metrics.angles { 30.0 } else { 10.0 };
-    if layers_decomposed(metrics) {
+    let decomposition = match metrics.layers() {
+        Decomposition::Not | Decomposition::Values => 10.0,
+        Decomposition::Vectors => 30.0,
+    };
+    if metrics.layers() != Decomposition::Not {
         for (m, n) in layer_shapes(trial) {
             flops += decomposition * m.max(n) as f64 * (m.min(n) as f64).powi(2);
         }
     }
     let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
-    if linear && (layers_decomposed(metrics) || metrics.nuclear_norm || metrics.alignment) {
+    if linear && metrics.map() != Decomposition::Not {
         flops += decomposition * d_x.max(d_y) as f64 * (d_x.min(d_y) as f64).powi(2);
     }
-    if metrics.balancedness {
+    if metrics.any(|about| about.neighbours) {
         for pair in dims.windows(3) {
             let (j, d, k) = (pair[0] as f64, pair[1] as f64, pair[2] as f64);
             flops += 2.0 * d * d * (j + k);
         }
     }
-    let outputs = metrics.test_loss || metrics.train_loss || metrics.separation;
-    if outputs {
+    if metrics.any(|about| about.outputs) {
         flops += forward(&dims, evaluated_samples(trial));
     }
-    if metrics.sharpness {
+    if metrics.any(|about| about.hessian) {
         // Some 40 Lanczos steps of twice a step's products.
         let n = trained_samples(trial);
         flops += 80.0 * samples_side(&dims, n, identity_inputs(trial));
@@ -64,7 +67,7 @@ pub fn full_measure(trial: &Trial) -> f64 {
 
 /// Bytes that the full engine holds while it trains: weights, optimizer state, the kept pass and the data.
 pub fn full_bytes(trial: &Trial) -> f64 {
-    let dims = dims(trial);
+    let dims = trial.sizes();
     let n = trained_samples(trial) as f64;
     let weights: f64 = layer_shapes(trial)
         .iter()
@@ -177,18 +180,6 @@ fn drawn_entries(trial: &Trial) -> Option<f64> {
 fn forward(dims: &[usize], n: usize) -> f64 {
     let layers: f64 = dims.windows(2).map(|pair| (pair[0] * pair[1]) as f64).sum();
     2.0 * layers * n as f64
-}
-
-fn layers_decomposed(metrics: &Metrics) -> bool {
-    metrics.spectrum || metrics.angles || metrics.effective_rank || metrics.stable_rank
-}
-
-/// `d_0 .. d_L`.
-fn dims(trial: &Trial) -> Vec<usize> {
-    let mut dims = vec![trial.problem.inputs_dim];
-    dims.extend(&trial.network.widths);
-    dims.push(trial.problem.outputs_dim);
-    dims
 }
 
 fn identity_inputs(trial: &Trial) -> bool {

@@ -30,10 +30,7 @@ pub(crate) fn weights(trial: &Trial) -> Result<Vec<Array2<f64>>, TrialError> {
 
 /// (rows, columns) of `W_1 .. W_L`: output x input.
 pub(crate) fn layer_shapes(trial: &Trial) -> Vec<(usize, usize)> {
-    let widths = || trial.network.widths.iter().copied();
-    let inputs = once(trial.problem.inputs_dim).chain(widths());
-    let outputs = widths().chain(once(trial.problem.outputs_dim));
-    outputs.zip(inputs).collect()
+    trial.sizes().windows(2).map(|d| (d[1], d[0])).collect()
 }
 
 /// One layer's initial weights, formed no further than they must be.
@@ -222,9 +219,7 @@ fn uniform_rows(trial: &Trial, layer: u64, shape: (usize, usize)) -> Array2<f64>
 
 fn balanced_starts(trial: &Trial, shapes: &[(usize, usize)]) -> Vec<LayerStart> {
     let (inputs_dim, outputs_dim) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
-    let sizes: Vec<usize> = once(inputs_dim)
-        .chain(shapes.iter().map(|&(rows, _)| rows))
-        .collect();
+    let sizes = trial.sizes();
     // The rank of the end-to-end map: a bottleneck lets no more through.
     let rank = sizes.iter().copied().fold(usize::MAX, usize::min);
     let purpose = Purpose::BalancedValues;

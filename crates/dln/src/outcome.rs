@@ -1,29 +1,17 @@
 //! What one trial leaves behind: rows of the four tables, without the columns that others know
 //! (number, id, parameters, worker).
 
-/// How a trial ended. A trial that could not be run is a [`crate::TrialError`] instead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    Completed,
-    /// The loss became NaN or infinite; the rows hold the last finite values.
-    Diverged,
-}
+use crate::choice::choice;
+pub use crate::engines::Engine;
+pub use crate::metric::{HistoryRow, LayerRow, Scalars, SpectrumRow};
 
-/// The engine that ran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    Full,
-    Reduced,
-    Factored,
-}
-
-impl Engine {
-    pub fn name(self) -> &'static str {
-        match self {
-            Engine::Full => "full",
-            Engine::Reduced => "reduced",
-            Engine::Factored => "factored",
-        }
+choice! {
+    /// How a trial ended. A trial that could not be run is a [`crate::TrialError`] instead.
+    pub enum Status {
+        /// It came to its end.
+        Completed = "completed",
+        /// The loss became NaN or infinite; the rows hold the last finite values.
+        Diverged = "diverged",
     }
 }
 
@@ -59,49 +47,4 @@ pub struct Measurements {
     pub history: Vec<HistoryRow>,
     pub spectra: Vec<SpectrumRow>,
     pub layers: Vec<LayerRow>,
-}
-
-/// Scalar metrics of one step; `None` is null in the table.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Scalars {
-    pub train_loss: Option<f64>,
-    pub test_loss: Option<f64>,
-    pub accuracy: Option<f64>,
-    pub test_accuracy: Option<f64>,
-    pub effective_rank: Option<f64>,
-    pub stable_rank: Option<f64>,
-    pub nuclear_norm: Option<f64>,
-    pub sharpness: Option<f64>,
-    pub alignment: Option<f64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HistoryRow {
-    pub step: u64,
-    pub scalars: Scalars,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SpectrumRow {
-    pub step: u64,
-    /// 1..L; 0 is the end-to-end map.
-    pub layer: u32,
-    /// 1 is the largest.
-    pub index: u32,
-    pub value: f64,
-    pub multiplicity: u32,
-    /// Radians against step 1.
-    pub left_angle: Option<f64>,
-    pub right_angle: Option<f64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LayerRow {
-    pub step: u64,
-    /// 0..L; layer 0 (the inputs) carries a separation alone.
-    pub layer: u32,
-    pub separation: Option<f64>,
-    pub balancedness: Option<f64>,
-    pub effective_rank: Option<f64>,
-    pub stable_rank: Option<f64>,
 }

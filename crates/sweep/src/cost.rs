@@ -4,6 +4,7 @@
 //! measurements into time on one nominal core. The predictions size leases and tell people how long to wait;
 //! nothing depends on them being right.
 
+use dln::metric::Decomposition;
 use dln::{Engine, EnginePlan, InitKind, Inputs, Metrics, Precision, Task, Trial};
 
 /// What one trial, or many, are predicted to take.
@@ -154,12 +155,7 @@ fn memory(trial: &Trial, plan: &EnginePlan) -> f64 {
 
 /// `d_0 .. d_L`.
 fn sizes(trial: &Trial) -> Vec<f64> {
-    let ends = [trial.problem.inputs_dim, trial.problem.outputs_dim];
-    std::iter::once(ends[0])
-        .chain(trial.network.widths.iter().copied())
-        .chain([ends[1]])
-        .map(|size| size as f64)
-        .collect()
+    trial.sizes().into_iter().map(|size| size as f64).collect()
 }
 
 /// Drawing the weights, and the data of the problem.
@@ -215,17 +211,12 @@ fn measured_rows(trial: &Trial) -> f64 {
 fn row_seconds(trial: &Trial, plan: &EnginePlan) -> f64 {
     let metrics = &trial.measure.metrics;
     let layers = trial.network.depth() as f64;
-    let curvature = if metrics.sharpness {
+    let curvature = if metrics.any(|about| about.hessian) {
         CURVATURE_STEPS
     } else {
         0.0
     };
-    let decomposed = metrics.spectrum
-        || metrics.angles
-        || metrics.effective_rank
-        || metrics.stable_rank
-        || metrics.nuclear_norm
-        || metrics.alignment;
+    let decomposed = metrics.map() != Decomposition::Not;
     let overhead = curvature * layers * LAYER_SECONDS;
     let Some(core) = plan.core_width else {
         return overhead + full_row_seconds(trial, decomposed);
@@ -250,33 +241,18 @@ fn full_row_seconds(trial: &Trial, decomposed: bool) -> f64 {
     };
     let metrics = trial.measure.metrics;
     let decompositions = if decomposed {
-        of(Metrics {
-            spectrum: metrics.spectrum,
-            angles: metrics.angles,
-            effective_rank: metrics.effective_rank,
-            stable_rank: metrics.stable_rank,
-            nuclear_norm: metrics.nuclear_norm,
-            alignment: metrics.alignment,
-            ..Metrics::default()
-        })
+        of(metrics.only(|about| about.map != Decomposition::Not))
     } else {
         0.0
     };
-    let products = if decomposed || metrics.sharpness {
-        let others = Metrics {
-            sharpness: false,
-            ..metrics
-        };
-        of(others) - decompositions
+    let curved = metrics.any(|about| about.hessian);
+    let products = if decomposed || curved {
+        of(metrics.only(|about| !about.hessian)) - decompositions
     } else {
         dln::flops::full_measure(trial)
     };
-    let curvature = if metrics.sharpness {
-        let sharpness = of(Metrics {
-            sharpness: true,
-            ..Metrics::default()
-        });
-        sharpness * CURVATURE_STEPS / CURVATURE_STEPS_COUNTED
+    let curvature = if curved {
+        of(metrics.only(|about| about.hessian)) * CURVATURE_STEPS / CURVATURE_STEPS_COUNTED
     } else {
         0.0
     };

@@ -150,7 +150,7 @@ struct TrialLanes {
     status: Texts,
     error: Texts,
     steps: Numbers<Int64Type>,
-    scalars: ScalarLanes,
+    scalars: MeasuredLanes<{ SCALARS.len() }>,
     tolerance_steps: Numbers<Int64Type>,
     engine: Texts,
     core_width: Numbers<Int64Type>,
@@ -191,7 +191,7 @@ impl TrialLanes {
             status: Texts::new("status"),
             error: Texts::new("error"),
             steps: Numbers::new("steps"),
-            scalars: ScalarLanes::new(),
+            scalars: MeasuredLanes::new(SCALARS),
             tolerance_steps: Numbers::new("tolerance_steps"),
             engine: Texts::new("engine"),
             core_width: Numbers::new("core_width"),
@@ -235,7 +235,7 @@ impl TrialLanes {
         self.status.push(Some(outcome.status));
         self.error.push(outcome.error.as_deref());
         self.steps.push(Some(count(outcome.steps)));
-        self.scalars.push(&outcome.last);
+        self.scalars.push(outcome.last.measured());
         let tolerance_steps = outcome.tolerance_steps.map(count);
         self.tolerance_steps.push(tolerance_steps);
         self.engine.push(Some(outcome.engine));
@@ -253,7 +253,7 @@ impl TrialLanes {
         self.status.push(Some("failed"));
         self.error.push(Some(error));
         self.steps.push(None);
-        self.scalars.push(&ScalarValues::default());
+        self.scalars.push(ScalarValues::default().measured());
         self.tolerance_steps.push(None);
         self.engine.push(None);
         self.core_width.push(None);
@@ -338,15 +338,16 @@ impl ComparisonLanes {
     }
 }
 
-struct ScalarLanes([Numbers<Float64Type>; 9]);
+/// Columns that are null where nothing is measured.
+struct MeasuredLanes<const N: usize>([Numbers<Float64Type>; N]);
 
-impl ScalarLanes {
-    fn new() -> Self {
-        ScalarLanes(SCALARS.map(Numbers::new))
+impl<const N: usize> MeasuredLanes<N> {
+    fn new(names: [&'static str; N]) -> Self {
+        MeasuredLanes(names.map(Numbers::new))
     }
 
-    fn push(&mut self, scalars: &ScalarValues) {
-        for (lane, value) in self.0.iter_mut().zip(scalars.in_order()) {
+    fn push(&mut self, values: [Option<f64>; N]) {
+        for (lane, value) in self.0.iter_mut().zip(values) {
             lane.push(value);
         }
     }
@@ -359,7 +360,7 @@ impl ScalarLanes {
 struct HistoryLanes {
     trial: Numbers<Int64Type>,
     step: Numbers<Int64Type>,
-    scalars: ScalarLanes,
+    scalars: MeasuredLanes<{ SCALARS.len() }>,
 }
 
 impl HistoryLanes {
@@ -367,14 +368,14 @@ impl HistoryLanes {
         HistoryLanes {
             trial: Numbers::new("trial"),
             step: Numbers::new("step"),
-            scalars: ScalarLanes::new(),
+            scalars: MeasuredLanes::new(SCALARS),
         }
     }
 
     fn push(&mut self, trial: u64, row: &HistoryValues) {
         self.trial.push(Some(count(trial)));
         self.step.push(Some(count(row.step)));
-        self.scalars.push(&row.scalars);
+        self.scalars.push(row.scalars.measured());
     }
 
     fn finish(self) -> Vec<Column> {
@@ -391,8 +392,7 @@ struct SpectrumLanes {
     index: Numbers<Int64Type>,
     value: Numbers<Float64Type>,
     multiplicity: Numbers<Int64Type>,
-    left_angle: Numbers<Float64Type>,
-    right_angle: Numbers<Float64Type>,
+    measured: MeasuredLanes<{ SpectrumValues::MEASURED.len() }>,
 }
 
 impl SpectrumLanes {
@@ -404,8 +404,7 @@ impl SpectrumLanes {
             index: Numbers::new("index"),
             value: Numbers::new("value"),
             multiplicity: Numbers::new("multiplicity"),
-            left_angle: Numbers::new("left_angle"),
-            right_angle: Numbers::new("right_angle"),
+            measured: MeasuredLanes::new(SpectrumValues::MEASURED),
         }
     }
 
@@ -416,21 +415,20 @@ impl SpectrumLanes {
         self.index.push(Some(row.index.into()));
         self.value.push(Some(row.value));
         self.multiplicity.push(Some(row.multiplicity.into()));
-        self.left_angle.push(row.left_angle);
-        self.right_angle.push(row.right_angle);
+        self.measured.push(row.measured());
     }
 
     fn finish(self) -> Vec<Column> {
-        vec![
+        let mut columns = vec![
             self.trial.finish(),
             self.step.finish(),
             self.layer.finish(),
             self.index.finish(),
             self.value.finish(),
             self.multiplicity.finish(),
-            self.left_angle.finish(),
-            self.right_angle.finish(),
-        ]
+        ];
+        columns.extend(self.measured.finish());
+        columns
     }
 }
 
@@ -438,10 +436,7 @@ struct LayerLanes {
     trial: Numbers<Int64Type>,
     step: Numbers<Int64Type>,
     layer: Numbers<Int64Type>,
-    separation: Numbers<Float64Type>,
-    balancedness: Numbers<Float64Type>,
-    effective_rank: Numbers<Float64Type>,
-    stable_rank: Numbers<Float64Type>,
+    measured: MeasuredLanes<{ LayerValues::MEASURED.len() }>,
 }
 
 impl LayerLanes {
@@ -450,10 +445,7 @@ impl LayerLanes {
             trial: Numbers::new("trial"),
             step: Numbers::new("step"),
             layer: Numbers::new("layer"),
-            separation: Numbers::new("separation"),
-            balancedness: Numbers::new("balancedness"),
-            effective_rank: Numbers::new("effective_rank"),
-            stable_rank: Numbers::new("stable_rank"),
+            measured: MeasuredLanes::new(LayerValues::MEASURED),
         }
     }
 
@@ -461,21 +453,12 @@ impl LayerLanes {
         self.trial.push(Some(count(trial)));
         self.step.push(Some(count(row.step)));
         self.layer.push(Some(row.layer.into()));
-        self.separation.push(row.separation);
-        self.balancedness.push(row.balancedness);
-        self.effective_rank.push(row.effective_rank);
-        self.stable_rank.push(row.stable_rank);
+        self.measured.push(row.measured());
     }
 
     fn finish(self) -> Vec<Column> {
-        vec![
-            self.trial.finish(),
-            self.step.finish(),
-            self.layer.finish(),
-            self.separation.finish(),
-            self.balancedness.finish(),
-            self.effective_rank.finish(),
-            self.stable_rank.finish(),
-        ]
+        let mut columns = vec![self.trial.finish(), self.step.finish(), self.layer.finish()];
+        columns.extend(self.measured.finish());
+        columns
     }
 }

@@ -1,9 +1,13 @@
 //! Rows as they are handed in: one trial with its measurements.
 //!
-//! Plain structs that own nothing of the columns; `builder` takes them apart. They mirror what training
-//! leaves behind without knowing the crate that trains.
+//! Plain structs that own nothing of the columns; `builder` takes them apart. Measured rows are those of the metric
+//! table, as training leaves them behind.
 
 use sweep::Value;
+pub use sweep::metric::{
+    HistoryRow as HistoryValues, LayerRow as LayerValues, Scalars as ScalarValues,
+    SpectrumRow as SpectrumValues,
+};
 
 use crate::comparison::ComparisonRow;
 
@@ -70,69 +74,4 @@ pub struct OutcomeRow {
     pub setup_seconds: f64,
     pub train_seconds: f64,
     pub measure_seconds: f64,
-}
-
-/// Scalar metrics of one step; `None` is null.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ScalarValues {
-    pub train_loss: Option<f64>,
-    pub test_loss: Option<f64>,
-    pub accuracy: Option<f64>,
-    pub test_accuracy: Option<f64>,
-    pub effective_rank: Option<f64>,
-    pub stable_rank: Option<f64>,
-    pub nuclear_norm: Option<f64>,
-    pub sharpness: Option<f64>,
-    pub alignment: Option<f64>,
-}
-
-impl ScalarValues {
-    /// In the order of [`crate::schema::SCALARS`].
-    pub(crate) fn in_order(&self) -> [Option<f64>; 9] {
-        [
-            self.train_loss,
-            self.test_loss,
-            self.accuracy,
-            self.test_accuracy,
-            self.effective_rank,
-            self.stable_rank,
-            self.nuclear_norm,
-            self.sharpness,
-            self.alignment,
-        ]
-    }
-}
-
-/// A row of `history`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HistoryValues {
-    pub step: u64,
-    pub scalars: ScalarValues,
-}
-
-/// A row of `spectra`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SpectrumValues {
-    pub step: u64,
-    /// 1..L; 0 is the end-to-end map.
-    pub layer: u32,
-    /// 1 is the largest.
-    pub index: u32,
-    pub value: f64,
-    pub multiplicity: u32,
-    /// Radians against step 1.
-    pub left_angle: Option<f64>,
-    pub right_angle: Option<f64>,
-}
-
-/// A row of `layers`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LayerValues {
-    pub step: u64,
-    /// 0..L; layer 0 (the inputs) carries a separation alone.
-    pub layer: u32,
-    pub separation: Option<f64>,
-    pub balancedness: Option<f64>,
-    pub effective_rank: Option<f64>,
-    pub stable_rank: Option<f64>,
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use polars::prelude::{DataType, PlSmallStr, Schema, SchemaRef, TimeUnit, TimeZone};
 use sweep::ColumnType;
+use sweep::metric::{LayerRow, Scalars, SpectrumRow};
 
 /// Version of the tables' columns, written into each file and each journal. Raised by each release that adds a
 /// column, or changes the type or the meaning of one; a program refuses folders of a higher version. No column is
@@ -94,17 +95,7 @@ pub(crate) struct ColumnSpec {
 }
 
 /// Metrics of one step, in `trials` (at the last finite step) and `history`.
-pub(crate) const SCALARS: [&str; 9] = [
-    "train_loss",
-    "test_loss",
-    "accuracy",
-    "test_accuracy",
-    "effective_rank",
-    "stable_rank",
-    "nuclear_norm",
-    "sharpness",
-    "alignment",
-];
+pub(crate) const SCALARS: [&str; Scalars::MEASURED.len()] = Scalars::MEASURED;
 
 /// Largest differences between both engines' outcomes of a trial, where `[train] verify` compares them.
 pub(crate) const DIFFERENCES: [&str; 6] = [
@@ -201,8 +192,8 @@ fn head() -> Vec<ColumnSpec> {
     vec![column("trial", Kind::Count), column("id", Kind::Text)]
 }
 
-fn scalars() -> impl Iterator<Item = ColumnSpec> {
-    SCALARS.into_iter().map(|name| column(name, Kind::F64))
+fn measured(names: &[&'static str]) -> impl Iterator<Item = ColumnSpec> {
+    names.iter().map(|name| column(name, Kind::F64))
 }
 
 fn trials() -> Vec<ColumnSpec> {
@@ -220,7 +211,7 @@ fn trials() -> Vec<ColumnSpec> {
     all.push(column("status", Kind::Text));
     all.push(column("error", Kind::Text));
     all.push(column("steps", Kind::Count));
-    all.extend(scalars());
+    all.extend(measured(&SCALARS));
     all.extend([
         column("tolerance_steps", Kind::Count),
         column("engine", Kind::Text),
@@ -251,7 +242,7 @@ fn trials() -> Vec<ColumnSpec> {
 fn history() -> Vec<ColumnSpec> {
     let mut all = head();
     all.push(column("step", Kind::Count));
-    all.extend(scalars());
+    all.extend(measured(&SCALARS));
     all
 }
 
@@ -263,9 +254,8 @@ fn spectra() -> Vec<ColumnSpec> {
         column("index", Kind::SmallCount),
         column("value", Kind::F64),
         column("multiplicity", Kind::SmallCount),
-        column("left_angle", Kind::F64),
-        column("right_angle", Kind::F64),
     ]);
+    all.extend(measured(&SpectrumRow::MEASURED));
     all
 }
 
@@ -274,11 +264,8 @@ fn layers() -> Vec<ColumnSpec> {
     all.extend([
         column("step", Kind::Count),
         column("layer", Kind::SmallCount),
-        column("separation", Kind::F64),
-        column("balancedness", Kind::F64),
-        column("effective_rank", Kind::F64),
-        column("stable_rank", Kind::F64),
     ]);
+    all.extend(measured(&LayerRow::MEASURED));
     all
 }
 

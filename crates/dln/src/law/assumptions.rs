@@ -29,12 +29,5 @@ pub(super) fn check(trial: &Trial) -> Result<LinearRule, NotReducible> {
 /// Whether a metric would show directions off the core that are no chain of scaled isometries. Losses,
 /// accuracy and the separation of the training samples do not.
 pub(super) fn see_rest(metrics: &Metrics) -> bool {
-    metrics.effective_rank
-        || metrics.stable_rank
-        || metrics.nuclear_norm
-        || metrics.balancedness
-        || metrics.spectrum
-        || metrics.angles
-        || metrics.sharpness
-        || metrics.alignment
+    metrics.any(|about| about.whole)
 }

@@ -31,14 +31,6 @@ struct Seeds {
     samples: Option<usize>,
 }
 
-/// `d_0 .. d_L`.
-pub(super) fn sizes(trial: &Trial) -> Vec<usize> {
-    let mut sizes = vec![trial.problem.inputs_dim];
-    sizes.extend(&trial.network.widths);
-    sizes.push(trial.problem.outputs_dim);
-    sizes
-}
-
 /// The largest hidden size or width, where there is a hidden layer.
 pub(super) fn widest_hidden(widths: &[usize]) -> Option<usize> {
     let inner = widths.get(1..widths.len().saturating_sub(1))?;
@@ -53,7 +45,7 @@ pub(super) fn is_one_sided(trial: &Trial, live: bool, first_is_rotation: bool) -
 
 /// The bounds of a trial that keeps the law's assumptions.
 pub(super) fn bounds(trial: &Trial) -> Bounds {
-    let sizes = sizes(trial);
+    let sizes = trial.sizes();
     let seeds = seeds(trial);
     let (orthogonal, shared_bases) = match &trial.init.kind {
         InitKind::Orthogonal | InitKind::Identity => (true, false),

@@ -2,7 +2,7 @@
 
 use super::assumptions::check;
 use super::basis::orthonormal;
-use super::bounds::{Bounds, bounds, data_bytes, isometric, sizes, widest_hidden};
+use super::bounds::{Bounds, bounds, data_bytes, isometric, widest_hidden};
 use super::moments::{Moments, Samples};
 use super::reduction::{CERTIFIED, not_orthogonal, reduce_within};
 use super::rows::{RowCounts, row_counts};
@@ -139,7 +139,7 @@ fn explain(trial: &Trial, bounds: &Bounds) -> String {
         let (inputs, outputs) = (bounds.widths[0], bounds.widths[1]);
         return format!("the law leaves one layer of {outputs} x {inputs} at most");
     };
-    let width = widest_hidden(&sizes(trial)).unwrap_or(core);
+    let width = widest_hidden(&trial.sizes()).unwrap_or(core);
     format!("the law leaves a core at most {core} wide of a network {width} wide")
 }
 
@@ -151,7 +151,7 @@ fn full(trial: &Trial, reason: String) -> EnginePlan {
         refused: None,
         flops_per_step: flops::full_step(trial),
         bytes: flops::full_bytes(trial),
-        rows: row_counts(trial, &sizes(trial), &sizes(trial), 0),
+        rows: row_counts(trial, &trial.sizes(), &trial.sizes(), 0),
     }
 }
 
@@ -163,13 +163,13 @@ fn small(trial: &Trial, bounds: &Bounds, reason: String) -> EnginePlan {
         refused: None,
         flops_per_step: core_step(&bounds.widths, bounds.samples),
         bytes: core_bytes(trial, &bounds.widths, bounds.samples),
-        rows: row_counts(trial, &sizes(trial), &bounds.widths, BLOCKS),
+        rows: row_counts(trial, &trial.sizes(), &bounds.widths, BLOCKS),
     }
 }
 
 /// Memory of a trial reduced to cores of these widths, the data included.
 pub(crate) fn core_bytes(trial: &Trial, widths: &[usize], samples: Option<usize>) -> f64 {
-    let bases: usize = sizes(trial).iter().zip(widths).map(|(d, k)| d * k).sum();
+    let bases: usize = trial.sizes().iter().zip(widths).map(|(d, k)| d * k).sum();
     let cores: usize = widths.windows(2).map(|pair| pair[0] * pair[1]).sum();
     let last = widths.last().copied().unwrap_or(0);
     let chain: usize = widths.iter().map(|k| k * last).sum();

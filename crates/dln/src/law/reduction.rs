@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::assumptions::{check, see_rest};
 use super::basis::{Basis, Coordinates};
-use super::bounds::{bounds, is_one_sided, sizes, widest_hidden};
+use super::bounds::{bounds, is_one_sided, widest_hidden};
 use super::closure::{Closure, Task, close};
 use super::layers::Layer;
 use super::moments::{Moments, Samples};
@@ -281,7 +281,7 @@ fn seeds(moments: &Moments, data: &Data, one_sided: bool) -> Array2<f64> {
 
 /// The largest hidden width, or the inputs' dimension where there is no hidden layer.
 fn full_width(trial: &Trial) -> usize {
-    widest_hidden(&sizes(trial)).unwrap_or(trial.problem.inputs_dim)
+    widest_hidden(&trial.sizes()).unwrap_or(trial.problem.inputs_dim)
 }
 
 /// `H_0` and `H_L`.

@@ -1,7 +1,7 @@
 //! How many rows a measurement leaves, told from sizes alone.
 
 use crate::config::Trial;
-use crate::measure::layer_rows_wanted;
+use crate::metric::MeasuredTable;
 
 /// Rows of one measurement; at most, where a core has fewer distinct values than room for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) fn row_counts(
         core.min(sizes.0.min(sizes.1)) as u64
     };
     let mut spectra = 0;
-    if metrics.spectrum || metrics.angles {
+    if metrics.fills(MeasuredTable::Spectra) {
         let layers = sizes.windows(2).zip(widths.windows(2));
         let layers = layers.map(|(d, k)| held((d[0], d[1]), (k[0], k[1])));
         spectra = layers.sum();
@@ -37,7 +37,7 @@ pub(crate) fn row_counts(
             spectra += held((*d_0, *d_L), (*k_0, *k_L));
         }
     }
-    let layers = if layer_rows_wanted(metrics) {
+    let layers = if metrics.fills(MeasuredTable::Layers) {
         (depth + usize::from(metrics.separation)) as u64
     } else {
         0

@@ -133,12 +133,12 @@ mod tests {
         let map = |s: f64| {
             let A = column(0.2).dot(&column(0.5).t()) * 3.0
                 + array![[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, s]];
-            Spectrum::of(A.view()).expect("finite")
+            Spectrum::decomposed(A.view(), true).expect("finite")
         };
         let angle = target.angle(&map(1.0)).expect("a gap");
         assert!((angle - 0.5).abs() < 1e-13);
         assert_eq!(target.angle(&map(3.0)), None);
-        let zero = Spectrum::of(Array2::zeros((3, 3)).view()).expect("finite");
+        let zero = Spectrum::decomposed(Array2::zeros((3, 3)).view(), true).expect("finite");
         assert_eq!(target.angle(&zero), None);
     }
 }

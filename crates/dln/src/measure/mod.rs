@@ -1,10 +1,12 @@
 //! What a run measures: scalars, spectra and angles, separation, sharpness, alignment.
 //!
-//! Everything here works in double precision on matrices handed in; which matrices those are is the
-//! business of the engines.
+//! Everything here works in double precision. `network` asks an engine for its maps, features and products with the
+//! Hessian and puts the rows together; which matrices those are is the business of the engines, which metrics there
+//! are that of `metric`.
 
 mod alignment;
 mod angles;
+mod network;
 mod outputs;
 mod rows;
 mod scalars;
@@ -14,9 +16,12 @@ mod spectrum;
 
 pub(crate) use alignment::Alignment;
 pub(crate) use angles::largest_angle;
-pub(crate) use outputs::{correct, hidden_square_distance, square_distance};
+pub(crate) use network::{Network, measure};
+pub(crate) use outputs::{
+    chain, correct, hidden_square_distance, over_samples, share_correct, square_distance,
+};
 pub(crate) use rows::{Rows, finite};
-pub(crate) use scalars::{balancedness, layer_rows_wanted, spectrum_scalars};
+pub(crate) use scalars::balancedness;
 pub(crate) use separation::{Classes, sample_separation};
 pub(crate) use sharpness::Curvature;
-pub(crate) use spectrum::{Entry, EntryKind, Spectrum, push_spectrum};
+pub(crate) use spectrum::{Entry, EntryKind, Spectrum, push_spectrum, thin};

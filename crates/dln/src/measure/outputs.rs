@@ -1,6 +1,62 @@
 //! What outputs are worth: distances to targets and classes hit.
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::kernel::{Threads, multiply};
+
+/// Samples evaluated together, so that a million of them need no more memory than a few thousand.
+const TOGETHER: usize = 1024;
+
+/// `W_L .. W_1`, multiplied from its outputs on or from its inputs on.
+///
+/// # Panics
+/// Where there is no layer.
+pub(crate) fn chain(threads: Threads, W: &[Array2<f64>], outputs_first: bool) -> Array2<f64> {
+    let depth = W.len();
+    if outputs_first {
+        let mut M = W[depth - 1].clone();
+        for W in W[..depth - 1].iter().rev() {
+            M = multiply(threads, M.view(), W.view());
+        }
+        M
+    } else {
+        let mut M = W[0].clone();
+        for W in &W[1..] {
+            M = multiply(threads, W.view(), M.view());
+        }
+        M
+    }
+}
+
+/// Adds up what `visit` makes of the outputs of the samples from its number on, some at a time.
+///
+/// # Shapes
+/// `X`: `d_x x n`; `outputs`: from `d_x x k` to `d_y x k`.
+pub(crate) fn over_samples(
+    X: ArrayView2<'_, f64>,
+    outputs: impl Fn(ArrayView2<'_, f64>) -> Array2<f64>,
+    mut visit: impl FnMut(usize, ArrayView2<'_, f64>) -> f64,
+) -> f64 {
+    let mut sum = 0.0;
+    let mut start = 0;
+    for part in X.axis_chunks_iter(Axis(1), TOGETHER) {
+        sum += visit(start, outputs(part).view());
+        start += part.ncols();
+    }
+    sum
+}
+
+/// Share of the samples whose largest output is their class.
+pub(crate) fn share_correct(
+    X: ArrayView2<'_, f64>,
+    classes: &[u32],
+    outputs: impl Fn(ArrayView2<'_, f64>) -> Array2<f64>,
+) -> f64 {
+    let hits = over_samples(X, outputs, |start, outputs| {
+        correct(outputs, &classes[start..start + outputs.ncols()]) as f64
+    });
+    hits / X.ncols() as f64
+}
 
 /// `||E - Y||_F^2`.
 ///

@@ -6,7 +6,7 @@ use crate::checkpoint::{
     take_u64,
 };
 use crate::error::{CheckpointError, TrialError};
-use crate::outcome::{HistoryRow, LayerRow, Scalars, SpectrumRow};
+use crate::metric::{HistoryRow, LayerRow, Scalars, SpectrumRow};
 
 /// Rows in order of step.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,7 @@ impl Rows {
         put_u64(out, self.history.len() as u64);
         for row in &self.history {
             put_u64(out, row.step);
-            save_scalars(&row.scalars, out);
+            put_measured(out, &row.scalars.measured());
         }
         put_u64(out, self.spectra.len() as u64);
         for row in &self.spectra {
@@ -48,9 +48,7 @@ impl Rows {
     pub(crate) fn load(bytes: &mut &[u8]) -> Result<Rows, TrialError> {
         let mut rows = Rows::default();
         for _ in 0..take_count(bytes, 8)? {
-            let step = take_u64(bytes)?;
-            let scalars = load_scalars(bytes)?;
-            rows.history.push(HistoryRow { step, scalars });
+            rows.history.push(load_history_row(bytes)?);
         }
         for _ in 0..take_count(bytes, 8)? {
             rows.spectra.push(load_spectrum_row(bytes)?);
@@ -72,38 +70,25 @@ pub(crate) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-fn fields(scalars: &Scalars) -> [Option<f64>; 9] {
-    [
-        scalars.train_loss,
-        scalars.test_loss,
-        scalars.accuracy,
-        scalars.test_accuracy,
-        scalars.effective_rank,
-        scalars.stable_rank,
-        scalars.nuclear_norm,
-        scalars.sharpness,
-        scalars.alignment,
-    ]
-}
-
-fn save_scalars(scalars: &Scalars, out: &mut Vec<u8>) {
-    for value in fields(scalars) {
+fn put_measured(out: &mut Vec<u8>, values: &[Option<f64>]) {
+    for &value in values {
         put_option_f64(out, value);
     }
 }
 
-fn load_scalars(bytes: &mut &[u8]) -> Result<Scalars, TrialError> {
-    Ok(Scalars {
-        train_loss: take_option_f64(bytes)?,
-        test_loss: take_option_f64(bytes)?,
-        accuracy: take_option_f64(bytes)?,
-        test_accuracy: take_option_f64(bytes)?,
-        effective_rank: take_option_f64(bytes)?,
-        stable_rank: take_option_f64(bytes)?,
-        nuclear_norm: take_option_f64(bytes)?,
-        sharpness: take_option_f64(bytes)?,
-        alignment: take_option_f64(bytes)?,
-    })
+/// Fills the measured columns of a row.
+fn take_measured(bytes: &mut &[u8], values: &mut [&mut Option<f64>]) -> Result<(), TrialError> {
+    for value in values {
+        **value = take_option_f64(bytes)?;
+    }
+    Ok(())
+}
+
+fn load_history_row(bytes: &mut &[u8]) -> Result<HistoryRow, TrialError> {
+    let step = take_u64(bytes)?;
+    let mut scalars = Scalars::default();
+    take_measured(bytes, &mut scalars.measured_mut())?;
+    Ok(HistoryRow { step, scalars })
 }
 
 fn save_spectrum_row(row: &SpectrumRow, out: &mut Vec<u8>) {
@@ -112,40 +97,32 @@ fn save_spectrum_row(row: &SpectrumRow, out: &mut Vec<u8>) {
     put_u64(out, u64::from(row.index));
     put_f64(out, row.value);
     put_u64(out, u64::from(row.multiplicity));
-    put_option_f64(out, row.left_angle);
-    put_option_f64(out, row.right_angle);
+    put_measured(out, &row.measured());
 }
 
 fn load_spectrum_row(bytes: &mut &[u8]) -> Result<SpectrumRow, TrialError> {
-    Ok(SpectrumRow {
-        step: take_u64(bytes)?,
-        layer: take_u32(bytes)?,
-        index: take_u32(bytes)?,
-        value: take_f64(bytes)?,
-        multiplicity: take_u32(bytes)?,
-        left_angle: take_option_f64(bytes)?,
-        right_angle: take_option_f64(bytes)?,
-    })
+    let (step, layer) = (take_u64(bytes)?, take_u32(bytes)?);
+    let mut row = SpectrumRow::new(
+        step,
+        layer,
+        take_u32(bytes)?,
+        take_f64(bytes)?,
+        take_u32(bytes)?,
+    );
+    take_measured(bytes, &mut row.measured_mut())?;
+    Ok(row)
 }
 
 fn save_layer_row(row: &LayerRow, out: &mut Vec<u8>) {
     put_u64(out, row.step);
     put_u64(out, u64::from(row.layer));
-    put_option_f64(out, row.separation);
-    put_option_f64(out, row.balancedness);
-    put_option_f64(out, row.effective_rank);
-    put_option_f64(out, row.stable_rank);
+    put_measured(out, &row.measured());
 }
 
 fn load_layer_row(bytes: &mut &[u8]) -> Result<LayerRow, TrialError> {
-    Ok(LayerRow {
-        step: take_u64(bytes)?,
-        layer: take_u32(bytes)?,
-        separation: take_option_f64(bytes)?,
-        balancedness: take_option_f64(bytes)?,
-        effective_rank: take_option_f64(bytes)?,
-        stable_rank: take_option_f64(bytes)?,
-    })
+    let mut row = LayerRow::new(take_u64(bytes)?, take_u32(bytes)?);
+    take_measured(bytes, &mut row.measured_mut())?;
+    Ok(row)
 }
 
 /// # Errors
@@ -162,7 +139,8 @@ mod tests {
 
     #[test]
     fn rows_read_back_as_they_were_written() {
-        let spectrum = Spectrum::of(array![[2.0, 0.5], [0.0, 1.0], [0.25, 0.0]].view());
+        let spectrum =
+            Spectrum::decomposed(array![[2.0, 0.5], [0.0, 1.0], [0.25, 0.0]].view(), true);
         let rows = Rows {
             history: vec![HistoryRow {
                 step: 4,

@@ -3,7 +3,6 @@
 use ndarray::ArrayView2;
 
 use super::Entry;
-use crate::config::Metrics;
 use crate::kernel::{Accum, Threads, multiply, product, square_sum};
 
 /// What one number can say about a spectrum; `None` where the matrix is zero.
@@ -66,11 +65,6 @@ pub(crate) fn balancedness(
         below.t(),
     );
     square_sum(difference.view()).sqrt()
-}
-
-/// Whether the metrics ask for rows of the table `layers` at layers 1 to L.
-pub(crate) fn layer_rows_wanted(metrics: &Metrics) -> bool {
-    metrics.balancedness || metrics.effective_rank || metrics.stable_rank || metrics.separation
 }
 
 #[cfg(test)]

@@ -65,21 +65,9 @@ pub(crate) struct Spectrum {
 }
 
 impl Spectrum {
-    /// Values and vectors of a matrix; `None` where it is not finite.
-    pub(crate) fn of(A: ArrayView2<'_, f64>) -> Option<Spectrum> {
-        Some(Spectrum::new(svd(A)?, Vec::new(), A.dim()))
-    }
-
-    /// Values alone; `None` where the matrix is not finite.
-    pub(crate) fn values_of(A: ArrayView2<'_, f64>) -> Option<Spectrum> {
-        let s = singular_values(A)?;
-        let none = Array2::zeros((0, 0));
-        let values = Svd {
-            U: none.clone(),
-            s,
-            V: none,
-        };
-        Some(Spectrum::new(values, Vec::new(), A.dim()))
+    /// Of a matrix, with vectors or without; `None` where it is not finite.
+    pub(crate) fn decomposed(A: ArrayView2<'_, f64>, vectors: bool) -> Option<Spectrum> {
+        Some(Spectrum::new(thin(A, vectors)?, Vec::new(), A.dim()))
     }
 
     /// The pairs of `svd` and the `blocks` beside them, of a matrix of this shape.
@@ -160,6 +148,27 @@ impl Spectrum {
             Err(CheckpointError::OtherTrial.into())
         }
     }
+}
+
+/// A thin decomposition, without vectors where they are not wanted; `None` where an entry is not finite.
+pub(crate) fn thin(A: ArrayView2<'_, f64>, vectors: bool) -> Option<Svd> {
+    let (m, n) = A.dim();
+    if m == 0 || n == 0 {
+        return Some(Svd {
+            U: Array2::zeros((m, 0)),
+            s: Vec::new(),
+            V: Array2::zeros((n, 0)),
+        });
+    }
+    if vectors {
+        return svd(A);
+    }
+    let none = Array2::zeros((0, 0));
+    Some(Svd {
+        U: none.clone(),
+        s: singular_values(A)?,
+        V: none,
+    })
 }
 
 /// Entries whose values lie within 1e-10 of the first of them, relative to the largest of all.
@@ -321,7 +330,7 @@ mod tests {
     fn check(before: &Array2<f64>, after: &Array2<f64>) -> Vec<(f64, Option<f64>, Option<f64>)> {
         let mut rows = Rows::default();
         for (step, A) in [(0, before), (1, before), (2, after)] {
-            let spectrum = Spectrum::of(A.view()).expect("finite");
+            let spectrum = Spectrum::decomposed(A.view(), true).expect("finite");
             push_spectrum(&mut rows, step, 0, spectrum, true);
         }
         let mut start = rows.spectra.iter().filter(|row| row.step == 0);

@@ -1,6 +1,6 @@
 //! The entries of `train.*`, `init.*`, `network.*`, `optimizer.*` and `measure.*`: how it is fitted.
 
-use dln::{Activation, EngineChoice, OptimizerKind, Precision, StartKind};
+use dln::{Activation, EngineChoice, Metric, OptimizerKind, Precision, StartKind};
 
 use super::apply;
 use super::defaults;
@@ -9,20 +9,6 @@ use super::kind::{Bounds, ColumnType, Key, KeyKind, MAX_COUNT, MAX_DIM, PLAIN, P
 
 /// Layers; one more is one more matrix in memory and in the spectra.
 const MAX_DEPTH: i64 = 10_000;
-
-const METRICS: &[&str] = &[
-    "train_loss",
-    "test_loss",
-    "effective_rank",
-    "stable_rank",
-    "nuclear_norm",
-    "balancedness",
-    "spectrum",
-    "angles",
-    "separation",
-    "sharpness",
-    "alignment",
-];
 
 pub(super) const ENTRIES: &[Key] = &[
     Key {
@@ -242,15 +228,9 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "measure.metrics",
         column: "measure_metrics",
         column_type: ColumnType::Str,
-        doc: "also balancedness, spectrum, angles, separation, sharpness, alignment, which cost more",
-        default: Preset::Names(&[
-            "train_loss",
-            "test_loss",
-            "effective_rank",
-            "stable_rank",
-            "nuclear_norm",
-        ]),
-        kind: KeyKind::NameList(METRICS),
+        doc: Metric::OTHERS,
+        default: Preset::Names(Metric::DEFAULTS),
+        kind: KeyKind::NameList(Metric::NAMES),
         ..PLAIN
     },
     Key {

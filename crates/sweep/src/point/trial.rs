@@ -214,22 +214,9 @@ fn optimizer(values: &Lookup<'_>) -> Result<Optimizer, Fault> {
 fn measure(values: &Lookup<'_>) -> Result<Measure, Fault> {
     let mut metrics = Metrics::default();
     let names = values.get(Id::MeasureMetrics).and_then(Value::as_list);
-    for name in names.unwrap_or_default().iter().filter_map(Value::as_str) {
-        let flag = match name {
-            "train_loss" => &mut metrics.train_loss,
-            "test_loss" => &mut metrics.test_loss,
-            "effective_rank" => &mut metrics.effective_rank,
-            "stable_rank" => &mut metrics.stable_rank,
-            "nuclear_norm" => &mut metrics.nuclear_norm,
-            "balancedness" => &mut metrics.balancedness,
-            "spectrum" => &mut metrics.spectrum,
-            "angles" => &mut metrics.angles,
-            "separation" => &mut metrics.separation,
-            "sharpness" => &mut metrics.sharpness,
-            "alignment" => &mut metrics.alignment,
-            _ => continue,
-        };
-        *flag = true;
+    let names = names.unwrap_or_default().iter().filter_map(Value::as_str);
+    for metric in names.filter_map(Metric::named) {
+        metrics.set(metric, true);
     }
     Ok(Measure {
         every: whole(values, Id::MeasureEvery)?,

@@ -4,15 +4,14 @@ use ndarray::{Array2, Axis};
 
 use super::network::Factored;
 use super::start::Start;
-use crate::config::{Activation, Metrics};
+use crate::config::Activation;
 use crate::data::scale_columns;
 use crate::engine::reduced::Lane;
 use crate::kernel::{Svd, Threads, multiply, svd};
 use crate::measure::{
-    Curvature, Rows, Spectrum, balancedness, finite, hidden_square_distance, layer_rows_wanted,
-    push_spectrum, spectrum_scalars,
+    Curvature, Network, Rows, Spectrum, balancedness, chain, finite, hidden_square_distance,
 };
-use crate::outcome::{HistoryRow, LayerRow, Scalars};
+use crate::metric::Scalars;
 
 /// Rows of the outputs that are formed together.
 const TOGETHER: usize = 128;
@@ -20,56 +19,83 @@ const TOGETHER: usize = 128;
 /// Pushes the rows of `step`. The layers are the cores; the end-to-end map has as many singular values as
 /// the factors have columns, the others being zero.
 pub(super) fn measure<T: Lane>(factored: &Factored<'_, T>, step: u64, rows: &mut Rows) {
-    let metrics = &factored.trial.measure.metrics;
-    let network = factored.network();
-    let mut scalars = Scalars {
-        train_loss: finite(factored.loss),
-        ..Scalars::default()
+    let here = Here {
+        factored,
+        network: factored.network(),
     };
-    if metrics.test_loss {
-        scalars.test_loss = test_loss(factored, &network);
-    }
-    if metrics.sharpness {
-        scalars.sharpness = sharpness(factored, &network);
-    }
-    let spectra = spectra(metrics, &network);
-    if let Some(spectrum) = spectra.first().and_then(Option::as_ref) {
-        let found = spectrum_scalars(&spectrum.entries);
-        scalars.effective_rank = found.effective_rank.filter(|_| metrics.effective_rank);
-        scalars.stable_rank = found.stable_rank.filter(|_| metrics.stable_rank);
-        scalars.nuclear_norm = found
-            .nuclear_norm
-            .and_then(finite)
-            .filter(|_| metrics.nuclear_norm);
-        let alignment = factored.alignment.as_ref();
-        scalars.alignment = alignment.and_then(|alignment| alignment.angle(spectrum));
-    }
-    rows.history.push(HistoryRow { step, scalars });
-    if layer_rows_wanted(metrics) {
-        push_layers(metrics, &network, step, &spectra, rows);
-    }
-    if metrics.spectrum || metrics.angles {
-        for (layer, spectrum) in (0..).zip(spectra) {
-            if let Some(spectrum) = spectrum {
-                push_spectrum(rows, step, layer, spectrum, metrics.angles);
-            }
-        }
-    }
+    let metrics = &factored.trial.measure.metrics;
+    crate::measure::measure(&here, metrics, factored.loss, step, rows);
 }
 
-/// `C_L .. C_1`.
-fn whole(network: &Start) -> Array2<f64> {
-    let mut M = network.C[0].clone();
-    for C in &network.C[1..] {
-        M = multiply(Threads::Seq, C.view(), M.view());
+/// The network at the step that is measured.
+struct Here<'a, T> {
+    factored: &'a Factored<'a, T>,
+    network: Start,
+}
+
+impl<T: Lane> Network for Here<'_, T> {
+    fn depth(&self) -> usize {
+        self.network.C.len()
     }
-    M
+
+    fn threads(&self) -> Threads {
+        self.factored.threads
+    }
+
+    fn judge(&self, scalars: &mut Scalars) {
+        if self.factored.trial.measure.metrics.test_loss {
+            scalars.test_loss = test_loss(self.factored, &self.network);
+        }
+    }
+
+    fn map(&self, _: bool) -> Option<Spectrum> {
+        end_to_end(&self.network)
+    }
+
+    fn layer(&self, layer: usize, vectors: bool) -> Option<Spectrum> {
+        Spectrum::decomposed(self.network.C[layer - 1].view(), vectors)
+    }
+
+    fn alignment(&self, map: &Spectrum) -> Option<f64> {
+        self.factored.alignment.as_ref()?.angle(map)
+    }
+
+    fn balancedness(&self, layer: usize) -> f64 {
+        let (above, below) = (&self.network.C[layer], &self.network.C[layer - 1]);
+        balancedness(above.view(), below.view(), Threads::Seq)
+    }
+
+    fn separation(&self) -> Vec<Option<f64>> {
+        Vec::new()
+    }
+
+    /// In all factors and cores.
+    fn hessian(&self, read: &dyn Fn(&Curvature<'_>) -> Option<f64>) -> Option<f64> {
+        let (factored, network) = (self.factored, &self.network);
+        let mut weights = vec![network.V.t()];
+        weights.extend(network.C.iter().map(|C| C.view()));
+        weights.push(network.U.view());
+        read(&Curvature {
+            weights,
+            X: None,
+            Y: factored.Y.view(),
+            mask: factored.data.mask.as_ref().map(|mask| mask.view()),
+            c: factored.data.c,
+            activation: Activation::Linear,
+            weight_decay: factored.trial.optimizer.weight_decay,
+            threads: factored.threads,
+        })
+    }
 }
 
 /// The loss on the entries that training does not see; `None` where it sees all.
 fn test_loss<T: Lane>(factored: &Factored<'_, T>, network: &Start) -> Option<f64> {
     let mask = factored.data.mask.as_ref()?;
-    let left = multiply(Threads::Seq, network.U.view(), whole(network).view());
+    let left = multiply(
+        Threads::Seq,
+        network.U.view(),
+        chain(Threads::Seq, &network.C, false).view(),
+    );
     let mut squares = 0.0;
     let parts = left.axis_chunks_iter(Axis(0), TOGETHER);
     let targets = factored.Y.axis_chunks_iter(Axis(0), TOGETHER);
@@ -81,43 +107,6 @@ fn test_loss<T: Lane>(factored: &Factored<'_, T>, network: &Start) -> Option<f64
     finite(0.5 * factored.data.c * squares)
 }
 
-/// The largest eigenvalue of the Hessian in all factors and cores.
-fn sharpness<T: Lane>(factored: &Factored<'_, T>, network: &Start) -> Option<f64> {
-    let mut weights = vec![network.V.t()];
-    weights.extend(network.C.iter().map(|C| C.view()));
-    weights.push(network.U.view());
-    let curvature = Curvature {
-        weights,
-        X: None,
-        Y: factored.Y.view(),
-        mask: factored.data.mask.as_ref().map(|mask| mask.view()),
-        c: factored.data.c,
-        activation: Activation::Linear,
-        weight_decay: factored.trial.optimizer.weight_decay,
-        threads: factored.threads,
-    };
-    curvature.sharpness()
-}
-
-/// Spectra of the end-to-end map and of every core, as far as they are asked for.
-fn spectra(metrics: &Metrics, network: &Start) -> Vec<Option<Spectrum>> {
-    let cores = metrics.spectrum || metrics.angles || metrics.effective_rank || metrics.stable_rank;
-    if !(cores || metrics.nuclear_norm || metrics.alignment) {
-        return Vec::new();
-    }
-    let mut found = vec![end_to_end(network)];
-    if cores {
-        found.extend(network.C.iter().map(|C| {
-            if metrics.angles {
-                Spectrum::of(C.view())
-            } else {
-                Spectrum::values_of(C.view())
-            }
-        }));
-    }
-    found
-}
-
 /// The spectrum of `U C_L .. C_1 V^T`, from thin decompositions of both factors.
 fn end_to_end(network: &Start) -> Option<Spectrum> {
     let left = svd(network.U.view())?;
@@ -125,7 +114,11 @@ fn end_to_end(network: &Start) -> Option<Spectrum> {
     // U = A S B^T on both sides: the inner matrix carries everything but the orthonormal A.
     let above = scale_columns(left.V.view(), &left.s);
     let below = scale_columns(right.V.view(), &right.s);
-    let inner = multiply(Threads::Seq, above.t(), whole(network).view());
+    let inner = multiply(
+        Threads::Seq,
+        above.t(),
+        chain(Threads::Seq, &network.C, false).view(),
+    );
     let inner = multiply(Threads::Seq, inner.view(), below.view());
     let Svd { U, s, V } = svd(inner.view())?;
     let shape = (network.U.nrows(), network.V.nrows());
@@ -140,34 +133,4 @@ fn end_to_end(network: &Start) -> Option<Spectrum> {
     spectrum.left_rest = held < shape.0;
     spectrum.right_rest = held < shape.1;
     Some(spectrum)
-}
-
-fn push_layers(
-    metrics: &Metrics,
-    network: &Start,
-    step: u64,
-    spectra: &[Option<Spectrum>],
-    rows: &mut Rows,
-) {
-    let depth = network.C.len();
-    for layer in 1..=depth {
-        let spectrum = spectra.get(layer).and_then(Option::as_ref);
-        let found = spectrum
-            .map(|spectrum| spectrum_scalars(&spectrum.entries))
-            .unwrap_or_default();
-        let unbalanced = metrics.balancedness && layer < depth;
-        rows.layers.push(LayerRow {
-            step,
-            layer: layer as u32,
-            separation: None,
-            balancedness: unbalanced
-                .then(|| {
-                    let (above, below) = (&network.C[layer], &network.C[layer - 1]);
-                    balancedness(above.view(), below.view(), Threads::Seq)
-                })
-                .and_then(finite),
-            effective_rank: found.effective_rank.filter(|_| metrics.effective_rank),
-            stable_rank: found.stable_rank.filter(|_| metrics.stable_rank),
-        });
-    }
 }

@@ -106,8 +106,7 @@ impl<'a, T: Lane> Full<'a, T> {
 fn cheapest<T: Lane>(trial: &Trial, data: &Data, shapes: &[(usize, usize)]) -> (Pass<T>, f64) {
     let activation = trial.network.activation;
     let linear = activation.is_linear();
-    let mut dims = vec![trial.problem.inputs_dim];
-    dims.extend(shapes.iter().map(|&(rows, _)| rows));
+    let dims = trial.sizes();
     if let (Some(mask), InputsMatrix::Identity, true) = (&data.mask, &data.X, linear) {
         let observed = mask.iter().filter(|&&m| m != 0.0).count();
         if flops::observed_pays(&dims, observed as f64) {

@@ -1,23 +1,21 @@
 //! What the reduced engine measures: the wide network's rows, from the core and the scalars.
 
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, s};
 
 use super::lanes::Lane;
 use super::network::Reduced;
 use super::off_core::Scalars as OffScalars;
 use super::views::Views;
-use crate::config::{Activation, Metrics, Trial};
+use crate::config::{Activation, Trial};
 use crate::data::{Data, InputsMatrix};
-use crate::kernel::{Accum, Svd, Threads, multiply, product, singular_values, svd};
+use crate::kernel::{Accum, Threads, multiply, product};
 use crate::law::{OffCore, Reduction, Run};
 use crate::measure::{
-    Alignment, Curvature, Entry, EntryKind, Rows, Spectrum, balancedness, correct, finite,
-    layer_rows_wanted, push_spectrum, spectrum_scalars,
+    Alignment, Curvature, Entry, EntryKind, Network, Rows, Spectrum, balancedness, chain, finite,
+    share_correct, thin,
 };
-use crate::outcome::{HistoryRow, LayerRow, Scalars};
+use crate::metric::Scalars;
 
-/// Samples evaluated together.
-const TOGETHER: usize = 1024;
 /// Directions of each run that stand for all of them in the Hessian. It commutes with every rotation of a
 /// run's directions, so its blocks are built from products of two directions, and two show them all: equal,
 /// symmetric and antisymmetric.
@@ -29,6 +27,8 @@ const ZERO: u32 = 2;
 
 /// Pushes the rows of `step`.
 pub(super) fn measure<T: Lane>(reduced: &Reduced<'_, T>, step: u64, rows: &mut Rows) {
+    let C = reduced.cores();
+    let outputs_first = C[C.len() - 1].nrows() <= C[0].ncols();
     let here = Here {
         trial: reduced.trial,
         data: reduced.data,
@@ -36,41 +36,11 @@ pub(super) fn measure<T: Lane>(reduced: &Reduced<'_, T>, step: u64, rows: &mut R
         reduction: &reduced.reduction,
         views: &reduced.views,
         off: &reduced.off,
-        C: reduced.cores(),
+        whole: chain(reduced.threads, &C, outputs_first),
+        C,
     };
-    let metrics = here.metrics();
-    let mut scalars = Scalars {
-        train_loss: finite(reduced.loss),
-        ..Scalars::default()
-    };
-    let whole = here.end_to_end();
-    here.judge(&whole, &mut scalars);
-    if metrics.sharpness {
-        scalars.sharpness = here.sharpness();
-    }
-    let spectra = here.spectra(&whole);
-    if let Some(spectrum) = spectra.first().and_then(Option::as_ref) {
-        let found = spectrum_scalars(&spectrum.entries);
-        scalars.effective_rank = found.effective_rank.filter(|_| metrics.effective_rank);
-        scalars.stable_rank = found.stable_rank.filter(|_| metrics.stable_rank);
-        scalars.nuclear_norm = found
-            .nuclear_norm
-            .and_then(finite)
-            .filter(|_| metrics.nuclear_norm);
-        let alignment = here.views.alignment.as_ref();
-        scalars.alignment = alignment.and_then(|target| angle(target, spectrum));
-    }
-    rows.history.push(HistoryRow { step, scalars });
-    if layer_rows_wanted(metrics) {
-        here.push_layers(step, &spectra, rows);
-    }
-    if metrics.spectrum || metrics.angles {
-        for (layer, spectrum) in (0..).zip(spectra) {
-            if let Some(spectrum) = spectrum {
-                push_spectrum(rows, step, layer, spectrum, metrics.angles);
-            }
-        }
-    }
+    let metrics = &reduced.trial.measure.metrics;
+    crate::measure::measure(&here, metrics, reduced.loss, step, rows);
 }
 
 /// The network at the step that is measured.
@@ -83,13 +53,11 @@ struct Here<'a> {
     off: &'a OffScalars,
     /// `C_1 .. C_L`.
     C: Vec<Array2<f64>>,
+    /// `C_L .. C_1`.
+    whole: Array2<f64>,
 }
 
 impl Here<'_> {
-    fn metrics(&self) -> &Metrics {
-        &self.trial.measure.metrics
-    }
-
     fn runs(&self) -> &[Run] {
         match &self.reduction.off {
             OffCore::Runs(runs) => runs,
@@ -106,52 +74,11 @@ impl Here<'_> {
         self.reduction.bases[l].rows()
     }
 
-    /// `C_L .. C_1`, multiplied from its thinner end.
-    fn end_to_end(&self) -> Array2<f64> {
-        let depth = self.C.len();
-        if self.C[depth - 1].nrows() <= self.C[0].ncols() {
-            let mut M = self.C[depth - 1].clone();
-            for C in self.C[..depth - 1].iter().rev() {
-                M = multiply(self.threads, M.view(), C.view());
-            }
-            M
-        } else {
-            let mut M = self.C[0].clone();
-            for C in &self.C[1..] {
-                M = multiply(self.threads, C.view(), M.view());
-            }
-            M
-        }
-    }
-
-    /// Accuracy and test measures.
-    fn judge(&self, whole: &Array2<f64>, scalars: &mut Scalars) {
-        let metrics = self.metrics();
-        if let Some(test) = &self.views.test {
-            scalars.test_loss = finite(test.loss(whole, self.off, self.threads));
-        }
-        let trained = match (&self.data.classes, &self.data.X) {
-            (Some(classes), InputsMatrix::Dense(X)) if metrics.train_loss => Some((X, classes)),
-            _ => None,
-        };
-        let held_out = match &self.data.test {
-            Some(test) if metrics.test_loss => test.classes.as_ref().map(|all| (&test.X, all)),
-            _ => None,
-        };
-        if trained.is_none() && held_out.is_none() {
-            return;
-        }
-        let map = self.map(whole);
-        let share = |(X, classes): (&Array2<f64>, &Vec<u32>)| self.hits(&map, X, classes);
-        scalars.accuracy = trained.map(share);
-        scalars.test_accuracy = held_out.map(share);
-    }
-
     /// The end-to-end map of the wide network, `d_y x d_x`; for classification, where `d_y` is small.
-    fn map(&self, whole: &Array2<f64>) -> Array2<f64> {
+    fn outputs_map(&self) -> Array2<f64> {
         let bases = &self.reduction.bases;
         let (first, last) = (&bases[0], &bases[self.C.len()]);
-        let outer = multiply(self.threads, last.view(), whole.view());
+        let outer = multiply(self.threads, last.view(), self.whole.view());
         let mut map = match &self.views.off_map {
             Some(off) => off * self.off.end_to_end_share(),
             None => Array2::zeros((last.rows(), first.rows())),
@@ -167,91 +94,6 @@ impl Here<'_> {
         map
     }
 
-    /// Share of samples whose largest output is their class.
-    fn hits(&self, map: &Array2<f64>, X: &Array2<f64>, classes: &[u32]) -> f64 {
-        let mut hits = 0;
-        let mut start = 0;
-        for part in X.axis_chunks_iter(Axis(1), TOGETHER) {
-            let end = start + part.ncols();
-            let outputs = multiply(self.threads, map.view(), part);
-            hits += correct(outputs.view(), &classes[start..end]);
-            start = end;
-        }
-        hits as f64 / X.ncols() as f64
-    }
-
-    /// Spectra of the end-to-end map and of every layer, as far as they are asked for.
-    fn spectra(&self, whole: &Array2<f64>) -> Vec<Option<Spectrum>> {
-        let metrics = self.metrics();
-        let layers =
-            metrics.spectrum || metrics.angles || metrics.effective_rank || metrics.stable_rank;
-        if !(layers || metrics.nuclear_norm || metrics.alignment) {
-            return Vec::new();
-        }
-        let depth = self.C.len();
-        let shape = (self.size(depth), self.size(0));
-        let live = self.reduction.off.live(depth);
-        let through = [block(MOVING, self.off.through(), live)];
-        let vectors = metrics.angles || metrics.alignment;
-        let mut found = vec![spectrum(whole, shape, &through, vectors)];
-        if layers {
-            for (l, C) in self.C.iter().enumerate() {
-                let idle = self.runs().iter().filter(|run| run.passes(l + 1));
-                let idle: usize = idle.map(|run| run.count).sum::<usize>() - live;
-                let blocks = [
-                    block(MOVING, self.off.moving(l), live),
-                    block(IDLE, self.off.idle(l), idle),
-                ];
-                let shape = (self.size(l + 1), self.size(l));
-                found.push(spectrum(C, shape, &blocks, metrics.angles));
-            }
-        }
-        found
-    }
-
-    fn push_layers(&self, step: u64, spectra: &[Option<Spectrum>], rows: &mut Rows) {
-        let metrics = self.metrics();
-        let depth = self.C.len();
-        let separation = match &self.views.separation {
-            Some(classes) => classes.by_layer(&self.C, self.off, self.threads),
-            None => Vec::new(),
-        };
-        let first = if separation.is_empty() { 1 } else { 0 };
-        for layer in first..=depth {
-            let spectrum = spectra.get(layer).and_then(Option::as_ref);
-            let found = spectrum
-                .filter(|_| layer > 0)
-                .map(|spectrum| spectrum_scalars(&spectrum.entries))
-                .unwrap_or_default();
-            let unbalanced = metrics.balancedness && (1..depth).contains(&layer);
-            rows.layers.push(LayerRow {
-                step,
-                layer: layer as u32,
-                separation: separation.get(layer).copied().flatten(),
-                balancedness: unbalanced
-                    .then(|| self.balancedness(layer))
-                    .and_then(finite),
-                effective_rank: found.effective_rank.filter(|_| metrics.effective_rank),
-                stable_rank: found.stable_rank.filter(|_| metrics.stable_rank),
-            });
-        }
-    }
-
-    /// Of layers `layer` and `layer + 1`, from 1.
-    fn balancedness(&self, layer: usize) -> f64 {
-        let (above, below) = (&self.C[layer], &self.C[layer - 1]);
-        let core = balancedness(above.view(), below.view(), self.threads);
-        let runs = self.runs().iter().filter(|run| run.holds(layer));
-        let off: f64 = runs
-            .map(|run| {
-                let above = self.value(run, layer + 1).powi(2);
-                let below = self.value(run, layer).powi(2);
-                run.count as f64 * (above - below).powi(2)
-            })
-            .sum();
-        core.hypot(off.sqrt())
-    }
-
     /// `rho` of a run at a layer, from 1; 0 where it does not pass.
     fn value(&self, run: &Run, layer: usize) -> f64 {
         if !run.passes(layer) {
@@ -261,41 +103,6 @@ impl Here<'_> {
         } else {
             self.off.idle(layer - 1)
         }
-    }
-
-    /// The largest eigenvalue of the wide network's Hessian: that of the core with a few directions of every
-    /// run beside it.
-    fn sharpness(&self) -> Option<f64> {
-        let depth = self.C.len();
-        let copies = |l: usize| -> usize {
-            let runs = self.runs().iter().filter(|run| run.holds(l));
-            runs.map(|run| run.count.min(COPIES)).sum()
-        };
-        let weights: Vec<Array2<f64>> = (1..=depth).map(|layer| self.extended(layer)).collect();
-        let problem = &self.reduction.problem;
-        let (k, m) = problem.targets.dim();
-        let (above, below) = (copies(depth), copies(0));
-        let mut Y = Array2::zeros((k + above, m + below));
-        Y.slice_mut(s![..k, ..m]).assign(&problem.targets);
-        let X = problem.inputs.as_ref().map(|inputs| {
-            let (k, m) = inputs.dim();
-            let mut X = Array2::zeros((k + below, m + below));
-            X.slice_mut(s![..k, ..m]).assign(inputs);
-            let sigma = self.reduction.sigma2.sqrt();
-            X.slice_mut(s![k.., m..]).diag_mut().fill(sigma);
-            X
-        });
-        let curvature = Curvature {
-            weights: weights.iter().map(|W| W.view()).collect(),
-            X: X.as_ref().map(|X| X.view()),
-            Y: Y.view(),
-            mask: None,
-            c: problem.c,
-            activation: Activation::Linear,
-            weight_decay: self.trial.optimizer.weight_decay,
-            threads: self.threads,
-        };
-        curvature.sharpness()
     }
 
     /// The core of a layer, from 1, with [`COPIES`] directions of every run beside it.
@@ -318,6 +125,119 @@ impl Here<'_> {
             W[[i, j]] = value;
         }
         W
+    }
+}
+
+impl Network for Here<'_> {
+    fn depth(&self) -> usize {
+        self.C.len()
+    }
+
+    fn threads(&self) -> Threads {
+        self.threads
+    }
+
+    fn judge(&self, scalars: &mut Scalars) {
+        let metrics = &self.trial.measure.metrics;
+        if let Some(test) = &self.views.test {
+            scalars.test_loss = finite(test.loss(&self.whole, self.off, self.threads));
+        }
+        let trained = match (&self.data.classes, &self.data.X) {
+            (Some(classes), InputsMatrix::Dense(X)) if metrics.train_loss => Some((X, classes)),
+            _ => None,
+        };
+        let held_out = match &self.data.test {
+            Some(test) if metrics.test_loss => test.classes.as_ref().map(|all| (&test.X, all)),
+            _ => None,
+        };
+        if trained.is_none() && held_out.is_none() {
+            return;
+        }
+        let map = self.outputs_map();
+        let share = |(X, classes): (&Array2<f64>, &Vec<u32>)| {
+            share_correct(X.view(), classes, |X| multiply(self.threads, map.view(), X))
+        };
+        scalars.accuracy = trained.map(share);
+        scalars.test_accuracy = held_out.map(share);
+    }
+
+    fn map(&self, vectors: bool) -> Option<Spectrum> {
+        let depth = self.C.len();
+        let live = self.reduction.off.live(depth);
+        let through = [block(MOVING, self.off.through(), live)];
+        let shape = (self.size(depth), self.size(0));
+        spectrum(&self.whole, shape, &through, vectors)
+    }
+
+    fn layer(&self, layer: usize, vectors: bool) -> Option<Spectrum> {
+        let l = layer - 1;
+        let live = self.reduction.off.live(self.C.len());
+        let idle = self.runs().iter().filter(|run| run.passes(layer));
+        let idle: usize = idle.map(|run| run.count).sum::<usize>() - live;
+        let blocks = [
+            block(MOVING, self.off.moving(l), live),
+            block(IDLE, self.off.idle(l), idle),
+        ];
+        let shape = (self.size(layer), self.size(l));
+        spectrum(&self.C[l], shape, &blocks, vectors)
+    }
+
+    fn alignment(&self, map: &Spectrum) -> Option<f64> {
+        angle(self.views.alignment.as_ref()?, map)
+    }
+
+    fn balancedness(&self, layer: usize) -> f64 {
+        let (above, below) = (&self.C[layer], &self.C[layer - 1]);
+        let core = balancedness(above.view(), below.view(), self.threads);
+        let runs = self.runs().iter().filter(|run| run.holds(layer));
+        let off: f64 = runs
+            .map(|run| {
+                let above = self.value(run, layer + 1).powi(2);
+                let below = self.value(run, layer).powi(2);
+                run.count as f64 * (above - below).powi(2)
+            })
+            .sum();
+        core.hypot(off.sqrt())
+    }
+
+    fn separation(&self) -> Vec<Option<f64>> {
+        match &self.views.separation {
+            Some(classes) => classes.by_layer(&self.C, self.off, self.threads),
+            None => Vec::new(),
+        }
+    }
+
+    /// Of the core with a few directions of every run beside it, whose largest eigenvalue is the wide network's.
+    fn hessian(&self, read: &dyn Fn(&Curvature<'_>) -> Option<f64>) -> Option<f64> {
+        let depth = self.C.len();
+        let copies = |l: usize| -> usize {
+            let runs = self.runs().iter().filter(|run| run.holds(l));
+            runs.map(|run| run.count.min(COPIES)).sum()
+        };
+        let weights: Vec<Array2<f64>> = (1..=depth).map(|layer| self.extended(layer)).collect();
+        let problem = &self.reduction.problem;
+        let (k, m) = problem.targets.dim();
+        let (above, below) = (copies(depth), copies(0));
+        let mut Y = Array2::zeros((k + above, m + below));
+        Y.slice_mut(s![..k, ..m]).assign(&problem.targets);
+        let X = problem.inputs.as_ref().map(|inputs| {
+            let (k, m) = inputs.dim();
+            let mut X = Array2::zeros((k + below, m + below));
+            X.slice_mut(s![..k, ..m]).assign(inputs);
+            let sigma = self.reduction.sigma2.sqrt();
+            X.slice_mut(s![k.., m..]).diag_mut().fill(sigma);
+            X
+        });
+        read(&Curvature {
+            weights: weights.iter().map(|W| W.view()).collect(),
+            X: X.as_ref().map(|X| X.view()),
+            Y: Y.view(),
+            mask: None,
+            c: problem.c,
+            activation: Activation::Linear,
+            weight_decay: self.trial.optimizer.weight_decay,
+            threads: self.threads,
+        })
     }
 }
 
@@ -372,7 +292,7 @@ fn spectrum(
     } else {
         core.clone()
     };
-    let pairs = decompose(core.view(), vectors)?;
+    let pairs = thin(core.view(), vectors)?;
     let blocks = blocks
         .iter()
         .copied()
@@ -393,25 +313,4 @@ fn grown(core: &Array2<f64>, count: usize) -> Array2<f64> {
     let mut more = Array2::zeros(shape);
     more.slice_mut(s![..rows, ..columns]).assign(core);
     more
-}
-
-/// A thin decomposition, without vectors where they are not wanted; `None` where an entry is not finite.
-fn decompose(A: ArrayView2<'_, f64>, vectors: bool) -> Option<Svd> {
-    let (m, n) = A.dim();
-    if m == 0 || n == 0 {
-        return Some(Svd {
-            U: Array2::zeros((m, 0)),
-            s: Vec::new(),
-            V: Array2::zeros((n, 0)),
-        });
-    }
-    if vectors {
-        return svd(A);
-    }
-    let none = Array2::zeros((0, 0));
-    Some(Svd {
-        U: none.clone(),
-        s: singular_values(A)?,
-        V: none,
-    })
 }

@@ -1,0 +1,29 @@
+//! The engines by name: those that run, and what a trial asks for.
+
+use crate::choice::choice;
+
+choice! {
+    /// An engine that runs.
+    pub enum Engine {
+        /// Every weight is trained.
+        Full = "full",
+        /// The exact core of the law is trained.
+        Reduced = "reduced",
+        /// The compressed network for matrices is trained.
+        Factored = "factored",
+    }
+}
+
+choice! {
+    /// The engine that a trial asks for.
+    pub enum EngineChoice {
+        /// The reduced engine where it is exact and cheaper, else the full one.
+        Auto = "auto" ("reduced where exact and cheaper, else full"),
+        /// Every weight is trained.
+        Full = "full",
+        /// The exact core of the law is trained.
+        Reduced = "reduced",
+        /// The compressed network for matrices is trained.
+        Factored = "factored",
+    }
+}
