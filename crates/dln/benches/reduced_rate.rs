@@ -23,7 +23,7 @@ mod setting;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
 use std::time::Instant;
 
 use dln::{
@@ -321,8 +321,8 @@ fn digits() {
     trial.problem.outputs_dim = CLASSES;
     trial.problem.task = Task::Classification {
         samples: Samples {
-            inputs: Inputs::Given(Given(Arc::new(X.clone()))),
-            targets: Targets::Given(Given(Arc::new(Y.clone()))),
+            inputs: Inputs::Given(Given::from(X.clone())),
+            targets: Targets::Given(Given::from(Y.clone())),
             train: (0, X.ncols()),
             test: None,
             whiten: false,

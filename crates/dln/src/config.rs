@@ -4,13 +4,11 @@
 //! business of the crate `sweep`; what they mean numerically is in `data`, `init` and `engine`.
 
 use std::iter::once;
-use std::sync::Arc;
-
-use ndarray::Array2;
 
 pub use crate::activation::Activation;
 use crate::choice::choice;
 pub use crate::engines::EngineChoice;
+pub use crate::given::{Given, GivenMatrix};
 pub use crate::loss::Loss;
 pub use crate::metric::{Metric, Metrics};
 
@@ -34,16 +32,6 @@ pub struct Draw {
     pub seed: u64,
     /// Independent repeat under that seed.
     pub replicate: u64,
-}
-
-/// A matrix handed in from outside, shared between trials. Equal when it is the same allocation.
-#[derive(Clone, Debug)]
-pub struct Given(pub Arc<Array2<f64>>);
-
-impl PartialEq for Given {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +68,48 @@ pub enum Task {
     Regression { samples: Samples },
     /// Targets are one-hot columns; `accuracy` is the share of samples whose largest output is the class.
     Classification { samples: Samples },
+}
+
+impl TaskKind {
+    /// Whether accuracies and separations have a meaning.
+    pub fn has_classes(self) -> bool {
+        match self {
+            TaskKind::Classification => true,
+            TaskKind::Factorization | TaskKind::Regression | TaskKind::Completion => false,
+        }
+    }
+}
+
+impl Task {
+    pub fn kind(&self) -> TaskKind {
+        match self {
+            Task::Factorization { .. } => TaskKind::Factorization,
+            Task::Completion { .. } => TaskKind::Completion,
+            Task::Regression { .. } => TaskKind::Regression,
+            Task::Classification { .. } => TaskKind::Classification,
+        }
+    }
+
+    /// The samples, where the task has any: a matrix is fitted on identity inputs.
+    pub fn samples(&self) -> Option<&Samples> {
+        match self {
+            Task::Factorization { .. } | Task::Completion { .. } => None,
+            Task::Regression { samples } | Task::Classification { samples } => Some(samples),
+        }
+    }
+}
+
+impl Samples {
+    /// How many are trained on.
+    pub fn trained(&self) -> usize {
+        self.train.1.saturating_sub(self.train.0)
+    }
+
+    /// How many are held out.
+    pub fn held_out(&self) -> usize {
+        self.test
+            .map_or(0, |(start, end)| end.saturating_sub(start))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -249,6 +279,20 @@ pub enum InitKind {
     Balanced,
     /// `W_1 .. W_L`, output x input, not scaled. For the factored engine `V^T, C_1 .. C_L, U`.
     Given(Vec<Given>),
+}
+
+impl StartKind {
+    /// Whether `init.scale` applies: matrices from a file are taken as they are.
+    pub fn is_scaled(self) -> bool {
+        match self {
+            StartKind::Orthogonal
+            | StartKind::Gaussian
+            | StartKind::Uniform
+            | StartKind::Identity
+            | StartKind::Balanced => true,
+            StartKind::File => false,
+        }
+    }
 }
 
 impl InitKind {

@@ -3,7 +3,7 @@
 //! Products count `2 m n k`; passes over the entries do not count. Nothing is drawn here, so that a plan of a
 //! billion trials stays cheap.
 
-use crate::config::{Inputs, Mask, Task, Trial};
+use crate::config::{Inputs, Mask, Samples, Target, Task, Trial};
 use crate::init::layer_shapes;
 use crate::metric::Decomposition;
 
@@ -82,6 +82,21 @@ pub fn full_bytes(trial: &Trial) -> f64 {
     // In double precision: the weights as they are drawn or measured, and the state that a diverging run
     // goes back to.
     engine + data + 8.0 * weights * (2.0 + states)
+}
+
+/// Bytes of the inputs, targets and test samples.
+pub(crate) fn data_bytes(trial: &Trial) -> f64 {
+    let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
+    let numbers = match &trial.problem.task {
+        Task::Factorization { target } | Task::Completion { target, .. } => match target {
+            Target::Drawn { rank, .. } => *rank as f64 * (d_x + d_y) as f64,
+            Target::Given(_) => d_x as f64 * d_y as f64,
+        },
+        Task::Regression { .. } | Task::Classification { .. } => {
+            evaluated_samples(trial) as f64 * (d_x + d_y) as f64
+        }
+    };
+    8.0 * numbers
 }
 
 /// One step on the samples' side: activations `d_l x n` forward, their gradients back.
@@ -173,7 +188,13 @@ fn drawn_entries(trial: &Trial) -> Option<f64> {
             mask: Mask::Drawn { observed },
             ..
         } => Some(observed * (trial.problem.inputs_dim * trial.problem.outputs_dim) as f64),
-        _ => None,
+        Task::Completion {
+            mask: Mask::Given(_),
+            ..
+        }
+        | Task::Factorization { .. }
+        | Task::Regression { .. }
+        | Task::Classification { .. } => None,
     }
 }
 
@@ -183,30 +204,18 @@ fn forward(dims: &[usize], n: usize) -> f64 {
 }
 
 fn identity_inputs(trial: &Trial) -> bool {
-    matches!(
-        trial.problem.task,
-        Task::Factorization { .. } | Task::Completion { .. }
-    )
+    trial.problem.task.samples().is_none()
 }
 
 /// Training samples as they are; the inputs' dimension where they are the identity.
 fn samples(trial: &Trial) -> usize {
-    match &trial.problem.task {
-        Task::Factorization { .. } | Task::Completion { .. } => trial.problem.inputs_dim,
-        Task::Regression { samples } | Task::Classification { samples } => {
-            samples.train.1.saturating_sub(samples.train.0)
-        }
-    }
+    let samples = trial.problem.task.samples();
+    samples.map_or(trial.problem.inputs_dim, Samples::trained)
 }
 
 /// Samples that are evaluated at a measured step, test samples included.
 fn evaluated_samples(trial: &Trial) -> usize {
-    let test = match &trial.problem.task {
-        Task::Factorization { .. } | Task::Completion { .. } => 0,
-        Task::Regression { samples } | Task::Classification { samples } => samples
-            .test
-            .map_or(0, |(start, end)| end.saturating_sub(start)),
-    };
+    let test = trial.problem.task.samples().map_or(0, Samples::held_out);
     samples(trial) + test
 }
 
@@ -221,17 +230,16 @@ fn trained_samples(trial: &Trial) -> usize {
 
 /// An upper bound of the inputs' rank from how they are drawn.
 fn known_rank(trial: &Trial) -> usize {
-    let inputs = match &trial.problem.task {
-        Task::Factorization { .. } | Task::Completion { .. } => return usize::MAX,
-        Task::Regression { samples } | Task::Classification { samples } => &samples.inputs,
-    };
-    match inputs {
-        Inputs::Gaussian {
+    let samples = trial.problem.task.samples();
+    match samples.map(|samples| &samples.inputs) {
+        Some(Inputs::Gaussian {
             rank: Some(rank),
-            noise,
+            noise: 0.0,
             ..
-        } if *noise == 0.0 => *rank,
-        _ => usize::MAX,
+        }) => *rank,
+        Some(Inputs::Gaussian { .. } | Inputs::Orthonormal { .. } | Inputs::Given(_)) | None => {
+            usize::MAX
+        }
     }
 }
 

@@ -146,8 +146,7 @@ pub(crate) fn starts(trial: &Trial) -> Result<Vec<LayerStart>, TrialError> {
     let shapes = layer_shapes(trial);
     check_dimensions(trial)?;
     let scales = &trial.init.scales;
-    let scaled = !matches!(trial.init.kind, InitKind::Given(_));
-    if scaled && scales.len() != shapes.len() {
+    if trial.init.kind.kind().is_scaled() && scales.len() != shapes.len() {
         return Err(TrialError::ScaleCount {
             found: scales.len(),
             depth: shapes.len(),
@@ -296,8 +295,6 @@ fn padded(X: ArrayView2<'_, f64>, rows: usize, scale: f64) -> Array2<f64> {
 mod tests {
     use super::*;
     use crate::data::fixture;
-    use std::sync::Arc;
-
     /// Input 7, hidden 5 and 9, output 4.
     fn trial(kind: InitKind) -> Trial {
         let mut trial = fixture::trial(fixture::factorization(7, 4, 2), &[5, 9]);
@@ -324,7 +321,7 @@ mod tests {
     #[test]
     fn what_is_applied_is_what_is_formed() {
         let given = weights(&trial(InitKind::Gaussian)).expect("drawn");
-        let given = given.into_iter().map(|W| Given(Arc::new(W))).collect();
+        let given = given.into_iter().map(Given::from).collect();
         for kind in [
             InitKind::Orthogonal,
             InitKind::Gaussian,
@@ -417,7 +414,7 @@ mod tests {
             weights(&few),
             Err(TrialError::ScaleCount { found: 2, depth: 3 })
         );
-        let given = |rows, columns| Given(Arc::new(Array2::zeros((rows, columns))));
+        let given = |rows, columns| Given::from(Array2::zeros((rows, columns)));
         let wrong = trial(InitKind::Given(vec![given(5, 7), given(9, 5), given(9, 4)]));
         assert_eq!(
             weights(&wrong)

@@ -18,6 +18,7 @@ mod engine;
 mod engines;
 mod error;
 pub mod flops;
+mod given;
 mod init;
 mod isa;
 mod kernel;
@@ -35,9 +36,9 @@ pub mod verify;
 
 pub use config::*;
 pub use data::{Data, prepare};
+pub use engine::{EnginePlan, RowCounts, plan};
 pub use error::*;
 pub use isa::isa;
 pub use kernel::Threads;
-pub use law::{EnginePlan, RowCounts, plan};
 pub use outcome::*;
 pub use run::{Clock, Progress, Run, run};

@@ -8,7 +8,7 @@ mod differences;
 
 pub use differences::{COMPARED, Compared, Differences, Found, largest};
 
-use crate::config::{EngineChoice, Metrics, Precision, Task, Trial};
+use crate::config::{EngineChoice, Metrics, Precision, Trial};
 use crate::data::Data;
 use crate::error::{NotReducible, TrialError};
 use crate::kernel::Threads;
@@ -52,7 +52,7 @@ pub fn compared(trial: &Trial) -> Trial {
         test_loss: true,
         spectrum: true,
         angles: true,
-        separation: matches!(trial.problem.task, Task::Classification { .. }),
+        separation: trial.problem.task.kind().has_classes(),
         ..Metrics::default()
     };
     trial
@@ -98,7 +98,9 @@ pub fn between(
             Ok(Differences::between(full, reduced, precision))
         }
         (Status::Diverged, Status::Diverged) => Err(NotCompared::Diverged),
-        _ => Err(NotCompared::OneDiverged),
+        (Status::Completed, Status::Diverged) | (Status::Diverged, Status::Completed) => {
+            Err(NotCompared::OneDiverged)
+        }
     }
 }
 
@@ -122,7 +124,7 @@ pub fn both(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{InitKind, Inputs, OptimizerKind, Problem, Samples, Targets};
+    use crate::config::{InitKind, Inputs, OptimizerKind, Problem, Samples, Targets, Task};
     use crate::data::fixture::{classification, factorization, given, trial};
     use crate::data::prepare;
     use ndarray::{Array2, array};

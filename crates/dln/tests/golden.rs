@@ -10,7 +10,6 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use dln::{
     Activation, Draw, EngineChoice, Given, Init, InitKind, Inputs, Loss, Mask, Measure, Metrics,
@@ -122,7 +121,7 @@ fn folder() -> PathBuf {
 }
 
 fn given(matrix: Array2<f64>) -> Given {
-    Given(Arc::new(matrix))
+    Given::from(matrix)
 }
 
 /// A trial from these weights, measured every `every` steps.

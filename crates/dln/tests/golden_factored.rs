@@ -7,7 +7,6 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use dln::{
     Activation, Draw, Engine, EngineChoice, Given, Init, InitKind, Loss, Mask, Measure, Metrics,
@@ -56,12 +55,12 @@ impl Arrays {
 
     fn matrix(&mut self, name: &str) -> Given {
         let array: Array2<f64> = self.0.by_name(name).expect("a matrix");
-        Given(Arc::new(array))
+        Given::from(array)
     }
 
     fn mask(&mut self, name: &str) -> Given {
         let array: Array2<u8> = self.0.by_name(name).expect("a mask");
-        Given(Arc::new(array.mapv(f64::from)))
+        Given::from(array.mapv(f64::from))
     }
 }
 

@@ -8,7 +8,6 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use dln::{
     Activation, Draw, EngineChoice, Given, Init, InitKind, Inputs, Loss, Measure, Metrics, Network,
@@ -42,7 +41,7 @@ impl Arrays {
 }
 
 fn given(matrix: Array2<f64>) -> Given {
-    Given(Arc::new(matrix))
+    Given::from(matrix)
 }
 
 fn outcome(

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use ndarray::Array2;
+use dln::GivenMatrix;
 use serde::Serialize;
 
 use crate::value::{Value, float_text};
@@ -127,7 +127,7 @@ pub(crate) fn parse_columns(text: &str) -> Option<(u64, u64)> {
 /// An array as read, and what tells its file from every other.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    pub array: Arc<Array2<f64>>,
+    pub array: Arc<GivenMatrix>,
     /// `blake3:<hex>` of the bytes of the whole file.
     pub hash: String,
 }
@@ -236,7 +236,7 @@ mod tests {
         arrays.insert(
             name.clone(),
             Loaded {
-                array: Arc::new(Array2::zeros((2, 3))),
+                array: Arc::new(ndarray::Array2::zeros((2, 3)).into()),
                 hash: "blake3:00".to_owned(),
             },
         );

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use ndarray::Array2;
+use dln::GivenMatrix;
 
 use crate::refs::{ArrayRef, Arrays, Loaded};
 
 /// What sweeps have at present.
 #[derive(Debug, Default)]
-pub struct SharedArrays(BTreeMap<(String, ArrayRef), Weak<Array2<f64>>>);
+pub struct SharedArrays(BTreeMap<(String, ArrayRef), Weak<GivenMatrix>>);
 
 impl SharedArrays {
     /// Nothing.
@@ -64,7 +64,7 @@ mod tests {
         };
         let mut arrays = Arrays::new();
         let loaded = Loaded {
-            array: Arc::new(Array2::zeros((1, 1))),
+            array: Arc::new(ndarray::Array2::zeros((1, 1)).into()),
             hash: hash.to_owned(),
         };
         arrays.insert(array.clone(), loaded);

@@ -225,7 +225,7 @@ fn files(second: &str) -> Grid {
     for array in spec.array_refs() {
         let content = if array.file == "a.npy" { "aa" } else { second };
         let loaded = Loaded {
-            array: Arc::new(Array2::eye(4)),
+            array: Arc::new(Array2::eye(4).into()),
             hash: format!("blake3:{content}"),
         };
         assert_eq!(array.role, Role::Target);

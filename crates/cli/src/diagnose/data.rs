@@ -4,7 +4,6 @@
 //! it and the written sweep names it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use dln::Given;
 use dln::diagnose::Subject;
@@ -101,7 +100,7 @@ impl Source {
         for warning in warnings {
             say!("warning: {warning}");
         }
-        Ok(Given(Arc::new(array)))
+        Ok(Given::from(array))
     }
 }
 

@@ -1,7 +1,5 @@
 //! Small trials for the tests of this crate.
 
-use std::sync::Arc;
-
 use ndarray::Array2;
 
 use crate::config::*;
@@ -103,7 +101,7 @@ pub(crate) fn classification(inputs_dim: usize, classes: usize, per_class: usize
 }
 
 pub(crate) fn given(A: Array2<f64>) -> Given {
-    Given(Arc::new(A))
+    Given::from(A)
 }
 
 fn drawn_target(rank: usize) -> Target {

@@ -1,15 +1,11 @@
 //! Whitening and folding of samples: two uses of one thin factor of the training inputs.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use super::types::{Folded, scale_columns};
 use crate::error::{Matrix, TrialError};
-use crate::kernel::{Svd, Threads, multiply, square_sum, svd};
-
-/// Singular values of the inputs at or below this share of the largest count as zero. A thin factor of a
-/// rank-deficient matrix leaves some 1e-15 there; what is dropped changes a prediction by at most 1e-13 of
-/// its size, below what the engines are held to.
-pub(super) const RANK_TOLERANCE: f64 = 1e-13;
+use crate::kernel::rank::{OF_FOLD, rank};
+use crate::kernel::{Svd, Threads, multiply, square_sum, svd, triangle};
 
 /// The inputs as `U diag(s) V^T`, cut to their numerical rank `r`.
 pub(super) struct Factor {
@@ -27,9 +23,8 @@ impl Factor {
         let Svd { U, mut s, V } = svd(X).ok_or(TrialError::NoConvergence {
             matrix: Matrix::Inputs,
         })?;
-        let threshold = RANK_TOLERANCE * s.first().copied().unwrap_or(0.0);
-        s.retain(|&value| value > threshold);
-        let rank = s.len();
+        let rank = rank(&s, OF_FOLD);
+        s.truncate(rank);
         Ok(Self {
             U: U.slice_move(s![.., ..rank]),
             s,
@@ -69,15 +64,45 @@ impl Factor {
         if rank == 0 || rank == Y.ncols() {
             return None;
         }
-        let folded = multiply(Threads::Seq, Y, self.V.view());
-        let seen = multiply(Threads::Seq, folded.view(), self.V.t());
+        Some(Folded::by(&self.U, &self.s, &self.V, Y, c))
+    }
+}
+
+impl Folded {
+    /// The samples `U diag(s) V^T` and `Y`, folded by that factor of theirs; `c` is the scale of the loss.
+    ///
+    /// # Shapes
+    /// `U`: `d_x x r`, `V`: `n x r`, `Y`: `d_y x n`.
+    pub(crate) fn by(
+        U: &Array2<f64>,
+        s: &[f64],
+        V: &Array2<f64>,
+        Y: ArrayView2<'_, f64>,
+        c: f64,
+    ) -> Folded {
+        let folded = multiply(Threads::Seq, Y, V.view());
+        let seen = multiply(Threads::Seq, folded.view(), V.t());
         let unseen = square_sum((&Y - &seen).view());
-        Some(Folded {
-            X: scale_columns(self.U.view(), &self.s),
+        Folded {
+            X: scale_columns(U.view(), s),
             Y: folded,
             constant: 0.5 * c * unseen,
-        })
+        }
     }
+}
+
+/// Fewer columns `X'`, `Y'` with `||M X - Y|| = ||M X' - Y'||` for every `M`, targets off the inputs included.
+pub(crate) fn fold_both(X: Array2<f64>, Y: Array2<f64>) -> (Array2<f64>, Array2<f64>) {
+    let (inputs, outputs) = (X.nrows(), Y.nrows());
+    if X.ncols() <= inputs + outputs || inputs + outputs == 0 {
+        return (X, Y);
+    }
+    let stacked = concatenate![Axis(0), X, Y];
+    let R = triangle(stacked.t());
+    (
+        R.slice(s![.., ..inputs]).t().to_owned(),
+        R.slice(s![.., inputs..]).t().to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -189,5 +214,22 @@ mod tests {
         assert!((projection.diag().sum() - 3.0).abs() < 1e-12);
         let twice = projection.dot(&projection) - &projection;
         assert!(twice.iter().all(|x| x.abs() < 1e-12));
+    }
+
+    fn check_both(inputs: usize, outputs: usize, n: usize, columns: usize) {
+        let (X, Y) = (normals(1, inputs, n), normals(2, outputs, n));
+        let M = normals(3, outputs, inputs);
+        let wanted = square_sum((M.dot(&X) - &Y).view());
+        let (X, Y) = fold_both(X, Y);
+        assert_eq!((X.ncols(), Y.ncols()), (columns, columns));
+        let found = square_sum((M.dot(&X) - &Y).view());
+        assert!((found - wanted).abs() <= 1e-12 * wanted, "{found} {wanted}");
+    }
+
+    #[test]
+    fn test_samples_fold_to_inputs_and_outputs() {
+        check_both(5, 2, 400, 7);
+        check_both(5, 2, 6, 6);
+        check_both(1, 1, 3, 2);
     }
 }

@@ -241,7 +241,7 @@ mod tests {
             error(&Inputs::Orthonormal { count: 2, noise }),
             TrialError::Noise { noise }
         );
-        let given = Inputs::Given(Given(std::sync::Arc::new(Array2::zeros((2, 9)))));
+        let given = Inputs::Given(Given::from(Array2::zeros((2, 9))));
         assert_eq!(
             error(&given).to_string(),
             "expected 3 x 9 for the inputs, found 2 x 9"

@@ -146,8 +146,6 @@ pub(super) fn mask(
 mod tests {
     use super::*;
     use ndarray::array;
-    use std::sync::Arc;
-
     const DRAW: Draw = Draw {
         seed: 1,
         replicate: 0,
@@ -240,7 +238,7 @@ mod tests {
         assert!((drawn.sum() / 20_000.0 - 0.2).abs() < 0.015);
         let all = mask(&Mask::Drawn { observed: 1.0 }, (20, 10), DRAW).expect("drawn");
         assert_eq!(all.sum(), 200.0);
-        let given = Mask::Given(Given(Arc::new(array![[0.0, 2.0], [-1.0, 0.0]])));
+        let given = Mask::Given(Given::from(array![[0.0, 2.0], [-1.0, 0.0]]));
         assert_eq!(
             mask(&given, (2, 2), DRAW),
             Ok(array![[0.0, 1.0], [1.0, 0.0]])

@@ -3,17 +3,19 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::report::{Advice, Curvature, EngineCost, Proposal, Report, Spectrum, Subject};
-use super::spectrum::{rank, spectrum};
+use super::spectrum::spectrum;
 use super::stages::{stages, steps};
 use crate::config::{
     Activation, Draw, EngineChoice, Given, Init, InitKind, Inputs, Measure, Metrics, Network,
     Optimizer, OptimizerKind, Precision, Problem, Samples, Target, Targets, Task, Train, Trial,
 };
 use crate::data::{Data, InputsMatrix, TargetMatrix, prepare};
+use crate::engine::reduced::{core_bytes, core_step};
 use crate::error::{Matrix, TrialError};
 use crate::flops;
+use crate::kernel::rank::{OF_DATA, rank};
 use crate::kernel::{Threads, multiply, singular_values};
-use crate::law::{core_bytes, core_step, widths_of_data};
+use crate::law::widths_of_data;
 use crate::run::run;
 
 /// The core is advised where its step takes at most this share of the wide network's operations.
@@ -57,7 +59,7 @@ pub fn diagnose(subject: &Subject, proposal: &Proposal) -> Result<Report, TrialE
     let hidden = &core_widths[1..core_widths.len() - 1];
     let mut report = Report {
         shape: subject.shape(),
-        correlation_rank: rank(&correlation),
+        correlation_rank: rank(&correlation, OF_DATA),
         core_width: hidden.iter().copied().max(),
         core_widths,
         full,

@@ -3,10 +3,8 @@
 use super::report::{Energy, Spectrum, Subject};
 use crate::config::Given;
 use crate::error::{Matrix, TrialError};
+use crate::kernel::rank::{OF_DATA, rank};
 use crate::kernel::{singular_values, triangle};
-
-/// Singular values at or below this share of the largest count as zero, as they do in the law.
-const RANK: f64 = 1e-12;
 
 /// Of the matrix or of the inputs.
 pub(super) fn spectrum(subject: &Subject) -> Result<Spectrum, TrialError> {
@@ -48,7 +46,7 @@ fn sizes_of(values: Vec<f64>, (rows, columns): (usize, usize)) -> Spectrum {
         relative.iter().position(reaches).map_or(0, |at| at + 1)
     };
     Spectrum {
-        rank: rank(&values),
+        rank: rank(&values, OF_DATA),
         effective_rank: if largest > 0.0 { entropy.exp() } else { 0.0 },
         stable_rank: squares,
         energy: [0.9, 0.95, 0.99, 0.999].map(|share| Energy {
@@ -58,14 +56,6 @@ fn sizes_of(values: Vec<f64>, (rows, columns): (usize, usize)) -> Spectrum {
         threshold_rank: threshold_rank(&values, rows, columns),
         values,
     }
-}
-
-pub(super) fn rank(values: &[f64]) -> usize {
-    let largest = values.first().copied().unwrap_or(0.0);
-    values
-        .iter()
-        .filter(|&&value| value > RANK * largest)
-        .count()
 }
 
 fn threshold_rank(values: &[f64], rows: usize, columns: usize) -> usize {
@@ -87,7 +77,7 @@ fn threshold_rank(values: &[f64], rows: usize, columns: usize) -> usize {
         .iter()
         .filter(|&&value| value > threshold)
         .count()
-        .min(rank(values))
+        .min(rank(values, OF_DATA))
 }
 
 #[cfg(test)]

@@ -1,13 +1,17 @@
 //! Dense kernels over ndarray views: products, decompositions, element-wise passes.
 
+mod dense;
 mod elementwise;
 mod norm;
 mod product;
+pub(crate) mod rank;
 mod real;
+pub(crate) mod simd;
 mod svd;
 mod triangle;
 mod view;
 
+pub(crate) use dense::Dense;
 pub(crate) use elementwise::{
     dot, entries, entries_mut, in_chunks, scale, scaled_add, square_sum, squared_residual,
     vectorized,

@@ -4,16 +4,15 @@
 //! widths themselves, which are smaller where the draw is special.
 
 use super::assumptions::see_rest;
-use super::ranks;
 use crate::config::{InitKind, Inputs, Samples, Target, Targets, Task, Trial};
 
 /// Upper bounds of a reduction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     /// `k_0 .. k_L`.
-    pub(super) widths: Vec<usize>,
+    pub(crate) widths: Vec<usize>,
     /// Columns of the core's samples; `None` where its inputs are the identity.
-    pub(super) samples: Option<usize>,
+    pub(crate) samples: Option<usize>,
     /// The width of the network, where an initialization without orthogonality fills every hidden layer of
     /// a network of depth 3 or more: nothing is gained there, so it is not served.
     pub(super) filled: Option<usize>,
@@ -32,7 +31,7 @@ struct Seeds {
 }
 
 /// The largest hidden size or width, where there is a hidden layer.
-pub(super) fn widest_hidden(widths: &[usize]) -> Option<usize> {
+pub(crate) fn widest_hidden(widths: &[usize]) -> Option<usize> {
     let inner = widths.get(1..widths.len().saturating_sub(1))?;
     inner.iter().copied().max()
 }
@@ -44,13 +43,13 @@ pub(super) fn is_one_sided(trial: &Trial, live: bool, first_is_rotation: bool) -
 }
 
 /// The bounds of a trial that keeps the law's assumptions.
-pub(super) fn bounds(trial: &Trial) -> Bounds {
+pub(crate) fn bounds(trial: &Trial) -> Bounds {
     let sizes = trial.sizes();
     let seeds = seeds(trial);
     let (orthogonal, shared_bases) = match &trial.init.kind {
         InitKind::Orthogonal | InitKind::Identity => (true, false),
         // How much of them is orthogonal the closure will find out.
-        InitKind::Given(given) => (!given.iter().any(|W| ranks::of(W).scattered), false),
+        InitKind::Given(given) => (!given.iter().any(|W| W.ranks().scattered), false),
         InitKind::Gaussian | InitKind::Uniform => (false, false),
         InitKind::Balanced => (false, true),
     };
@@ -85,29 +84,13 @@ pub(super) fn bounds(trial: &Trial) -> Bounds {
     }
 }
 
-/// Bytes of the inputs, targets and test samples.
-pub(super) fn data_bytes(trial: &Trial) -> f64 {
-    let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
-    let numbers = match &trial.problem.task {
-        Task::Factorization { target } | Task::Completion { target, .. } => match target {
-            Target::Drawn { rank, .. } => *rank as f64 * (d_x + d_y) as f64,
-            Target::Given(_) => d_x as f64 * d_y as f64,
-        },
-        Task::Regression { samples } | Task::Classification { samples } => {
-            let n = samples.train.1.saturating_sub(samples.train.0) + held_out(trial);
-            n as f64 * (d_x + d_y) as f64
-        }
-    };
-    8.0 * numbers
-}
-
 fn seeds(trial: &Trial) -> Seeds {
     let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
     match &trial.problem.task {
         Task::Factorization { target } | Task::Completion { target, .. } => {
             let rank = match target {
                 Target::Drawn { rank, .. } => (*rank).min(d_x).min(d_y),
-                Target::Given(given) => ranks::of(given).rank,
+                Target::Given(given) => given.ranks().rank,
             };
             Seeds {
                 input: rank,
@@ -123,7 +106,7 @@ fn seeds(trial: &Trial) -> Seeds {
 }
 
 fn seeds_of_samples(samples: &Samples, d_x: usize, d_y: usize) -> Seeds {
-    let n = samples.train.1.saturating_sub(samples.train.0);
+    let n = samples.trained();
     let drawn = match &samples.inputs {
         Inputs::Gaussian {
             rank: Some(rank),
@@ -131,13 +114,13 @@ fn seeds_of_samples(samples: &Samples, d_x: usize, d_y: usize) -> Seeds {
             ..
         } if *noise == 0.0 => *rank,
         Inputs::Gaussian { .. } | Inputs::Orthonormal { .. } => usize::MAX,
-        Inputs::Given(given) => ranks::of_columns(given, samples.train.0, samples.train.1).rank,
+        Inputs::Given(given) => given.ranks_of(samples.train.0, samples.train.1).rank,
     };
     let rank = d_x.min(n).min(drawn);
     let of_targets = match &samples.targets {
         Targets::Classes { classes, .. } => *classes,
         Targets::Teacher { rank, .. } => *rank,
-        Targets::Given(given) => ranks::of_columns(given, samples.train.0, samples.train.1).rank,
+        Targets::Given(given) => given.ranks_of(samples.train.0, samples.train.1).rank,
     };
     let output = rank.min(d_y).min(of_targets);
     // All eigenvalues that are not zero are equal.
@@ -145,7 +128,7 @@ fn seeds_of_samples(samples: &Samples, d_x: usize, d_y: usize) -> Seeds {
         || match &samples.inputs {
             Inputs::Orthonormal { count, noise } => *noise == 0.0 && (*count <= d_x || n == *count),
             Inputs::Gaussian { .. } => false,
-            Inputs::Given(given) => ranks::of_columns(given, samples.train.0, samples.train.1).flat,
+            Inputs::Given(given) => given.ranks_of(samples.train.0, samples.train.1).flat,
         };
     let null = d_x - rank;
     let live = flat && rank >= 2 && rank > null;
@@ -160,12 +143,7 @@ fn seeds_of_samples(samples: &Samples, d_x: usize, d_y: usize) -> Seeds {
 
 /// Test samples, which the open side of the first layer must see too.
 fn held_out(trial: &Trial) -> usize {
-    match &trial.problem.task {
-        Task::Factorization { .. } | Task::Completion { .. } => 0,
-        Task::Regression { samples } | Task::Classification { samples } => samples
-            .test
-            .map_or(0, |(start, end)| end.saturating_sub(start)),
-    }
+    trial.problem.task.samples().map_or(0, Samples::held_out)
 }
 
 /// Depth 1 or 2, the first layer closed upwards alone.

@@ -1,6 +1,6 @@
 //! The law of parsimony: from a trial to the smallest exact core and what is left off it.
 //!
-//! Nothing here trains. `bounds` and `plan` speak of a trial before anything is drawn; `reduction` draws it,
+//! Nothing here trains or knows an engine. `bounds` speak of a trial before anything is drawn; `reduction` draws it,
 //! closes the subspaces (`closure`) from what the data ask for (`moments`), looks at what is off them
 //! (`off_core`) and certifies the result. The engine `reduced` trains it.
 
@@ -11,19 +11,14 @@ mod closure;
 mod layers;
 mod moments;
 mod off_core;
-mod plan;
-mod ranks;
 mod reduction;
-mod rows;
 
 pub(crate) use basis::{Coordinates, orthonormal};
+pub(crate) use bounds::{Bounds, bounds, widest_hidden};
 pub(crate) use off_core::{OffCore, Run};
-pub(crate) use plan::{Choice, choose, core_bytes, core_step, widths_of_data};
-pub use plan::{EnginePlan, plan};
-pub(crate) use reduction::{CoreProblem, Reduction, reduce};
-pub use rows::RowCounts;
-#[cfg(test)]
-pub(crate) use {plan::choose_within, reduction::reduce_within};
+pub(crate) use reduction::{
+    CERTIFIED, CoreProblem, Reduction, reduce, reduce_within, reducible, widths_of_data,
+};
 
 /// The larger of two residuals; NaN where one is.
 fn worse(a: f64, b: f64) -> f64 {

@@ -1,7 +1,7 @@
 //! What the law looks at in the data: the second moment of the inputs and their correlation with the
 //! targets.
 //!
-//! This file owns the ranks, the choice of `sigma^2`, the seeds of the closure and the part of the
+//! This file owns the choice of `sigma^2`, the seeds of the closure and the part of the
 //! certificate that concerns the data. It depends on the data alone, not on the network.
 
 use std::borrow::Cow;
@@ -12,15 +12,8 @@ use super::basis::Basis;
 use super::worse;
 use crate::data::{Data, InputsMatrix, TargetMatrix, scale_columns};
 use crate::error::{Matrix, TrialError};
+use crate::kernel::rank::{OF_DATA, rank, widest_cluster};
 use crate::kernel::{Svd, Threads, multiply, svd};
-
-/// Singular values of the inputs, and of their correlation with the targets, at or below this share of the
-/// largest count as zero: a thousand times what a decomposition leaves there, a hundred times below the
-/// certificate. Nothing above it is dropped; the core grows instead.
-pub(super) const RANK: f64 = 1e-12;
-/// Eigenvalues of the second moment within this share of the largest of one another are one cluster. Its
-/// mean is `sigma^2`, so that the loss does not see the spread to first order.
-const CLUSTER: f64 = 1e-11;
 
 /// The training samples, folded where that is fewer.
 pub(super) enum Samples<'a> {
@@ -98,7 +91,7 @@ impl Moments {
     fn of_samples(X: ArrayView2<'_, f64>, Y: ArrayView2<'_, f64>) -> Result<Moments, TrialError> {
         let Svd { U, s, V } = factor(Matrix::Inputs, X)?;
         let largest = s.first().copied().unwrap_or(0.0);
-        let rank = s.iter().filter(|&&value| value > RANK * largest).count();
+        let rank = rank(&s, OF_DATA);
         let (sigma2, away) = split(&U, &s[..rank]);
         // Relative, so that inputs of any size do; a zero matrix deviates by nothing.
         let unit = if largest > 0.0 { largest } else { 1.0 };
@@ -124,9 +117,7 @@ impl Moments {
 
     /// Rank of `Phi`.
     fn correlation_rank(&self) -> usize {
-        let values = &self.correlation.s;
-        let largest = values.first().copied().unwrap_or(0.0);
-        values.iter().filter(|&&p| p > RANK * largest).count()
+        rank(&self.correlation.s, OF_DATA)
     }
 
     /// What `H_0` must contain, `d_x x k`.
@@ -204,27 +195,9 @@ fn split(U: &Array2<f64>, s: &[f64]) -> (f64, Array2<f64>) {
     // The rest of the space, from the unit vectors.
     let mut all = Basis::new(U.nrows());
     all.extend(U.slice(s![.., ..rank]), 0.5);
-    all.extend(Array2::eye(U.nrows()).view(), RANK.sqrt());
+    all.extend(Array2::eye(U.nrows()).view(), OF_DATA.sqrt());
     let rest = all.columns(rank..all.width());
     (sigma2, concatenate![Axis(1), known, rest])
-}
-
-/// First index and length of the longest run of values (descending) that lie within [`CLUSTER`] of the
-/// largest value of one another.
-pub(super) fn widest_cluster(values: &[f64]) -> (usize, usize) {
-    let width = CLUSTER * values.first().copied().unwrap_or(0.0);
-    let mut best = (0, 0);
-    let mut first = 0;
-    for (last, &value) in values.iter().enumerate() {
-        while values[first] - value > width {
-            first += 1;
-        }
-        let count = last + 1 - first;
-        if count > best.1 {
-            best = (first, count);
-        }
-    }
-    best
 }
 
 #[cfg(test)]

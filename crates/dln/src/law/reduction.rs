@@ -6,15 +6,15 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::assumptions::{check, see_rest};
-use super::basis::{Basis, Coordinates};
-use super::bounds::{bounds, is_one_sided, widest_hidden};
+use super::basis::{Basis, Coordinates, orthonormal};
+use super::bounds::{Bounds, bounds, is_one_sided, isometric, widest_hidden};
 use super::closure::{Closure, Task, close};
 use super::layers::Layer;
 use super::moments::{Moments, Samples};
 use super::off_core::{OffCore, survey};
 use super::worse;
-use crate::config::{InitKind, StartKind, Trial};
-use crate::data::{Data, scale_columns};
+use crate::config::{StartKind, Trial};
+use crate::data::{Data, Folded};
 use crate::error::{Matrix, NotReducible, TrialError};
 use crate::init::starts;
 use crate::kernel::{Threads, multiply, square_sum, svd, triangle};
@@ -25,7 +25,7 @@ use crate::optimizer::LinearRule;
 /// core grow.
 const DIRECTIONS: [f64; 2] = [1e-8, 1e-11];
 /// A reduction with a larger residual is not exact.
-pub(super) const CERTIFIED: f64 = 1e-10;
+pub(crate) const CERTIFIED: f64 = 1e-10;
 
 /// The core of a trial and all that the engine needs beside it.
 #[derive(Clone, Debug)]
@@ -188,9 +188,7 @@ pub(crate) fn reduce_within(
     certified: f64,
 ) -> Result<Reduction, TrialError> {
     let rule = check(trial)?;
-    if let Some(width) = bounds(trial).filled {
-        return Err(not_orthogonal(trial, width).into());
-    }
+    reducible(trial)?;
     let layers: Vec<Layer> = starts(trial)?.into_iter().map(Layer::new).collect();
     let moments = Moments::of(data)?;
     let first_is_rotation = layers.first().is_some_and(Layer::is_rotation);
@@ -238,8 +236,43 @@ pub(crate) fn reduce_within(
     .into())
 }
 
+/// The bounds of a trial that the law holds for, as far as it can be known without drawing.
+///
+/// # Errors
+/// The assumption that fails.
+pub(crate) fn reducible(trial: &Trial) -> Result<Bounds, NotReducible> {
+    check(trial)?;
+    let bounds = bounds(trial);
+    match bounds.filled {
+        Some(width) => Err(not_orthogonal(trial, width)),
+        None => Ok(bounds),
+    }
+}
+
+/// The widths `k_0 .. k_L` that an orthogonal start over these data leaves of a network of these sizes
+/// `d_0 .. d_L`, from the ranks of the data alone, and the core's samples (none: identity inputs). Reached by
+/// almost every draw, save at a bulge between two bottlenecks, where they are an upper bound.
+///
+/// # Errors
+/// [`TrialError::NoConvergence`].
+pub(crate) fn widths_of_data(
+    data: &Data,
+    sizes: &[usize],
+) -> Result<(Vec<usize>, Option<usize>), TrialError> {
+    let moments = Moments::of(data)?;
+    let seeds = moments.input_seeds();
+    let input = orthonormal(seeds.view()).ncols();
+    let widths = isometric(sizes, input, moments.output_seeds().ncols());
+    let samples = match Samples::of(data) {
+        Samples::Identity => None,
+        Samples::Dense { .. } if moments.sigma2 > 0.0 => Some(widths[0]),
+        Samples::Dense { X, .. } => Some(X.ncols().min(widths[0])),
+    };
+    Ok((widths, samples))
+}
+
 /// The refusal of a start that fills every hidden layer.
-pub(super) fn not_orthogonal(trial: &Trial, width: usize) -> NotReducible {
+fn not_orthogonal(trial: &Trial, width: usize) -> NotReducible {
     NotReducible::Start {
         kind: match trial.init.kind.kind() {
             StartKind::File => "given and not orthogonal",
@@ -303,7 +336,7 @@ fn refuse(
     let hidden = closure.bases.get(1..layers.len()).unwrap_or(&[]);
     let filled = hidden.iter().all(|basis| basis.width() == basis.rows());
     let generic = layers.iter().any(|layer| layer.isometry().is_none());
-    let given = matches!(trial.init.kind, InitKind::Given(_));
+    let given = !trial.init.kind.kind().is_scaled();
     if filled && generic && given && layers.len() >= 3 {
         return Err(NotReducible::NoCore {
             width: full_width(trial),
@@ -378,13 +411,11 @@ fn fold(inputs: Array2<f64>, problem: CoreProblem) -> Result<CoreProblem, TrialE
     let factor = svd(inputs.view()).ok_or(TrialError::NoConvergence {
         matrix: Matrix::Inputs,
     })?;
-    let folded = multiply(Threads::Seq, targets.view(), factor.V.view());
-    let seen = multiply(Threads::Seq, folded.view(), factor.V.t());
-    let unseen = square_sum((&targets - &seen).view());
+    let folded = Folded::by(&factor.U, &factor.s, &factor.V, targets.view(), c);
     Ok(CoreProblem {
-        inputs: Some(scale_columns(factor.U.view(), &factor.s)),
-        targets: folded,
+        inputs: Some(folded.X),
+        targets: folded.Y,
         c,
-        constant: constant + 0.5 * c * unseen,
+        constant: constant + folded.constant,
     })
 }

@@ -6,10 +6,9 @@ use ndarray::{Array2, Axis, s};
 
 use super::{EntryKind, Spectrum, largest_angle};
 use crate::data::{Data, InputsMatrix, TargetMatrix, scale_columns};
+use crate::kernel::rank::{OF_TARGET, rank};
 use crate::kernel::{Svd, Threads, multiply, svd};
 
-/// Singular values below this, relative to the largest, do not count towards the target's rank.
-const RANK: f64 = 1e-8;
 /// A gap between the `r`-th and the next singular value of the end-to-end map below this, relative to the
 /// largest, leaves its top subspace undefined.
 const GAP: f64 = 1e-8;
@@ -39,7 +38,7 @@ impl Alignment {
                 None => least_squares(X, &Y.dense())?,
             },
         };
-        let rank = rank(&factors.s);
+        let rank = rank(&factors.s, OF_TARGET);
         (rank > 0).then(|| Alignment {
             U: factors.U.slice(s![.., ..rank]).to_owned(),
             V: factors.V.slice(s![.., ..rank]).to_owned(),
@@ -83,15 +82,10 @@ impl Alignment {
     }
 }
 
-fn rank(s: &[f64]) -> usize {
-    let largest = s.first().copied().unwrap_or(0.0);
-    s.iter().filter(|&&value| value > RANK * largest).count()
-}
-
 /// The decomposition of `Y X^+`.
 fn least_squares(X: &Array2<f64>, Y: &Array2<f64>) -> Option<Svd> {
     let inputs = svd(X.view())?;
-    let rank = rank(&inputs.s);
+    let rank = rank(&inputs.s, OF_TARGET);
     let inverse: Vec<f64> = inputs.s[..rank].iter().map(|value| 1.0 / value).collect();
     let V = scale_columns(inputs.V.slice(s![.., ..rank]), &inverse);
     // Y V S^-1 carries the map on the rows of U^T.

@@ -16,7 +16,7 @@ mod spectrum;
 
 pub(crate) use alignment::Alignment;
 pub(crate) use angles::largest_angle;
-pub(crate) use network::{Network, measure};
+pub(crate) use network::{MeasuredNetwork, measure};
 pub(crate) use outputs::{
     chain, correct, hidden_square_distance, over_samples, share_correct, square_distance,
 };

@@ -1,6 +1,6 @@
 //! From a network at one step to its rows: the one place where they are put together.
 //!
-//! An engine says what its network is, through [`Network`]: its maps, its features, its products with the Hessian.
+//! An engine says what its network is, through [`MeasuredNetwork`]: its maps, its features, its products with the Hessian.
 //! What is worked out follows from the metrics that are asked for.
 
 use rayon::prelude::*;
@@ -11,7 +11,7 @@ use crate::kernel::Threads;
 use crate::metric::{Decomposition, HistoryRow, LayerRow, MeasuredTable, Metrics, Scalars};
 
 /// The network of an engine at the step that is measured, in double precision.
-pub(crate) trait Network: Sync {
+pub(crate) trait MeasuredNetwork: Sync {
     /// Number of layers.
     fn depth(&self) -> usize;
 
@@ -24,7 +24,7 @@ pub(crate) trait Network: Sync {
     /// does not converge.
     fn map(&self, vectors: bool) -> Option<Spectrum>;
 
-    /// As [`Network::map`], of a layer, from 1.
+    /// As [`MeasuredNetwork::map`], of a layer, from 1.
     fn layer(&self, layer: usize, vectors: bool) -> Option<Spectrum>;
 
     /// The angle between the end-to-end map and the target, where there are both.
@@ -42,7 +42,7 @@ pub(crate) trait Network: Sync {
 
 /// Pushes the rows of `step`.
 pub(crate) fn measure(
-    network: &impl Network,
+    network: &impl MeasuredNetwork,
     metrics: &Metrics,
     train_loss: f64,
     step: u64,
@@ -54,7 +54,7 @@ pub(crate) fn measure(
     };
     network.judge(&mut scalars);
     if metrics.sharpness {
-        scalars.sharpness = network.hessian(&Curvature::sharpness);
+        scalars.sharpness = network.hessian(&|curvature| curvature.sharpness());
     }
     let spectra = spectra(network, metrics);
     if let Some(map) = spectra.first().and_then(Option::as_ref) {
@@ -93,7 +93,7 @@ fn asked(metrics: &Metrics, spectrum: &Spectrum) -> SpectrumScalars {
 }
 
 /// Spectra of the end-to-end map and of every layer, as far as they are asked for.
-fn spectra(network: &impl Network, metrics: &Metrics) -> Vec<Option<Spectrum>> {
+fn spectra(network: &impl MeasuredNetwork, metrics: &Metrics) -> Vec<Option<Spectrum>> {
     let (map, layers) = (metrics.map(), metrics.layers());
     let wanted = match (map, layers) {
         (Decomposition::Not, Decomposition::Not) => 0..0,
@@ -112,7 +112,7 @@ fn spectra(network: &impl Network, metrics: &Metrics) -> Vec<Option<Spectrum>> {
 }
 
 fn push_layers(
-    network: &impl Network,
+    network: &impl MeasuredNetwork,
     metrics: &Metrics,
     step: u64,
     spectra: &[Option<Spectrum>],

@@ -92,7 +92,7 @@ struct Step {
 }
 
 /// Parameters, state and step of an optimizer over a list of layers.
-trait Rule<T>: Debug + Send + Sync {
+trait Rule<T>: Debug + Send {
     /// One update of layer `layer`, from 0, with the gradient of the train loss alone.
     fn step(&mut self, step: &Step, layer: usize, W: &mut Array2<T>, gradient: &Gradient<'_, T>);
 

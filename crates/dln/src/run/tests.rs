@@ -6,23 +6,16 @@ use super::*;
 use crate::config::*;
 use crate::data::fixture::{classification, completion, factorization, trial};
 use crate::data::prepare;
+use crate::metric::{LayerRow, MeasuredTable, Requirement, SpectrumRow};
 
 const STILL: Clock<'static> = &|| 0.0;
 
 fn every_metric() -> Metrics {
-    Metrics {
-        train_loss: true,
-        test_loss: true,
-        effective_rank: true,
-        stable_rank: true,
-        nuclear_norm: true,
-        balancedness: true,
-        spectrum: true,
-        angles: true,
-        separation: true,
-        sharpness: true,
-        alignment: true,
+    let mut all = Metrics::default();
+    for &metric in Metric::ALL {
+        all.set(metric, true);
     }
+    all
 }
 
 fn outcome(trial: &Trial) -> Outcome {
@@ -49,13 +42,7 @@ fn assert_same(one: &Outcome, other: &Outcome) {
 /// Small trials of every kind of problem, optimizer and stop rule, with every metric.
 fn assorted() -> Vec<Trial> {
     let mut trials = Vec::new();
-    let kinds = [
-        OptimizerKind::Gd,
-        OptimizerKind::Momentum,
-        OptimizerKind::Adam,
-        OptimizerKind::Rmsprop,
-    ];
-    for kind in kinds {
+    for &kind in OptimizerKind::ALL {
         for (problem, widths) in [
             (factorization(7, 6, 2), vec![8, 5]),
             (completion(7, 6, 2, 0.2), vec![4, 5]),
@@ -377,4 +364,74 @@ fn seconds_add_up_to_what_the_clock_shows() {
     assert_eq!(total, f64::from(ticks.into_inner()) - 2.0);
     assert_eq!(done.tolerance_steps, Some(0));
     assert!(done.tolerance_seconds.is_some_and(|seconds| seconds > 0.0));
+}
+
+/// Whether a metric's column has a value in any row.
+fn has_values(outcome: &Outcome, (table, column): (MeasuredTable, &str)) -> bool {
+    let among = |names: &[&str], rows: &[Vec<Option<f64>>]| {
+        let at = names.iter().position(|name| *name == column);
+        // Columns that are not null where there is a row at all.
+        at.map_or(!rows.is_empty(), |at| {
+            rows.iter().any(|row| row[at].is_some())
+        })
+    };
+    match table {
+        MeasuredTable::History => {
+            let rows = outcome.history.iter();
+            let rows: Vec<_> = rows.map(|row| row.scalars.measured().to_vec()).collect();
+            among(&Scalars::MEASURED, &rows)
+        }
+        MeasuredTable::Spectra => {
+            let rows = outcome.spectra.iter().map(|row| row.measured().to_vec());
+            among(&SpectrumRow::MEASURED, &rows.collect::<Vec<_>>())
+        }
+        MeasuredTable::Layers => {
+            let rows = outcome.layers.iter().map(|row| row.measured().to_vec());
+            among(&LayerRow::MEASURED, &rows.collect::<Vec<_>>())
+        }
+    }
+}
+
+#[test]
+fn the_table_of_metrics_says_where_there_are_values() {
+    let linear = trial(classification(5, 3, 6), &[6, 4]);
+    let mut curved = linear.clone();
+    curved.network.activation = Activation::Relu;
+    let mut cases = vec![
+        (trial(factorization(7, 6, 2), &[8, 5]), EngineChoice::Full),
+        (
+            trial(factorization(9, 9, 2), &[9, 9]),
+            EngineChoice::Reduced,
+        ),
+        (linear.clone(), EngineChoice::Full),
+        (linear, EngineChoice::Reduced),
+        (curved, EngineChoice::Full),
+        (
+            trial(completion(9, 9, 2, 0.5), &[9]),
+            EngineChoice::Factored,
+        ),
+        (trial(factorization(9, 9, 2), &[9]), EngineChoice::Factored),
+    ];
+    for (one, engine) in &mut cases {
+        one.train.engine = *engine;
+        one.train.steps = 2;
+        one.measure.every = 1;
+        one.optimizer.rate = 0.01;
+        let data = prepare(one).expect("data");
+        for &metric in Metric::ALL {
+            one.measure.metrics = Metrics::default();
+            one.measure.metrics.set(metric, true);
+            let outcome = run(one, &data, Threads::Seq, STILL).expect("runs");
+            let about = metric.about();
+            let wanted = about.engines.contains(&outcome.engine)
+                && match about.requires {
+                    Requirement::Nothing => true,
+                    Requirement::HeldOut => data.test.is_some() || data.mask.is_some(),
+                    Requirement::Classes => data.classes.is_some(),
+                    Requirement::Map => one.network.activation.is_linear(),
+                };
+            let found = about.columns.iter().any(|&of| has_values(&outcome, of));
+            assert_eq!(found, wanted, "{} on {engine:?}", metric.name());
+        }
+    }
 }

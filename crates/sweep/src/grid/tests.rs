@@ -23,7 +23,7 @@ fn with_arrays(body: &str, shapes: &[(&str, &str, (usize, usize))]) -> Result<Gr
             arrays.insert(
                 array,
                 Loaded {
-                    array: Arc::new(Array2::zeros(*shape)),
+                    array: Arc::new(Array2::zeros(*shape).into()),
                     hash: format!("blake3:{:0>4}", file.trim_end_matches(".npy").len()),
                 },
             );

@@ -135,11 +135,14 @@ impl Verified {
         let Some(trial) = part.trial(number) else {
             return false;
         };
-        // The compressed network is another network.
-        if trial.train.engine == EngineChoice::Factored {
-            self.reason
-                .get_or_insert_with(|| "the factored engine trains another network".to_owned());
-            return false;
+        match trial.train.engine {
+            // The compressed network is another network.
+            EngineChoice::Factored => {
+                self.reason
+                    .get_or_insert_with(|| "the factored engine trains another network".to_owned());
+                return false;
+            }
+            EngineChoice::Auto | EngineChoice::Full | EngineChoice::Reduced => {}
         }
         match dln::plan(&dln::verify::on(&trial, EngineChoice::Reduced)).refused {
             Some(refused) => {

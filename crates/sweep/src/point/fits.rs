@@ -2,6 +2,8 @@
 //!
 //! When they are put to which points is in `checks` and in `grid`.
 
+use dln::EngineChoice;
+
 use super::fault::Fault;
 use super::readings::{count, dims, inputs_dim, not_loaded, span, widths};
 use super::trial::assemble;
@@ -336,11 +338,13 @@ pub(super) fn engine_serves(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), 
             format!("'{engine}'"),
             refused.to_string(),
         )
-        .help(match engine {
-            "reduced" => {
+        .help(match trial.train.engine {
+            EngineChoice::Reduced => {
                 "`auto` takes the reduced engine where it is exact and cheaper, else the full one"
             }
-            _ => "`full` trains the whole network",
+            EngineChoice::Auto | EngineChoice::Full | EngineChoice::Factored => {
+                "`full` trains the whole network"
+            }
         })),
         None => Ok(()),
     }

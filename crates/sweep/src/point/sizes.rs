@@ -236,7 +236,7 @@ mod tests {
                 _ => Array2::ones((3, 10)),
             };
             let hash = format!("blake3:{:?}", array.role);
-            let array_of = Arc::new(read);
+            let array_of = Arc::new(read.into());
             arrays.insert(
                 array,
                 Loaded {

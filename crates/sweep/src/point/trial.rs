@@ -2,13 +2,12 @@
 //!
 //! Sizes that do not fit each other are refused by `fits` before anything is put together here.
 
-use ndarray::Array2;
 use std::sync::Arc;
 
 use dln::{
     Activation, Draw, EngineChoice, Given, Init, InitKind, Inputs, InputsDraw, Loss, Mask, Measure,
-    Metrics, Network, Optimizer, OptimizerKind, Precision, Problem, Samples, SingularValues,
-    SpectrumKind, StartKind, Target, Targets, Task, TaskKind, Train, Trial,
+    Metric, Metrics, Network, Optimizer, OptimizerKind, Precision, Problem, Samples,
+    SingularValues, SpectrumKind, StartKind, Target, Targets, Task, TaskKind, Train, Trial,
 };
 
 use super::fault::Fault;
@@ -174,7 +173,7 @@ fn init(values: &Lookup<'_>, arrays: &Arrays) -> Result<Init, Fault> {
             InitKind::Given(
                 ArrayRef::all_of(Role::Weights, table)
                     .iter()
-                    .map(|array| Ok(Given(load(arrays, array)?)))
+                    .map(|array| load(arrays, array))
                     .collect::<Result<_, Fault>>()?,
             )
         }
@@ -230,13 +229,13 @@ fn given(values: &Lookup<'_>, arrays: &Arrays, id: Id, role: Role) -> Result<Opt
     values
         .get(id)
         .and_then(|table| ArrayRef::of(role, table))
-        .map(|array| Ok(Given(load(arrays, &array)?)))
+        .map(|array| load(arrays, &array))
         .transpose()
 }
 
-fn load(arrays: &Arrays, array: &ArrayRef) -> Result<Arc<Array2<f64>>, Fault> {
+fn load(arrays: &Arrays, array: &ArrayRef) -> Result<Given, Fault> {
     let loaded = arrays.get(array).ok_or_else(|| not_loaded(array))?;
-    Ok(Arc::clone(&loaded.array))
+    Ok(Given(Arc::clone(&loaded.array)))
 }
 
 /// The value of a key that takes the names of a choice.

@@ -90,7 +90,7 @@ pub fn load_files(
                 }
             }
             let found = Loaded {
-                array: Arc::new(read),
+                array: Arc::new(read.into()),
                 hash: hash.clone(),
             };
             loaded.arrays.insert(array, found);

@@ -19,10 +19,7 @@ pub(crate) struct Cost {
 /// # Errors
 /// Why the engine cannot serve the trial.
 pub(crate) fn check(trial: &Trial) -> Result<(), NotFactorable> {
-    if !matches!(
-        trial.problem.task,
-        Task::Factorization { .. } | Task::Completion { .. }
-    ) {
+    if trial.problem.task.samples().is_some() {
         return Err(NotFactorable::Task);
     }
     // At depth 1 there is no activation.
@@ -87,7 +84,13 @@ pub(crate) fn cost(trial: &Trial) -> Cost {
             mask: Mask::Drawn { observed },
             ..
         } => *observed,
-        _ => 1.0,
+        Task::Completion {
+            mask: Mask::Given(_),
+            ..
+        }
+        | Task::Factorization { .. }
+        | Task::Regression { .. }
+        | Task::Classification { .. } => 1.0,
     };
     let trained = trial.optimizer.factor_rate != 0.0;
     let dense = is_dense(share);

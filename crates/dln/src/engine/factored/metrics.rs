@@ -2,49 +2,61 @@
 
 use ndarray::{Array2, Axis};
 
-use super::network::Factored;
 use super::start::Start;
-use crate::config::Activation;
-use crate::data::scale_columns;
-use crate::engine::reduced::Lane;
+use crate::config::{Activation, Trial};
+use crate::data::{Data, scale_columns};
 use crate::kernel::{Svd, Threads, multiply, svd};
 use crate::measure::{
-    Curvature, Network, Rows, Spectrum, balancedness, chain, finite, hidden_square_distance,
+    Alignment, Curvature, MeasuredNetwork, Spectrum, balancedness, chain, finite,
+    hidden_square_distance,
 };
 use crate::metric::Scalars;
 
 /// Rows of the outputs that are formed together.
 const TOGETHER: usize = 128;
 
-/// Pushes the rows of `step`. The layers are the cores; the end-to-end map has as many singular values as
-/// the factors have columns, the others being zero.
-pub(super) fn measure<T: Lane>(factored: &Factored<'_, T>, step: u64, rows: &mut Rows) {
-    let here = Here {
-        factored,
-        network: factored.network(),
-    };
-    let metrics = &factored.trial.measure.metrics;
-    crate::measure::measure(&here, metrics, factored.loss, step, rows);
+/// The network at the step that is measured. The layers are the cores; the end-to-end map has as many singular values
+/// as the factors have columns, the others being zero.
+pub(super) struct FactoredNetwork<'a> {
+    pub(super) trial: &'a Trial,
+    pub(super) data: &'a Data,
+    pub(super) threads: Threads,
+    /// Targets, formed.
+    pub(super) Y: &'a Array2<f64>,
+    pub(super) target: Option<&'a Alignment>,
+    pub(super) network: Start,
 }
 
-/// The network at the step that is measured.
-struct Here<'a, T> {
-    factored: &'a Factored<'a, T>,
-    network: Start,
+impl FactoredNetwork<'_> {
+    /// The loss on the entries that training does not see; `None` where it sees all.
+    fn test_loss(&self) -> Option<f64> {
+        let mask = self.data.mask.as_ref()?;
+        let whole = chain(Threads::Seq, &self.network.C, false);
+        let left = multiply(Threads::Seq, self.network.U.view(), whole.view());
+        let mut squares = 0.0;
+        let parts = left.axis_chunks_iter(Axis(0), TOGETHER);
+        let targets = self.Y.axis_chunks_iter(Axis(0), TOGETHER);
+        let masks = mask.axis_chunks_iter(Axis(0), TOGETHER);
+        for ((left, Y), mask) in parts.zip(targets).zip(masks) {
+            let E = multiply(self.threads, left, self.network.V.t());
+            squares += hidden_square_distance(E.view(), Y, mask);
+        }
+        finite(0.5 * self.data.c * squares)
+    }
 }
 
-impl<T: Lane> Network for Here<'_, T> {
+impl MeasuredNetwork for FactoredNetwork<'_> {
     fn depth(&self) -> usize {
         self.network.C.len()
     }
 
     fn threads(&self) -> Threads {
-        self.factored.threads
+        self.threads
     }
 
     fn judge(&self, scalars: &mut Scalars) {
-        if self.factored.trial.measure.metrics.test_loss {
-            scalars.test_loss = test_loss(self.factored, &self.network);
+        if self.trial.measure.metrics.test_loss {
+            scalars.test_loss = self.test_loss();
         }
     }
 
@@ -57,7 +69,7 @@ impl<T: Lane> Network for Here<'_, T> {
     }
 
     fn alignment(&self, map: &Spectrum) -> Option<f64> {
-        self.factored.alignment.as_ref()?.angle(map)
+        self.target?.angle(map)
     }
 
     fn balancedness(&self, layer: usize) -> f64 {
@@ -71,40 +83,21 @@ impl<T: Lane> Network for Here<'_, T> {
 
     /// In all factors and cores.
     fn hessian(&self, read: &dyn Fn(&Curvature<'_>) -> Option<f64>) -> Option<f64> {
-        let (factored, network) = (self.factored, &self.network);
+        let network = &self.network;
         let mut weights = vec![network.V.t()];
         weights.extend(network.C.iter().map(|C| C.view()));
         weights.push(network.U.view());
         read(&Curvature {
             weights,
             X: None,
-            Y: factored.Y.view(),
-            mask: factored.data.mask.as_ref().map(|mask| mask.view()),
-            c: factored.data.c,
+            Y: self.Y.view(),
+            mask: self.data.mask.as_ref().map(|mask| mask.view()),
+            c: self.data.c,
             activation: Activation::Linear,
-            weight_decay: factored.trial.optimizer.weight_decay,
-            threads: factored.threads,
+            weight_decay: self.trial.optimizer.weight_decay,
+            threads: self.threads,
         })
     }
-}
-
-/// The loss on the entries that training does not see; `None` where it sees all.
-fn test_loss<T: Lane>(factored: &Factored<'_, T>, network: &Start) -> Option<f64> {
-    let mask = factored.data.mask.as_ref()?;
-    let left = multiply(
-        Threads::Seq,
-        network.U.view(),
-        chain(Threads::Seq, &network.C, false).view(),
-    );
-    let mut squares = 0.0;
-    let parts = left.axis_chunks_iter(Axis(0), TOGETHER);
-    let targets = factored.Y.axis_chunks_iter(Axis(0), TOGETHER);
-    let masks = mask.axis_chunks_iter(Axis(0), TOGETHER);
-    for ((left, Y), mask) in parts.zip(targets).zip(masks) {
-        let E = multiply(factored.threads, left, network.V.t());
-        squares += hidden_square_distance(E.view(), Y, mask);
-    }
-    finite(0.5 * factored.data.c * squares)
 }
 
 /// The spectrum of `U C_L .. C_1 V^T`, from thin decompositions of both factors.

@@ -5,18 +5,18 @@ use std::borrow::Cow;
 use ndarray::{Array2, ArrayView2, s};
 
 use super::cost::{check, flops, is_dense};
-use super::dense::Dense;
-use super::metrics;
+use super::metrics::FactoredNetwork;
 use super::start::{Start, start};
 use crate::checkpoint::{put_matrix, take_matrix};
 use crate::config::{Optimizer, Precision, Trial};
 use crate::data::Data;
-use crate::engine::observed::Observed;
-use crate::engine::reduced::{Lane, arch_for, stride};
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
+use crate::kernel::Dense;
+use crate::kernel::simd::Observed;
+use crate::kernel::simd::{Lane, arch_for, stride};
 use crate::kernel::{Accum, Threads, multiply, norm_of, product};
-use crate::measure::{Alignment, Rows};
+use crate::measure::{Alignment, Rows, measure};
 use crate::optimizer::{Descent, Gradient};
 use crate::outcome;
 
@@ -280,7 +280,15 @@ impl<T: Lane> Engine for Factored<'_, T> {
     }
 
     fn measure(&mut self, step: u64, rows: &mut Rows) {
-        metrics::measure(self, step, rows);
+        let here = FactoredNetwork {
+            trial: self.trial,
+            data: self.data,
+            threads: self.threads,
+            Y: &self.Y,
+            target: self.alignment.as_ref(),
+            network: self.network(),
+        };
+        measure(&here, &self.trial.measure.metrics, self.loss, step, rows);
     }
 
     fn flops_per_step(&self) -> f64 {

@@ -3,13 +3,11 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::fit::widened;
-use super::network::Full;
-use super::pass::Pass;
 use crate::config::{Metrics, Trial};
 use crate::data::{Data, InputsMatrix, TestSet};
 use crate::kernel::{Real, Threads, multiply};
 use crate::measure::{
-    Alignment, Classes, Curvature, Network, Rows, Spectrum, balancedness, chain, correct, finite,
+    Alignment, Classes, Curvature, MeasuredNetwork, Spectrum, balancedness, chain, correct, finite,
     hidden_square_distance, over_samples, sample_separation, share_correct, square_distance,
 };
 use crate::metric::{Decomposition, Scalars};
@@ -41,48 +39,55 @@ impl Meter {
     }
 }
 
-/// Pushes the rows of `step`.
-pub(super) fn measure<T: Real>(full: &Full<'_, T>, step: u64, rows: &mut Rows) {
-    let here = Here::new(full);
-    let metrics = here.metrics();
-    crate::measure::measure(&here, metrics, full.loss, step, rows);
-}
-
 /// The network at the step that is measured.
-struct Here<'a, T> {
-    full: &'a Full<'a, T>,
+pub(super) struct FullNetwork<'a, T> {
+    trial: &'a Trial,
+    data: &'a Data,
+    threads: Threads,
+    meter: &'a Meter,
+    /// Features of the training samples after each hidden layer, where the pass keeps them.
+    features: Option<&'a [Array2<T>]>,
     /// `W_1 .. W_L`.
     W: Vec<Array2<f64>>,
     /// `W_L .. W_1` where it is needed. A network with an activation is no such map.
     map: Option<Array2<f64>>,
 }
 
-impl<'a, T: Real> Here<'a, T> {
-    fn new(full: &'a Full<'a, T>) -> Here<'a, T> {
-        let mut here = Here {
-            full,
-            W: full.weights.iter().map(widened).collect(),
+impl<'a, T: Real> FullNetwork<'a, T> {
+    pub(super) fn new(
+        (trial, data, threads): (&'a Trial, &'a Data, Threads),
+        meter: &'a Meter,
+        weights: &[Array2<T>],
+        features: Option<&'a [Array2<T>]>,
+    ) -> FullNetwork<'a, T> {
+        let mut here = FullNetwork {
+            trial,
+            data,
+            threads,
+            meter,
+            features,
+            W: weights.iter().map(widened).collect(),
             map: None,
         };
-        let (metrics, data) = (here.metrics(), full.data);
+        let metrics = here.metrics();
         let judged = metrics.train_loss && data.classes.is_some()
             || metrics.test_loss && (data.test.is_some() || data.mask.is_some());
         let decomposed = metrics.map() != Decomposition::Not;
-        if full.trial.network.activation.is_linear() && (judged || decomposed) {
+        if trial.network.activation.is_linear() && (judged || decomposed) {
             here.map = Some(here.end_to_end());
         }
         here
     }
 
     fn metrics(&self) -> &'a Metrics {
-        &self.full.trial.measure.metrics
+        &self.trial.measure.metrics
     }
 
     /// `W_L .. W_1`, multiplied from its thinner end.
     fn end_to_end(&self) -> Array2<f64> {
-        let problem = &self.full.trial.problem;
+        let problem = &self.trial.problem;
         let outputs_first = problem.outputs_dim <= problem.inputs_dim;
-        chain(self.full.threads, &self.W, outputs_first)
+        chain(self.threads, &self.W, outputs_first)
     }
 
     /// Fills in what the test samples say.
@@ -98,14 +103,14 @@ impl<'a, T: Real> Here<'a, T> {
             square_distance(outputs, Y)
         });
         let (outputs, n) = test.Y.dim();
-        let c = self.full.trial.problem.loss.scale(outputs, n);
+        let c = self.trial.problem.loss.scale(outputs, n);
         scalars.test_loss = finite(0.5 * c * squares);
         scalars.test_accuracy = test.classes.is_some().then(|| hits / n as f64);
     }
 
     /// The network's outputs, `d_y x n`, through its end-to-end map where that is known.
     fn outputs(&self, X: ArrayView2<'_, f64>) -> Array2<f64> {
-        let threads = self.full.threads;
+        let threads = self.threads;
         if let Some(map) = &self.map {
             return multiply(threads, map.view(), X);
         }
@@ -113,24 +118,24 @@ impl<'a, T: Real> Here<'a, T> {
         for (l, W) in self.W.iter().enumerate() {
             A = multiply(threads, W.view(), A.view());
             if l + 1 < self.W.len() {
-                self.full.trial.network.activation.apply(threads, &mut A);
+                self.trial.network.activation.apply(threads, &mut A);
             }
         }
         A
     }
 }
 
-impl<T: Real> Network for Here<'_, T> {
+impl<T: Real> MeasuredNetwork for FullNetwork<'_, T> {
     fn depth(&self) -> usize {
         self.W.len()
     }
 
     fn threads(&self) -> Threads {
-        self.full.threads
+        self.threads
     }
 
     fn judge(&self, scalars: &mut Scalars) {
-        let (metrics, data) = (self.metrics(), self.full.data);
+        let (metrics, data) = (self.metrics(), self.data);
         if let (true, Some(classes), InputsMatrix::Dense(X)) =
             (metrics.train_loss, &data.classes, &data.X)
         {
@@ -143,7 +148,7 @@ impl<T: Real> Network for Here<'_, T> {
             let Y = data.Y.dense();
             let outputs = match &self.map {
                 Some(map) => map,
-                None => &self.outputs(Array2::eye(self.full.trial.problem.inputs_dim).view()),
+                None => &self.outputs(Array2::eye(self.trial.problem.inputs_dim).view()),
             };
             let squares = hidden_square_distance(outputs.view(), Y.view(), mask.view());
             scalars.test_loss = finite(0.5 * data.c * squares);
@@ -162,27 +167,26 @@ impl<T: Real> Network for Here<'_, T> {
     }
 
     fn alignment(&self, map: &Spectrum) -> Option<f64> {
-        self.full.meter.alignment.as_ref()?.angle(map)
+        self.meter.alignment.as_ref()?.angle(map)
     }
 
     fn balancedness(&self, layer: usize) -> f64 {
         let (above, below) = (&self.W[layer], &self.W[layer - 1]);
-        balancedness(above.view(), below.view(), self.full.threads)
+        balancedness(above.view(), below.view(), self.threads)
     }
 
     fn separation(&self) -> Vec<Option<f64>> {
-        let full = self.full;
-        if let Some(classes) = &full.meter.classes {
+        if let Some(classes) = &self.meter.classes {
             let hidden = &self.W[..self.W.len() - 1];
             let hidden: Vec<_> = hidden.iter().map(|W| W.view()).collect();
-            return classes.by_layer(&hidden, full.threads);
+            return classes.by_layer(&hidden, self.threads);
         }
-        match (&full.data.classes, &full.data.X, &full.pass) {
-            (Some(classes), InputsMatrix::Dense(X), Pass::Samples(pass))
+        match (&self.data.classes, &self.data.X, self.features) {
+            (Some(classes), InputsMatrix::Dense(X), Some(features))
                 if self.metrics().separation =>
             {
                 let mut found = vec![sample_separation(X.view(), classes)];
-                for A in pass.hidden() {
+                for A in features {
                     found.push(sample_separation(widened(A).view(), classes));
                 }
                 found
@@ -192,7 +196,7 @@ impl<T: Real> Network for Here<'_, T> {
     }
 
     fn hessian(&self, read: &dyn Fn(&Curvature<'_>) -> Option<f64>) -> Option<f64> {
-        let (trial, data) = (self.full.trial, self.full.data);
+        let (trial, data) = (self.trial, self.data);
         let activation = trial.network.activation;
         let Y = data.Y.dense();
         let folded = data
@@ -212,7 +216,7 @@ impl<T: Real> Network for Here<'_, T> {
             c: data.c,
             activation,
             weight_decay: trial.optimizer.weight_decay,
-            threads: self.full.threads,
+            threads: self.threads,
         })
     }
 }

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::fit::{Fit, cast};
-use super::metrics::{self, Meter};
+use super::metrics::{FullNetwork, Meter};
 use super::observed_side::ObservedSide;
 use super::outputs_side::OutputsSide;
 use super::pass::Pass;
@@ -11,13 +11,13 @@ use super::samples_side::SamplesSide;
 use crate::checkpoint::{put_matrix, take_matrix};
 use crate::config::{Precision, Trial};
 use crate::data::{Data, InputsMatrix};
-use crate::engine::reduced::Lane;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
 use crate::flops;
 use crate::init;
+use crate::kernel::simd::Lane;
 use crate::kernel::{Threads, entries, in_chunks, norm_of, vectorized};
-use crate::measure::Rows;
+use crate::measure::{Rows, measure};
 use crate::optimizer::{Descent, Gradient};
 use crate::outcome;
 
@@ -176,7 +176,13 @@ impl<T: Lane> Engine for Full<'_, T> {
     }
 
     fn measure(&mut self, step: u64, rows: &mut Rows) {
-        metrics::measure(self, step, rows);
+        let here = FullNetwork::new(
+            (self.trial, self.data, self.threads),
+            &self.meter,
+            &self.weights,
+            self.pass.features(),
+        );
+        measure(&here, &self.trial.measure.metrics, self.loss, step, rows);
     }
 
     fn flops_per_step(&self) -> f64 {

@@ -5,8 +5,8 @@
 
 use ndarray::{Array2, ArrayView2, s};
 
-use crate::engine::observed::Observed;
-use crate::engine::reduced::Lane;
+use crate::kernel::simd::Lane;
+use crate::kernel::simd::Observed;
 use crate::kernel::{Accum, Threads, product};
 use crate::optimizer::Gradient;
 

@@ -5,8 +5,8 @@ use ndarray::Array2;
 use super::observed_side::ObservedSide;
 use super::outputs_side::OutputsSide;
 use super::samples_side::SamplesSide;
-use crate::engine::reduced::Lane;
 use crate::kernel::Threads;
+use crate::kernel::simd::Lane;
 use crate::optimizer::Gradient;
 
 /// The three ways to a gradient, by what they multiply; chosen once by cost.
@@ -24,6 +24,14 @@ impl<T: Lane> Pass<T> {
             Pass::Samples(pass) => pass.loss(threads, weights),
             Pass::Outputs(pass) => pass.loss(threads, weights),
             Pass::Observed(pass) => pass.loss(threads, weights),
+        }
+    }
+
+    /// Features after each hidden layer of the last [`Pass::loss`], where they are kept.
+    pub(super) fn features(&self) -> Option<&[Array2<T>]> {
+        match self {
+            Pass::Samples(pass) => Some(pass.hidden()),
+            Pass::Outputs(_) | Pass::Observed(_) => None,
         }
     }
 

@@ -8,9 +8,9 @@ use crate::config::*;
 use crate::data::fixture::{classification, completion, factorization, trial};
 use crate::data::prepare;
 use crate::engine::Engine;
-use crate::engine::reduced::Lane;
 use crate::init;
 use crate::kernel::Threads;
+use crate::kernel::simd::Lane;
 
 /// The way to the gradients that shapes and mask should lead to.
 #[derive(Clone, Copy, Debug, PartialEq)]

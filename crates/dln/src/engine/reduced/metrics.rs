@@ -2,8 +2,6 @@
 
 use ndarray::{Array2, s};
 
-use super::lanes::Lane;
-use super::network::Reduced;
 use super::off_core::Scalars as OffScalars;
 use super::views::Views;
 use crate::config::{Activation, Trial};
@@ -11,7 +9,7 @@ use crate::data::{Data, InputsMatrix};
 use crate::kernel::{Accum, Threads, multiply, product};
 use crate::law::{OffCore, Reduction, Run};
 use crate::measure::{
-    Alignment, Curvature, Entry, EntryKind, Network, Rows, Spectrum, balancedness, chain, finite,
+    Alignment, Curvature, Entry, EntryKind, MeasuredNetwork, Spectrum, balancedness, chain, finite,
     share_correct, thin,
 };
 use crate::metric::Scalars;
@@ -25,26 +23,8 @@ const MOVING: u32 = 0;
 const IDLE: u32 = 1;
 const ZERO: u32 = 2;
 
-/// Pushes the rows of `step`.
-pub(super) fn measure<T: Lane>(reduced: &Reduced<'_, T>, step: u64, rows: &mut Rows) {
-    let C = reduced.cores();
-    let outputs_first = C[C.len() - 1].nrows() <= C[0].ncols();
-    let here = Here {
-        trial: reduced.trial,
-        data: reduced.data,
-        threads: reduced.threads,
-        reduction: &reduced.reduction,
-        views: &reduced.views,
-        off: &reduced.off,
-        whole: chain(reduced.threads, &C, outputs_first),
-        C,
-    };
-    let metrics = &reduced.trial.measure.metrics;
-    crate::measure::measure(&here, metrics, reduced.loss, step, rows);
-}
-
 /// The network at the step that is measured.
-struct Here<'a> {
+pub(super) struct WideNetwork<'a> {
     trial: &'a Trial,
     data: &'a Data,
     threads: Threads,
@@ -57,8 +37,28 @@ struct Here<'a> {
     whole: Array2<f64>,
 }
 
-impl Here<'_> {
-    fn runs(&self) -> &[Run] {
+impl<'a> WideNetwork<'a> {
+    pub(super) fn new(
+        (trial, data, threads): (&'a Trial, &'a Data, Threads),
+        reduction: &'a Reduction,
+        views: &'a Views,
+        off: &'a OffScalars,
+        C: Vec<Array2<f64>>,
+    ) -> WideNetwork<'a> {
+        let outputs_first = C[C.len() - 1].nrows() <= C[0].ncols();
+        WideNetwork {
+            trial,
+            data,
+            threads,
+            reduction,
+            views,
+            off,
+            whole: chain(threads, &C, outputs_first),
+            C,
+        }
+    }
+
+    fn runs(&self) -> &'a [Run] {
         match &self.reduction.off {
             OffCore::Runs(runs) => runs,
             OffCore::Rest { .. } => &[],
@@ -128,7 +128,7 @@ impl Here<'_> {
     }
 }
 
-impl Network for Here<'_> {
+impl MeasuredNetwork for WideNetwork<'_> {
     fn depth(&self) -> usize {
         self.C.len()
     }

@@ -1,16 +1,15 @@
 //! The reduced engine: trains the exact core of the law and reports the wide network.
 //!
-//! `net` holds the core and its products (`tiles`, over `lanes`), `off_core` the scalars off it, `network` puts
+//! `net` holds the core and its products, `off_core` the scalars off it, `network` puts
 //! both under the optimizer, `views` and `metrics` measure. What the core is, and that it is exact, is the
 //! business of `law`.
 
-mod lanes;
+mod cost;
 mod metrics;
 mod net;
 mod network;
 mod off_core;
 mod steps;
-mod tiles;
 mod views;
 
 #[cfg(test)]
@@ -20,5 +19,5 @@ mod random_rows;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use lanes::{BLOCK, Buffer, Lane, arch_for, stride};
-pub(crate) use network::{build, start};
+pub(crate) use cost::{core_bytes, core_step};
+pub(crate) use network::start;

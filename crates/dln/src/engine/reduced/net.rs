@@ -6,8 +6,8 @@ use ndarray::{Array2, s};
 
 use pulp::Arch;
 
-use super::lanes::{Buffer, LINE, Lane, stride};
-use super::tiles::{Mat, MatMut};
+use crate::kernel::simd::{Buffer, LINE, Lane, stride};
+use crate::kernel::simd::{Mat, MatMut};
 use crate::law::CoreProblem;
 
 /// Where a matrix lies in a buffer.

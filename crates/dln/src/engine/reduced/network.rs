@@ -3,8 +3,8 @@
 use ndarray::Array2;
 use pulp::Arch;
 
-use super::lanes::Lane;
-use super::metrics;
+use super::cost::core_step;
+use super::metrics::WideNetwork;
 use super::net::Net;
 use super::off_core::Scalars;
 use super::steps::{Backward, Forward, Use};
@@ -14,29 +14,16 @@ use crate::config::{Precision, Trial};
 use crate::data::Data;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
-use crate::flops;
+use crate::kernel::simd::Lane;
 use crate::kernel::{Threads, norm_of};
-use crate::law::{Reduction, reduce};
-use crate::measure::Rows;
+use crate::law::Reduction;
+use crate::measure::{Rows, measure};
 use crate::optimizer::LinearRule;
 use crate::outcome;
 
 /// Cores wider than this are multiplied by the general kernel: a core of 96 x 96 doubles is 72 kB, and with
 /// larger ones the tiles wait for the second-level cache.
 const WIDEST_TILED: usize = 96;
-
-/// The reduced engine for a trial, ready at step 0.
-///
-/// # Errors
-/// [`crate::NotReducible`] where the law does not hold for the trial; what is wrong with the initial weights.
-pub(crate) fn build<'a>(
-    trial: &'a Trial,
-    data: &'a Data,
-    threads: Threads,
-) -> Result<Box<dyn Engine + 'a>, TrialError> {
-    let reduction = reduce(trial, data, &|_| true)?;
-    Ok(start(trial, data, threads, reduction))
-}
 
 /// The engine of a reduced trial, in the precision that it asks for.
 pub(crate) fn start<'a>(
@@ -97,7 +84,7 @@ impl<'a, T: Lane> Reduced<'a, T> {
         let net = Net::new(&reduction.cores, &reduction.problem, momentum);
         let widths = net.widths();
         let samples = net.samples();
-        let flops = flops::outputs_side(&widths, samples.unwrap_or(0), samples.is_none());
+        let flops = core_step(&widths, samples);
         let is_large = widths.iter().any(|&width| width > WIDEST_TILED);
         let views = Views::new(trial, data, &reduction);
         let off = Scalars::new(&reduction, optimizer);
@@ -158,7 +145,14 @@ impl<T: Lane> Engine for Reduced<'_, T> {
     }
 
     fn measure(&mut self, step: u64, rows: &mut Rows) {
-        metrics::measure(self, step, rows);
+        let here = WideNetwork::new(
+            (self.trial, self.data, self.threads),
+            &self.reduction,
+            &self.views,
+            &self.off,
+            self.cores(),
+        );
+        measure(&here, &self.trial.measure.metrics, self.loss, step, rows);
     }
 
     fn flops_per_step(&self) -> f64 {

@@ -5,10 +5,10 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::lanes::Lane;
 use super::net::Net;
-use super::tiles::{Large, Mat, MatMut, Products, Store, Tiles};
 use crate::kernel::Threads;
+use crate::kernel::simd::Lane;
+use crate::kernel::simd::{Large, Mat, MatMut, Products, Store, Tiles};
 
 /// Partial sums of a sum of squares, so that additions do not wait for one another.
 const SUMS: usize = 16;

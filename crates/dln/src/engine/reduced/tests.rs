@@ -1,14 +1,14 @@
 //! The reduced engine against the full one, on every row of the law's table, and what it refuses.
 
-use std::sync::Arc;
-
 use ndarray::{Array2, array, s};
 
 use crate::config::*;
 use crate::data::fixture::{classification, completion, factorization, given, trial};
+use crate::engine::choice::{self, Choice};
+use crate::engine::plan;
 use crate::error::{NotReducible, TrialError};
 use crate::kernel::Threads;
-use crate::law::{Choice, choose_within, plan, reduce_within};
+use crate::law::reduce_within;
 use crate::outcome::{Engine, LayerRow, Outcome, Scalars, SpectrumRow, Status};
 use crate::reflectors::Reflectors;
 use crate::stream::{Purpose, normal_rows};
@@ -434,7 +434,7 @@ fn identity_and_given_starts_are_served() {
     let draw = trial.draw;
     let layers = (1..=3).map(|layer| {
         let Q = Reflectors::new(draw, Purpose::Init, 40 + layer, 10, 10).form();
-        Given(Arc::new(Q * 0.6))
+        Given::from(Q * 0.6)
     });
     trial.init.kind = InitKind::Given(layers.collect());
     check(&trial, Some(4));
@@ -687,8 +687,7 @@ fn a_certificate_that_fails_leaves_the_trial_to_the_full_engine() {
     let mut trial = prepared(matrix(20, 20, 2), &[20, 20], 0.1);
     trial.train.engine = EngineChoice::Auto;
     let data = prepare(&trial).expect("data");
-    let choose =
-        |certified| choose_within(&trial, &data, Threads::Seq, certified).expect("a choice");
+    let choose = |certified| choice::choose(&trial, &data, certified).expect("a choice");
     assert!(matches!(choose(1e-10), Choice::Reduced(_)));
     match choose(0.0) {
         Choice::Full { refused_residual } => {

@@ -1,11 +1,11 @@
 //! What the core is measured against, made once: targets, samples and classes as the core sees them.
 
-use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array2, ArrayView2};
 
 use super::off_core::Scalars;
 use crate::config::Trial;
-use crate::data::{Data, InputsMatrix, TestSet};
-use crate::kernel::{Threads, dot, multiply, square_sum, triangle};
+use crate::data::{Data, InputsMatrix, TestSet, fold_both};
+use crate::kernel::{Threads, dot, multiply, square_sum};
 use crate::law::{Coordinates, OffCore, Reduction};
 use crate::measure::{Alignment, Classes};
 
@@ -187,7 +187,7 @@ impl TestView {
             Some(T) => (square_sum(T.view()), inner(&T, &outside)),
             None => (0.0, 0.0),
         };
-        let (inputs, targets) = folded(inputs, within);
+        let (inputs, targets) = fold_both(inputs, within);
         TestView {
             inputs,
             targets,
@@ -216,20 +216,6 @@ fn inner(A: &Array2<f64>, B: &Array2<f64>) -> f64 {
     }
 }
 
-/// Fewer columns `X'`, `Y'` with `||M X - Y|| = ||M X' - Y'||` for every `M`.
-fn folded(X: Array2<f64>, Y: Array2<f64>) -> (Array2<f64>, Array2<f64>) {
-    let (inputs, outputs) = (X.nrows(), Y.nrows());
-    if X.ncols() <= inputs + outputs || inputs + outputs == 0 {
-        return (X, Y);
-    }
-    let stacked = concatenate![Axis(0), X, Y];
-    let R = triangle(stacked.t());
-    (
-        R.slice(s![.., ..inputs]).t().to_owned(),
-        R.slice(s![.., inputs..]).t().to_owned(),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,23 +228,6 @@ mod tests {
             replicate: 0,
         };
         normal_rows(draw, Purpose::Inputs, index, rows, columns)
-    }
-
-    fn check(inputs: usize, outputs: usize, n: usize, columns: usize) {
-        let (X, Y) = (normals(1, inputs, n), normals(2, outputs, n));
-        let M = normals(3, outputs, inputs);
-        let wanted = square_sum((M.dot(&X) - &Y).view());
-        let (X, Y) = folded(X, Y);
-        assert_eq!((X.ncols(), Y.ncols()), (columns, columns));
-        let found = square_sum((M.dot(&X) - &Y).view());
-        assert!((found - wanted).abs() <= 1e-12 * wanted, "{found} {wanted}");
-    }
-
-    #[test]
-    fn test_samples_fold_to_inputs_and_outputs() {
-        check(5, 2, 400, 7);
-        check(5, 2, 6, 6);
-        check(1, 1, 3, 2);
     }
 
     #[test]

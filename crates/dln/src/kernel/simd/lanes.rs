@@ -263,7 +263,7 @@ impl<T> DerefMut for Buffer<T> {
 
 /// The instruction sets of this machine.
 #[cfg(test)]
-pub(super) fn archs() -> Vec<Arch> {
+pub(crate) fn archs() -> Vec<Arch> {
     let mut archs = vec![Arch::new()];
     #[cfg(target_arch = "x86_64")]
     archs.extend(

@@ -24,7 +24,7 @@ impl<T: Real> Dense<T> {
         }
     }
 
-    /// As [`super::observed::Observed::pass`].
+    /// As [`super::simd::Observed::pass`].
     pub(crate) fn pass(
         &mut self,
         threads: Threads,

@@ -12,25 +12,25 @@ use crate::kernel::{Accum, Threads, product};
 
 /// A matrix: row `i` is `entries[i * stride..][..columns]`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mat<'a, T> {
-    pub(super) entries: &'a [T],
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    pub(super) stride: usize,
+pub(crate) struct Mat<'a, T> {
+    pub(crate) entries: &'a [T],
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) stride: usize,
 }
 
 /// As [`Mat`], writable.
 #[derive(Debug)]
-pub(super) struct MatMut<'a, T> {
-    pub(super) entries: &'a mut [T],
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    pub(super) stride: usize,
+pub(crate) struct MatMut<'a, T> {
+    pub(crate) entries: &'a mut [T],
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) stride: usize,
 }
 
 /// What becomes of a product `P`.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Store<T> {
+pub(crate) enum Store<T> {
     /// `C <- factor P`.
     Replace { factor: T },
     /// `C <- keep C + factor P`.
@@ -38,7 +38,7 @@ pub(super) enum Store<T> {
 }
 
 /// A way to multiply.
-pub(super) trait Products<T>: Copy {
+pub(crate) trait Products<T>: Copy {
     /// `P = A B`.
     fn times(self, C: MatMut<'_, T>, A: Mat<'_, T>, B: Mat<'_, T>, store: Store<T>);
 
@@ -96,7 +96,7 @@ fn transpose<T: Lane>(from: Mat<'_, T>, to: MatMut<'_, T>) {
 
 /// Register tiles of one instruction set.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tiles<S>(pub(super) S);
+pub(crate) struct Tiles<S>(pub(crate) S);
 
 impl<T: Lane, S: Simd> Products<T> for Tiles<S> {
     #[inline(always)]
@@ -312,7 +312,7 @@ impl<T: Lane, S: Simd, L: Left<T>> Part<'_, T, S, L> {
 
 /// The general kernel.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Large(pub(super) Threads);
+pub(crate) struct Large(pub(crate) Threads);
 
 impl<T: Lane> Products<T> for Large {
     fn times(self, C: MatMut<'_, T>, A: Mat<'_, T>, B: Mat<'_, T>, store: Store<T>) {
@@ -358,7 +358,7 @@ fn shape(rows: usize, columns: usize, stride: usize) -> ndarray::StrideShape<nda
 
 impl<'a, T> Mat<'a, T> {
     /// `rows x columns`.
-    pub(super) fn view(self) -> ArrayView2<'a, T> {
+    pub(crate) fn view(self) -> ArrayView2<'a, T> {
         let shape = shape(self.rows, self.columns, self.stride);
         ArrayView2::from_shape(shape, self.entries).expect("a matrix holds all of its rows")
     }
@@ -366,7 +366,7 @@ impl<'a, T> Mat<'a, T> {
 
 impl<'a, T> MatMut<'a, T> {
     /// `rows x columns`.
-    pub(super) fn view(self) -> ArrayViewMut2<'a, T> {
+    pub(crate) fn view(self) -> ArrayViewMut2<'a, T> {
         let shape = shape(self.rows, self.columns, self.stride);
         ArrayViewMut2::from_shape(shape, self.entries).expect("a matrix holds all of its rows")
     }
@@ -374,8 +374,8 @@ impl<'a, T> MatMut<'a, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lanes::{archs, stride};
     use super::*;
+    use crate::kernel::simd::{archs, stride};
     use ndarray::{Array2, s};
     use pulp::Arch;
 

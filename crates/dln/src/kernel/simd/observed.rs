@@ -10,7 +10,7 @@ use ndarray::Array2;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::engine::reduced::{BLOCK, Buffer, Lane, arch_for, stride};
+use super::lanes::{BLOCK, Buffer, Lane, arch_for, stride};
 use crate::kernel::{Threads, entries, entries_mut, scaled_add};
 
 /// Rows of a chunk: eight chunks of a thousand rows, some 50 microseconds each at a fifth of the entries.
@@ -433,7 +433,7 @@ impl<T: Lane> Line<'_, T> {
 mod tests {
     use super::*;
     use crate::config::Draw;
-    use crate::engine::factored::Dense;
+    use crate::kernel::Dense;
     use crate::stream::{Purpose, normal_rows};
     use ndarray::s;
 

@@ -55,8 +55,8 @@ mod tests {
     use crate::config::{Activation, InitKind, Metrics};
     use crate::data::fixture::{factorization, trial};
     use crate::data::prepare;
+    use crate::engine::plan;
     use crate::kernel::Threads;
-    use crate::law::plan;
     use crate::outcome::Outcome;
 
     fn check(trial: &Trial, exact: bool) {
