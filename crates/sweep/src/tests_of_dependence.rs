@@ -108,11 +108,10 @@ fn arrays() -> Arrays {
                     _ => (3, 4),
                 };
                 let hash = format!("blake3:{}", array.file);
-                let array_of = Arc::new(Array2::from_shape_fn(shape, |(i, j)| {
-                    f64::from(u8::from(i == j % shape.0))
-                }));
+                let array_of =
+                    Array2::from_shape_fn(shape, |(i, j)| f64::from(u8::from(i == j % shape.0)));
                 let loaded = Loaded {
-                    array: array_of,
+                    array: Arc::new(array_of.into()),
                     hash,
                 };
                 arrays.insert(array, loaded);

@@ -2,7 +2,8 @@
 
 use ndarray::Array2;
 
-use super::{About, Gradient, LinearRule, Rule, Step};
+use super::gradient::Gradient;
+use super::rule::{About, LinearRule, Rule, Step};
 use crate::kernel::{Real, entries_mut, scale};
 
 pub(super) const ABOUT: About = About {

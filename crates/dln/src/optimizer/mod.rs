@@ -9,36 +9,20 @@ mod gd;
 mod gradient;
 mod momentum;
 mod rmsprop;
+mod rule;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Debug;
-
 use ndarray::{Array2, s};
 
+use self::rule::{About, Rule, Step};
 use crate::checkpoint::{put_matrix, put_u64, take_matrix, take_u64};
 use crate::config::{Optimizer, OptimizerKind};
 use crate::error::TrialError;
 use crate::kernel::{Real, Threads};
 
 pub(crate) use gradient::Gradient;
-
-/// What an optimizer's file says of it.
-struct About {
-    /// Matrices of a layer's shape that it keeps.
-    states: usize,
-    /// Whether it has the parameter `momentum`.
-    momentum: bool,
-    /// For those that act on gradients linearly, so that the law holds for them.
-    linear: Option<fn(&Optimizer) -> LinearRule>,
-}
-
-/// A rule that is linear in the gradients.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum LinearRule {
-    Descent,
-    HeavyBall { beta: f64 },
-}
+pub(crate) use rule::LinearRule;
 
 impl OptimizerKind {
     fn about(self) -> About {
@@ -80,32 +64,6 @@ impl Optimizer {
     pub(crate) fn linear_rule(&self) -> Option<LinearRule> {
         self.kind.about().linear.map(|rule| rule(self))
     }
-}
-
-/// What the rules take from a step.
-struct Step {
-    threads: Threads,
-    rate: f64,
-    weight_decay: f64,
-    /// From 1.
-    number: u64,
-}
-
-/// Parameters, state and step of an optimizer over a list of layers.
-trait Rule<T>: Debug + Send {
-    /// One update of layer `layer`, from 0, with the gradient of the train loss alone.
-    fn step(&mut self, step: &Step, layer: usize, W: &mut Array2<T>, gradient: &Gradient<'_, T>);
-
-    /// Matrices by layer, a list for each thing that is kept, in the order of a checkpoint.
-    fn state(&self) -> Vec<&[Array2<T>]>;
-
-    /// As [`Rule::state`], writable.
-    fn state_mut(&mut self) -> Vec<&mut [Array2<T>]>;
-}
-
-/// A state that starts at zero.
-fn zeros<T: Real>(shapes: &[(usize, usize)]) -> Vec<Array2<T>> {
-    shapes.iter().map(|&shape| Array2::zeros(shape)).collect()
 }
 
 /// An optimizer at work over a list of layers.

@@ -2,7 +2,8 @@
 
 use ndarray::Array2;
 
-use super::{About, Gradient, LinearRule, Rule, Step, zeros};
+use super::gradient::Gradient;
+use super::rule::{About, LinearRule, Rule, Step, zeros};
 use crate::config::Optimizer;
 use crate::kernel::{Real, entries, entries_mut, in_chunks, scaled_add, vectorized};
 

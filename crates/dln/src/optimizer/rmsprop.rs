@@ -3,8 +3,8 @@
 
 use ndarray::Array2;
 
-use super::gradient::Scratch;
-use super::{About, Gradient, Rule, Step, zeros};
+use super::gradient::{Gradient, Scratch};
+use super::rule::{About, Rule, Step, zeros};
 use crate::kernel::{Real, entries_mut, in_chunks, vectorized};
 
 pub(super) const ABOUT: About = About {
