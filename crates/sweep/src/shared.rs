@@ -25,7 +25,7 @@ impl SharedArrays {
             let key = (hash.clone(), nameless(&array));
             let known = self.0.get(&key).and_then(Weak::upgrade);
             // Earlier rules may have read the file in another way.
-            let known = known.filter(|known| *known == read);
+            let known = known.filter(|known| ***known == **read);
             let read = known.unwrap_or_else(|| {
                 self.0.insert(key, Arc::downgrade(&read));
                 read
