@@ -39,6 +39,7 @@ mod verify;
 mod waiting;
 mod watch;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -48,7 +49,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(std::env::args_os().map(not_an_option)) {
         Ok(arguments) => arguments,
         Err(error) => {
             let wrong = error.use_stderr();
@@ -74,6 +75,20 @@ fn main() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// SQL may begin with a comment, which begins as an option does: a space before it makes it a value.
+fn not_an_option(argument: OsString) -> OsString {
+    let is_comment = argument.to_str().is_some_and(|text| {
+        let rest = text.strip_prefix("--");
+        rest.is_some_and(|rest| rest.starts_with(char::is_whitespace))
+    });
+    if is_comment {
+        let mut value = OsString::from(" ");
+        value.push(argument);
+        return value;
+    }
+    argument
 }
 
 /// What a panic says.

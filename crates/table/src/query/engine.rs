@@ -16,6 +16,7 @@ use crate::schema::TableName;
 use super::answer::{Answer, Cell, Column, Sink};
 use super::error::QueryError;
 use super::functions;
+use super::grouped;
 use super::runs::{self, Named};
 use super::source::{Listing, Source};
 use super::statement::{self, Catalog, ColumnType, Prepared, TableInfo};
@@ -240,6 +241,7 @@ fn connect(listing: &Arc<Listing>) -> rusqlite::Result<Connection> {
         let (name, module) = (table.name(), vtab::MODULE);
         connection.execute_batch(&format!("CREATE VIRTUAL TABLE {name} USING {module}"))?;
     }
+    connection.create_module(grouped::GROUPED, grouped::module(), None)?;
     functions::register(&connection)?;
     Ok(connection)
 }

@@ -7,6 +7,7 @@ mod answer;
 mod engine;
 mod error;
 mod functions;
+mod grouped;
 mod lookup;
 mod order;
 mod plan;

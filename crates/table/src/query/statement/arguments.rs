@@ -163,6 +163,13 @@ impl<'q> Binder<'q> {
     }
 }
 
+impl Arguments {
+    /// Whether the arguments stand alone: no DISTINCT, no ORDER BY.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.distinct && self.order.is_none()
+    }
+}
+
 /// The call's SQL and header.
 pub(super) fn written_out(call: &Call, arguments: &Arguments, over: bool) -> (String, String) {
     let (sql, heads) = lists(&arguments.nodes);

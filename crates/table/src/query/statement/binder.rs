@@ -6,6 +6,7 @@
 use sqlparser::ast::{Ident, NamedWindowDefinition};
 
 use super::error::{At, Result, StatementError};
+use super::hashed::Aggregate;
 use super::types::{Catalog, Column, Node, quoted};
 
 /// SQLite ends at expressions 1,000 deep; each level here is up to two there.
@@ -95,6 +96,8 @@ pub(super) struct Scope<'q> {
     pub(super) place: Place,
     pub(super) aggregates: usize,
     pub(super) windows: usize,
+    /// The aggregates, each once.
+    pub(super) calls: Vec<Aggregate>,
     /// The names of the WINDOW clause.
     pub(super) named: Vec<&'q NamedWindowDefinition>,
 }
@@ -109,6 +112,7 @@ impl Scope<'_> {
             place,
             aggregates: 0,
             windows: 0,
+            calls: Vec::new(),
             named: Vec::new(),
         }
     }

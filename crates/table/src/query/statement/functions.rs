@@ -5,9 +5,11 @@ use sqlparser::ast::{
     ObjectNamePart,
 };
 
+use super::super::grouped;
 use super::arguments::written_out;
 use super::binder::{Binder, Place};
 use super::error::{At, Result, StatementError};
+use super::hashed::Aggregate;
 use super::kinds;
 use super::suggest::near;
 use super::types::{Kind, Node};
@@ -140,6 +142,19 @@ impl<'q> Binder<'q> {
         if let Some(filter) = &filter {
             sql.push_str(&format!(" FILTER (WHERE {})", filter.sql));
             head.push_str(&format!(" FILTER (WHERE {})", filter.head));
+        }
+        if call.aggregate && function.over.is_none() {
+            let simple = filter.is_none() && arguments.is_plain();
+            let count = arguments.nodes.len();
+            let aggregate = Aggregate {
+                sql: sql.clone(),
+                word: grouped::word(&call.name, count).filter(|_| simple),
+                argument: arguments.nodes.first().map(|node| node.sql.clone()),
+            };
+            let calls = &mut self.scope().calls;
+            if !calls.contains(&aggregate) {
+                calls.push(aggregate);
+            }
         }
         if let Some(over) = &function.over {
             let (over_sql, over_head) = self.at_place(Place::Window, |binder| binder.over(over))?;

@@ -18,6 +18,7 @@ mod explain;
 mod expr;
 mod from;
 mod functions;
+mod hashed;
 mod interval;
 mod join;
 mod keywords;

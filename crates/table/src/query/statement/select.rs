@@ -96,7 +96,8 @@ impl<'q> Binder<'q> {
         let sql = if parts.qualify.is_some() || parts.on.is_some() {
             wrapped(&from, &parts)?
         } else {
-            plain(&from, &parts)
+            self.hashed(&from, &parts, mark)
+                .unwrap_or_else(|| plain(&from, &parts))
         };
         self.bounded(&sql)?;
         Ok(Bound {
@@ -104,6 +105,26 @@ impl<'q> Binder<'q> {
             columns: parts.columns,
             plain: order.is_none(),
         })
+    }
+
+    /// The SELECT grouped by hash, where its rows come in no order of its keys: from a join, or by an expression. A
+    /// statement of its own inside knows no common table and no query around it.
+    fn hashed(&mut self, from: &str, parts: &Parts, mark: usize) -> Option<String> {
+        let depth = self.scopes.len() - 1;
+        let scope = self.scopes.last()?;
+        let is_joined = scope.source.relations.len() > 1;
+        let is_computed = |key: &String| key.contains(['(', ' ']);
+        let is_alone =
+            self.commons.is_empty() && self.free.iter().skip(mark).all(|free| free.scope == depth);
+        if parts.keys.is_empty() || !is_alone || !(is_joined || parts.keys.iter().any(is_computed))
+        {
+            return None;
+        }
+        let name = self.fresh_name("groups");
+        let scope = self.scopes.last()?;
+        let relations = scope.source.relations.iter();
+        let aliases: Vec<&str> = relations.map(|relation| relation.alias.as_str()).collect();
+        super::hashed::hashed(from, parts, &scope.calls, &aliases, &name)
     }
 
     /// The items with `*` expanded.
@@ -296,6 +317,7 @@ impl<'q> Binder<'q> {
                     }
                 }
                 self.scope().aggregates = 0;
+                self.scope().calls.clear();
                 self.scope().windows = 0;
                 self.scope().keys = keys;
                 return Ok(true);

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 
+use super::super::super::grouped;
 use super::super::{Catalog, ColumnType, StatementError, TableInfo, explain, prepare};
 
 pub(crate) const TABLES: &str = "
@@ -293,6 +294,9 @@ pub(crate) fn open() -> Connection {
         .and_then(|()| times(&connection))
         .and_then(|()| texts(&connection))
         .expect("functions");
+    connection
+        .create_module(grouped::GROUPED, grouped::module(), None)
+        .expect("module");
     let flags = FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_UTF8;
     let aggregates: [(&str, i32, Collected); 8] = [
         ("median", 1, quantile),
