@@ -1,4 +1,4 @@
-//! What people's programs ask: submit, look, change, fetch.
+//! What clients ask: submit, look, change, fetch.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::planning::Planner;
 use crate::recovery::{self, Text};
 use crate::wire;
 
-/// The service for people's programs.
+/// The service for clients.
 #[derive(Clone)]
 pub(crate) struct SweepHandler {
     pub(crate) events: mpsc::Sender<Event>,

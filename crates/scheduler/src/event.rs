@@ -1,4 +1,4 @@
-//! What the scheduler is told. Numbers and names in events may come from the wire: the scheduler checks them against
+//! What the scheduler takes in. Numbers and names in events may come from the wire: the scheduler checks them against
 //! what it granted before it believes them.
 
 use std::sync::Arc;

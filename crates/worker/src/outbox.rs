@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_shelf_waits_for_acknowledgements() {
+    fn a_full_outbox_waits_for_acknowledgements() {
         let mut outbox = Outbox::default();
         let large = usize::try_from(FULL_BYTES / 2).unwrap();
         outbox.put(body(large));

@@ -1,4 +1,4 @@
-//! What the event loop hears: from workers' sessions, from people's calls, from the writers.
+//! What the event loop takes in: from workers' sessions, from clients' calls, from the writers.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -76,7 +76,7 @@ pub(crate) struct OpenSweep {
     pub(crate) priority: i32,
     pub(crate) notes: Vec<String>,
     pub(crate) watch: watch::Sender<v1::SweepStatus>,
-    /// Told when nothing waits to be written.
+    /// Notified when nothing waits to be written.
     pub(crate) settling: Vec<ListingReply>,
     /// The same, of those for whom the write under way is the last.
     pub(crate) settling_now: Vec<ListingReply>,

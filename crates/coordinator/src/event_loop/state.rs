@@ -65,7 +65,7 @@ pub(crate) struct EventLoop {
     pub(crate) pilots: Option<Pilots>,
     /// The most time and memory that any worker came with; none in it where one did not say.
     pub(crate) widest_limits: Option<PilotLimits>,
-    /// Told when everything is written.
+    /// Notified when everything is written.
     pub(crate) stopping: Option<oneshot::Sender<()>>,
 }
 

@@ -41,7 +41,7 @@ enum Asked {
 }
 
 impl Scheduler {
-    /// Gives leases to hungry workers, one each in turn, until there is no work or no hunger.
+    /// Gives leases to workers that would take one, one each in turn, until there is no work or nobody takes more.
     pub(super) fn serve(&mut self, out: &mut Vec<Action>) {
         let mut again = BTreeSet::new();
         while !self.ready.is_empty() {
@@ -64,7 +64,7 @@ impl Scheduler {
         self.seeking.append(&mut again);
     }
 
-    /// Puts a worker among the hungry if it would take a lease.
+    /// Puts a worker among those that seek a lease if it would take one.
     pub(super) fn note_demand(&mut self, id: WorkerId) {
         self.unmatched.remove(&id);
         if self.wants(id) {
@@ -74,7 +74,7 @@ impl Scheduler {
         }
     }
 
-    /// Takes a worker from the hungry that has had enough.
+    /// Takes a worker that has enough from those that seek a lease.
     pub(super) fn settle_demand(&mut self, id: WorkerId) {
         if !self.wants(id) {
             self.seeking.remove(&id);

@@ -44,7 +44,7 @@ impl Scheduler {
         }
     }
 
-    /// Tells a worker that numbers are no longer its own, if it can be told.
+    /// Revokes numbers of a lease, if a message can reach its worker.
     pub(super) fn revoke(
         &self,
         id: LeaseId,

@@ -10,7 +10,7 @@ use crate::sweeps::{Ready, Sweep};
 use crate::workers::{Quarantine, Worker};
 use crate::{Action, Config, Ended, Event, LeaseId, Now, SweepKey, SweepState, WorkerId};
 
-/// Decides who runs which trials. It is told the time and what happened, and answers what to do.
+/// Decides who runs which trials. It takes the time and what happened, and answers what to do.
 ///
 /// An event costs the logarithm of what is held, times what it changes; done trials and other workers do not slow it.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ pub(crate) struct Executor {
 
 pub(super) struct ExecutorState {
     pub(super) queue: Mutex<LeaseQueue>,
-    /// Told when leases come, memory is free again, or the threads are to end.
+    /// Notified when leases come, memory is free again, or the threads are to end.
     pub(super) queued: Condvar,
     pub(super) closed: AtomicBool,
     /// Threads with a trial in their hands.

@@ -92,8 +92,8 @@ impl Session {
 
 /// Completes when the worker is asked to leave; never where nobody can ask any more.
 pub(super) async fn drain_requested(stop: &mut watch::Receiver<Stop>) {
-    let told = stop.wait_for(|stop| *stop == Stop::Drain).await.is_ok();
-    if !told {
+    let asked = stop.wait_for(|stop| *stop == Stop::Drain).await.is_ok();
+    if !asked {
         std::future::pending::<()>().await;
     }
 }
