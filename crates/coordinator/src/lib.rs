@@ -27,6 +27,8 @@ mod removal;
 mod row_spool;
 mod serve;
 mod session_error;
+#[cfg(test)]
+mod simulation;
 mod stopwatch;
 mod sweep_lookup;
 mod sweep_service;

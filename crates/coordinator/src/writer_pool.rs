@@ -29,6 +29,9 @@ struct Handle<T>(Arc<PoolShared<T>>);
 struct PoolShared<T> {
     turns: Mutex<Turns<T>>,
     changed: Condvar,
+    /// Who takes the next turn in place of a thread of the pool. In simulated time it is the runtime, whose clock stands
+    /// still meanwhile.
+    runner: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 struct Turns<T> {
@@ -60,6 +63,7 @@ impl<T: Send + 'static> WriterPool<T> {
         let shared = Arc::new(PoolShared {
             turns: Mutex::new(turns),
             changed: Condvar::new(),
+            runner: None,
         });
         let pool = WriterPool(Handle(Arc::clone(&shared)));
         for k in 0..threads {
@@ -75,6 +79,31 @@ impl<T: Send + 'static> WriterPool<T> {
             }
         }
         Ok(pool)
+    }
+
+    /// No threads: the runtime's blocking threads do what is asked.
+    #[cfg(test)]
+    pub(crate) fn on_runtime(runtime: tokio::runtime::Handle) -> Self {
+        let shared = Arc::new_cyclic(|pool: &std::sync::Weak<PoolShared<T>>| {
+            let pool = pool.clone();
+            let runner = move || {
+                if let Some(pool) = pool.upgrade() {
+                    runtime.spawn_blocking(move || {
+                        let next = lock(&pool.turns).ready.pop_front();
+                        next.map(|next| pool.turn(next))
+                    });
+                }
+            };
+            PoolShared {
+                turns: Mutex::new(Turns {
+                    ready: VecDeque::new(),
+                    users: 1,
+                }),
+                changed: Condvar::new(),
+                runner: Some(Box::new(runner)),
+            }
+        });
+        WriterPool(Handle(shared))
     }
 
     /// Takes a folder in.
@@ -127,37 +156,45 @@ impl<T> Drop for Lane<T> {
 impl<T> PoolShared<T> {
     fn push(&self, folder: Arc<Mutex<Folder<T>>>) {
         lock(&self.turns).ready.push_back(folder);
-        self.changed.notify_one();
+        match &self.runner {
+            Some(runner) => runner(),
+            None => self.changed.notify_one(),
+        }
     }
 
     /// One thread's life.
     fn serve(&self) {
         while let Some(next) = self.next() {
-            let (mut folder, work) = {
-                let mut next = lock(&next);
-                (next.folder.take(), next.work.pop_front())
-            };
-            if let (Some(folder), Some(work)) = (&mut folder, work) {
-                // Whoever asked sees that no answer comes.
-                let _ = catch_unwind(AssertUnwindSafe(|| work(folder)));
-            }
-            let mut after = lock(&next);
-            if after.work.is_empty()
-                && let Some(then) = after.closes.take()
-            {
-                // Without the lock: closing may take a while.
-                drop(after);
-                drop(folder);
-                then();
-                continue;
-            }
-            after.folder = folder;
-            after.has_turn = !after.work.is_empty();
-            let again = after.has_turn;
+            self.turn(next);
+        }
+    }
+
+    /// One piece of what is asked of a folder.
+    fn turn(&self, next: Arc<Mutex<Folder<T>>>) {
+        let (mut folder, work) = {
+            let mut next = lock(&next);
+            (next.folder.take(), next.work.pop_front())
+        };
+        if let (Some(folder), Some(work)) = (&mut folder, work) {
+            // Whoever asked sees that no answer comes.
+            let _ = catch_unwind(AssertUnwindSafe(|| work(folder)));
+        }
+        let mut after = lock(&next);
+        if after.work.is_empty()
+            && let Some(then) = after.closes.take()
+        {
+            // Without the lock: closing may take a while.
             drop(after);
-            if again {
-                self.push(next);
-            }
+            drop(folder);
+            then();
+            return;
+        }
+        after.folder = folder;
+        after.has_turn = !after.work.is_empty();
+        let again = after.has_turn;
+        drop(after);
+        if again {
+            self.push(next);
         }
     }
 
