@@ -11,7 +11,6 @@ use sweep::{Excerpt, SweepError};
 use tonic::Code;
 
 use crate::exit::Exit;
-use crate::output;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -97,7 +96,7 @@ impl CliError {
         if let CliError::Sweep(drawn) = self {
             let mut text = String::new();
             let handler = MietteHandlerOpts::new()
-                .color(output::colour())
+                .color(crate::terminal::colour())
                 .unicode(false)
                 .terminal_links(false)
                 .build();

@@ -7,7 +7,6 @@ use sweep::{DataSummary, Grid, Rules, Spec};
 use table::LocalFiles;
 
 use crate::error::CliError;
-use crate::numbering;
 
 /// A sweep file that has been read and understood.
 pub(crate) struct Sweep {
@@ -67,7 +66,7 @@ pub(crate) fn name(path: &Path, sets: &[String]) -> Result<String, CliError> {
 
 /// How the data files of a run folder are read; `None` where there is no run folder.
 fn rules_of_folder(spec: &Spec, folder: Option<&Path>) -> Option<Rules> {
-    let default = numbering::default_dir(spec.name());
+    let default = crate::run_dir::default_dir(spec.name());
     let folder = folder.unwrap_or(&default);
     if !table::is_run_folder(folder) {
         return None;

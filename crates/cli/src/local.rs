@@ -44,7 +44,7 @@ pub(crate) async fn run(options: &Run) -> Result<Exit, CliError> {
     let run = options
         .out
         .clone()
-        .unwrap_or_else(|| crate::numbering::default_dir(&name));
+        .unwrap_or_else(|| crate::run_dir::default_dir(&name));
     if run.exists() && !run.is_dir() {
         return Err(CliError::Request(format!(
             "{} is a file; --out takes a folder",

@@ -32,8 +32,10 @@ mod plan;
 mod progress;
 mod query;
 mod remove;
+mod run_dir;
 mod service;
 mod submit;
+mod terminal;
 mod threads;
 mod verify;
 mod waiting;
@@ -111,7 +113,7 @@ fn init_tracing() {
         .with_writer(std::io::stderr)
         // It would report a line that cannot be written by `eprintln!`, which panics.
         .log_internal_errors(false)
-        .with_ansi(output::colour())
+        .with_ansi(crate::terminal::colour())
         .finish()
         .with(log_limit::LogLimit::default())
         .init();

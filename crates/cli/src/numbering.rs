@@ -22,11 +22,6 @@ pub(crate) struct Numbered {
     pub(crate) done: IntervalSet,
 }
 
-/// Where `run` puts a sweep if nothing else is asked for.
-pub(crate) fn default_dir(name: &str) -> PathBuf {
-    PathBuf::from("runs").join(name)
-}
-
 /// Numbers a sweep as `run` into `dir` would. A folder that was not asked for and cannot be used is warned of.
 ///
 /// # Errors
@@ -42,7 +37,7 @@ pub(crate) fn of(sweep: Sweep, dir: Option<&Path>) -> Result<Numbered, CliError>
             done: IntervalSet::new(),
         })
     };
-    let default = default_dir(grid.spec().name());
+    let default = crate::run_dir::default_dir(grid.spec().name());
     match within(&grid, dir.unwrap_or(&default), &sweep.files) {
         Ok(Some(numbered)) => Ok(numbered),
         Ok(None) => fresh(grid),

@@ -26,7 +26,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new() -> Self {
-        let bar = output::is_terminal().then(|| {
+        let bar = crate::terminal::is_terminal().then(|| {
             let bar = ProgressBar::new(0);
             let template = "{prefix} {wide_bar} {pos}/{len} {msg}";
             if let Ok(style) = ProgressStyle::with_template(template) {

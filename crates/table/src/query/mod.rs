@@ -14,6 +14,7 @@ mod plan;
 mod runs;
 mod source;
 mod statement;
+mod table;
 #[cfg(test)]
 mod tests;
 mod values;

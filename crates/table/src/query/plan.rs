@@ -6,8 +6,8 @@ use std::os::raw::c_int;
 use rusqlite::vtab::{DistinctMode, IndexConstraintOp, IndexInfo};
 
 use super::order::By;
+use super::table::Table;
 use super::values::{Type, Value};
-use super::vtab::Table;
 
 /// Rows of a trial in tables other than `trials`, where they were not counted.
 const ROWS_OF_A_TRIAL: f64 = 16.0;

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::os::raw::c_int;
 use std::rc::Rc;
@@ -17,9 +16,10 @@ use rusqlite::vtab::{
 use crate::schema::TableName;
 
 use super::lookup::{Index, Run, hash_number, hash_text, join};
-use super::order::{By, Chosen, Sorted, Texts, sorted};
+use super::order::{By, Chosen, Sorted, sorted};
 use super::plan::{self, Bound, Condition, Plan, Way, may_pass};
 use super::source::{Listing, Source};
+use super::table::Table;
 use super::values::{Type, Value, Values, moment};
 
 /// The module's name in `CREATE VIRTUAL TABLE`.
@@ -28,72 +28,6 @@ pub(super) const MODULE: &str = "parts";
 /// The module that serves every table.
 pub(super) fn module() -> &'static Module<'static, PartsTable> {
     const { &Module::read_only_module() }
-}
-
-/// A table and what was found out about its rows so far.
-pub(super) struct Table {
-    source: Source,
-    indexes: RefCell<HashMap<Vec<usize>, Option<Rc<Index>>>>,
-    texts: RefCell<HashMap<usize, Option<Rc<Texts>>>>,
-}
-
-impl Table {
-    fn new(source: Source) -> Table {
-        Table {
-            source,
-            indexes: RefCell::default(),
-            texts: RefCell::default(),
-        }
-    }
-
-    pub(super) fn source(&self) -> &Source {
-        &self.source
-    }
-
-    pub(super) fn has_one_row_a_trial(&self) -> bool {
-        self.source.column("step").is_none()
-    }
-
-    /// Whether the rows can be put in this order.
-    ///
-    /// # Errors
-    /// A part that cannot be read.
-    pub(super) fn can_sort(&self, order: &[By]) -> rusqlite::Result<bool> {
-        if u32::try_from(self.source.contents()?.rows).is_err() {
-            return Ok(false);
-        }
-        // Codes of at most 64 bits each, and keys of 128.
-        let mut bits = 0;
-        for by in order {
-            bits += match self.source.columns[by.column].kind {
-                Type::Text if self.texts(by.column)?.is_none() => return Ok(false),
-                Type::Text => 22,
-                Type::Boolean => 2,
-                Type::Integer => 32,
-                Type::Real | Type::Timestamp => 64,
-            };
-        }
-        Ok(bits <= 128)
-    }
-
-    fn texts(&self, column: usize) -> rusqlite::Result<Option<Rc<Texts>>> {
-        if let Some(texts) = self.texts.borrow().get(&column) {
-            return Ok(texts.clone());
-        }
-        let texts = Texts::list(&self.source, column)?.map(Rc::new);
-        self.texts.borrow_mut().insert(column, texts.clone());
-        Ok(texts)
-    }
-
-    fn index(&self, key: &[usize]) -> rusqlite::Result<Option<Rc<Index>>> {
-        if let Some(index) = self.indexes.borrow().get(key) {
-            return Ok(index.clone());
-        }
-        let index = Index::build(&self.source, key)?.map(Rc::new);
-        let mut indexes = self.indexes.borrow_mut();
-        indexes.insert(key.to_vec(), index.clone());
-        Ok(index)
-    }
 }
 
 #[repr(C)]
@@ -232,7 +166,7 @@ unsafe impl VTabCursor for Cursor {
                 match passed {
                     None => {
                         self.row = *at;
-                        let chunks = &self.table.source.contents()?.chunks;
+                        let chunks = &self.table.source().contents()?.chunks;
                         if *at < chunks[self.chunk].rows {
                             return Ok(());
                         }
@@ -293,7 +227,7 @@ unsafe impl VTabCursor for Cursor {
         let Ok(column) = usize::try_from(column) else {
             return Ok(());
         };
-        let source = &self.table.source;
+        let source = self.table.source();
         if self.keeps {
             return source.with_kept(self.chunk, column, |values| self.give(context, values))?;
         }
@@ -311,7 +245,7 @@ unsafe impl VTabCursor for Cursor {
     }
 
     fn rowid(&self) -> rusqlite::Result<i64> {
-        let chunks = &self.table.source.contents()?.chunks;
+        let chunks = &self.table.source().contents()?.chunks;
         let start = chunks.get(self.chunk).map_or(0, |chunk| chunk.start);
         Ok((start + self.row) as i64)
     }
@@ -320,7 +254,7 @@ unsafe impl VTabCursor for Cursor {
 impl Cursor {
     /// The value of a condition as the column's type compares it.
     fn bound(&self, condition: Condition, value: ValueRef<'_>) -> Bound {
-        let kind = self.table.source.columns[condition.column].kind;
+        let kind = self.table.source().columns[condition.column].kind;
         match (kind, value) {
             (_, ValueRef::Null) => Bound::Nothing,
             (Type::Integer | Type::Real | Type::Boolean, ValueRef::Integer(n)) => {
@@ -355,7 +289,7 @@ impl Cursor {
     /// Stands at the first row that passes, from a row group on.
     fn scan_from(&mut self, first: usize) -> rusqlite::Result<()> {
         let table = Rc::clone(&self.table);
-        let chunks = &table.source.contents()?.chunks;
+        let chunks = &table.source().contents()?.chunks;
         let mut chunk = first;
         while chunk < chunks.len() {
             self.enter(chunk);
@@ -451,7 +385,7 @@ impl Cursor {
             return Ok(());
         }
         let table = Rc::clone(&self.table);
-        let chunks = &table.source.contents()?.chunks;
+        let chunks = &table.source().contents()?.chunks;
         let mut chosen = Chosen { rows: None };
         if !conditions.is_empty() {
             let mut rows = Vec::with_capacity(chunks.len());
@@ -461,7 +395,7 @@ impl Cursor {
             }
             chosen.rows = Some(rows);
         }
-        let sorted = sorted(&table.source, order, &chosen, once, &|column| {
+        let sorted = sorted(table.source(), order, &chosen, once, &|column| {
             table.texts(column)
         })?;
         let rows = match sorted {
@@ -479,7 +413,7 @@ impl Cursor {
     /// Stands at a row of the table.
     fn go_to(&mut self, row: usize) -> rusqlite::Result<()> {
         let table = Rc::clone(&self.table);
-        let contents = table.source.contents()?;
+        let contents = table.source().contents()?;
         if let Some(chunk) = contents.chunks.get(self.chunk)
             && (chunk.start..chunk.start + chunk.rows).contains(&row)
         {
@@ -528,7 +462,7 @@ impl Cursor {
         if let Some(values) = &columns[column] {
             return Ok(Rc::clone(values));
         }
-        let values = self.table.source.values(self.chunk, column, self.keeps)?;
+        let values = self.table.source().values(self.chunk, column, self.keeps)?;
         Ok(Rc::clone(columns[column].insert(values)))
     }
 }

@@ -4,8 +4,8 @@ use rusqlite::Result;
 use rusqlite::types::{Value, ValueRef};
 
 use super::calendar::{parse_time, print_date, print_time};
+use super::entry::{Entry, scalar};
 use super::error::FunctionError;
-use super::table::{Entry, scalar};
 use super::values::{Call, parse_boolean, parse_real, whole};
 
 const ONE: &[i32] = &[1];

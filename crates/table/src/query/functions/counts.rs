@@ -9,8 +9,8 @@ use std::collections::{HashMap, VecDeque};
 use rusqlite::Result;
 use rusqlite::types::{Value, ValueRef};
 
+use super::entry::{Entry, State, aggregate};
 use super::error::FunctionError;
-use super::table::{Entry, State, aggregate};
 use super::values::{Call, whole};
 
 const ONE: &[i32] = &[1];

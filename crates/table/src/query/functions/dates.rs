@@ -8,8 +8,8 @@ use super::calendar::{
     DAY, Length, PARTS, Part, SECOND, add_months, in_years, moment, parse_time, print_date,
     print_time,
 };
+use super::entry::{Entry, scalar};
 use super::error::FunctionError;
-use super::table::{Entry, scalar};
 use super::values::{Call, given};
 
 const ONE: &[i32] = &[1];

@@ -11,8 +11,8 @@ use rusqlite::{Connection, Result};
 
 use super::calendar::{HOUR, MINUTE, Part, Reader, SECOND, date, micros, moment, parse_time};
 use super::dates::{day_name, day_names, month_name, month_names, time};
+use super::entry::{Entry, scalar};
 use super::error::FunctionError;
-use super::table::{Entry, scalar};
 use super::values::{Call, Kept, given};
 
 pub(super) static ENTRIES: &[Entry] = &[

@@ -7,8 +7,8 @@ use rusqlite::types::{Value, ValueRef};
 
 use super::calendar::{HOUR, MINUTE, SECOND, date, in_years, micros, print_date, print_time};
 use super::dates::{printed, time};
+use super::entry::{Entry, scalar};
 use super::error::FunctionError;
-use super::table::{Entry, scalar};
 use super::values::{Call, given};
 
 const NONE: &[i32] = &[0];

@@ -10,6 +10,7 @@ mod casts;
 mod counts;
 mod cuts;
 mod dates;
+mod entry;
 mod error;
 mod exact;
 mod formats;
@@ -29,5 +30,6 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use entry::Declared;
+pub use table::all;
 pub(crate) use table::register;
-pub use table::{Declared, all};

@@ -6,8 +6,8 @@
 use rusqlite::Result;
 use rusqlite::types::Value;
 
+use super::entry::{Entry, State, aggregate};
 use super::exact::Exact;
-use super::table::{Entry, State, aggregate};
 use super::values::Call;
 
 const TWO: &[i32] = &[2];

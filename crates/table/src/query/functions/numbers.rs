@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use rusqlite::Result;
 use rusqlite::types::{Value, ValueRef};
 
+use super::entry::{Entry, real, scalar};
 use super::error::FunctionError;
-use super::table::{Entry, real, scalar};
 use super::values::{Call, Kept, given};
 
 const ONE: &[i32] = &[1];

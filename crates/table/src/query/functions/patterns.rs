@@ -6,8 +6,8 @@ use regex::{Captures, Regex, RegexBuilder};
 use rusqlite::Result;
 use rusqlite::types::Value;
 
+use super::entry::{Entry, scalar};
 use super::error::FunctionError;
-use super::table::{Entry, scalar};
 use super::values::{Call, given};
 
 pub(super) static ENTRIES: &[Entry] = &[

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rusqlite::Result;
 use rusqlite::types::{Value, ValueRef};
 
-use super::table::{Entry, State, aggregate};
+use super::entry::{Entry, State, aggregate};
 use super::values::{Call, Kept};
 
 const ONE: &[i32] = &[1];

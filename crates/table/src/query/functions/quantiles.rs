@@ -9,9 +9,9 @@ use rusqlite::Result;
 use rusqlite::types::{Value, ValueRef};
 
 use super::calendar::{parse_time, print_time};
+use super::entry::{Entry, State, aggregate};
 use super::error::FunctionError;
 use super::sorted::Sorted;
-use super::table::{Entry, State, aggregate};
 use super::values::{Call, Kept, whole};
 
 const ONE: &[i32] = &[1];

@@ -6,7 +6,7 @@
 use rusqlite::Result;
 use rusqlite::types::Value;
 
-use super::table::{Entry, State, aggregate};
+use super::entry::{Entry, State, aggregate};
 use super::values::Call;
 
 const ONE: &[i32] = &[1];

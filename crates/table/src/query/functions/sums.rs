@@ -3,8 +3,8 @@
 use rusqlite::Result;
 use rusqlite::types::Value;
 
+use super::entry::{Entry, State, aggregate};
 use super::exact::Exact;
-use super::table::{Entry, State, aggregate};
 use super::values::Call;
 
 const ONE: &[i32] = &[1];

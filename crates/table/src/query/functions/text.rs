@@ -3,8 +3,8 @@
 use rusqlite::Result;
 use rusqlite::types::{Value, ValueRef};
 
+use super::entry::{Entry, scalar};
 use super::error::FunctionError;
-use super::table::{Entry, scalar};
 use super::values::{Call, given};
 
 const ONE: &[i32] = &[1];

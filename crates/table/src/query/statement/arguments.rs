@@ -6,9 +6,9 @@ use sqlparser::ast::{
 };
 
 use super::binder::Binder;
+use super::call::Call;
 use super::constants::lists;
 use super::error::{Result, StatementError};
-use super::functions::Call;
 use super::kinds;
 use super::types::{Kind, Node};
 

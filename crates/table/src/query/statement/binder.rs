@@ -6,8 +6,7 @@
 use sqlparser::ast::{Ident, NamedWindowDefinition};
 
 use super::error::{At, Result, StatementError};
-use super::hashed::Aggregate;
-use super::types::{Catalog, Column, Node, quoted};
+use super::types::{Aggregate, Catalog, Column, Node, quoted};
 
 /// SQLite ends at expressions 1,000 deep; each level here is up to two there.
 pub(super) const MAX_DEPTH: usize = 400;

@@ -32,7 +32,7 @@ pub(super) fn lists(nodes: &[Node]) -> (String, String) {
 
 /// A query as a header prints it.
 pub(super) fn shown(query: &Query) -> String {
-    let text = query.to_string().replace(super::parse::EXCLUDE_MARK, "");
+    let text = query.to_string().replace(super::tokens::EXCLUDE_MARK, "");
     text.replace("count(*)", "count_star()")
 }
 
@@ -106,7 +106,7 @@ pub(super) fn place(expr: &Expr) -> At {
                     .unwrap_or_default();
             }
             Expr::Value(value) => return At::of(value.span),
-            Expr::Function(function) => return super::functions::place(function),
+            Expr::Function(function) => return super::call::place(function),
             Expr::BinaryOp { left, .. } => left,
             Expr::Nested(inner)
             | Expr::Cast { expr: inner, .. }

@@ -3,7 +3,7 @@
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
-use super::parse::{EXCLUDE_MARK, word};
+use super::tokens::{EXCLUDE_MARK, word};
 
 /// The parser has no EXCLUDE in a window's frame. Its words are taken out and carried in the name of the base window,
 /// the first token after the parenthesis that opens the window.

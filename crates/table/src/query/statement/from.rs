@@ -197,16 +197,6 @@ impl<'q> Binder<'q> {
     }
 }
 
-pub(super) fn single(name: &ObjectName) -> Result<sqlparser::ast::Ident> {
-    match name.0.as_slice() {
-        [ObjectNamePart::Identifier(ident)] => Ok(ident.clone()),
-        _ => Err(StatementError::wrong(
-            format!("`{name}` is not the name of one column"),
-            At::default(),
-        )),
-    }
-}
-
 fn source(sql: String, alias: &str, table: &str, columns: Vec<Column>) -> Source {
     let columns = under_alias(&columns, alias);
     Source {

@@ -8,11 +8,11 @@ use sqlparser::ast::{
 use super::super::grouped;
 use super::arguments::written_out;
 use super::binder::{Binder, Place};
+use super::call::{Call, place};
 use super::error::{At, Result, StatementError};
-use super::hashed::Aggregate;
 use super::kinds;
 use super::suggest::near;
-use super::types::{Kind, Node};
+use super::types::{Aggregate, Kind, Node};
 
 /// Functions that need OVER.
 const WINDOWS: &[&str] = &[
@@ -70,23 +70,6 @@ const LISTS: &[&str] = &[
     "range",
     "generate_series",
 ];
-
-/// A bound call before it is written.
-pub(super) struct Call {
-    /// SQLite's name.
-    pub(super) name: String,
-    /// The name as it is printed in the header.
-    pub(super) head: String,
-    pub(super) aggregate: bool,
-    pub(super) at: At,
-}
-
-pub(super) fn place(function: &Function) -> At {
-    match function.name.0.first() {
-        Some(ObjectNamePart::Identifier(name)) => At::of(name.span),
-        _ => At::default(),
-    }
-}
 
 impl<'q> Binder<'q> {
     pub(super) fn function(&mut self, function: &'q Function) -> Result<Node> {

@@ -4,16 +4,7 @@
 use super::super::grouped::{GROUPED, MOST_COLUMNS};
 use super::compose::{Parts, plain};
 use super::order::OrderTerm;
-use super::types::{Kind, quoted, text};
-
-/// An aggregate of a SELECT as SQLite would be given it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Aggregate {
-    pub(super) sql: String,
-    /// The word of the table function for it, where it has one.
-    pub(super) word: Option<&'static str>,
-    pub(super) argument: Option<String>,
-}
+use super::types::{Aggregate, Kind, quoted, text};
 
 /// The SELECT with the function in place of its FROM, WHERE and GROUP BY. None where something speaks against it: keys
 /// that are constants or Booleans (which a function's column does not show as true and false), aggregates of other

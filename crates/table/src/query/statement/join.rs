@@ -4,7 +4,7 @@ use sqlparser::ast::{Join, JoinConstraint, JoinOperator, TableFactor};
 
 use super::binder::{Binder, Place, Source, at, same};
 use super::error::{At, Result, StatementError};
-use super::from::single;
+use super::single::single;
 use super::types::{Column, Node};
 
 /// The side of a join that may be filled with nulls, and its words.

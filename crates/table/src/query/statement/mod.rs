@@ -6,6 +6,7 @@
 
 mod arguments;
 mod binder;
+mod call;
 mod casts;
 mod compare;
 mod compose;
@@ -31,10 +32,12 @@ mod parse;
 mod prepare;
 mod query;
 mod select;
+mod single;
 mod special;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod types;
 mod window;
 

@@ -7,6 +7,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use super::dialect::QueryDialect;
 use super::error::{At, Result, StatementError};
 use super::exclude::carry_excludes;
+use super::tokens::{EXCLUDE_MARK, word};
 
 /// A hundred printed pages' worth of SQL is no question that a person wrote; a list of 10,000 trial numbers still fits.
 pub(super) const MAX_BYTES: usize = 100_000;
@@ -17,9 +18,6 @@ const MAX_PARENTHESES: usize = 100;
 /// The parser's own count of calls within calls, for what nests without parentheses (NOT NOT, CASE, - - -): it counts
 /// up to four for a level, so this lets [`MAX_PARENTHESES`] through.
 const MAX_CALLS: usize = 600;
-
-/// Marks the token that carries a frame's EXCLUDE to the window's name; no name that is typed holds it.
-pub(super) const EXCLUDE_MARK: char = '\u{1}';
 
 /// A statement that only reads.
 #[derive(Debug)]
@@ -121,14 +119,6 @@ fn check_tokens(tokens: &[TokenWithSpan]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-pub(super) fn word(tokens: &[TokenWithSpan], index: usize) -> String {
-    match tokens.get(index).map(|token| &token.token) {
-        Some(Token::Word(word)) if word.quote_style.is_none() => word.value.to_uppercase(),
-        Some(Token::LParen) => "(".to_owned(),
-        _ => String::new(),
-    }
 }
 
 /// Sorts by the first word: only what reads is parsed at all.

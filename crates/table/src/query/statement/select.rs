@@ -153,7 +153,7 @@ impl<'q> Binder<'q> {
                     SelectItemQualifiedWildcardKind::ObjectName(name),
                     options,
                 ) => {
-                    let table = super::from::single(name)?;
+                    let table = super::single::single(name)?;
                     self.expand(Some(&table), options, &mut items)?;
                 }
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(expr), _) => {
@@ -214,10 +214,10 @@ impl<'q> Binder<'q> {
         };
         let excluded = match &options.opt_exclude {
             None => Vec::new(),
-            Some(ExcludeSelectItem::Single(name)) => vec![super::from::single(name)?],
+            Some(ExcludeSelectItem::Single(name)) => vec![super::single::single(name)?],
             Some(ExcludeSelectItem::Multiple(names)) => names
                 .iter()
-                .map(super::from::single)
+                .map(super::single::single)
                 .collect::<Result<_>>()?,
         };
         let replaced = options

@@ -177,6 +177,15 @@ pub(super) struct Column {
     pub(super) never_null: bool,
 }
 
+/// An aggregate of a SELECT as SQLite would be given it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Aggregate {
+    pub(super) sql: String,
+    /// The word of the table function for it, where it has one.
+    pub(super) word: Option<&'static str>,
+    pub(super) argument: Option<String>,
+}
+
 /// An identifier as SQLite reads it under every name.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

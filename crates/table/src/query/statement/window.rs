@@ -6,7 +6,7 @@ use sqlparser::ast::{
 
 use super::binder::{Binder, at, same};
 use super::error::{At, Result, StatementError};
-use super::parse::EXCLUDE_MARK;
+use super::tokens::EXCLUDE_MARK;
 use super::types::quoted;
 
 impl<'q> Binder<'q> {
