@@ -190,6 +190,23 @@ mod tests {
         )
     }
 
+    /// An optimizer that is added must say here too whether it has a momentum and what its usual rate is.
+    #[test]
+    fn keys_of_optimizers_follow_their_declarations() {
+        for &kind in dln::OptimizerKind::ALL {
+            check(
+                &[("optimizer.kind", Value::text(kind.name()))],
+                &[
+                    ("optimizer.momentum", kind.has_momentum().then_some("0.9")),
+                    (
+                        "optimizer.rate",
+                        Some(if kind.is_linear() { "1" } else { "0.001" }),
+                    ),
+                ],
+            );
+        }
+    }
+
     #[test]
     fn the_smallest_sweep_is_a_factorization() {
         check(
