@@ -237,6 +237,20 @@ macro_rules! metrics {
         }
 
         impl Metrics {
+            /// Every metric.
+            pub const ALL: Metrics = Metrics {
+                $($field: true,)+
+                $first: true,
+                $($other: true,)*
+            };
+
+            /// No metric.
+            pub const NONE: Metrics = Metrics {
+                $($field: false,)+
+                $first: false,
+                $($other: false,)*
+            };
+
             /// Whether the metric is in the set.
             pub fn has(&self, metric: Metric) -> bool {
                 match metric {

@@ -10,14 +10,6 @@ use crate::metric::{LayerRow, MeasuredTable, Requirement, SpectrumRow};
 
 const STILL: Clock<'static> = &|| 0.0;
 
-fn every_metric() -> Metrics {
-    let mut all = Metrics::default();
-    for &metric in Metric::ALL {
-        all.set(metric, true);
-    }
-    all
-}
-
 fn outcome(trial: &Trial) -> Outcome {
     let data = prepare(trial).expect("data");
     run(trial, &data, Threads::Seq, STILL).expect("runs")
@@ -57,7 +49,7 @@ fn assorted() -> Vec<Trial> {
             one.measure.every = 15;
             one.measure.metrics = Metrics {
                 sharpness: false,
-                ..every_metric()
+                ..Metrics::ALL
             };
             one.measure.tolerance = Some(0.05);
             let mut relu = one.clone();
@@ -122,7 +114,7 @@ fn rows_are_where_they_are_asked_for() {
 #[test]
 fn every_metric_finds_its_table() {
     let mut one = trial(classification(5, 3, 6), &[6, 4]);
-    one.measure.metrics = every_metric();
+    one.measure.metrics = Metrics::ALL;
     let done = outcome(&one);
     let last = done.last;
     let scalars = [
@@ -242,7 +234,7 @@ fn divergence_keeps_the_last_finite_values() {
             one.optimizer.weight_decay = if *activation == Relu { 1.0 } else { 0.0 };
             one.train.steps = 1000;
             one.measure.every = 3;
-            one.measure.metrics = every_metric();
+            one.measure.metrics = Metrics::ALL;
             check_diverges(one);
         }
     }

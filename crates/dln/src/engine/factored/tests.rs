@@ -215,17 +215,8 @@ fn the_map_is_measured_as_if_it_were_formed() {
     let mut trial = given_trial(completion(14, 11, 2, 0.5), &[4, 3, 4], 0.1);
     trial.train.steps = 3;
     trial.measure.metrics = Metrics {
-        train_loss: true,
-        test_loss: true,
-        effective_rank: true,
-        stable_rank: true,
-        nuclear_norm: true,
-        spectrum: true,
-        angles: true,
-        sharpness: true,
-        alignment: true,
-        balancedness: true,
         separation: false,
+        ..Metrics::ALL
     };
     let data = prepare(&trial).expect("drawn");
     let begun = start(&trial, &data, Threads::Seq).expect("given");

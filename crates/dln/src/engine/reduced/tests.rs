@@ -14,32 +14,13 @@ use crate::reflectors::Reflectors;
 use crate::stream::{Purpose, normal_rows};
 use crate::{Progress, Run, prepare, run};
 
-pub(super) const ALL: Metrics = Metrics {
-    train_loss: true,
-    test_loss: true,
-    effective_rank: true,
-    stable_rank: true,
-    nuclear_norm: true,
-    balancedness: true,
-    spectrum: true,
-    angles: true,
-    separation: true,
-    sharpness: true,
-    alignment: true,
-};
+pub(super) const ALL: Metrics = Metrics::ALL;
 
 pub(super) const LOSSES: Metrics = Metrics {
     train_loss: true,
     test_loss: true,
     separation: true,
-    effective_rank: false,
-    stable_rank: false,
-    nuclear_norm: false,
-    balancedness: false,
-    spectrum: false,
-    angles: false,
-    sharpness: false,
-    alignment: false,
+    ..Metrics::NONE
 };
 
 /// A trial of 40 steps, every metric measured at steps 0, 1, 20 and 40, starts of 0.7.
