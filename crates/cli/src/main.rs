@@ -61,6 +61,7 @@ fn main() -> ExitCode {
         }
     };
     threads::adapt();
+    quiet_shortages();
     init_tracing();
     // A panic is our error: exit code 1, after what the panic's own message says.
     let ended = std::panic::catch_unwind(|| dispatch(arguments));
@@ -93,8 +94,18 @@ fn not_an_option(argument: OsString) -> OsString {
     argument
 }
 
+/// A lack of threads ends the program with one line that says which limit to raise, and not with a panic's message.
+fn quiet_shortages() {
+    let shown = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !threads::is_shortage(&words_of(panic.payload())) {
+            shown(panic);
+        }
+    }));
+}
+
 /// What a panic says.
-fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+fn words_of(panic: &(dyn std::any::Any)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     text.map(str::to_owned)
         .or_else(|| panic.downcast_ref::<String>().cloned())

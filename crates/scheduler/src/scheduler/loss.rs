@@ -27,6 +27,7 @@ impl Scheduler {
         let silent = worker.connected;
         let natural = worker.draining || self.time_was_up(id);
         let (mut trials, mut window) = (0, self.config.late_window);
+        let is_full = self.runs_all_it_can(id);
         for lease in self.live_leases(id) {
             let Some(entry) = self.leases.get(&lease) else {
                 continue;
@@ -39,7 +40,7 @@ impl Scheduler {
                 // It may only have been cut off, and a failed row is final: its result is waited for.
                 window = REPRIEVE;
             } else {
-                self.lose_lease(lease, &remaining, id, out);
+                self.lose_lease(lease, &remaining, id, is_full, out);
             }
         }
         self.withdraw(id);
@@ -49,10 +50,11 @@ impl Scheduler {
 
     /// A lost worker's last chance is over: what was waited for has failed.
     pub(super) fn end_reprieve(&mut self, id: WorkerId, out: &mut Vec<Action>) {
+        let is_full = self.runs_all_it_can(id);
         for lease in self.live_leases(id) {
             if let Some(entry) = self.leases.get(&lease) {
                 let remaining = entry.remaining.clone();
-                self.lose_lease(lease, &remaining, id, out);
+                self.lose_lease(lease, &remaining, id, is_full, out);
             }
         }
     }
@@ -97,12 +99,23 @@ impl Scheduler {
         self.retire(id);
     }
 
+    /// Whether a trial ran on each thread of the worker at its last heartbeat.
+    fn runs_all_it_can(&self, id: WorkerId) -> bool {
+        let Some(worker) = self.workers.get(&id) else {
+            return false;
+        };
+        let leases = worker.leases.iter().filter_map(|id| self.leases.get(id));
+        let running: u64 = leases.map(|lease| lease.started().len()).sum();
+        running >= u64::from(worker.threads)
+    }
+
     /// A lease's worker died.
     fn lose_lease(
         &mut self,
         id: LeaseId,
         remaining: &IntervalSet,
         worker: WorkerId,
+        is_full: bool,
         out: &mut Vec<Action>,
     ) {
         let Some(lease) = self.leases.get_mut(&id) else {
@@ -112,10 +125,12 @@ impl Scheduler {
         let running = lease.started();
         let alone = lease.isolated && remaining.len() == 1;
         lease.blamed = remaining.clone();
-        // The one trial of a lease that was begun has run; of many only heartbeats tell.
-        lease.tried = match lease.granted.len() {
-            1 => remaining.clone(),
-            _ => running.clone(),
+        // The one trial of a lease that was begun has run, unless all threads were at others; of many only heartbeats
+        // say which.
+        lease.tried = if lease.granted.len() == 1 && !is_full {
+            remaining.clone()
+        } else {
+            running.clone()
         };
         let tried = lease.tried.clone();
         let attempts = self.config.attempts();

@@ -16,6 +16,8 @@ mod write;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_of_rules;
+#[cfg(test)]
 mod tests_of_sets;
 
 pub use build::is_usable_name;

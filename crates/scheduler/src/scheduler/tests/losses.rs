@@ -348,6 +348,45 @@ fn a_lease_that_was_not_begun_is_held_against_nothing() {
 }
 
 #[test]
+fn a_lease_of_one_trial_behind_a_running_one_was_not_tried() {
+    let granted = |bench: &mut Bench| {
+        let mut grants = Vec::new();
+        while let Some(action) = bench.actions.pop_front() {
+            if matches!(action, Action::Grant(_)) {
+                bench.actions.push_front(action);
+                grants.push(bench.granted());
+            }
+        }
+        grants
+    };
+    let mut seen = 0;
+    for count in 2..80 {
+        let mut bench = Bench::new();
+        bench.add(S, count, 0.01);
+        bench.join(1, 1);
+        let grants = granted(&mut bench);
+        if !matches!(grants.as_slice(), [_, second] if second.numbers.len() == 1) {
+            continue;
+        }
+        seen += 1;
+        for grant in &grants {
+            bench.begin(grant);
+        }
+        bench.beat(1, &[0]);
+        bench.leave(1);
+        bench.wait(TIMEOUT, &[]);
+        bench.actions.clear();
+        let last = count - 1;
+        bench.join(2, 1);
+        for again in granted(&mut bench) {
+            let is_last = again.numbers.contains(last);
+            assert!(!is_last || again.attempt == 1, "{again:?}");
+        }
+    }
+    assert!(seen > 0, "no sweep ends in a lease of one trial");
+}
+
+#[test]
 fn only_trials_that_ran_are_counted_as_tried() {
     let mut bench = Bench::new();
     bench.add(S, 25, 0.01);
