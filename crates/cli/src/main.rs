@@ -105,7 +105,7 @@ fn quiet_shortages() {
 }
 
 /// What a panic says.
-fn words_of(panic: &(dyn std::any::Any)) -> String {
+fn words_of(panic: &dyn std::any::Any) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     text.map(str::to_owned)
         .or_else(|| panic.downcast_ref::<String>().cloned())

@@ -56,7 +56,7 @@ name = "simulated"
 seed = 1
 
 [axes]
-"replicate" = { range = [0, 119] }
+"replicate" = { range = [0, 120] }
 
 [problem]
 kind = "factorization"
