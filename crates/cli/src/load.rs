@@ -59,7 +59,7 @@ pub(crate) fn sweep(path: &Path, sets: &[String], begun: Begun<'_>) -> Result<Sw
 /// The name of a sweep whose files are not looked at.
 ///
 /// # Errors
-/// As [`sweep`].
+/// As [`sweep()`].
 pub(crate) fn name(path: &Path, sets: &[String]) -> Result<String, CliError> {
     parsed(path, sets).map(|(spec, ..)| spec.name)
 }
