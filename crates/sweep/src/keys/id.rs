@@ -1,6 +1,6 @@
 //! The name of each key in the code: its place in the registry.
 
-/// A key by its place in [`keys`].
+/// A key by its place in `keys`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Id {
     Seed,

@@ -26,7 +26,7 @@ pub struct Key {
     /// For a leaf of a table: the key of that table. What is set here is put into the parent's value, and a
     /// point's value here is read from it.
     pub parent: Option<Id>,
-    /// Where the key applies. What this looks at decides about the key: see [`super::depends`].
+    /// Where the key applies. What this looks at decides about the key: see `keys::depends`.
     pub applies: &'static Condition,
     /// The predicted cost of a trial depends on it. Whoever says no here says that two trials which differ in this
     /// key alone cost the same.

@@ -32,7 +32,7 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
     TABLE.iter().flat_map(|entries| entries.iter())
 }
 
-/// Every function that [`register`] adds, a name at a time.
+/// Every function that `register` adds, a name at a time.
 pub fn all() -> impl Iterator<Item = &'static Declared> {
     entries().map(|entry| &entry.declared)
 }
