@@ -370,7 +370,7 @@ mod tests {
                 let ratio = variance * larger / (eps * eps);
                 // Five standard errors of a Gaussian mean square over 20,000 entries.
                 assert!((ratio - 1.0).abs() < 0.05, "{kind:?}: {ratio}");
-                if kind == InitKind::Uniform {
+                if matches!(kind, InitKind::Uniform) {
                     let limit = eps * (3.0 / larger).sqrt();
                     assert!(W.iter().all(|w| w.abs() <= limit));
                 }
