@@ -419,7 +419,7 @@ class World:
         if words[0] == "fetch" and words[-1].startswith("once-"):
             self.user(["query", words[-1], COUNT, "--csv"]).floor = process.floor
         if words[0] == "query" and COUNT in process.label:
-            count, distinct = (int(cell) for cell in process.out().split()[1].split(","))
+            count, distinct = (int(cell) for cell in process.out().splitlines()[1].split(","))
             if count != distinct:
                 raise Violation(f"{count} rows with {distinct} ids: {process.label}")
             if count < process.floor:
