@@ -32,23 +32,23 @@ const TRIALS: u64 = 4;
 /// [`CliError`].
 pub(crate) async fn command(options: &Verify) -> Result<Exit, CliError> {
     let grid = load::sweep(&options.file, &options.sets.sets, Begun::Nowhere)?.grid;
-    let told = grid.spec().verify();
+    let stated = grid.spec().verify();
     let wanted = options
         .trials
-        .unwrap_or(if told > 0 { told } else { TRIALS });
+        .unwrap_or(if stated > 0 { stated } else { TRIALS });
     let threads = service::threads(options.threads);
     let verified = Verified::of_grid(&grid, wanted);
     let comparisons = compare_or_leave(grid, verified.clone(), threads).await?;
-    // There is something to tell wherever at least one trial is wanted.
-    let told = coordinator::comparison_summary(&verified, &comparisons).unwrap_or_default();
+    // There is something to print wherever at least one trial is wanted.
+    let summary = coordinator::comparison_summary(&verified, &comparisons).unwrap_or_default();
     if options.json {
-        let mut all = as_json(&told);
+        let mut all = as_json(&summary);
         all["trials"] = comparisons.iter().map(one_as_json).collect();
         output::json(&all)?;
     } else {
-        output::data(&as_text(&told))?;
+        output::data(&as_text(&summary))?;
     }
-    Ok(if is_kept(&told) {
+    Ok(if is_kept(&summary) {
         Exit::Done
     } else {
         Exit::Unexpected

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 /// Where tables are written to; a folder without it is no run folder any more.
 const TABLE: &str = "trials";
 
-/// One folder, told from a later one of the same name.
+/// One folder, distinct from a later one of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FolderId {
     device: u64,

@@ -15,10 +15,10 @@ use crate::lease_token::{SweepIdentity, TokenKey};
 use crate::messages::{ReceivedCheckpoint, ReceivedReport, Registration, TimeLeft};
 use crate::{row_spool, wire};
 
-/// Seconds past which nobody can tell how long a trial takes still.
+/// Seconds past which nobody knows how long a trial still takes.
 const TELLING: std::ops::Range<f64> = 0.0..1e9;
 
-/// The trials that run, and how long they take still where that is told.
+/// The trials that run, and how long they still take where that is known.
 fn left(heartbeat: &v1::Heartbeat) -> Vec<TimeLeft> {
     let mut all = Vec::new();
     for beat in &heartbeat.leases {

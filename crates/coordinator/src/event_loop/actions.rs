@@ -25,7 +25,7 @@ impl EventLoop {
                     running,
                 } => {
                     let stop = running == Running::Stop;
-                    self.tell(worker, wire::revoke(lease.0, &ranges, stop));
+                    self.send(worker, wire::revoke(lease.0, &ranges, stop));
                 }
                 Action::Fail {
                     sweep,
@@ -61,13 +61,13 @@ impl EventLoop {
                 } => {
                     // It was away for so long that it was forgotten: it may join anew, with what it has in hand.
                     tracing::info!(worker = worker.0, "a forgotten worker is to join anew");
-                    self.tell(worker, wire::stopping(false));
+                    self.send(worker, wire::stopping(false));
                     self.workers.remove(&worker);
                 }
                 Action::DropWorker { worker, reason } => {
                     self.metrics.dropped += 1;
                     tracing::warn!(worker = worker.0, %reason, "worker dropped");
-                    self.tell(worker, wire::refused(&reason.to_string()));
+                    self.send(worker, wire::refused(&reason.to_string()));
                     if let Some(state) = self.workers.remove(&worker) {
                         self.instances.remove(&state.registration.instance);
                     }
@@ -107,7 +107,7 @@ impl EventLoop {
         to.outgoing.send(wire::lease(lease, left));
     }
 
-    pub(super) fn tell(&self, worker: WorkerId, message: v1::SessionResponse) {
+    pub(super) fn send(&self, worker: WorkerId, message: v1::SessionResponse) {
         if let Some(state) = self.workers.get(&worker) {
             state.outgoing.send(message);
         }

@@ -10,7 +10,7 @@ use super::EventLoop;
 use super::events::Event;
 use crate::folder_probe::{self, Probe};
 
-/// Folders of sweeps that are open are looked at this often: what a sweep does in vain after its folder is gone.
+/// Folders of sweeps that are open are looked at this often: what a sweep does after its folder is gone is lost.
 const PROBE_EVERY: Duration = Duration::from_secs(3);
 
 impl EventLoop {

@@ -25,7 +25,7 @@ use crate::writer_pool::WriterPool;
 pub(super) const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 
 /// Results of a lost worker are welcome for so long: workers look for a lost coordinator for five minutes
-/// unless told otherwise, and a minute is for the way.
+/// unless it is set otherwise, and a minute is for the way.
 pub(super) const LATE_WINDOW: Duration = Duration::from_secs(360);
 
 /// Work in one lease: long enough that messages cost nothing, short enough that progress shows and a lost

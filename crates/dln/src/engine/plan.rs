@@ -1,4 +1,4 @@
-//! Which engine would serve a trial, and why, told without drawing anything.
+//! Which engine would serve a trial, and why, without drawing anything.
 
 use super::factored;
 use super::reduced::{core_bytes, core_step};

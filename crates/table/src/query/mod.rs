@@ -1,7 +1,8 @@
 //! SQL over run folders: four tables, each there even when empty.
 //!
 //! SQLite is the engine. `statement` checks what was asked and rewrites it to SQLite's dialect, `functions` adds what
-//! SQLite lacks, `vtab` serves the tables from Parquet, `engine` runs the statement, `answer` takes its rows.
+//! SQLite lacks, `vtab` serves the tables from Parquet, `grouped` gathers the groups of joined rows, `engine` runs the
+//! statement, `answer` takes its rows.
 
 mod answer;
 mod engine;

@@ -19,7 +19,7 @@ use crate::memory;
 /// No trial: the mark of an idle slot.
 pub(super) const IDLE: u64 = u64::MAX;
 
-/// Seconds that a trial takes still, where nobody can tell.
+/// Seconds that a trial still takes, where nobody knows.
 pub(super) const UNKNOWN: f64 = -1.0;
 
 /// The threads and what they share. They end after the trials in their hands once this is dropped.

@@ -1,4 +1,4 @@
-//! Answers of DuckDB 1.x to the same tables and statements, with whole numbers divided as in PostgreSQL.
+//! Answers of DuckDB to the same tables and statements, with whole numbers divided as in PostgreSQL.
 
 use super::fixture::rows;
 use super::{asked, asked_further};
