@@ -6,10 +6,10 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::os::raw::c_int;
 
+use foldhash::{HashMap, HashMapExt as _};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::vtab::{
     Context, Filters, IndexConstraintOp, IndexInfo, Module, VTab, VTabConnection, VTabCursor,

@@ -1,15 +1,15 @@
 //! Rows found by value: an index by hash for joins.
 //!
 //! It holds runs of adjacent rows instead of rows: the rows of a trial stand together, so an index of 10^7 rows of
-//! 10^6 trials has 10^6 entries. It may return rows that do not match (hashes collide, whole numbers beyond 2^53
-//! are compared as floating-point numbers); SQLite compares every row again.
+//! 10^6 trials has 10^6 entries. The rows of a run have one key; another key may have its hash, so the first row of
+//! each run is to be compared.
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
 use super::source::Source;
 use super::values::{Value, Values};
 
-/// Adjacent rows of a table: the first and how many.
+/// Adjacent rows of a row group with one key: the number of the first in the table, and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) start: u32,
@@ -53,32 +53,36 @@ pub(super) fn join(hashes: u64, hash: u64) -> u64 {
 }
 
 impl Index {
-    /// Reads the key's columns of the whole table. None where it has more rows than the index can number.
+    /// Whether a table of so many rows can have an index.
+    pub(super) fn can_number(rows: usize) -> bool {
+        u32::try_from(rows).is_ok()
+    }
+
+    /// Reads the key's columns of the whole table, which has no more rows than an index [can
+    /// number](Index::can_number).
     ///
     /// # Errors
     /// As [`Source::values`].
-    pub(super) fn build(source: &Source, key: &[usize]) -> rusqlite::Result<Option<Index>> {
+    pub(super) fn build(source: &Source, key: &[usize]) -> rusqlite::Result<Index> {
         let contents = source.contents()?;
-        if u32::try_from(contents.rows).is_err() {
-            return Ok(None);
-        }
         let mut entries: Vec<(u64, Run)> = Vec::new();
         let mut hashes = Vec::new();
+        let mut repeats = Vec::new();
         for (number, chunk) in contents.chunks.iter().enumerate() {
             hashes.clear();
             hashes.resize(chunk.rows, Some(0));
+            repeats.clear();
+            repeats.resize(chunk.rows, true);
             for &column in key {
                 let values = source.values(number, column, false)?;
-                add_hashes(&values, &mut hashes);
+                add_hashes(&values, &mut hashes, &mut repeats);
             }
-            for (row, hash) in hashes.iter().enumerate() {
+            for (row, (hash, repeats)) in hashes.iter().zip(&repeats).enumerate() {
                 let Some(hash) = *hash else { continue };
-                // Fits by the test above.
+                // Fits, or the table has no index.
                 let start = (chunk.start + row) as u32;
                 match entries.last_mut() {
-                    Some((last, run)) if *last == hash && run.start + run.rows == start => {
-                        run.rows += 1;
-                    }
+                    Some((_, run)) if *repeats && run.start + run.rows == start => run.rows += 1,
                     _ => entries.push((hash, Run { start, rows: 1 })),
                 }
             }
@@ -95,11 +99,11 @@ impl Index {
         for bucket in 1..buckets.len() {
             buckets[bucket] += buckets[bucket - 1];
         }
-        Ok(Some(Index {
+        Ok(Index {
             entries,
             buckets,
             shift,
-        }))
+        })
     }
 
     /// Entries of a hash.
@@ -124,24 +128,19 @@ impl Index {
     }
 }
 
-/// Joins the hash of each row's value to the row's hash so far; none where a value is null.
-fn add_hashes(values: &Values, hashes: &mut [Option<u64>]) {
-    // A text mostly equals the one above it.
-    let mut last: Option<(&str, u64)> = None;
-    for (row, hashes) in hashes.iter_mut().enumerate() {
-        let Some(before) = *hashes else { continue };
-        let hash = match values.get(row) {
-            Value::Text(text) => match last {
-                Some((known, hash)) if known == text => Some(hash),
-                _ => {
-                    let hash = hash_text(text.as_bytes());
-                    last = Some((text, hash));
-                    Some(hash)
-                }
-            },
-            other => hash_of(other),
-        };
-        *hashes = hash.map(|hash| join(before, hash));
+/// Joins the hash of each row's value to the row's hash so far, none where a value is null, and keeps in `repeats` which
+/// rows have the value of the row above.
+fn add_hashes(values: &Values, hashes: &mut [Option<u64>], repeats: &mut [bool]) {
+    let mut above = Value::Null;
+    let mut last = None;
+    for (row, (hashes, repeats)) in hashes.iter_mut().zip(repeats).enumerate() {
+        let value = values.get(row);
+        let is_same = row > 0 && value.is(above);
+        if !is_same {
+            (above, last) = (value, hash_of(value));
+        }
+        *repeats &= is_same;
+        *hashes = hashes.zip(last).map(|(before, hash)| join(before, hash));
     }
 }
 

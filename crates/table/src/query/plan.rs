@@ -5,6 +5,7 @@ use std::os::raw::c_int;
 
 use rusqlite::vtab::{DistinctMode, IndexConstraintOp, IndexInfo};
 
+use super::lookup::Index;
 use super::order::By;
 use super::table::Table;
 use super::values::{Type, Value};
@@ -127,11 +128,13 @@ struct Usable {
 /// # Errors
 /// A part that cannot be read.
 pub(super) fn choose(table: &Table, info: &mut IndexInfo) -> rusqlite::Result<()> {
-    let rows = table.source().contents()?.rows as f64;
+    let rows = table.source().contents()?.rows;
+    let has_index = Index::can_number(rows);
+    let rows = rows as f64;
     let usable = usable(table, info)?;
     let is_joined =
         |usable: &&Usable| !usable.is_constant && usable.condition.operator == Operator::Equal;
-    let (way, taken): (Way, Vec<&Usable>) = if usable.iter().any(|one| is_joined(&one)) {
+    let (way, taken): (Way, Vec<&Usable>) = if has_index && usable.iter().any(|one| is_joined(&one)) {
         let equal = usable
             .iter()
             .filter(|one| one.condition.operator == Operator::Equal);
@@ -169,7 +172,10 @@ pub(super) fn choose(table: &Table, info: &mut IndexInfo) -> rusqlite::Result<()
     info.set_estimated_cost(cost);
     info.set_estimated_rows(passing as i64);
     for (place, one) in (1..).zip(&taken) {
-        info.constraint_usage(one.number).set_argv_index(place);
+        let mut usage = info.constraint_usage(one.number);
+        usage.set_argv_index(place);
+        // A lookup compares exactly; a scan may let rows pass that SQLite leaves out.
+        usage.set_omit(way == Way::Lookup);
     }
     info.set_idx_num(way.number());
     info.set_idx_str(&plan.text());

@@ -269,25 +269,6 @@ impl Source {
         Ok(values)
     }
 
-    /// Looks at a row of a column that is kept; decodes it where it is not.
-    ///
-    /// # Errors
-    /// As [`contents`](Source::contents).
-    pub(super) fn with_kept<T>(
-        &self,
-        chunk: usize,
-        column: usize,
-        look: impl FnOnce(&Values) -> T,
-    ) -> rusqlite::Result<T> {
-        let decoded = self.decoded.borrow();
-        let slot = decoded.columns.get(column).and_then(|of| of.get(chunk));
-        if let Some(Slot::Kept(values)) = slot {
-            return Ok(look(values));
-        }
-        drop(decoded);
-        self.values(chunk, column, true).map(|values| look(&values))
-    }
-
     fn decode(&self, chunk: usize, column: usize) -> Result<Values, TableError> {
         let Some(contents) = self.contents.get() else {
             return Ok(Values::Null);

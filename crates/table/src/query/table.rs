@@ -12,7 +12,7 @@ use super::values::Type;
 /// A table and what was found out about its rows so far.
 pub(super) struct Table {
     source: Source,
-    indexes: RefCell<HashMap<Vec<usize>, Option<Rc<Index>>>>,
+    indexes: RefCell<HashMap<Vec<usize>, Rc<Index>>>,
     texts: RefCell<HashMap<usize, Option<Rc<Texts>>>>,
 }
 
@@ -65,13 +65,13 @@ impl Table {
         Ok(texts)
     }
 
-    pub(super) fn index(&self, key: &[usize]) -> rusqlite::Result<Option<Rc<Index>>> {
+    pub(super) fn index(&self, key: &[usize]) -> rusqlite::Result<Rc<Index>> {
         if let Some(index) = self.indexes.borrow().get(key) {
-            return Ok(index.clone());
+            return Ok(Rc::clone(index));
         }
-        let index = Index::build(&self.source, key)?.map(Rc::new);
+        let index = Rc::new(Index::build(&self.source, key)?);
         let mut indexes = self.indexes.borrow_mut();
-        indexes.insert(key.to_vec(), index.clone());
+        indexes.insert(key.to_vec(), Rc::clone(&index));
         Ok(index)
     }
 }

@@ -147,7 +147,26 @@ fn of<'a, T>(value: Option<T>, some: impl FnOnce(T) -> Value<'a>) -> Value<'a> {
     value.map_or(Value::Null, some)
 }
 
-impl<'a> Value<'a> {
+impl Value<'_> {
+    /// Whether both are one value of one type. Null and NaN are no value.
+    pub(super) fn is(self, other: Value<'_>) -> bool {
+        match (self, other) {
+            (Value::Integer(a), Value::Integer(b)) | (Value::Time(a), Value::Time(b)) => a == b,
+            (Value::Real(a), Value::Real(b)) => a == b,
+            (Value::Boolean(a), Value::Boolean(b)) => a == b,
+            (Value::Text(a), Value::Text(b)) => a == b,
+            (
+                Value::Null
+                | Value::Integer(_)
+                | Value::Real(_)
+                | Value::Boolean(_)
+                | Value::Text(_)
+                | Value::Time(_),
+                _,
+            ) => false,
+        }
+    }
+
     /// The number that it is to SQLite.
     pub(super) fn number(self) -> Option<f64> {
         match self {

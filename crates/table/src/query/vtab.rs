@@ -86,6 +86,8 @@ unsafe impl<'vtab> VTab<'vtab> for PartsTable {
             row: 0,
             columns: RefCell::default(),
             keeps: false,
+            lookup: None,
+            sought: Vec::new(),
         })
     }
 }
@@ -130,6 +132,18 @@ pub(super) struct Cursor {
     columns: RefCell<Vec<Option<Rc<Values>>>>,
     /// Row groups are visited in no order: what is decoded is kept.
     keeps: bool,
+    /// The last lookup: a join repeats it for each row of the other table.
+    lookup: Option<Lookup>,
+    /// The values of its key.
+    sought: Vec<Sought>,
+}
+
+/// Rows of a key, as a plan's text asks for them.
+struct Lookup {
+    plan: String,
+    /// Columns of the key.
+    key: Vec<usize>,
+    index: Rc<Index>,
 }
 
 #[expect(
@@ -144,7 +158,11 @@ unsafe impl VTabCursor for Cursor {
         text: Option<&str>,
         values: &Filters<'_>,
     ) -> rusqlite::Result<()> {
-        let plan = Plan::read(text.unwrap_or_default());
+        let text = text.unwrap_or_default();
+        if Way::from_number(number) == Way::Lookup {
+            return self.begin_lookup(text, values);
+        }
+        let plan = Plan::read(text);
         let bounds: Vec<(Condition, Bound)> = plan
             .conditions
             .into_iter()
@@ -152,8 +170,7 @@ unsafe impl VTabCursor for Cursor {
             .map(|(condition, value)| (condition, self.bound(condition, value)))
             .collect();
         match Way::from_number(number) {
-            Way::Scan => self.begin_scan(bounds),
-            Way::Lookup => self.begin_lookup(bounds),
+            Way::Scan | Way::Lookup => self.begin_scan(bounds),
             Way::Sorted => self.begin_sorted(bounds, &plan.order, false),
             Way::Distinct => self.begin_sorted(bounds, &plan.order, true),
         }
@@ -180,30 +197,14 @@ unsafe impl VTabCursor for Cursor {
                 }
                 self.scan_from(self.chunk + 1)
             }
-            Walk::Entries {
-                index,
-                entries,
-                run,
-                at,
-            } => {
+            Walk::Entries { run, at, .. } => {
                 *at += 1;
                 if *at < run.rows {
+                    // A run lies within a row group.
                     self.row += 1;
-                    let row = (run.start + *at) as usize;
-                    return self.go_to(row);
+                    return Ok(());
                 }
-                match entries.next() {
-                    Some(entry) => {
-                        *run = index.run(entry);
-                        *at = 0;
-                        let row = run.start as usize;
-                        self.go_to(row)
-                    }
-                    None => {
-                        self.walk = Walk::End;
-                        Ok(())
-                    }
-                }
+                self.next_entry()
             }
             Walk::Listed { rows, at } => {
                 *at += 1;
@@ -227,21 +228,7 @@ unsafe impl VTabCursor for Cursor {
         let Ok(column) = usize::try_from(column) else {
             return Ok(());
         };
-        let source = self.table.source();
-        if self.keeps {
-            return source.with_kept(self.chunk, column, |values| self.give(context, values))?;
-        }
-        let mut columns = self.columns.borrow_mut();
-        if columns.len() <= column {
-            columns.resize(column + 1, None);
-        }
-        match &columns[column] {
-            Some(values) => self.give(context, values),
-            None => {
-                let values = source.values(self.chunk, column, false)?;
-                self.give(context, columns[column].insert(values))
-            }
-        }
+        self.look(column, |values| self.give(context, values))?
     }
 
     fn rowid(&self) -> rusqlite::Result<i64> {
@@ -332,45 +319,79 @@ impl Cursor {
         Ok(passed)
     }
 
-    fn begin_lookup(&mut self, bounds: Vec<(Condition, Bound)>) -> rusqlite::Result<()> {
+    /// Visits the rows whose key equals the values. SQLite does not compare them again.
+    fn begin_lookup(&mut self, plan: &str, values: &Filters<'_>) -> rusqlite::Result<()> {
         self.keeps = true;
-        let mut hash = 0;
-        for (_, bound) in &bounds {
-            hash = match bound {
-                Bound::Number(number) => join(hash, hash_number(*number)),
-                Bound::Text(text) => join(hash, hash_text(text.as_bytes())),
-                Bound::Nothing => {
-                    self.walk = Walk::End;
-                    return Ok(());
-                }
-                // SQLite compares a value of another kind with every row.
-                Bound::Anything => return self.begin_scan(Vec::new()),
-            };
+        self.walk = Walk::End;
+        if self.lookup.as_ref().is_none_or(|last| last.plan != plan) {
+            let conditions = Plan::read(plan).conditions.into_iter();
+            let key: Vec<usize> = conditions.map(|condition| condition.column).collect();
+            self.lookup = Some(Lookup {
+                plan: plan.to_owned(),
+                index: self.table.index(&key)?,
+                key,
+            });
         }
-        let key: Vec<usize> = bounds
-            .iter()
-            .map(|(condition, _)| condition.column)
-            .collect();
-        let Some(index) = self.table.index(&key)? else {
-            return self.begin_scan(Vec::new());
+        let Some(lookup) = &self.lookup else {
+            return Ok(());
         };
-        let mut entries = index.find(hash);
-        match entries.next() {
-            Some(entry) => {
-                let run = index.run(entry);
-                self.walk = Walk::Entries {
-                    index,
-                    entries,
-                    run,
-                    at: 0,
-                };
-                self.go_to(run.start as usize)
+        self.sought.resize_with(lookup.key.len(), Sought::default);
+        let mut hash = 0;
+        for ((&column, value), sought) in lookup.key.iter().zip(values.iter()).zip(&mut self.sought)
+        {
+            let column = &self.table.source().columns[column];
+            if matches!(value, ValueRef::Null) {
+                return Ok(());
             }
-            None => {
-                self.walk = Walk::End;
-                Ok(())
+            match sought.set(column.kind, value) {
+                Some(of_value) => hash = join(hash, of_value),
+                None => return Err(mixed(&column.name, value)),
             }
         }
+        self.walk = Walk::Entries {
+            entries: lookup.index.find(hash),
+            index: Rc::clone(&lookup.index),
+            run: Run { start: 0, rows: 0 },
+            at: 0,
+        };
+        self.next_entry()
+    }
+
+    /// Stands at the first row of the next entry whose key is the one that is sought: others may have its hash.
+    fn next_entry(&mut self) -> rusqlite::Result<()> {
+        loop {
+            let Walk::Entries {
+                index,
+                entries,
+                run,
+                at,
+            } = &mut self.walk
+            else {
+                return Ok(());
+            };
+            let Some(entry) = entries.next() else {
+                self.walk = Walk::End;
+                return Ok(());
+            };
+            (*run, *at) = (index.run(entry), 0);
+            let row = run.start as usize;
+            self.go_to(row)?;
+            if self.is_sought()? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn is_sought(&self) -> rusqlite::Result<bool> {
+        let Some(lookup) = &self.lookup else {
+            return Ok(false);
+        };
+        for (&column, sought) in lookup.key.iter().zip(&self.sought) {
+            if !self.look(column, |values| sought.is(values.get(self.row)))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn begin_sorted(
@@ -453,16 +474,110 @@ impl Cursor {
         }
     }
 
-    /// A column of the row group, which is looked at again for the rows that pass.
-    fn values(&self, column: usize) -> rusqlite::Result<Rc<Values>> {
+    /// Looks at a column of the row group.
+    fn look<T>(&self, column: usize, look: impl FnOnce(&Values) -> T) -> rusqlite::Result<T> {
         let mut columns = self.columns.borrow_mut();
         if columns.len() <= column {
             columns.resize(column + 1, None);
         }
-        if let Some(values) = &columns[column] {
-            return Ok(Rc::clone(values));
+        match &columns[column] {
+            Some(values) => Ok(look(values)),
+            None => {
+                let values = self.table.source().values(self.chunk, column, self.keeps)?;
+                Ok(look(columns[column].insert(values)))
+            }
         }
-        let values = self.table.source().values(self.chunk, column, self.keeps)?;
-        Ok(Rc::clone(columns[column].insert(values)))
     }
+
+    /// A column of the row group, which is looked at again for the rows that pass.
+    fn values(&self, column: usize) -> rusqlite::Result<Rc<Values>> {
+        self.look(column, |_| ())?;
+        let columns = self.columns.borrow();
+        let values = columns.get(column).and_then(Option::as_ref);
+        values.map(Rc::clone).ok_or_else(|| {
+            rusqlite::Error::ModuleError("a column is gone".to_owned())
+        })
+    }
+}
+
+/// A value of a key that is looked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Sought {
+    #[default]
+    Nothing,
+    Integer(i64),
+    Real(f64),
+    Text(Vec<u8>),
+}
+
+impl Sought {
+    /// Takes a value that a column of this kind can equal, and returns its hash; None for a value of another kind.
+    fn set(&mut self, kind: Type, value: ValueRef<'_>) -> Option<u64> {
+        match (kind, value) {
+            (Type::Integer | Type::Real | Type::Boolean, ValueRef::Integer(n)) => {
+                *self = Sought::Integer(n);
+                Some(hash_number(n as f64))
+            }
+            (Type::Integer | Type::Real | Type::Boolean, ValueRef::Real(x)) => {
+                *self = Sought::Real(x);
+                Some(hash_number(x))
+            }
+            (Type::Text, ValueRef::Text(text)) => {
+                // The buffer is kept: a join asks for a text a row.
+                if let Sought::Text(known) = self {
+                    known.clear();
+                    known.extend_from_slice(text);
+                } else {
+                    *self = Sought::Text(text.to_vec());
+                }
+                Some(hash_text(text))
+            }
+            (
+                Type::Integer | Type::Real | Type::Boolean | Type::Text | Type::Timestamp,
+                ValueRef::Null
+                | ValueRef::Integer(_)
+                | ValueRef::Real(_)
+                | ValueRef::Text(_)
+                | ValueRef::Blob(_),
+            ) => None,
+        }
+    }
+
+    /// Whether a column's value equals it, as SQLite compares: exactly, 1 and 1.0 are equal, true is 1.
+    fn is(&self, value: Value<'_>) -> bool {
+        match (self, value) {
+            (Sought::Integer(sought), Value::Integer(n)) => *sought == n,
+            (Sought::Integer(sought), Value::Boolean(truth)) => *sought == i64::from(truth),
+            (Sought::Integer(sought), Value::Real(x)) => is_whole(x, *sought),
+            (Sought::Real(sought), Value::Integer(n)) => is_whole(*sought, n),
+            (Sought::Real(sought), Value::Real(x)) => *sought == x,
+            (Sought::Real(sought), Value::Boolean(truth)) => *sought == f64::from(u8::from(truth)),
+            (Sought::Text(sought), Value::Text(text)) => sought == text.as_bytes(),
+            (
+                Sought::Nothing | Sought::Integer(_) | Sought::Real(_) | Sought::Text(_),
+                Value::Null
+                | Value::Integer(_)
+                | Value::Real(_)
+                | Value::Boolean(_)
+                | Value::Text(_)
+                | Value::Time(_),
+            ) => false,
+        }
+    }
+}
+
+/// Whether a floating-point number is this whole number. 2^63 is the first one that no i64 equals.
+fn is_whole(x: f64, n: i64) -> bool {
+    x.abs() < 9_223_372_036_854_775_808.0 && x.fract() == 0.0 && x as i64 == n
+}
+
+/// A key is looked for among values of another kind.
+fn mixed(column: &str, value: ValueRef<'_>) -> rusqlite::Error {
+    let kind = match value {
+        ValueRef::Null => "null",
+        ValueRef::Integer(_) | ValueRef::Real(_) => "a number",
+        ValueRef::Text(_) => "a text",
+        ValueRef::Blob(_) => "bytes",
+    };
+    rusqlite::Error::ModuleError(format!("cannot compare {column} with {kind}; CAST one of them"))
 }
