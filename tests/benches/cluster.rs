@@ -127,6 +127,7 @@ impl Session {
             instance,
             held: Vec::new(),
             memory_bytes: 0,
+            schema_fingerprint: table::schema_fingerprint(),
         };
         let session = Session::request(Say::Register(register));
         say.send(session).await.expect("an open stream");

@@ -29,6 +29,7 @@ mod serve;
 mod session_error;
 #[cfg(test)]
 mod simulation;
+mod skew;
 mod stopwatch;
 mod sweep_lookup;
 mod sweep_service;

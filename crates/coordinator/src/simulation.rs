@@ -253,6 +253,7 @@ impl Worker {
             isa: "none".to_owned(),
             program_version: "0".to_owned(),
             instance: self.instance,
+            schema_fingerprint: table::schema_fingerprint(),
             held: held
                 .values()
                 .map(|(lease, outstanding)| lease.to_held(outstanding))

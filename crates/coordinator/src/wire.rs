@@ -15,6 +15,7 @@ use tonic::{Code, Status};
 
 use crate::messages::CannotRun;
 use crate::recovery::OpenError;
+use crate::skew::Skew;
 
 /// Status of a broken rule of the protocol.
 pub(crate) fn status(error: &WireError) -> Status {
@@ -22,6 +23,11 @@ pub(crate) fn status(error: &WireError) -> Status {
         &error.to_string(),
         sweep::MAX_MESSAGE_CHARS,
     ))
+}
+
+/// Status of a worker whose program does not fit.
+pub(crate) fn skew_status(skew: &Skew) -> Status {
+    Status::failed_precondition(skew.to_string())
 }
 
 /// Status of a folder that could not be opened for a sweep.

@@ -13,21 +13,21 @@ use tonic::Status;
 use crate::checkpoint_budget::BudgetShare;
 use crate::lease_token::{SweepIdentity, TokenKey};
 use crate::messages::{ReceivedCheckpoint, ReceivedReport, Registration, TimeLeft};
-use crate::{row_spool, wire};
+use crate::{row_spool, skew, wire};
 
 /// Seconds past which nobody knows how long a trial still takes.
-const TELLING: std::ops::Range<f64> = 0.0..1e9;
+const KNOWN_SECONDS: std::ops::Range<f64> = 0.0..1e9;
 
 /// The trials that run, and how long they still take where that is known.
 fn left(heartbeat: &v1::Heartbeat) -> Vec<TimeLeft> {
     let mut all = Vec::new();
     for beat in &heartbeat.leases {
         for (at, &trial) in beat.running.iter().enumerate() {
-            let told = beat.left_seconds.get(at).copied();
+            let reported = beat.left_seconds.get(at).copied();
             all.push(TimeLeft {
                 lease: LeaseId(beat.lease),
                 trial,
-                seconds: told.filter(|seconds| TELLING.contains(seconds)),
+                seconds: reported.filter(|seconds| KNOWN_SECONDS.contains(seconds)),
             });
         }
     }
@@ -102,13 +102,7 @@ fn within(numbers: &IntervalSet, granted: &IntervalSet) -> Result<(), Status> {
 }
 
 pub(crate) fn registration(register: v1::Register, key: &TokenKey) -> Result<Registration, Status> {
-    if register.protocol_version != rpc::PROTOCOL_VERSION {
-        return Err(Status::failed_precondition(format!(
-            "the worker speaks protocol {} and this coordinator speaks {}",
-            register.protocol_version,
-            rpc::PROTOCOL_VERSION
-        )));
-    }
+    skew::check(&register).map_err(|skew| wire::skew_status(&skew))?;
     let number = |field, found: u64, allowed| {
         Err(wire::status(&WireError::Number {
             field,

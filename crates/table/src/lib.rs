@@ -46,6 +46,6 @@ pub use query::{
 pub use row::{
     HistoryValues, LayerValues, OutcomeRow, ScalarValues, SpectrumValues, TrialResult, TrialRow,
 };
-pub use schema::{SCHEMA_VERSION, TableName, run_columns, schema};
+pub use schema::{SCHEMA_VERSION, TableName, run_columns, schema, schema_fingerprint};
 pub use spool::{CHUNK_ROWS, Chunk, Measured, Spool, SpoolError};
 pub use text::{CsvWriter, JsonWriter, TextWriter, to_text};

@@ -152,8 +152,9 @@ pub fn run_columns() -> Vec<&'static str> {
         .collect()
 }
 
-/// Tells one set of columns from every other: hash of all names and types.
-pub(crate) fn columns_number() -> u64 {
+/// Fingerprint of the tables: a hash over the names and types of all columns. Two programs that agree in it read and
+/// write each other's reports and parts.
+pub fn schema_fingerprint() -> u64 {
     static NUMBER: LazyLock<u64> = LazyLock::new(|| {
         let mut hasher = blake3::Hasher::new();
         for table in TableName::ALL {
@@ -169,9 +170,9 @@ pub(crate) fn columns_number() -> u64 {
     *NUMBER
 }
 
-/// [`columns_number`] as files carry it.
+/// [`schema_fingerprint`] as files carry it.
 pub(crate) fn fingerprint() -> &'static str {
-    static FINGERPRINT: LazyLock<String> = LazyLock::new(|| fingerprint_of(columns_number()));
+    static FINGERPRINT: LazyLock<String> = LazyLock::new(|| fingerprint_of(schema_fingerprint()));
     &FINGERPRINT
 }
 
@@ -344,7 +345,7 @@ mod tests {
         assert_eq!(fingerprint().len(), 16);
         assert_eq!(
             columns_of_fingerprint(fingerprint()),
-            Some(columns_number())
+            Some(schema_fingerprint())
         );
     }
 }

@@ -124,6 +124,7 @@ pub(crate) fn register(
         instance: config.instance,
         held: few(held),
         memory_bytes: config.memory.unwrap_or(0),
+        schema_fingerprint: table::schema_fingerprint(),
     }))
 }
 

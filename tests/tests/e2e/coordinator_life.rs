@@ -191,6 +191,7 @@ fn few_descriptors_are_enough_for_many_sweeps_and_many_connections() {
                 isa: "none".to_owned(),
                 program_version: "0".to_owned(),
                 instance: 1000 + k,
+                schema_fingerprint: table::schema_fingerprint(),
                 ..v1::Register::default()
             };
             let (say, requests) = tokio::sync::mpsc::channel(4);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::batch::{Batch, Tally};
 use crate::part::{self, Encoded, Label};
-use crate::schema::{TableName, columns_number};
+use crate::schema::{TableName, schema_fingerprint};
 
 use super::disk;
 use super::error::FolderError;
@@ -99,7 +99,7 @@ impl RunFolder {
                 bytes: staged.bytes,
                 rows: staged.written,
                 hash: Some(staged.hash),
-                columns: Some(columns_number()),
+                columns: Some(schema_fingerprint()),
             });
             match staged {
                 Ok(part) => parts.push(part),
@@ -128,7 +128,7 @@ impl RunFolder {
             bytes: encoded.bytes.len() as u64,
             rows: encoded.rows,
             hash: Some(blake3::hash(&encoded.bytes)),
-            columns: Some(columns_number()),
+            columns: Some(schema_fingerprint()),
         })
     }
 

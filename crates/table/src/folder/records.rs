@@ -113,7 +113,7 @@ pub(crate) struct PartRow {
     pub(crate) rows: u64,
     /// Of its bytes; none where the program that wrote it kept none.
     pub(crate) hash: Option<blake3::Hash>,
-    /// [`crate::schema::columns_number`] of the program that wrote it; none where the journal does not say.
+    /// [`crate::schema::schema_fingerprint`] of the program that wrote it; none where the journal does not say.
     pub(crate) columns: Option<u64>,
 }
 

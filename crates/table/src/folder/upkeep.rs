@@ -10,7 +10,7 @@ use crate::codec;
 use crate::error::TableError;
 use crate::frames;
 use crate::part;
-use crate::schema::{TableName, columns_number, schema};
+use crate::schema::{TableName, schema_fingerprint, schema};
 
 use super::commit::siblings;
 use super::disk;
@@ -260,7 +260,7 @@ fn cells(commit: &CommitRow) -> u64 {
 
 /// Whether a commit has a part with the columns of another program.
 fn is_older(commit: &CommitRow) -> bool {
-    let now = Some(columns_number());
+    let now = Some(schema_fingerprint());
     commit.parts.iter().any(|part| part.columns != now)
 }
 

@@ -65,6 +65,7 @@ pub(super) fn register(instance: u64) -> v1::Register {
         instance,
         held: Vec::new(),
         memory_bytes: 0,
+        schema_fingerprint: table::schema_fingerprint(),
     }
 }
 

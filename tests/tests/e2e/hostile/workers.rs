@@ -42,6 +42,10 @@ fn strangers_are_refused_at_the_door() {
         Code::FailedPrecondition,
         &rpc::PROTOCOL_VERSION.to_string(),
     );
+    for word in ["000000000000000b", "parsimony 0", "same build"] {
+        let columns = registered(&|register| register.schema_fingerprint = 11);
+        refused(columns, Code::FailedPrecondition, word);
+    }
     refused(Say::Drain(v1::Drain {}), Code::InvalidArgument, "Register");
     for threads in [0, 5000, u32::MAX] {
         let threads = registered(&|register| register.threads = threads);
