@@ -157,3 +157,7 @@ SELECT init_kind + 1 FROM trials
 -- name: a cast of a text that is no number
 -- says: abc
 SELECT CAST('abc' AS INTEGER)
+
+-- name: a value of several rows
+-- says: more than one row
+SELECT trial, (SELECT step FROM history) AS step FROM trials

@@ -60,8 +60,7 @@ pub fn query(dirs: &[PathBuf], sql: &str) -> Result<Answer, QueryError> {
     Ok(answer)
 }
 
-/// As [`query`], with each row handed on as it is found. Stops soon after `stop` becomes true. Returns warnings about
-/// the statement.
+/// As [`query`], with each row handed on as it is found. Stops soon after `stop` becomes true.
 ///
 /// # Errors
 /// As [`query`]; [`QueryError::Interrupted`]; [`QueryError::Moved`] where rows were handed on already.
@@ -70,7 +69,7 @@ pub fn query_into(
     sql: &str,
     stop: &Arc<AtomicBool>,
     sink: &mut dyn Sink,
-) -> Result<Vec<String>, QueryError> {
+) -> Result<(), QueryError> {
     if dirs.is_empty() {
         return Err(QueryError::NoRun);
     }
@@ -107,7 +106,7 @@ struct Watched<'a> {
 }
 
 impl Job<'_> {
-    fn run(&mut self) -> Result<Vec<String>, QueryError> {
+    fn run(&mut self) -> Result<(), QueryError> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -127,7 +126,7 @@ impl Job<'_> {
         }
     }
 
-    fn answer(&mut self, listing: &Arc<Listing>) -> Result<Vec<String>, QueryError> {
+    fn answer(&mut self, listing: &Arc<Listing>) -> Result<(), QueryError> {
         let mut connection = connect(listing).map_err(QueryError::Engine)?;
         let catalog = catalog(&connection, listing, self.sql).map_err(|error| {
             let failure = listing.take_failure();
@@ -137,7 +136,7 @@ impl Job<'_> {
         restrict(&mut connection, Arc::clone(self.stop)).map_err(QueryError::Engine)?;
         let answered = self.step(&connection, &prepared);
         match answered {
-            Ok(()) => Ok(prepared.warnings),
+            Ok(()) => Ok(()),
             Err(Ended::Sink(error)) => Err(QueryError::Write(error)),
             Err(Ended::Engine(_)) if self.stop.load(Ordering::Relaxed) => {
                 Err(QueryError::Interrupted)

@@ -205,7 +205,7 @@ fn a_query_reads_and_does_nothing_else() {
 }
 
 #[test]
-fn a_query_stops_when_it_is_told_to() {
+fn a_query_stops_on_request() {
     let home = tempfile::tempdir().unwrap();
     let dirs = [run(&home, "r", 0..50)];
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));

@@ -80,6 +80,10 @@ pub(super) enum FunctionError {
     TooLong { function: &'static str, most: usize },
     #[error("{function}: the result is larger than a 64-bit number")]
     TooLarge { function: &'static str },
+    #[error(
+        "a subquery that stands for a value has more than one row; add LIMIT 1, or an aggregate such as max"
+    )]
+    SeveralRows,
 }
 
 impl From<FunctionError> for rusqlite::Error {

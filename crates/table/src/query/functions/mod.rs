@@ -17,6 +17,7 @@ mod formats;
 mod making;
 mod moments;
 mod numbers;
+mod only;
 mod patterns;
 mod picks;
 mod quantiles;
@@ -31,5 +32,8 @@ mod values;
 mod tests;
 
 pub use entry::Declared;
+pub(crate) use only::ONLY_ROW;
+#[cfg(test)]
+pub(crate) use only::register as register_only_row;
 pub use table::all;
 pub(crate) use table::register;

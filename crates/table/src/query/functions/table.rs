@@ -7,8 +7,8 @@ use rusqlite::{Connection, Result};
 use super::entry::{Declared, Entry, Kind, State};
 use super::values::Call;
 use super::{
-    casts, counts, cuts, dates, formats, making, moments, numbers, patterns, picks, quantiles,
-    shape, sums, text,
+    casts, counts, cuts, dates, formats, making, moments, numbers, only, patterns, picks,
+    quantiles, shape, sums, text,
 };
 
 static TABLE: &[&[Entry]] = &[
@@ -75,6 +75,7 @@ pub(crate) fn register(connection: &Connection) -> Result<()> {
             }
         }
     }
+    only::register(connection, flags)?;
     formats::register(connection, flags)
 }
 

@@ -67,6 +67,7 @@ pub(super) fn describe(columns: &[(String, Kind)]) -> Bound {
             .map(|name| output(name, Kind::Text))
             .collect(),
         plain: false,
+        one_row: false,
     }
 }
 
@@ -93,6 +94,7 @@ pub(super) fn show_tables(catalog: &Catalog) -> Bound {
         sql,
         columns: vec![output("name", Kind::Text)],
         plain: false,
+        one_row: false,
     }
 }
 
@@ -110,6 +112,7 @@ pub(super) fn summarize(with: &str, from: &str, columns: &[(String, Kind)]) -> B
             .map(|(name, kind)| output(name, *kind))
             .collect(),
         plain: false,
+        one_row: false,
     }
 }
 

@@ -6,7 +6,8 @@ use super::binder::Binder;
 use super::compare::compared;
 use super::constants::{as_condition, lists, literal, negation, place, shown};
 use super::error::{At, Result, StatementError};
-use super::types::{Kind, Node};
+use super::types::{Kind, Node, quoted};
+use crate::query::functions::ONLY_ROW;
 
 impl<'q> Binder<'q> {
     /// The bound expression. What GROUP BY lists is grouped as a whole.
@@ -297,11 +298,19 @@ impl<'q> Binder<'q> {
     fn scalar(&mut self, query: &'q Query) -> Result<Node> {
         let bound = self.query(query)?;
         match bound.columns.as_slice() {
-            [column] => Ok(Node::new(
-                format!("({})", bound.sql),
-                format!("({})", shown(query)),
-                column.kind,
-            )),
+            [column] => {
+                let sql = match bound.one_row {
+                    true => format!("({})", bound.sql),
+                    // SQLite would take the first row and say nothing of the others.
+                    false => format!(
+                        "(SELECT {}({}) FROM ({}))",
+                        quoted(ONLY_ROW),
+                        quoted(&column.name),
+                        bound.sql
+                    ),
+                };
+                Ok(Node::new(sql, format!("({})", shown(query)), column.kind))
+            }
             columns => Err(StatementError::wrong(
                 format!(
                     "a subquery that stands for a value has one column, not {}",

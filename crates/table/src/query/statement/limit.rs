@@ -39,6 +39,7 @@ impl<'q> Binder<'q> {
         let names: Vec<String> = (0..width)
             .map(|index| format!("column{} AS \"col{index}\"", index + 1))
             .collect();
+        let one_row = rows.len() == 1;
         let rows: Vec<String> = rows
             .iter()
             .map(|row| {
@@ -54,6 +55,7 @@ impl<'q> Binder<'q> {
             ),
             columns,
             plain: true,
+            one_row,
         })
     }
 

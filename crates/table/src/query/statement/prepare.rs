@@ -41,7 +41,6 @@ fn prepared(sql: &str, catalog: &Catalog) -> Result<Prepared> {
             return Ok(Prepared {
                 sql: format!("EXPLAIN QUERY PLAN {}", bound.sql),
                 headers: Vec::new(),
-                warnings: binder.warnings,
             });
         }
         Reading::ShowTables => show_tables(catalog),
@@ -79,7 +78,6 @@ fn prepared(sql: &str, catalog: &Catalog) -> Result<Prepared> {
             .map(|column| Some(column.name.clone()))
             .collect(),
         sql: bound.sql,
-        warnings: binder.warnings,
     })
 }
 

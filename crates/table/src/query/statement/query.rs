@@ -14,6 +14,8 @@ pub(super) struct Bound {
     pub(super) columns: Vec<Column>,
     /// A plain SELECT without WITH, ORDER BY and LIMIT: one side of UNION as it is.
     pub(super) plain: bool,
+    /// It has at most one row, whatever the tables hold.
+    pub(super) one_row: bool,
 }
 
 impl<'q> Binder<'q> {
@@ -70,6 +72,7 @@ impl<'q> Binder<'q> {
         if !limit.is_empty() {
             bound.sql.push_str(&limit);
             bound.plain = false;
+            bound.one_row |= limit == " LIMIT 1" || limit.starts_with(" LIMIT 1 ");
         }
         if !with.is_empty() {
             let inside = match query.body.as_ref() {
@@ -277,6 +280,7 @@ impl<'q> Binder<'q> {
             sql: format!("{left_sql} {words} {right_sql}"),
             columns: columns.collect(),
             plain: false,
+            one_row: false,
         })
     }
 }
@@ -319,6 +323,7 @@ fn by_names(first: Bound, second: Bound) -> (Bound, Bound) {
             sql: format!("SELECT {} FROM ({})", items.join(", "), bound.sql),
             columns,
             plain: true,
+            one_row: bound.one_row,
         }
     };
     (filled(first), filled(second))

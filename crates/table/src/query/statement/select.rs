@@ -100,10 +100,12 @@ impl<'q> Binder<'q> {
                 .unwrap_or_else(|| plain(&from, &parts))
         };
         self.bounded(&sql)?;
+        let aggregated = select.having.is_some() || self.scope().aggregates > 0;
         Ok(Bound {
             sql,
             columns: parts.columns,
             plain: order.is_none(),
+            one_row: select.from.is_empty() || aggregated && !grouped,
         })
     }
 

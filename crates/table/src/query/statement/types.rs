@@ -54,7 +54,6 @@ pub(crate) struct Prepared {
     pub(crate) sql: String,
     /// One a column of the outermost SELECT; none where only a run shows it.
     pub(crate) headers: Vec<Option<String>>,
-    pub(crate) warnings: Vec<String>,
 }
 
 /// What is known of a value's type.

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 
-use super::super::super::grouped;
+use super::super::super::{functions, grouped};
 use super::super::{Catalog, ColumnType, StatementError, TableInfo, explain, prepare};
 
 pub(crate) const TABLES: &str = "
@@ -316,6 +316,7 @@ pub(crate) fn open() -> Connection {
             Value::Integer(seen.len() as i64)
         }),
     ];
+    functions::register_only_row(&connection, flags).expect("aggregate");
     for (name, arguments, function) in aggregates {
         connection
             .create_aggregate_function(name, arguments, flags, Collect(function))

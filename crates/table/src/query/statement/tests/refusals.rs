@@ -1,6 +1,6 @@
 //! Errors in words: names that do not exist, columns outside of aggregates, values of two kinds.
 
-use super::fixture::error;
+use super::fixture::{error, rows};
 
 fn starts(sql: &str, start: &str) {
     let text = error(sql);
@@ -269,4 +269,49 @@ fn what_is_not_supported_has_words() {
         "cannot read the statement: a statement starts with SELECT",
     );
     starts("SELECT abs(1, 2)", "abs takes another number of arguments");
+}
+
+#[test]
+fn a_subquery_that_stands_for_a_value_has_one_row() {
+    let several = "a subquery that stands for a value has more than one row";
+    starts("SELECT (SELECT step FROM history) AS s", several);
+    starts(
+        "SELECT trial FROM trials WHERE trial = (SELECT trial FROM history WHERE trial = 0)",
+        several,
+    );
+    starts("SELECT (VALUES (1), (2)) AS v", several);
+    starts(
+        "SELECT t.trial, (SELECT h.step FROM history h WHERE h.trial = t.trial) AS s FROM trials t",
+        several,
+    );
+    starts("SELECT (SELECT 1 AS a UNION ALL SELECT 1) AS s", several);
+    for (sql, found) in [
+        ("SELECT (SELECT max(step) FROM history) AS s", "20"),
+        (
+            "SELECT (SELECT step FROM history WHERE loss = 7.0) AS s",
+            "0",
+        ),
+        (
+            "SELECT (SELECT step FROM history WHERE loss = 8.0) AS s",
+            "null",
+        ),
+        (
+            "SELECT (SELECT loss FROM history WHERE trial = 1 AND step = 10) AS s",
+            "null",
+        ),
+        (
+            "SELECT (SELECT step FROM history ORDER BY step DESC LIMIT 1) AS s",
+            "20",
+        ),
+        (
+            "SELECT (SELECT name FROM trials WHERE trial = 5) AS s",
+            "Muon",
+        ),
+        (
+            "SELECT sum((SELECT h.step FROM history h WHERE h.trial = t.trial AND h.loss > 4)) AS s FROM trials t",
+            "0",
+        ),
+    ] {
+        assert_eq!(rows(sql), found, "{sql}");
+    }
 }
