@@ -19,7 +19,7 @@ use crate::folder::{
 };
 use crate::schema::{TableName, columns_of_fingerprint, fingerprint_of};
 
-/// "pars": tells our databases from others.
+/// "pars": the mark of our databases.
 const APPLICATION_ID: i32 = 0x7061_7273;
 
 /// Version of the tables below. 2 added `parts.hash` and `parts.columns`.

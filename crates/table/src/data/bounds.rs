@@ -152,17 +152,6 @@ pub(super) fn value_count(rows: usize, width: usize) -> Result<usize, DataProble
     Ok(rows * width)
 }
 
-/// "3.2 GB".
-pub(super) fn bytes_text(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
-    for (unit, name) in UNITS {
-        if bytes >= unit {
-            return format!("{:.1} {name}", bytes as f64 / unit as f64);
-        }
-    }
-    format!("{bytes} bytes")
-}
-
 /// Bytes that this process can still take: the machine's, its control group's, its address space's. `None`
 /// where nothing says.
 fn free_memory() -> Option<u64> {
@@ -217,7 +206,5 @@ mod tests {
         if cfg!(target_os = "linux") {
             assert!(free_memory().is_some_and(|free| free > 0));
         }
-        assert_eq!(bytes_text(999), "999 bytes");
-        assert_eq!(bytes_text(1500), "1.5 kB");
     }
 }

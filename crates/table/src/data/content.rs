@@ -223,7 +223,7 @@ fn is_utf16(head: &[u8]) -> bool {
         .chunks_exact(2)
         .map(|pair| (pair[0] == 0, pair[1] == 0))
         .collect();
-    // Text has no zeros at all; four characters are enough to tell.
+    // Text has no zeros at all; four characters show it.
     pairs.len() >= 4
         && (pairs.iter().all(|&pair| pair == (false, true))
             || pairs.iter().all(|&pair| pair == (true, false)))

@@ -11,7 +11,7 @@ use super::bounds::{Limits, value_count};
 use super::content::{Format, mistaken};
 use super::error::{At, Cause, DataProblem};
 use super::lines::Lines;
-use super::load::{Matrix, Wanted, cut};
+use super::matrix::{Matrix, Wanted, cut};
 use super::missing::is_missing;
 use super::notes::DataNote;
 
@@ -312,8 +312,8 @@ mod tests {
 
     #[track_caller]
     fn check(bytes: &[u8], expected: &str) {
-        let told = read_array(bytes, &array_ref(Role::Target, "m.csv")).unwrap_err();
-        assert!(told.to_string().contains(expected), "{told}");
+        let error = read_array(bytes, &array_ref(Role::Target, "m.csv")).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
     }
 
     #[test]
@@ -326,10 +326,13 @@ mod tests {
         assert_eq!(read_array(&gzip(bytes), &compressed).unwrap(), expected);
         let cut = gzip(bytes);
         assert!(read_array(&cut[..cut.len() / 2], &compressed).is_err());
-        let told = read_array(bytes, &compressed).unwrap_err().to_string();
-        assert!(told.contains("is not compressed by gzip"), "{told}");
-        let told = read_array(&gzip(&gzip(bytes)), &compressed).unwrap_err();
-        assert!(told.to_string().contains("is compressed by gzip"), "{told}");
+        let error = read_array(bytes, &compressed).unwrap_err().to_string();
+        assert!(error.contains("is not compressed by gzip"), "{error}");
+        let error = read_array(&gzip(&gzip(bytes)), &compressed).unwrap_err();
+        assert!(
+            error.to_string().contains("is compressed by gzip"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -346,10 +349,10 @@ mod tests {
             super::read_compressed(&bytes, &options, &mut Vec::new())
         };
         assert!(read(4000).is_ok());
-        let told = read(3999).map(drop).unwrap_err().to_string();
+        let error = read(3999).map(drop).unwrap_err().to_string();
         assert!(
-            told.starts_with("expands from") && told.contains("more than 4.0 kB"),
-            "{told}"
+            error.starts_with("expands from") && error.contains("more than 4.0 kB"),
+            "{error}"
         );
     }
 
@@ -357,9 +360,9 @@ mod tests {
     fn a_record_without_end_is_refused() {
         let longer = usize::try_from(super::super::bounds::LONGEST_RECORD).unwrap() + 2;
         let bytes = gzip(&b"1,".repeat(longer / 2));
-        let told = read_array(&bytes, &array_ref(Role::Target, "m.csv.gz")).unwrap_err();
-        let told = told.to_string();
-        assert!(told.contains("line 1 is longer than 67.1 MB"), "{told}");
+        let error = read_array(&bytes, &array_ref(Role::Target, "m.csv.gz")).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("line 1 is longer than 67.1 MB"), "{error}");
     }
 
     #[test]
@@ -426,10 +429,10 @@ mod tests {
         check(b"\"1,5\",2\n", "write decimals with '.'");
         let mut far = array_ref(Role::Inputs, "m.csv");
         far.columns = Some((0, 2));
-        let told = read_array(b"1;2\n", &far).unwrap_err().to_string();
+        let error = read_array(b"1;2\n", &far).unwrap_err().to_string();
         assert!(
-            told.starts_with("m.csv: columns 0..2 were asked for, and it has 1; the fields seem to be separated by ';'"),
-            "{told}"
+            error.starts_with("m.csv: columns 0..2 were asked for, and it has 1; the fields seem to be separated by ';'"),
+            "{error}"
         );
     }
 }

@@ -7,7 +7,6 @@ use ndarray_npy::npy::header::ReadHeaderError;
 use polars::prelude::PolarsError;
 use zip::result::ZipError;
 
-use super::bounds::bytes_text;
 use super::content::Content;
 
 /// A file that does not serve.
@@ -45,6 +44,17 @@ pub(super) fn write_source(
         Some(array) => write!(f, "array '{array}' of {file}: "),
         None => write!(f, "{file}: "),
     }
+}
+
+/// "3.2 GB".
+fn bytes_text(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
+    for (unit, name) in UNITS {
+        if bytes >= unit {
+            return format!("{:.1} {name}", bytes as f64 / unit as f64);
+        }
+    }
+    format!("{bytes} bytes")
 }
 
 /// Where a row is, counted from 1 as editors do.
@@ -231,4 +241,16 @@ pub enum DataProblem {
 fn sides(shape: &[usize]) -> String {
     let sides: Vec<String> = shape.iter().map(ToString::to_string).collect();
     sides.join(" x ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_written_in_the_largest_unit_that_fits() {
+        assert_eq!(bytes_text(999), "999 bytes");
+        assert_eq!(bytes_text(1500), "1.5 kB");
+        assert_eq!(bytes_text(3_200_000_000), "3.2 GB");
+    }
 }

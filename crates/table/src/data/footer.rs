@@ -1,7 +1,7 @@
 //! The footer of a Parquet file, looked through before a reader believes it.
 //!
-//! Thrift's compact protocol tells how many items a list has before the items come. A reader that makes room for
-//! as many as are told ends the process over a hundred made-up bytes, so every count and length is held against
+//! Thrift's compact protocol gives the number of items of a list before the items come. A reader that makes room for
+//! the number given ends the process over a hundred made-up bytes, so every count and length is held against
 //! the bytes that are there first.
 //!
 //! Formats: Apache Parquet, "File Format"; Apache Thrift, "Thrift Compact protocol encoding".
@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn counts_beyond_the_footer_are_seen() {
         assert!(is_sound(&file(&[0])));
-        // Field 2, a list of structures: two empty ones are there, and two or many are told.
+        // Field 2, a list of structures: two empty ones are there, and the number given is two or many.
         assert!(is_sound(&file(&[0x29, 0x2c, 0, 0, 0])));
         assert!(!is_sound(&file(&[
             0x29, 0xfc, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0

@@ -11,7 +11,7 @@ use sweep::Rules;
 use super::bounds::{Limits, value_count};
 use super::delimited::{QUOTED, separator_in};
 use super::error::{At, Cause, DataProblem};
-use super::load::Matrix;
+use super::matrix::Matrix;
 use super::missing::is_missing;
 use super::notes::DataNote;
 
@@ -262,8 +262,8 @@ mod tests {
 
     #[track_caller]
     fn refused(bytes: &[u8], expected: &str) {
-        let told = read_array(bytes, &array_ref(Role::Labels, "l.csv")).unwrap_err();
-        assert!(told.to_string().contains(expected), "{told}");
+        let error = read_array(bytes, &array_ref(Role::Labels, "l.csv")).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
     }
 
     #[test]
@@ -344,22 +344,23 @@ mod tests {
         };
         let found = one(array![[3.0, 1.0, 3.0]], true).unwrap();
         assert_eq!(found, array![[0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]);
-        let told = one(array![[1.0], [2.5]], false).unwrap_err().to_string();
+        let error = one(array![[1.0], [2.5]], false).unwrap_err().to_string();
         assert!(
-            told.starts_with("row 2: label 2.5 is not a whole number"),
-            "{told}"
+            error.starts_with("row 2: label 2.5 is not a whole number"),
+            "{error}"
         );
-        let told = one(array![[1.0], [f64::NAN]], false).unwrap_err();
-        assert!(told.to_string().starts_with("row 2: label NaN"), "{told}");
+        let error = one(array![[1.0], [f64::NAN]], false).unwrap_err();
+        assert!(error.to_string().starts_with("row 2: label NaN"), "{error}");
     }
 
     #[test]
     fn labels_are_one_column() {
-        let told = read_array(b"1,2\n", &array_ref(Role::Labels, "l.csv")).unwrap_err();
+        let error = read_array(b"1,2\n", &array_ref(Role::Labels, "l.csv")).unwrap_err();
         assert!(
-            told.to_string()
+            error
+                .to_string()
                 .starts_with("l.csv: labels are one column, and 2 are here; name one by `columns`"),
-            "{told}"
+            "{error}"
         );
         let mut one = array_ref(Role::Labels, "l.csv");
         one.columns = Some((1, 2));

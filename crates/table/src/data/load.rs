@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,29 +11,11 @@ use sweep::{ArrayRef, Arrays, Loaded, Role, Rules, Spec};
 
 use super::bounds::Limits;
 use super::content::{Format, mistaken};
-use super::error::{At, Cause, DataError, DataProblem};
+use super::error::{At, DataError, DataProblem};
+use super::matrix::{Matrix, Wanted};
 use super::notes::{DataNote, DataWarning};
 use super::open::{check_regular, read_file};
 use super::{delimited, labels, npy, parquet};
-
-/// A matrix as a file holds it.
-pub(super) enum Matrix {
-    Numbers(Array2<f64>),
-    Texts {
-        texts: Array2<String>,
-        /// Line of each text, where the file has lines.
-        lines: Vec<u64>,
-    },
-}
-
-/// What the values are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
-    Numbers,
-    /// Numbers, or `true` and `false` as texts.
-    Mask,
-    Labels,
-}
 
 /// The arrays of a sweep, and what is odd about their files.
 #[derive(Debug)]
@@ -278,26 +259,6 @@ fn stored(
     }
 }
 
-/// The columns to take of a file that has `width`; `cause` says why it may have too few.
-pub(super) fn cut(
-    columns: Option<(u64, u64)>,
-    width: usize,
-    cause: impl FnOnce() -> Cause,
-) -> Result<Range<usize>, DataProblem> {
-    let Some((start, end)) = columns else {
-        return Ok(0..width);
-    };
-    match (usize::try_from(start), usize::try_from(end)) {
-        (Ok(from), Ok(to)) if from < to && to <= width => Ok(from..to),
-        _ => Err(DataProblem::Columns {
-            start,
-            end,
-            found: width,
-            cause: cause(),
-        }),
-    }
-}
-
 fn check_finite(matrix: &Array2<f64>) -> Result<(), DataProblem> {
     match matrix.indexed_iter().find(|(_, x)| !x.is_finite()) {
         None => Ok(()),
@@ -441,8 +402,8 @@ pub(super) mod tests {
         check(&mask, b"1,0\n0,1\n", &array![[1.0, 0.0], [0.0, 1.0]]);
         check(&mask, b"True,False\n", &array![[1.0, 0.0]]);
         let refused = |bytes: &[u8], expected: &str| {
-            let told = read_array(bytes, &mask).unwrap_err().to_string();
-            assert!(told.contains(expected), "{told}");
+            let error = read_array(bytes, &mask).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
         };
         refused(
             b"1,1\n1,-1\n",
@@ -457,8 +418,8 @@ pub(super) mod tests {
     #[test]
     fn what_a_file_is_instead_is_named() {
         let refused = |file: &str, bytes: &[u8], expected: &str| {
-            let told = read_array(bytes, &array_ref(Role::Inputs, file)).unwrap_err();
-            assert!(told.to_string().contains(expected), "{told}");
+            let error = read_array(bytes, &array_ref(Role::Inputs, file)).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
         };
         let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n";
         for file in ["m.csv", "m.npy", "m.npz", "m.parquet", "m.csv.gz"] {

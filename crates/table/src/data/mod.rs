@@ -11,6 +11,7 @@ mod footer;
 mod labels;
 mod lines;
 mod load;
+mod matrix;
 mod missing;
 mod notes;
 mod npy;

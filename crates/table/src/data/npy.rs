@@ -11,7 +11,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::bounds::{Limits, value_count};
 use super::error::{Cause, DataProblem};
-use super::load::{Matrix, cut};
+use super::matrix::{Matrix, cut};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
@@ -483,11 +483,11 @@ mod tests {
             .flat_map(u16::to_be_bytes)
             .collect();
         check(&raw("'>f2'", "(2,)", &data), &array![[1.0], [-2.0]]);
-        let told = read_array(
+        let error = read_array(
             &raw("'<f2'", "(1,)", &0x7e00_u16.to_le_bytes()),
             &array_ref(Role::Target, "m.npy"),
         );
-        assert!(told.unwrap_err().to_string().contains("NaN is not finite"));
+        assert!(error.unwrap_err().to_string().contains("NaN is not finite"));
     }
 
     /// An archive of one array of zeros, `rows` numbers of 8 bytes.
@@ -510,8 +510,8 @@ mod tests {
         let array = array_ref(Role::Target, "m.npz");
         let bomb = zeros(36 << 20, CompressionMethod::Deflated);
         assert!(bomb.len() < 1 << 20);
-        let told = read_array(&bomb, &array).unwrap_err().to_string();
-        assert!(told.starts_with("m.npz: expands from"), "{told}");
+        let error = read_array(&bomb, &array).unwrap_err().to_string();
+        assert!(error.starts_with("m.npz: expands from"), "{error}");
         let small = zeros(1 << 20, CompressionMethod::Deflated);
         assert_eq!(read_array(&small, &array).unwrap().len(), 1 << 20);
     }
@@ -525,9 +525,9 @@ mod tests {
         };
         let small = npy(&array![[1_u8, 2]]);
         assert!(read(&small, &options(16)).is_ok());
-        let told = read(&small, &options(15)).map(drop).unwrap_err();
+        let error = read(&small, &options(15)).map(drop).unwrap_err();
         assert_eq!(
-            told.to_string(),
+            error.to_string(),
             "needs 16 bytes of memory, and 15 bytes are free"
         );
     }
@@ -572,16 +572,16 @@ mod tests {
         }
         let bytes = zip.finish().unwrap().into_inner();
         let mut wanted = array_ref(Role::Target, "m.npz");
-        let told = read_array(&bytes, &wanted).unwrap_err().to_string();
-        assert_eq!(told, "m.npz: holds several arrays; name one of 'a', 'b'");
+        let error = read_array(&bytes, &wanted).unwrap_err().to_string();
+        assert_eq!(error, "m.npz: holds several arrays; name one of 'a', 'b'");
         for (name, value) in [("a", 1.0), ("b", 2.0), ("b.npy", 2.0)] {
             wanted.array = Some(name.to_owned());
             assert_eq!(read_array(&bytes, &wanted).unwrap(), array![[value]]);
         }
         wanted.array = Some("c".to_owned());
-        let told = read_array(&bytes, &wanted).unwrap_err().to_string();
+        let error = read_array(&bytes, &wanted).unwrap_err().to_string();
         assert_eq!(
-            told,
+            error,
             "array 'c' of m.npz: holds no array of that name; it has 'a', 'b'"
         );
     }
@@ -589,8 +589,8 @@ mod tests {
     #[test]
     fn promises_are_held_against_the_bytes() {
         let check = |bytes: &[u8], expected: &str| {
-            let told = read_array(bytes, &array_ref(Role::Target, "m.npy")).unwrap_err();
-            assert!(told.to_string().contains(expected), "{told}");
+            let error = read_array(bytes, &array_ref(Role::Target, "m.npy")).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
         };
         check(&raw("'<f8'", "(1000000000, 1)", &[]), "more than");
         check(

@@ -23,7 +23,7 @@ use super::bounds::{Limits, value_count};
 use super::error::{At, Cause, DataProblem};
 use super::footer;
 use super::labels::LABEL_BYTES;
-use super::load::{Matrix, Wanted, cut};
+use super::matrix::{Matrix, Wanted, cut};
 use super::notes::DataNote;
 use super::npy::half;
 
@@ -484,9 +484,9 @@ mod tests {
         assert_eq!(column(Role::Labels, 8), first_last);
         let mut wanted = array_ref(Role::Inputs, "pandas.parquet");
         wanted.columns = Some((9, 10));
-        let told = read_array(PANDAS, &wanted).unwrap_err().to_string();
+        let error = read_array(PANDAS, &wanted).unwrap_err().to_string();
         assert_eq!(
-            told,
+            error,
             "pandas.parquet: column 10 ('cat') has type str, where numbers are needed; name the columns of numbers by `columns`"
         );
     }
@@ -514,10 +514,10 @@ mod tests {
         };
         let size = PANDAS.len() as u64;
         assert!(read(Limits::with(size, 216)).is_ok());
-        let told = read(Limits::with(size, 215)).unwrap_err().to_string();
-        assert_eq!(told, "needs 216 bytes of memory, and 215 bytes are free");
-        let told = read(Limits::with(size, 1 << 40).expanding_to(215)).unwrap_err();
-        assert!(told.to_string().starts_with("expands from"), "{told}");
+        let error = read(Limits::with(size, 215)).unwrap_err().to_string();
+        assert_eq!(error, "needs 216 bytes of memory, and 215 bytes are free");
+        let error = read(Limits::with(size, 1 << 40).expanding_to(215)).unwrap_err();
+        assert!(error.to_string().starts_with("expands from"), "{error}");
     }
 
     /// Each of these once ended the process: a count of items, and a field of another type, that no footer backs.
@@ -530,8 +530,8 @@ mod tests {
         for bytes in found {
             // The first byte chooses the reader in the fuzzer.
             let wanted = array_ref(Role::Inputs, "m.parquet");
-            let told = read_array(&bytes[1..], &wanted).unwrap_err().to_string();
-            assert_eq!(told, "m.parquet: is no Parquet: its footer is malformed");
+            let error = read_array(&bytes[1..], &wanted).unwrap_err().to_string();
+            assert_eq!(error, "m.parquet: is no Parquet: its footer is malformed");
         }
     }
 
@@ -542,14 +542,14 @@ mod tests {
             Series::new(name("b"), ["x", "y"]),
         ]);
         let wanted = array_ref(Role::Inputs, "m.parquet");
-        let told = read_array(&bytes, &wanted).unwrap_err().to_string();
+        let error = read_array(&bytes, &wanted).unwrap_err().to_string();
         assert!(
-            told.starts_with("m.parquet: column 2 ('b') has type"),
-            "{told}"
+            error.starts_with("m.parquet: column 2 ('b') has type"),
+            "{error}"
         );
         let bytes = parquet(vec![Series::new(name("a"), [Some(1.0), None])]);
-        let told = read_array(&bytes, &wanted).unwrap_err().to_string();
-        assert_eq!(told, "m.parquet: row 2, column 1: there is no value");
+        let error = read_array(&bytes, &wanted).unwrap_err().to_string();
+        assert_eq!(error, "m.parquet: row 2, column 1: there is no value");
         assert!(read_array(&bytes[..bytes.len() / 2], &wanted).is_err());
     }
 }

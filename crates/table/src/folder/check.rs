@@ -116,7 +116,7 @@ fn journal(
         return Ok(None);
     }
     let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-    let mut tell = |finding| {
+    let mut report = |finding| {
         checked.push(Checked {
             kind: Kind::Journal,
             path: path.clone(),
@@ -128,18 +128,18 @@ fn journal(
     };
     let journal = Journal::open_reader(&path)?;
     if journal.inspect()? != Inspection::Ours {
-        tell(Finding::Damaged("cannot be read".to_owned()));
+        report(Finding::Damaged("cannot be read".to_owned()));
         return Ok(None);
     }
     versions::refuse_newer(layout, &journal)?;
     journal.hold()?;
     if let Some(misfit) = fit::misfit(layout, &journal)? {
-        tell(Finding::Damaged(format!(
+        report(Finding::Damaged(format!(
             "does not fit the parts: {misfit}"
         )));
         return Ok(None);
     }
-    tell(Finding::Sound);
+    report(Finding::Sound);
     for generation in journal.generations()? {
         let hashes = generation.files.into_iter().map(|(_, hash)| hash);
         names.extend(hashes.filter_map(|hash| Some(hash.strip_prefix("blake3:")?.to_owned())));

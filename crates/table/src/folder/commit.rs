@@ -1,5 +1,5 @@
 //! Making a batch durable: parts beside their places and synced, renamed, the folders synced, then one entry
-//! in the journal. Only after that may anybody be told.
+//! in the journal. Only after that may a result be acknowledged.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -11,8 +11,9 @@ use crate::schema::{TableName, schema_fingerprint};
 use super::disk;
 use super::error::FolderError;
 use super::fault::fault_point;
+use super::labels::label;
 use super::records::{CommitInfo, NewCommit, PartRow};
-use super::run_folder::{RunFolder, label};
+use super::run_folder::RunFolder;
 
 /// The order in which a commit's parts get their names. `trials` is last: where it is, all of the commit is,
 /// and rows of other tables without their trial are seen by nobody who joins.

@@ -9,7 +9,7 @@ pub mod fault_point {
     pub const BEFORE_RENAME: &str = "before-rename";
     /// Every part has its name; the journal does not know them yet.
     pub const BEFORE_JOURNAL: &str = "before-journal";
-    /// The journal names the parts; nobody has been told.
+    /// The journal names the parts; nothing is acknowledged yet.
     pub const AFTER_JOURNAL: &str = "after-journal";
     /// Small parts are about to be joined.
     pub const BEFORE_JOIN: &str = "before-join";

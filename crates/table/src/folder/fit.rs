@@ -10,9 +10,9 @@ use crate::part;
 use crate::schema::TableName;
 
 use super::error::FolderError;
+use super::labels::label;
 use super::layout::{Layout, generation_number, list, part_number};
 use super::records::CommitRow;
-use super::run_folder::label;
 
 /// What a kill leaves at most that the journal does not name: the parts of one commit, or one generation.
 const UNNAMED: usize = 1;

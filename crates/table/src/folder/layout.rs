@@ -1,4 +1,4 @@
-//! Names within a run folder, and what tells a run folder from any other.
+//! Names within a run folder, and how a run folder is recognised.
 
 use std::fs;
 use std::io;
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_told_apart() {
+    fn folders_of_each_kind_are_recognised() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::new(folder.path());
         assert!(layout.is_blank().unwrap() && !layout.is_run());

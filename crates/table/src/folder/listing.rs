@@ -9,10 +9,10 @@ use crate::schema::{TableName, fingerprint_of};
 
 use super::error::FolderError;
 use super::fit;
+use super::labels::label;
 use super::layout::{Layout, generation_number, list, part_number};
 use super::manifest::Manifest;
 use super::records::PartRow;
-use super::run_folder::label;
 use super::versions;
 
 /// Parts of one table that have the same columns.

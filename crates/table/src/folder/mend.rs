@@ -9,9 +9,10 @@ use crate::schema::TableName;
 
 use super::disk;
 use super::error::{FolderError, io_error};
+use super::labels::setting;
 use super::layout::Layout;
 use super::records::{CommitRow, PartRow};
-use super::run_folder::{RunFolder, setting};
+use super::run_folder::RunFolder;
 
 /// Bytes whose hashes are checked when a folder is opened, the newest parts first: below a second of work, and all
 /// of most folders. The others are checked by size and number of rows, and by hash before they are joined.

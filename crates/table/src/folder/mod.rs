@@ -7,6 +7,7 @@ mod error;
 mod fault;
 mod files;
 mod fit;
+mod labels;
 mod layout;
 mod listing;
 mod local_files;
@@ -24,6 +25,7 @@ pub use check::{Checked, Finding, Kind, check_folder};
 pub use error::{FolderError, Format};
 pub use fault::{Hook, fault_point};
 pub use files::fault_of_file;
+pub(crate) use labels::setting;
 pub(crate) use layout::Layout;
 pub use listing::durable_files;
 pub(crate) use listing::readable_parts;
@@ -35,10 +37,9 @@ pub use records::{
 };
 pub(crate) use records::{CommitRow, NewCommit, PartRow};
 pub use run_folder::RunFolder;
-pub(crate) use run_folder::setting;
 
 #[cfg(test)]
-mod tests_support {
+pub(crate) mod tests_support {
     //! A run folder with one generation, for tests.
 
     use super::{GenerationRecord, Meta, RunFolder};
@@ -62,7 +63,7 @@ mod tests_support {
         }
     }
 
-    pub(super) fn run(home: &tempfile::TempDir) -> RunFolder {
+    pub(crate) fn run(home: &tempfile::TempDir) -> RunFolder {
         let dir = home.path().join("folder");
         let mut folder = RunFolder::create(&dir, &meta(), None).unwrap();
         folder

@@ -13,10 +13,11 @@ use super::disk;
 use super::error::{FolderError, io_error};
 use super::fault::Hook;
 use super::fit;
+use super::labels::{label, setting};
 use super::layout::{Layout, generation_number, is_temporary, list, part_number};
 use super::rebuild;
 use super::records::{Counts, Meta};
-use super::run_folder::{RunFolder, label, labels, setting};
+use super::run_folder::{RunFolder, labels};
 use super::versions;
 
 impl RunFolder {
@@ -39,7 +40,7 @@ impl RunFolder {
     ///
     /// What the journal does not name is deleted. A commit one of whose parts is missing or damaged is taken
     /// back, so that its trials run again; a journal that cannot be read is set aside and made again from the
-    /// parts. [`RunFolder::repairs`] tells.
+    /// parts. [`RunFolder::repairs`] lists them.
     ///
     /// # Errors
     /// [`FolderError::Missing`], [`FolderError::NotARun`], [`FolderError::Locked`]; where the journal is of
@@ -339,7 +340,7 @@ mod tests {
     }
 
     /// Commits three times, harms one file, opens again: `lost` must run again, the rest stays.
-    fn check_harm(harm: impl FnOnce(&Layout), lost: &[std::ops::Range<u64>], told: &str) {
+    fn check_harm(harm: impl FnOnce(&Layout), lost: &[std::ops::Range<u64>], repair: &str) {
         let home = tempfile::tempdir().unwrap();
         let mut folder = run(&home);
         for trials in [0..10, 10..20, 20..30] {
@@ -354,7 +355,7 @@ mod tests {
         assert_eq!(folder.done().unwrap(), expected);
         assert_eq!(folder.counts().unwrap().total(), expected.len());
         let repairs = folder.repairs().join("\n");
-        assert!(repairs.contains(told), "{repairs}");
+        assert!(repairs.contains(repair), "{repairs}");
         assert_eq!(folder.generations().unwrap().len(), 1);
         for run in lost {
             folder.commit(&batch(run.clone(), &[13])).unwrap();

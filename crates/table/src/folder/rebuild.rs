@@ -14,11 +14,11 @@ use crate::part::{self, Footer};
 use crate::schema::{TableName, columns_of_fingerprint};
 
 use super::error::FolderError;
+use super::labels::{label, setting};
 use super::layout::{Layout, generation_number, list, part_number};
 use super::listing::listed;
 use super::mend;
 use super::records::{GenerationRecord, NewCommit, PartRow};
-use super::run_folder::{label, setting};
 use super::versions;
 
 /// Makes the tables of an empty journal and fills them from the parts, if there are any.
@@ -70,7 +70,11 @@ pub(super) fn rebuild(
 }
 
 /// Leaves out commits that hold a trial of an earlier one: a trial has one row.
-fn without_repeats(layout: &Layout, commits: Vec<Told>, repairs: &mut Vec<String>) -> Vec<Told> {
+fn without_repeats(
+    layout: &Layout,
+    commits: Vec<ShownCommit>,
+    repairs: &mut Vec<String>,
+) -> Vec<ShownCommit> {
     let mut seen = sweep::IntervalSet::new();
     let mut kept = Vec::with_capacity(commits.len());
     for commit in commits {
@@ -89,8 +93,8 @@ fn without_repeats(layout: &Layout, commits: Vec<Told>, repairs: &mut Vec<String
     kept
 }
 
-/// A commit as its part of `trials` tells it.
-struct Told {
+/// A commit as its part of `trials` shows it.
+struct ShownCommit {
     file: u64,
     numbers: sweep::IntervalSet,
     tally: Tally,
@@ -129,7 +133,7 @@ fn generation(path: &Path, number: u64) -> Option<(GenerationRecord, String)> {
 }
 
 /// Commits whose parts are all there and readable, without those that others stand for.
-fn commits(layout: &Layout, repairs: &mut Vec<String>) -> Result<Vec<Told>, FolderError> {
+fn commits(layout: &Layout, repairs: &mut Vec<String>) -> Result<Vec<ShownCommit>, FolderError> {
     let mut footers: BTreeMap<u64, Footer> = BTreeMap::new();
     let paths = match listed(layout, TableName::Trials) {
         Some(paths) => paths,
@@ -162,7 +166,7 @@ fn commits(layout: &Layout, repairs: &mut Vec<String>) -> Result<Vec<Told>, Fold
         .collect();
     let mut commits = Vec::new();
     for (&file, footer) in footers.iter().filter(|(file, _)| !replaced.contains(*file)) {
-        match told(layout, file, footer) {
+        match shown_commit(layout, file, footer) {
             Some(commit) => commits.push(commit),
             None => repairs.push(format!(
                 "{} lost a part of another table or is damaged: its trials will run again",
@@ -173,7 +177,7 @@ fn commits(layout: &Layout, repairs: &mut Vec<String>) -> Result<Vec<Told>, Fold
     Ok(commits)
 }
 
-fn told(layout: &Layout, file: u64, footer: &Footer) -> Option<Told> {
+fn shown_commit(layout: &Layout, file: u64, footer: &Footer) -> Option<ShownCommit> {
     let mut parts = vec![part_row(layout, TableName::Trials, file)?];
     for sibling in footer.labels.get(label::SIBLINGS)?.split(',') {
         if sibling.is_empty() {
@@ -190,7 +194,7 @@ fn told(layout: &Layout, file: u64, footer: &Footer) -> Option<Told> {
     tally_frame(&frame, &mut tally).ok()?;
     let mut numbers = frames::numbers(&frame, "trial").ok()?;
     numbers.sort_unstable();
-    Some(Told {
+    Some(ShownCommit {
         file,
         numbers: intervals(&numbers),
         tally,

@@ -1,4 +1,4 @@
-//! Plain records of a run folder: what is asked for and what is told.
+//! Plain records of a run folder: what is asked for and what is reported.
 
 use sweep::IntervalSet;
 

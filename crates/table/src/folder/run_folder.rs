@@ -14,41 +14,9 @@ use crate::schema::{SCHEMA_VERSION, TableName, fingerprint};
 use super::disk;
 use super::error::FolderError;
 use super::fault::Hook;
+use super::labels::{label, setting};
 use super::layout::Layout;
 use super::records::{Counts, FailedTrial, GenerationRecord, Meta};
-
-/// Keys of a part's metadata.
-pub(super) mod label {
-    pub(in crate::folder) const SCHEMA_VERSION: &str = "parsimony.schema_version";
-    pub(in crate::folder) const SCHEMA: &str = "parsimony.schema";
-    pub(in crate::folder) const SWEEP: &str = "parsimony.sweep";
-    pub(in crate::folder) const SWEEP_HASH: &str = "parsimony.sweep_hash";
-    pub(in crate::folder) const VERSION: &str = "parsimony.version";
-    pub(in crate::folder) const REVISION: &str = "parsimony.revision";
-    /// Parts that this one stands for: numbers, comma between.
-    pub(in crate::folder) const REPLACES: &str = "parsimony.replaces";
-    /// In a part of `trials`: the other tables' parts of the same commit, `table=number`, comma between.
-    pub(in crate::folder) const SIBLINGS: &str = "parsimony.siblings";
-    /// In a generation's part.
-    pub(in crate::folder) const BASE: &str = "parsimony.generation.base";
-    pub(in crate::folder) const SIZE: &str = "parsimony.generation.size";
-    pub(in crate::folder) const TOML: &str = "parsimony.generation.toml";
-    pub(in crate::folder) const SWEEP_TOML: &str = "parsimony.generation.sweep_toml";
-    pub(in crate::folder) const FILES: &str = "parsimony.generation.files";
-}
-
-/// Settings of the journal that are the folder's own; others are the caller's.
-pub(crate) mod setting {
-    pub(crate) const NAME: &str = "meta.name";
-    pub(crate) const VERSION: &str = "meta.version";
-    pub(crate) const REVISION: &str = "meta.revision";
-    pub(crate) const COLUMNS: &str = "meta.columns";
-    pub(crate) const SCHEMA_VERSION: &str = "meta.schema_version";
-    /// Before the table and number of a part that was found damaged while the folder was in use.
-    pub(crate) const SUSPECT: &str = "suspect.";
-    /// Before the keys of [`super::RunFolder::set_state`].
-    pub(crate) const STATE: &str = "state.";
-}
 
 /// One run folder, locked while this value lives. The lock dies with the process.
 pub struct RunFolder {
@@ -255,7 +223,7 @@ impl RunFolder {
         self.unsure = true;
     }
 
-    /// Trials that [`RunFolder::settle`] found durable though their commit had reported a failure. Told once.
+    /// Trials that [`RunFolder::settle`] found durable though their commit had reported a failure. Each is reported once.
     pub fn take_landed(&mut self) -> IntervalSet {
         std::mem::take(&mut self.landed)
     }

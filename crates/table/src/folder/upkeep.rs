@@ -10,14 +10,15 @@ use crate::codec;
 use crate::error::TableError;
 use crate::frames;
 use crate::part;
-use crate::schema::{TableName, schema_fingerprint, schema};
+use crate::schema::{TableName, schema, schema_fingerprint};
 
 use super::commit::siblings;
 use super::disk;
 use super::error::FolderError;
 use super::fault::fault_point;
+use super::labels::label;
 use super::records::{CommitRow, Compaction, Counts, Freed, Joining, NewCommit, PartRow};
-use super::run_folder::{RunFolder, label};
+use super::run_folder::RunFolder;
 
 /// Commits smaller than this are joined: below it the footer of a part of seventy columns, about 20 KB, is
 /// what a reader mostly reads.

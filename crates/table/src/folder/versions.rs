@@ -10,8 +10,8 @@ use crate::part::{self, Footer};
 use crate::schema::{SCHEMA_VERSION, TableName, fingerprint};
 
 use super::error::{FolderError, Format};
+use super::labels::{label, setting};
 use super::layout::Layout;
-use super::run_folder::{label, setting};
 
 /// The version of programs that did not write theirs down.
 const FIRST: u32 = 1;

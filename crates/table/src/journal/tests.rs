@@ -84,7 +84,7 @@ fn commits_are_exchanged_whole() {
 }
 
 #[test]
-fn damage_is_told_from_emptiness_and_from_strangers() {
+fn damage_emptiness_and_strangers_are_distinguished() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.sqlite");
     let look = || Journal::open(&path).unwrap().inspect();
