@@ -13,7 +13,9 @@ use rpc::v1;
 use rpc::v1::session_request::Message as Say;
 use rpc::v1::session_response::Message as Hear;
 use rpc::v1::worker_service_client::WorkerServiceClient;
-use table::{BatchBuilder, HistoryValues, OutcomeRow, ScalarValues, TrialResult, TrialRow};
+use table::{
+    BatchBuilder, Engine, HistoryValues, Outcome, ScalarValues, Status, TrialResult, TrialRow,
+};
 use tests::process::Coordinator;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -160,40 +162,24 @@ fn report(grid: &sweep::Grid, number: u64, lease: &v1::Lease) -> v1::Report {
         train_loss: Some(1.0),
         ..ScalarValues::default()
     };
-    let outcome = OutcomeRow {
-        status: "completed",
-        error: None,
-        steps: 0,
+    let outcome = Outcome {
         last: scalars,
         history: vec![HistoryValues { step: 0, scalars }],
-        spectra: Vec::new(),
-        layers: Vec::new(),
-        engine: "full",
-        core_width: None,
-        reduction_residual: None,
-        flops: 0.0,
-        tolerance_steps: None,
-        tolerance_seconds: None,
-        setup_seconds: 0.0,
         train_seconds: TRIAL_SECONDS,
-        measure_seconds: 0.0,
+        ..Outcome::new(Status::Completed, Engine::Full)
     };
     let mut builder = BatchBuilder::new();
     let mut params = Vec::new();
     for trial in lease.ranges.iter().flat_map(|range| range.start..range.end) {
         grid.resolve_into(trial, &mut params).expect("a point");
+        let id = grid.id_of(trial).expect("an id");
+        let result = TrialResult::ran(&outcome);
         builder.push(&TrialRow {
-            trial,
-            id: grid.id_of(trial).expect("an id").as_str(),
-            params: &params,
-            result: TrialResult::Ran(&outcome),
             worker: "session",
             host: "here",
-            attempt: 1,
-            started_at_us: 0,
             run_isa: "none",
             run_version: "0",
-            comparison: None,
+            ..TrialRow::new(trial, id.as_str(), &params, result)
         });
     }
     let payload = builder.finish().and_then(|batch| batch.to_ipc());

@@ -140,22 +140,11 @@ fn columns(folder: &sweep::Folder, numbers: &[u64]) -> [Bytes; 4] {
     let mut builder = BatchBuilder::new();
     for &trial in numbers {
         let point = folder.point(trial).expect("a trial of the sweep");
-        builder.push(&TrialRow {
-            trial,
-            id: &point.id(),
-            params: &point.row(),
-            result: TrialResult::Failed {
-                error: &words(trial),
-                seconds: 0.0,
-            },
-            worker: "simulated",
-            host: "simulated",
-            attempt: 1,
-            started_at_us: 0,
-            run_isa: "none",
-            run_version: "0",
-            comparison: None,
-        });
+        let result = TrialResult::Failed {
+            error: &words(trial),
+            seconds: 0.0,
+        };
+        builder.push(&TrialRow::new(trial, &point.id(), &point.row(), result));
     }
     let batch = builder.finish().expect("columns");
     let payload = batch.to_ipc().expect("columns that can be encoded");

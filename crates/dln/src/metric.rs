@@ -5,7 +5,17 @@
 use crate::choice::choice;
 use crate::engines::Engine;
 
-/// Declares a row: columns that are always there, then measured ones, which are null where nothing is measured.
+/// The version of the tables that a column names; without one it is of the first.
+const fn since(given: &[u32]) -> u32 {
+    match given {
+        [] => 1,
+        [version, ..] => *version,
+    }
+}
+
+/// Declares a row: columns that are always there, then measured ones, which are null where nothing is measured. A
+/// measured column may name its unit (`in "rad"`) and, if it is not of the first, the version of the tables that
+/// brought it (`since 4`).
 macro_rules! row {
     (
         $(#[$of_all:meta])*
@@ -13,7 +23,10 @@ macro_rules! row {
             $($(#[$of_head:meta])* $head:ident: $Type:ty,)*
         }
         measured {
-            $($(#[doc = $words:literal])+ $column:ident,)*
+            $(
+                $(#[doc = $words:literal])+
+                $column:ident $(in $unit:literal)? $(since $version:literal)?,
+            )*
         }
     ) => {
         $(#[$of_all])*
@@ -29,6 +42,10 @@ macro_rules! row {
             /// What they are, in a line each.
             pub const WORDS: [&'static str; $Row::MEASURED.len()] =
                 [$(concat!($($words),+).trim_ascii()),*];
+            /// Their units; empty where there is none.
+            pub const UNITS: [&'static str; $Row::MEASURED.len()] = [$(concat!($($unit)?)),*];
+            /// The version of the tables that brought each.
+            pub const SINCE: [u32; $Row::MEASURED.len()] = [$(since(&[$($version)?])),*];
 
             /// A row with nothing measured yet.
             pub fn new($($head: $Type),*) -> $Row {
@@ -53,7 +70,7 @@ row! {
     #[derive(Default)]
     pub struct Scalars {}
     measured {
-        /// Loss on the training samples.
+        /// Loss on the training samples, without weight decay; in `trials` at the last finite step.
         train_loss,
         /// Loss on what is held out: test samples, or the entries that training does not see.
         test_loss,
@@ -69,8 +86,8 @@ row! {
         nuclear_norm,
         /// Largest eigenvalue of the loss's Hessian in all weights.
         sharpness,
-        /// Largest angle between the top singular subspaces of the end-to-end map and of the target, in radians.
-        alignment,
+        /// Largest angle between the top singular subspaces of the end-to-end map and of the target.
+        alignment in "rad",
     }
 }
 
@@ -93,10 +110,10 @@ row! {
         multiplicity: u32,
     }
     measured {
-        /// Angle of the left singular vectors against step 1, in radians.
-        left_angle,
-        /// Angle of the right singular vectors against step 1, in radians.
-        right_angle,
+        /// Angle of the left singular vectors, or of their subspace, against step 1.
+        left_angle in "rad",
+        /// Angle of the right singular vectors, or of their subspace, against step 1.
+        right_angle in "rad",
     }
 }
 
@@ -108,9 +125,9 @@ row! {
         layer: u32,
     }
     measured {
-        /// Spread within the classes over that between them, after the activation.
+        /// Spread within the classes over that between them, after the activation; null at the last layer.
         separation,
-        /// `||W_(l+1)^T W_(l+1) - W_l W_l^T||_F`.
+        /// `||W_(l+1)^T W_(l+1) - W_l W_l^T||_F`; null at the last layer.
         balancedness,
         /// As in `history`, of the layer.
         effective_rank,

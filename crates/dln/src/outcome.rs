@@ -15,6 +15,7 @@ choice! {
     }
 }
 
+/// A field that becomes a column of `trials` is declared there too: `table/src/columns/trials.rs`.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub status: Status,
@@ -29,7 +30,7 @@ pub struct Outcome {
     pub engine: Engine,
     /// Widest hidden core of the reduced engine; the inner width of the factored engine; null for full.
     pub core_width: Option<u64>,
-    /// Of the core; beside the full engine, of the core that was found and refused under `auto`.
+    /// Of the core that was used; if the full engine ran, of the core that `auto` rejected.
     pub reduction_residual: Option<f64>,
     /// Floating-point operations of all steps taken (products alone: 2 m n k each).
     pub flops: f64,
@@ -39,6 +40,29 @@ pub struct Outcome {
     pub setup_seconds: f64,
     pub train_seconds: f64,
     pub measure_seconds: f64,
+}
+
+impl Outcome {
+    /// Of a run that took no step and measured nothing.
+    pub fn new(status: Status, engine: Engine) -> Outcome {
+        Outcome {
+            status,
+            steps: 0,
+            last: Scalars::default(),
+            history: Vec::new(),
+            spectra: Vec::new(),
+            layers: Vec::new(),
+            engine,
+            core_width: None,
+            reduction_residual: None,
+            flops: 0.0,
+            tolerance_steps: None,
+            tolerance_seconds: None,
+            setup_seconds: 0.0,
+            train_seconds: 0.0,
+            measure_seconds: 0.0,
+        }
+    }
 }
 
 /// Rows in order of step, taken out of a run that goes on.

@@ -166,8 +166,8 @@ mod tests {
     use super::*;
     use sweep::{Arrays, Spec};
     use table::{
-        BatchBuilder, GenerationRecord, Meta, OutcomeRow, RunFolder, ScalarValues, TrialResult,
-        TrialRow,
+        BatchBuilder, Engine, GenerationRecord, Meta, Outcome, RunFolder, ScalarValues, Status,
+        TrialResult, TrialRow,
     };
 
     const SWEEP: &str =
@@ -177,7 +177,7 @@ mod tests {
     const DIVERGED: &str = "diverged";
 
     /// A run of three trials: the engine of each and its residual.
-    fn told(trials: [(&'static str, Option<f64>); 3]) -> String {
+    fn summary_of(trials: [(&'static str, Option<f64>); 3]) -> String {
         let home = tempfile::tempdir().unwrap();
         let spec = Spec::parse(SWEEP, "s.toml", &[]).unwrap();
         let grid = Grid::new(spec, Arrays::new()).unwrap();
@@ -200,72 +200,54 @@ mod tests {
         let mut builder = BatchBuilder::new();
         for (trial, (engine, reduction_residual)) in (0..).zip(trials) {
             let diverged = engine == DIVERGED;
-            let outcome = OutcomeRow {
-                status: if diverged { "diverged" } else { "completed" },
-                error: None,
+            let (status, engine) = match engine {
+                DIVERGED => (Status::Diverged, Engine::Full),
+                engine => (Status::Completed, Engine::named(engine).unwrap()),
+            };
+            let outcome = Outcome {
                 steps: 10,
                 last: ScalarValues {
                     train_loss: Some(if diverged { 1e222 } else { 0.5 }),
                     ..ScalarValues::default()
                 },
-                history: Vec::new(),
-                spectra: Vec::new(),
-                layers: Vec::new(),
-                engine: if diverged { "full" } else { engine },
-                core_width: None,
                 reduction_residual,
                 flops: 1.0,
-                tolerance_steps: None,
-                tolerance_seconds: None,
-                setup_seconds: 0.0,
-                train_seconds: 0.0,
-                measure_seconds: 0.0,
+                ..Outcome::new(status, engine)
             };
             let point = grid.point(trial).unwrap();
-            builder.push(&TrialRow {
-                trial,
-                id: &point.id(),
-                params: &point.row(),
-                result: TrialResult::Ran(&outcome),
-                worker: "w",
-                host: "h",
-                attempt: 1,
-                started_at_us: 0,
-                run_isa: "none",
-                run_version: "none",
-                comparison: None,
-            });
+            let result = TrialResult::ran(&outcome);
+            builder.push(&TrialRow::new(trial, &point.id(), &point.row(), result));
         }
         folder.commit(&builder.finish().unwrap()).unwrap();
         summary(&run, &grid).unwrap()
     }
 
     #[test]
-    fn a_certificate_that_did_not_hold_is_told() {
+    fn a_certificate_that_did_not_hold_is_reported() {
         let full = ("full", None);
         let held = ("reduced", Some(1e-14));
-        let text = told([full, held, ("full", Some(3e-9))]);
+        let text = summary_of([full, held, ("full", Some(3e-9))]);
         let line = text.lines().last().unwrap();
         assert!(
             line.starts_with("1 trial ran on the full engine instead of a core")
                 && line.contains("3.0e-9"),
             "{text}"
         );
-        let text = told([("full", Some(2e-10)), held, ("full", Some(3e-9))]);
+        let text = summary_of([("full", Some(2e-10)), held, ("full", Some(3e-9))]);
         assert!(
             text.contains("2 trials ran") && text.contains("3.0e-9"),
             "{text}"
         );
-        assert!(!told([full, held, held]).contains("certificate"));
+        assert!(!summary_of([full, held, held]).contains("certificate"));
     }
 
     #[test]
     fn diverged_trials_are_counted_and_left_out_of_means() {
         let full = ("full", None);
-        let text = told([full, (DIVERGED, None), full]);
+        let text = summary_of([full, (DIVERGED, None), full]);
         assert!(text.contains("diverged") && text.contains("0.5"), "{text}");
         assert!(!text.contains("222"), "{text}");
         assert!(text.contains("means are over replicate"), "{text}");
-        assert!(!told([full, full, full]).contains("diverged"));
+        assert!(!summary_of([full, full, full]).contains("diverged"));
     }
 }

@@ -3,13 +3,13 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use sweep::Value;
 use table::{
-    Batch, BatchBuilder, HistoryValues, Limits, Meta, OutcomeRow, RunFolder, ScalarValues,
-    TrialResult, TrialRow,
+    Batch, BatchBuilder, Engine, HistoryValues, Limits, Meta, Outcome, RunFolder, ScalarValues,
+    Status, TrialResult, TrialRow,
 };
 
 const TRIALS: u64 = 100_000;
 
-fn outcome(trial: u64) -> OutcomeRow {
+fn outcome(trial: u64) -> Outcome {
     let scalars = ScalarValues {
         train_loss: Some(1.0 / (1 + trial) as f64),
         effective_rank: Some(1.9),
@@ -17,23 +17,12 @@ fn outcome(trial: u64) -> OutcomeRow {
         nuclear_norm: Some(2.0),
         ..ScalarValues::default()
     };
-    OutcomeRow {
-        status: "completed",
-        error: None,
-        steps: 0,
+    Outcome {
         last: scalars,
         history: vec![HistoryValues { step: 0, scalars }],
-        spectra: Vec::new(),
-        layers: Vec::new(),
-        engine: "full",
-        core_width: None,
-        reduction_residual: None,
-        flops: 0.0,
-        tolerance_steps: None,
-        tolerance_seconds: None,
         setup_seconds: 1e-6 * (trial % 97) as f64,
-        train_seconds: 0.0,
         measure_seconds: 1e-6 * (trial % 89) as f64,
+        ..Outcome::new(Status::Completed, Engine::Full)
     }
 }
 
@@ -53,17 +42,12 @@ fn build(first: u64) -> Batch {
             u128::from(trial).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
         );
         builder.push(&TrialRow {
-            trial,
-            id: &id,
-            params: &params,
-            result: TrialResult::Ran(&ran),
             worker: "bench",
             host: "bench",
-            attempt: 1,
             started_at_us: 1_700_000_000_000_000 + trial as i64,
             run_isa: "scalar",
             run_version: "0",
-            comparison: None,
+            ..TrialRow::new(trial, &id, &params, TrialResult::ran(&ran))
         });
     }
     builder.finish().expect("columns of the schema")

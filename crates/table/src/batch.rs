@@ -9,7 +9,7 @@ use std::sync::Arc;
 use polars::prelude::{AnyValue, BooleanChunked, DataFrame, IdxSize};
 use sweep::{IntervalSet, Point};
 
-use crate::builder::BatchBuilder;
+use crate::columns::{Lanes, Trials};
 use crate::comparison::{self, Comparison};
 use crate::error::{RowFault, TableError};
 use crate::folder::{Counts, FailedTrial};
@@ -137,7 +137,7 @@ impl Batch {
 
     /// Failed trials with their errors.
     pub fn failed(&self) -> Vec<(u64, String)> {
-        // The columns exist in every bundle; one that cannot be read has no failed trials to tell.
+        // The columns exist in every bundle; one that cannot be read has no failed trials to report.
         let tally = self.tally().unwrap_or_default();
         tally
             .failed
@@ -219,20 +219,24 @@ impl Batch {
         &self,
         points: impl IntoIterator<Item = (u64, Option<Point>)>,
     ) -> Option<u64> {
-        let mut builder = BatchBuilder::new();
+        let mut lanes = Lanes::<Trials>::new();
         let mut trials = Vec::new();
         for (trial, point) in points {
             let Some(point) = point else {
                 return Some(trial);
             };
-            push_point(&mut builder, trial, &point);
+            // Of this row the columns up to its status matter.
+            let result = TrialResult::Failed {
+                error: "",
+                seconds: 0.0,
+            };
+            lanes.push(&TrialRow::new(trial, &point.id(), &point.row(), result));
             trials.push(trial);
         }
-        let expected = builder.finish().ok()?;
-        let expected = expected.bundles.first()?.frame(TableName::Trials);
+        let expected = lanes.finish().ok()?;
         let fits = |(row, &trial): (usize, &u64)| {
             // What polars cannot read, which the schema rules out, fits nothing.
-            self.has_row(trial, expected, row).unwrap_or(false)
+            self.has_row(trial, &expected, row).unwrap_or(false)
         };
         let place = trials.iter().enumerate().position(|pair| !fits(pair))?;
         Some(trials[place])
@@ -428,26 +432,6 @@ impl Bundle {
         failed.sort_unstable();
         Ok(failed)
     }
-}
-
-/// Adds a row of which the first columns matter.
-fn push_point(builder: &mut BatchBuilder, trial: u64, point: &Point) {
-    builder.push(&TrialRow {
-        trial,
-        id: &point.id(),
-        params: &point.row(),
-        result: TrialResult::Failed {
-            error: "",
-            seconds: 0.0,
-        },
-        worker: "",
-        host: "",
-        attempt: 0,
-        started_at_us: 0,
-        run_isa: "",
-        run_version: "",
-        comparison: None,
-    });
 }
 
 fn unknown(table: TableName, trial: u64) -> RowFault {

@@ -4,7 +4,28 @@ use polars::prelude::{AnyValue, DataFrame};
 
 use crate::error::{RowFault, TableError};
 use crate::frames;
-use crate::schema::DIFFERENCES;
+
+/// Largest differences between both engines' outcomes of a trial, where `[train] verify` compares them.
+pub(crate) const DIFFERENCES: [&str; 6] = [
+    "run_verify_loss",
+    "run_verify_test_loss",
+    "run_verify_accuracy",
+    "run_verify_singular_values",
+    "run_verify_angles",
+    "run_verify_separation",
+];
+
+/// What they are, in a line each.
+pub(crate) const DIFFERENCE_WORDS: [&str; DIFFERENCES.len()] = [
+    "largest relative difference of the train losses on both engines",
+    "the same of the test losses",
+    "largest difference of the accuracies",
+    "largest difference of singular values, relative to the largest",
+    "largest difference of angles",
+    "largest relative difference of separations",
+];
+
+pub(crate) const DIFFERENCE_UNITS: [&str; DIFFERENCES.len()] = ["", "", "", "", "rad", ""];
 
 /// How far a trial's outcomes on both engines are apart.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +39,7 @@ pub struct ComparisonRow {
 }
 
 impl ComparisonRow {
-    /// A verdict where there are no differences to tell.
+    /// A verdict where there are no differences to report.
     pub fn without(verdict: Verdict) -> ComparisonRow {
         ComparisonRow {
             verdict,
@@ -34,7 +55,7 @@ impl ComparisonRow {
 pub enum Verdict {
     /// As near as the law promises.
     Within,
-    /// Not as near; words where there are no differences to tell.
+    /// Not as near; words where there are no differences to report.
     Beyond(Option<String>),
     /// Why not.
     NotCompared(String),

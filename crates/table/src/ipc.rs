@@ -1,4 +1,4 @@
-//! Batches on the wire: Arrow IPC, hardened.
+//! A table on the wire: Arrow IPC, hardened.
 //!
 //! A table is nothing if it has no rows, else: a bit for each of its columns that is set where the column
 //! varies; if some do not, an IPC stream of the columns that hold one value, as a single row; an IPC stream of
@@ -9,7 +9,6 @@
 //! bytes are there; so every length is checked here first, and the schema must be ours to the byte.
 
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use polars::prelude::{
     ChunkAgg as _, Column, CompatLevel, DataFrame, PolarsResult, Schema, SchemaExt as _,
@@ -19,8 +18,7 @@ use polars_arrow::io::ipc::format::ipc::{MessageHeaderRef, MessageRef};
 use polars_arrow::io::ipc::read::{StreamReader, StreamState, read_stream_metadata};
 use polars_arrow::io::ipc::write::{StreamWriter, WriteOptions};
 
-use crate::batch::Batch;
-use crate::error::{PayloadFault, TableError};
+use crate::error::PayloadFault;
 use crate::frames;
 use crate::schema::{ColumnSpec, Kind, TableName, carried, polars_schema};
 
@@ -29,36 +27,6 @@ const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// End of an IPC stream.
 const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
-
-/// The four tables as bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Payload {
-    tables: [Vec<u8>; 4],
-}
-
-impl Payload {
-    /// In the order of [`TableName::ALL`].
-    pub fn from_tables(tables: [Vec<u8>; 4]) -> Payload {
-        Payload { tables }
-    }
-
-    pub fn tables(&self) -> &[Vec<u8>; 4] {
-        &self.tables
-    }
-
-    pub fn into_tables(self) -> [Vec<u8>; 4] {
-        self.tables
-    }
-
-    /// Bytes of all tables.
-    pub fn len(&self) -> usize {
-        self.tables.iter().map(Vec::len).sum()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
 
 /// Bounds on what is decoded.
 #[derive(Clone, Copy, Debug)]
@@ -89,52 +57,6 @@ impl Limits {
             TableName::Trials => self.trials,
             _ => self.rows,
         }
-    }
-}
-
-impl Batch {
-    /// Encodes the four tables.
-    ///
-    /// # Errors
-    /// Where polars cannot encode, which the schema rules out.
-    pub fn to_ipc(&self) -> Result<Payload, TableError> {
-        let mut payload = Payload::default();
-        for table in TableName::ALL {
-            let pieces = self
-                .bundles()
-                .iter()
-                .map(|bundle| bundle.frame(table).clone());
-            let frame = frames::concat(pieces.collect())?;
-            encode(table, &frame, &mut payload.tables[table as usize])?;
-        }
-        Ok(payload)
-    }
-
-    /// Decodes what [`Batch::to_ipc`] made. Bytes from outside are refused with a reason, whatever they are;
-    /// nothing is allocated beyond their own length.
-    ///
-    /// # Errors
-    /// [`TableError::Payload`] says which table does not decode and why. Whether the rows make sense is for
-    /// [`Batch::check_consistent`].
-    pub fn from_ipc(payload: &Payload, limits: &Limits) -> Result<Batch, TableError> {
-        let mut frames = [const { DataFrame::empty() }; 4];
-        for table in TableName::ALL {
-            let bytes = &payload.tables[table as usize];
-            // polars checks what it reads, but its checks may panic.
-            let decoded = catch_unwind(AssertUnwindSafe(|| decode(table, bytes, limits)))
-                .unwrap_or(Err(PayloadFault::Panic));
-            frames[table as usize] = decoded.map_err(|fault| TableError::Payload {
-                table: table.name(),
-                fault,
-            })?;
-        }
-        if frames[0].height() == 0 && frames.iter().any(|frame| frame.height() > 0) {
-            return Err(TableError::Payload {
-                table: TableName::Trials.name(),
-                fault: PayloadFault::Truncated,
-            });
-        }
-        Ok(Batch::of(frames))
     }
 }
 
@@ -238,21 +160,13 @@ pub(crate) fn decode(
     DataFrame::new(rows, columns).map_err(PayloadFault::Arrow)
 }
 
-/// Columns in which a null would make a row unusable.
-fn required(name: &str) -> bool {
-    matches!(
-        name,
-        "trial" | "id" | "status" | "attempt" | "step" | "layer" | "index"
-    )
-}
-
 fn check_values(
     frame: &DataFrame,
     specs: &[ColumnSpec],
     limits: &Limits,
 ) -> Result<(), PayloadFault> {
     for (column, spec) in frame.columns().iter().zip(specs) {
-        if required(spec.name) && column.null_count() > 0 {
+        if !spec.nullable && column.null_count() > 0 {
             return Err(PayloadFault::Null { column: spec.name });
         }
         if let Some(largest) = spec.kind.largest_count() {
@@ -389,228 +303,4 @@ fn check_batch(
 
 fn whole(number: i64) -> Result<usize, PayloadFault> {
     usize::try_from(number).map_err(|_| PayloadFault::Message)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::batch::tests::batch;
-
-    fn payload() -> Payload {
-        batch(10..40, &[13]).to_ipc().unwrap()
-    }
-
-    fn decoded(payload: &Payload) -> Result<Batch, TableError> {
-        Batch::from_ipc(payload, &Limits::default())
-    }
-
-    fn check_fault(payload: &Payload, limits: &Limits, fits: impl Fn(&PayloadFault) -> bool) {
-        match Batch::from_ipc(payload, limits) {
-            Err(TableError::Payload { fault, .. }) => assert!(fits(&fault), "{fault:?}"),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn what_is_encoded_decodes_to_the_same_bits() {
-        for (trials, failing) in [
-            (0..0, &[][..]),
-            (5..6, &[]),
-            (5..6, &[5]),
-            (0..300, &[7, 8]),
-        ] {
-            let mut sent = batch(trials, failing);
-            sent.append(batch(1000..1003, &[])).unwrap();
-            let received = decoded(&sent.to_ipc().unwrap()).unwrap();
-            for table in TableName::ALL {
-                let (sent, received) = (sent.frame(table).unwrap(), received.frame(table).unwrap());
-                assert!(sent.equals_missing(&received), "{}", table.name());
-                assert_eq!(sent.schema(), received.schema());
-            }
-            received.check_consistent().unwrap();
-            assert_eq!(received.trial_numbers(), sent.trial_numbers());
-        }
-        assert!(decoded(&Payload::default()).unwrap().is_empty());
-    }
-
-    #[test]
-    fn columns_of_one_value_cost_nothing() {
-        let few = batch(0..1000, &[]).to_ipc().unwrap();
-        // Number, id, replicate, losses, seconds and time vary; sixty columns do not.
-        assert!(
-            few.tables()[0].len() < 1000 * 150 + 10_000,
-            "{}",
-            few.tables()[0].len()
-        );
-    }
-
-    #[test]
-    fn limits_hold_before_anything_is_decoded() {
-        let limits = Limits::default();
-        let small = Limits {
-            trials: 29,
-            ..limits
-        };
-        check_fault(&payload(), &small, |fault| {
-            matches!(
-                fault,
-                PayloadFault::Rows {
-                    found: 30,
-                    allowed: 29
-                }
-            )
-        });
-        let small = Limits { rows: 10, ..limits };
-        check_fault(&payload(), &small, |fault| {
-            matches!(fault, PayloadFault::Rows { .. })
-        });
-        let small = Limits {
-            text_bytes: 31,
-            ..limits
-        };
-        check_fault(&payload(), &small, |fault| {
-            matches!(
-                fault,
-                PayloadFault::Text {
-                    column: "id",
-                    found: 32,
-                    ..
-                }
-            )
-        });
-    }
-
-    #[test]
-    fn foreign_bytes_are_refused_with_a_reason() {
-        let limits = Limits::default();
-        let [trials, history, spectra, layers] = payload().into_tables();
-        let swapped = Payload::from_tables([history.clone(), trials.clone(), spectra, layers]);
-        check_fault(&swapped, &limits, |_| true);
-
-        let alone = Payload::from_tables([Vec::new(), history, Vec::new(), Vec::new()]);
-        check_fault(&alone, &limits, |fault| {
-            matches!(fault, PayloadFault::Truncated)
-        });
-
-        let mut longer = trials.clone();
-        longer.push(0);
-        let longer = Payload::from_tables([longer, Vec::new(), Vec::new(), Vec::new()]);
-        check_fault(&longer, &limits, |fault| {
-            matches!(fault, PayloadFault::Trailing { extra: 1 })
-        });
-
-        let mut masked = trials;
-        masked[0] &= !1;
-        let masked = Payload::from_tables([masked, Vec::new(), Vec::new(), Vec::new()]);
-        check_fault(&masked, &limits, |fault| {
-            matches!(fault, PayloadFault::Mask)
-        });
-    }
-
-    /// A report of which one column of a table was changed.
-    fn changed(table: TableName, change: impl Fn(&DataFrame) -> DataFrame) -> Payload {
-        let mut tables = payload().into_tables();
-        let all = batch(10..40, &[13]);
-        let frame = change(all.bundles()[0].frame(table));
-        tables[table as usize].clear();
-        encode(table, &frame, &mut tables[table as usize]).unwrap();
-        Payload::from_tables(tables)
-    }
-
-    /// The same rows with a number in the last ones of a column.
-    fn with_last(frame: &DataFrame, name: &str, number: i64, rows: usize) -> DataFrame {
-        let column = frame.column(name).unwrap().i64().unwrap();
-        let mut values: Vec<Option<i64>> = column.iter().collect();
-        for value in values.iter_mut().rev().take(rows) {
-            *value = Some(number);
-        }
-        let mut frame = frame.clone();
-        frame.with_column(Column::new(name.into(), values)).unwrap();
-        frame
-    }
-
-    #[track_caller]
-    fn check_count(table: TableName, name: &'static str, found: i64, largest: i64) {
-        for rows in [1, usize::MAX] {
-            let payload = changed(table, |frame| with_last(frame, name, found, rows));
-            check_fault(&payload, &Limits::default(), |fault| {
-                matches!(fault, PayloadFault::Count { column, found: f, largest: l }
-                    if *column == name && *f == found && *l == largest)
-            });
-        }
-    }
-
-    #[test]
-    fn counts_that_are_none_are_refused() {
-        let most = i64::MAX;
-        let few = i64::from(u32::MAX);
-        check_count(TableName::Trials, "trial", -1, most);
-        check_count(TableName::Trials, "steps", i64::MIN, most);
-        check_count(TableName::Trials, "attempt", few + 1, few);
-        check_count(TableName::History, "step", -7, most);
-        check_count(TableName::Spectra, "layer", -1, few);
-        check_count(TableName::Spectra, "index", few + 1, few);
-        check_count(TableName::Spectra, "multiplicity", -1, few);
-        check_count(TableName::Layers, "trial", -1, most);
-        // A number that takes the bit of the sign, as it was handed in.
-        let beyond = batch([i64::MAX.cast_unsigned() + 1], &[]).to_ipc().unwrap();
-        check_fault(&beyond, &Limits::default(), |fault| {
-            matches!(
-                fault,
-                PayloadFault::Count {
-                    column: "trial",
-                    found: i64::MIN,
-                    ..
-                }
-            )
-        });
-        let largest = changed(TableName::History, |frame| {
-            with_last(frame, "step", most, 1)
-        });
-        assert!(decoded(&largest).is_ok());
-    }
-
-    #[test]
-    fn columns_without_a_sign_are_those_of_another_version() {
-        for table in TableName::ALL {
-            let older = changed(table, crate::evolution::tests::unsigned);
-            check_fault(&older, &Limits::default(), |fault| {
-                matches!(fault, PayloadFault::Schema | PayloadFault::Truncated)
-            });
-        }
-    }
-
-    #[test]
-    fn every_truncation_is_refused() {
-        let trials = payload().into_tables()[0].clone();
-        for length in (1..trials.len()).step_by(7) {
-            let cut = trials[..length].to_vec();
-            let cut = Payload::from_tables([cut, Vec::new(), Vec::new(), Vec::new()]);
-            assert!(decoded(&cut).is_err(), "{length} of {} bytes", trials.len());
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        /// Whatever bytes change, decoding ends with an answer, and what it accepts can be checked and encoded.
-        #[test]
-        fn changed_bytes_never_harm(
-            table in 0_usize..4,
-            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-        ) {
-            let mut tables = payload().into_tables();
-            for (at, byte) in changes {
-                let at = at.index(tables[table].len());
-                tables[table][at] = byte;
-            }
-            if let Ok(batch) = decoded(&Payload::from_tables(tables))
-                && batch.check_consistent().is_ok()
-            {
-                prop_assert!(batch.to_ipc().is_ok());
-            }
-        }
-    }
 }

@@ -8,6 +8,7 @@
 mod batch;
 mod builder;
 mod codec;
+mod columns;
 mod comparison;
 mod data;
 mod error;
@@ -19,6 +20,7 @@ mod journal;
 mod lane;
 pub mod memory;
 mod part;
+mod payload;
 mod query;
 mod row;
 mod schema;
@@ -38,14 +40,19 @@ pub use folder::{
     GenerationRecord, Hook, Joining, Kind, Listed, LocalFiles, Manifest, Meta, Numbering,
     RunFolder, check_folder, durable_files, fault_of_file, fault_point, is_run_folder, numbering,
 };
-pub use ipc::{Limits, Payload};
+pub use ipc::Limits;
+pub use payload::Payload;
 pub use query::{
     Answer, Cell, Column, Function, QueryError, Sink, StatementError, Value, functions, query,
     query_into,
 };
 pub use row::{
-    HistoryValues, LayerValues, OutcomeRow, ScalarValues, SpectrumValues, TrialResult, TrialRow,
+    HistoryValues, LayerValues, ScalarValues, SpectrumValues, TrialResult, TrialRow, bytes_of_rows,
 };
-pub use schema::{SCHEMA_VERSION, TableName, run_columns, schema, schema_fingerprint};
-pub use spool::{CHUNK_ROWS, Chunk, Measured, Spool, SpoolError};
+pub use schema::{
+    Described, SCHEMA_VERSION, TableName, described, run_columns, schema, schema_fingerprint,
+};
+pub use spool::{CHUNK_ROWS, Chunk, Spool, SpoolError};
+/// What training leaves behind of a trial, as `trials` and the measured tables take it.
+pub use sweep::{Engine, Measurements, Outcome, Status};
 pub use text::{CsvWriter, JsonWriter, TextWriter, to_text};

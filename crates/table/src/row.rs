@@ -1,13 +1,13 @@
 //! Rows as they are handed in: one trial with its measurements.
 //!
-//! Plain structs that own nothing of the columns; `builder` takes them apart. Measured rows are those of the metric
-//! table, as training leaves them behind.
+//! Plain structs that own nothing of the columns; the declarations of `columns` take them apart. What training leaves
+//! behind, measured rows included, is taken as it is.
 
-use sweep::Value;
 pub use sweep::metric::{
     HistoryRow as HistoryValues, LayerRow as LayerValues, Scalars as ScalarValues,
     SpectrumRow as SpectrumValues,
 };
+use sweep::{Outcome, Value};
 
 use crate::comparison::ComparisonRow;
 
@@ -40,7 +40,11 @@ pub struct TrialRow<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum TrialResult<'a> {
     /// Completed or diverged.
-    Ran(&'a OutcomeRow),
+    Ran {
+        outcome: &'a Outcome,
+        /// Why it diverged.
+        error: Option<&'a str>,
+    },
     Failed {
         error: &'a str,
         /// Wall time until it failed.
@@ -48,30 +52,73 @@ pub enum TrialResult<'a> {
     },
 }
 
-/// What a trial that ran leaves behind.
-#[derive(Clone, Debug)]
-pub struct OutcomeRow {
-    /// `completed` or `diverged`.
-    pub status: &'static str,
-    /// Why it diverged.
-    pub error: Option<String>,
-    /// Updates taken.
-    pub steps: u64,
-    /// Values at the last finite step.
-    pub last: ScalarValues,
-    pub history: Vec<HistoryValues>,
-    pub spectra: Vec<SpectrumValues>,
-    pub layers: Vec<LayerValues>,
-    /// `full`, `reduced` or `factored`.
-    pub engine: &'static str,
-    pub core_width: Option<u64>,
-    pub reduction_residual: Option<f64>,
-    /// Floating-point operations of all steps taken.
-    pub flops: f64,
-    /// First step with a train loss at or below the tolerance.
-    pub tolerance_steps: Option<u64>,
-    pub tolerance_seconds: Option<f64>,
-    pub setup_seconds: f64,
-    pub train_seconds: f64,
-    pub measure_seconds: f64,
+impl<'a> TrialResult<'a> {
+    /// Of a trial that ran and gives no reason for its end.
+    pub fn ran(outcome: &'a Outcome) -> TrialResult<'a> {
+        TrialResult::Ran {
+            outcome,
+            error: None,
+        }
+    }
+}
+
+impl<'a> TrialRow<'a> {
+    /// A first attempt that names no worker, no program and no time.
+    pub fn new(
+        trial: u64,
+        id: &'a str,
+        params: &'a [Option<Value>],
+        result: TrialResult<'a>,
+    ) -> TrialRow<'a> {
+        TrialRow {
+            trial,
+            id,
+            params,
+            result,
+            worker: "",
+            host: "",
+            attempt: 1,
+            started_at_us: 0,
+            run_isa: "",
+            run_version: "",
+            comparison: None,
+        }
+    }
+
+    /// What a trial that ran leaves behind.
+    pub(crate) fn ran(&self) -> Option<&'a Outcome> {
+        match self.result {
+            TrialResult::Ran { outcome, .. } => Some(outcome),
+            TrialResult::Failed { .. } => None,
+        }
+    }
+
+    pub(crate) fn status(&self) -> &'static str {
+        self.ran().map_or("failed", |ran| ran.status.name())
+    }
+
+    pub(crate) fn error(&self) -> Option<&'a str> {
+        match self.result {
+            TrialResult::Ran { error, .. } => error,
+            TrialResult::Failed { error, .. } => Some(error),
+        }
+    }
+
+    pub(crate) fn failed_seconds(&self) -> Option<f64> {
+        match self.result {
+            TrialResult::Ran { .. } => None,
+            TrialResult::Failed { seconds, .. } => Some(seconds),
+        }
+    }
+}
+
+/// Bytes of a row of `history`, `spectra` and `layers` as columns, near enough to decide when a report is full.
+const BYTES: [usize; 3] = [64, 64, 56];
+
+/// Bytes that so many rows of `history`, `spectra` and `layers` take as columns, near enough.
+pub fn bytes_of_rows(rows: [usize; 3]) -> usize {
+    rows.iter()
+        .zip(BYTES)
+        .map(|(rows, bytes)| rows * bytes)
+        .sum()
 }

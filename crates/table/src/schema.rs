@@ -1,18 +1,14 @@
 //! The four tables: names, columns, types. Types never depend on values.
 //!
-//! The parameter columns come from the registry of `sweep`; everything else is listed here once, and the
-//! builder, the wire, the parts and the readers all follow this list.
+//! All of it follows from the declarations of `columns`, and is kept here in the forms that others need.
 
 use std::sync::{Arc, LazyLock};
 
-use polars::prelude::{DataType, PlSmallStr, Schema, SchemaRef, TimeUnit, TimeZone};
-use sweep::ColumnType;
-use sweep::metric::{LayerRow, Scalars, SpectrumRow};
+use polars::prelude::{DataType, PlSmallStr, Schema, SchemaRef};
 
-/// Version of the tables' columns, written into each file and each journal. Raised by each release that adds a
-/// column, or changes the type or the meaning of one; a program refuses folders of a higher version. No column is
-/// ever taken away. From version 3 on every whole number is signed: counts were unsigned, of 64 or 32 bits.
-pub const SCHEMA_VERSION: u32 = 3;
+pub use crate::columns::SCHEMA_VERSION;
+pub(crate) use crate::columns::{ColumnSpec, Kind};
+use crate::columns::{History, Layers, Spectra, Table, Trials};
 
 /// One of the four tables, in the order in which they travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,81 +47,31 @@ impl TableName {
     }
 }
 
-/// Type of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A whole number from zero on: a trial, a step, a width. Signed in the columns like every whole number, so that
-    /// a difference of two of them is one too.
-    Count,
-    /// As [`Kind::Count`], of 32 bits in memory.
-    SmallCount,
-    I64,
-    F64,
-    Bool,
-    Text,
-    /// Microseconds, UTC.
-    Time,
-}
-
-impl Kind {
-    pub(crate) fn dtype(self) -> DataType {
-        match self {
-            Kind::Count | Kind::SmallCount | Kind::I64 => DataType::Int64,
-            Kind::F64 => DataType::Float64,
-            Kind::Bool => DataType::Boolean,
-            Kind::Text => DataType::String,
-            Kind::Time => DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)),
-        }
-    }
-
-    /// The largest number of a column of counts; none of other columns.
-    pub(crate) fn largest_count(self) -> Option<i64> {
-        match self {
-            Kind::Count => Some(i64::MAX),
-            Kind::SmallCount => Some(i64::from(u32::MAX)),
-            Kind::I64 | Kind::F64 | Kind::Bool | Kind::Text | Kind::Time => None,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ColumnSpec {
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-}
-
-/// Metrics of one step, in `trials` (at the last finite step) and `history`.
-pub(crate) const SCALARS: [&str; Scalars::MEASURED.len()] = Scalars::MEASURED;
-
-/// Largest differences between both engines' outcomes of a trial, where `[train] verify` compares them.
-pub(crate) const DIFFERENCES: [&str; 6] = [
-    "run_verify_loss",
-    "run_verify_test_loss",
-    "run_verify_accuracy",
-    "run_verify_singular_values",
-    "run_verify_angles",
-    "run_verify_separation",
-];
-
-/// Columns of `trials` that depend on the run besides `run_*` and `*_seconds`.
-const RUN: [&str; 4] = ["worker", "host", "attempt", "started_at"];
-
 /// A table's columns in order.
 pub(crate) fn columns(table: TableName) -> &'static [ColumnSpec] {
-    static COLUMNS: LazyLock<[Vec<ColumnSpec>; 4]> =
-        LazyLock::new(|| [trials(), history(), spectra(), layers()]);
+    static COLUMNS: LazyLock<[Vec<ColumnSpec>; 4]> = LazyLock::new(|| of_each(|_| true));
     &COLUMNS[table as usize]
 }
 
 /// The columns of a table that are kept and sent: a row's id follows from its trial, so only `trials` has it.
 pub(crate) fn carried(table: TableName) -> &'static [ColumnSpec] {
-    static CARRIED: LazyLock<[Vec<ColumnSpec>; 4]> = LazyLock::new(|| {
-        TableName::ALL.map(|table| {
-            let own = |column: &&ColumnSpec| table == TableName::Trials || column.name != "id";
-            columns(table).iter().filter(own).copied().collect()
-        })
-    });
+    static CARRIED: LazyLock<[Vec<ColumnSpec>; 4]> = LazyLock::new(|| of_each(|carried| carried));
     &CARRIED[table as usize]
+}
+
+/// The columns of each table, chosen by whether they are carried.
+fn of_each(wanted: fn(bool) -> bool) -> [Vec<ColumnSpec>; 4] {
+    [
+        declared::<Trials>(wanted),
+        declared::<History>(wanted),
+        declared::<Spectra>(wanted),
+        declared::<Layers>(wanted),
+    ]
+}
+
+fn declared<T: Table>(wanted: fn(bool) -> bool) -> Vec<ColumnSpec> {
+    let entries = T::entries().filter(|entry| wanted(entry.is_carried()));
+    entries.flat_map(|entry| entry.specs()).collect()
 }
 
 /// A table's schema, exactly as in its files.
@@ -142,14 +88,40 @@ pub(crate) fn polars_schema<'a>(columns: impl IntoIterator<Item = &'a ColumnSpec
         .collect()
 }
 
-/// Names of the columns of `trials` that depend on the run: all others are equal, bit for bit, whoever ran
-/// the trial on one instruction set.
+/// A column as documents describe it.
+#[derive(Clone, Debug)]
+pub struct Described {
+    pub name: &'static str,
+    pub dtype: DataType,
+    pub nullable: bool,
+    /// Whether it depends on the run: all other columns are equal, bit for bit, whoever ran the trial on one
+    /// instruction set.
+    pub of_run: bool,
+    pub words: String,
+    /// Empty where it has none.
+    pub unit: &'static str,
+    /// [`SCHEMA_VERSION`] of the tables that brought it.
+    pub since: u32,
+}
+
+/// A table's columns in order, described.
+pub fn described(table: TableName) -> impl Iterator<Item = Described> {
+    columns(table).iter().map(|column| Described {
+        name: column.name,
+        dtype: column.kind.dtype(),
+        nullable: column.nullable,
+        of_run: column.of_run,
+        words: column.words.to_string(),
+        unit: column.unit,
+        since: column.since,
+    })
+}
+
+/// Names of the columns of `trials` that depend on the run.
 pub fn run_columns() -> Vec<&'static str> {
-    columns(TableName::Trials)
-        .iter()
-        .map(|column| column.name)
-        .filter(|name| name.starts_with("run_") || name.ends_with("_seconds") || RUN.contains(name))
-        .collect()
+    let columns = columns(TableName::Trials).iter();
+    let of_run = columns.filter(|column| column.of_run);
+    of_run.map(|column| column.name).collect()
 }
 
 /// Fingerprint of the tables: a hash over the names and types of all columns. Two programs that agree in it read and
@@ -183,91 +155,6 @@ pub(crate) fn fingerprint_of(columns: u64) -> String {
 /// Reads [`fingerprint_of`] back.
 pub(crate) fn columns_of_fingerprint(text: &str) -> Option<u64> {
     u64::from_str_radix(text, 16).ok()
-}
-
-fn column(name: &'static str, kind: Kind) -> ColumnSpec {
-    ColumnSpec { name, kind }
-}
-
-fn head() -> Vec<ColumnSpec> {
-    vec![column("trial", Kind::Count), column("id", Kind::Text)]
-}
-
-fn measured(names: &[&'static str]) -> impl Iterator<Item = ColumnSpec> {
-    names.iter().map(|name| column(name, Kind::F64))
-}
-
-fn trials() -> Vec<ColumnSpec> {
-    let mut all = head();
-    for key in sweep::keys() {
-        let kind = match key.column_type {
-            ColumnType::Int => Kind::I64,
-            ColumnType::Float => Kind::F64,
-            ColumnType::Str => Kind::Text,
-            ColumnType::Bool => Kind::Bool,
-        };
-        all.push(column(key.column, kind));
-        all.extend(key.list_column.map(|name| column(name, Kind::Text)));
-    }
-    all.push(column("status", Kind::Text));
-    all.push(column("error", Kind::Text));
-    all.push(column("steps", Kind::Count));
-    all.extend(measured(&SCALARS));
-    all.extend([
-        column("tolerance_steps", Kind::Count),
-        column("engine", Kind::Text),
-        column("core_width", Kind::Count),
-        column("reduction_residual", Kind::F64),
-        column("flops", Kind::F64),
-        column("setup_seconds", Kind::F64),
-        column("train_seconds", Kind::F64),
-        column("measure_seconds", Kind::F64),
-        column("tolerance_seconds", Kind::F64),
-        column("failed_seconds", Kind::F64),
-        column("worker", Kind::Text),
-        column("host", Kind::Text),
-        column("attempt", Kind::SmallCount),
-        column("started_at", Kind::Time),
-        column("run_isa", Kind::Text),
-        column("run_version", Kind::Text),
-        column("run_verify", Kind::Text),
-    ]);
-    all.extend(DIFFERENCES.map(|name| column(name, Kind::F64)));
-    all.extend([
-        column("verify_full_seconds", Kind::F64),
-        column("verify_reduced_seconds", Kind::F64),
-    ]);
-    all
-}
-
-fn history() -> Vec<ColumnSpec> {
-    let mut all = head();
-    all.push(column("step", Kind::Count));
-    all.extend(measured(&SCALARS));
-    all
-}
-
-fn spectra() -> Vec<ColumnSpec> {
-    let mut all = head();
-    all.extend([
-        column("step", Kind::Count),
-        column("layer", Kind::SmallCount),
-        column("index", Kind::SmallCount),
-        column("value", Kind::F64),
-        column("multiplicity", Kind::SmallCount),
-    ]);
-    all.extend(measured(&SpectrumRow::MEASURED));
-    all
-}
-
-fn layers() -> Vec<ColumnSpec> {
-    let mut all = head();
-    all.extend([
-        column("step", Kind::Count),
-        column("layer", Kind::SmallCount),
-    ]);
-    all.extend(measured(&LayerRow::MEASURED));
-    all
 }
 
 #[cfg(test)]
@@ -338,8 +225,9 @@ mod tests {
         for table in TableName::all() {
             let carries = carried(table).iter().any(|column| column.name == "id");
             assert_eq!(carries, table == TableName::Trials);
-            assert_eq!(columns(table)[0], column("trial", Kind::Count));
-            assert_eq!(columns(table)[1], column("id", Kind::Text));
+            let head = columns(table)[..2].iter();
+            let head: Vec<_> = head.map(|column| (column.name, column.kind)).collect();
+            assert_eq!(head, [("trial", Kind::Count), ("id", Kind::Text)]);
         }
         assert_eq!(TableName::from_name("layers"), Some(TableName::Layers));
         assert_eq!(fingerprint().len(), 16);

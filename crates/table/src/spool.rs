@@ -11,13 +11,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use polars::prelude::DataFrame;
+use sweep::Measurements;
 
-use crate::builder;
+use crate::columns::{History, Lanes, Layers, Of, Spectra};
 use crate::error::{PayloadFault, RowFault, TableError};
 use crate::frames;
 use crate::ipc;
 use crate::part::ROW_GROUP_ROWS;
-use crate::row::{HistoryValues, LayerValues, SpectrumValues};
 use crate::schema::TableName;
 
 /// Rows of each table in one chunk: a row group of a part.
@@ -28,21 +28,6 @@ const TABLES: [TableName; 3] = [TableName::History, TableName::Spectra, TableNam
 
 /// Some rows of a trial, encoded: `history`, `spectra`, `layers`.
 pub type Chunk = [Vec<u8>; 3];
-
-/// Measurements of one trial.
-#[derive(Clone, Debug, Default)]
-pub struct Measured {
-    pub history: Vec<HistoryValues>,
-    pub spectra: Vec<SpectrumValues>,
-    pub layers: Vec<LayerValues>,
-}
-
-impl Measured {
-    /// Bytes that so many rows take as columns, near enough.
-    pub fn bytes_of(history: usize, spectra: usize, layers: usize) -> usize {
-        builder::bytes_of_rows(history, spectra, layers)
-    }
-}
 
 /// What was written of one chunk.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +119,8 @@ impl Spool {
     ///
     /// # Errors
     /// [`SpoolError::TooLarge`] beyond the limit; where the disk refuses.
-    pub fn push(&mut self, measured: &Measured) -> Result<(), SpoolError> {
+    pub fn push(&mut self, measured: &Measurements) -> Result<(), SpoolError> {
+        let trial = self.trial;
         let mut history = measured.history.chunks(CHUNK_ROWS);
         let mut spectra = measured.spectra.chunks(CHUNK_ROWS);
         let mut layers = measured.layers.chunks(CHUNK_ROWS);
@@ -145,9 +131,9 @@ impl Spool {
             }
             let (history, spectra, layers) = next;
             let [history, spectra, layers] = [
-                builder::history_frame(self.trial, history.unwrap_or_default()),
-                builder::spectra_frame(self.trial, spectra.unwrap_or_default()),
-                builder::layers_frame(self.trial, layers.unwrap_or_default()),
+                Lanes::<History>::frame(of(trial, history.unwrap_or_default())),
+                Lanes::<Spectra>::frame(of(trial, spectra.unwrap_or_default())),
+                Lanes::<Layers>::frame(of(trial, layers.unwrap_or_default())),
             ]
             .map(|frame| frame.map_err(TableError::from));
             let [history, spectra, layers] = [history?, spectra?, layers?];
@@ -257,6 +243,11 @@ impl Spool {
     }
 }
 
+/// Rows with the number of their trial.
+fn of<V>(trial: u64, rows: &[V]) -> impl Iterator<Item = Of<'_, V>> {
+    rows.iter().map(move |row| Of { trial, row })
+}
+
 fn place(table: TableName) -> Option<usize> {
     TABLES.iter().position(|&spooled| spooled == table)
 }
@@ -283,10 +274,10 @@ pub(crate) mod tests {
     use crate::batch::tests::outcome;
 
     /// Rows of steps from `from` on.
-    pub(crate) fn measured(from: u64, steps: u64) -> Measured {
-        let all = outcome("completed", 1, from + steps - 1);
+    pub(crate) fn measured(from: u64, steps: u64) -> Measurements {
+        let all = outcome(sweep::Status::Completed, 1, from + steps - 1);
         let from = usize::try_from(from).unwrap();
-        Measured {
+        Measurements {
             history: all.history[from..].to_vec(),
             spectra: all.spectra[from..].to_vec(),
             layers: all.layers[from..].to_vec(),
@@ -301,7 +292,7 @@ pub(crate) mod tests {
     fn what_is_pushed_is_read_back_and_taken_elsewhere() {
         let mut sent = spool(u64::MAX);
         sent.push(&measured(0, 10)).unwrap();
-        sent.push(&Measured::default()).unwrap();
+        sent.push(&Measurements::default()).unwrap();
         sent.push(&measured(10, CHUNK_ROWS as u64 + 5)).unwrap();
         assert_eq!(sent.chunks(), 3);
         let mut received = spool(u64::MAX);
@@ -348,7 +339,7 @@ pub(crate) mod tests {
 
     #[test]
     fn rows_of_a_version_without_signs_are_refused() {
-        let history = builder::history_frame(7, &measured(0, 10).history).unwrap();
+        let history = Lanes::<History>::frame(of(7, &measured(0, 10).history)).unwrap();
         let history = crate::evolution::tests::unsigned(&history);
         let mut chunk = Chunk::default();
         ipc::encode(TableName::History, &history, &mut chunk[0]).unwrap();

@@ -67,22 +67,12 @@ mod tests {
     fn batch(trials: u64, bytes: usize) -> Batch {
         let mut builder = BatchBuilder::new();
         for trial in 0..trials {
-            builder.push(&TrialRow {
-                trial: 3 * trial,
-                id: &format!("{trial:032x}"),
-                params: &[],
-                result: TrialResult::Failed {
-                    error: &format!("{trial} {}", "x".repeat(bytes)),
-                    seconds: 0.0,
-                },
-                worker: "w",
-                host: "h",
-                attempt: 1,
-                started_at_us: 0,
-                run_isa: "",
-                run_version: "",
-                comparison: None,
-            });
+            let result = TrialResult::Failed {
+                error: &format!("{trial} {}", "x".repeat(bytes)),
+                seconds: 0.0,
+            };
+            let id = format!("{trial:032x}");
+            builder.push(&TrialRow::new(3 * trial, &id, &[], result));
         }
         builder.finish().unwrap()
     }

@@ -1,32 +1,9 @@
-//! A trial's outcome as a row of the tables. Measured rows are the metric table's in both.
+//! Why a trial's training ended as it did, in words.
 
-use dln::{Measurements, Outcome, Status};
-use table::{Measured, OutcomeRow};
+use dln::{Outcome, Status};
 
-/// The outcome as rows.
-pub(crate) fn row(outcome: &Outcome) -> OutcomeRow {
-    OutcomeRow {
-        status: outcome.status.name(),
-        error: divergence(outcome),
-        steps: outcome.steps,
-        last: outcome.last,
-        history: outcome.history.clone(),
-        spectra: outcome.spectra.clone(),
-        layers: outcome.layers.clone(),
-        engine: outcome.engine.name(),
-        core_width: outcome.core_width,
-        reduction_residual: outcome.reduction_residual,
-        flops: outcome.flops,
-        tolerance_steps: outcome.tolerance_steps,
-        tolerance_seconds: outcome.tolerance_seconds,
-        setup_seconds: outcome.setup_seconds,
-        train_seconds: outcome.train_seconds,
-        measure_seconds: outcome.measure_seconds,
-    }
-}
-
-/// Why a trial diverged, in words.
-fn divergence(outcome: &Outcome) -> Option<String> {
+/// Why a trial diverged. Its history has to be there still.
+pub(crate) fn divergence(outcome: &Outcome) -> Option<String> {
     match outcome.status {
         Status::Completed => None,
         Status::Diverged if outcome.history.is_empty() => Some(
@@ -36,14 +13,5 @@ fn divergence(outcome: &Outcome) -> Option<String> {
             "the train loss is not finite after step {}: the rate is too large for these data and this start",
             outcome.steps
         )),
-    }
-}
-
-/// Rows that were taken out of a run.
-pub(crate) fn measured(rows: Measurements) -> Measured {
-    Measured {
-        history: rows.history,
-        spectra: rows.spectra,
-        layers: rows.layers,
     }
 }

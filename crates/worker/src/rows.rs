@@ -3,11 +3,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use dln::Run;
+use dln::{Measurements, Outcome, Run};
 use rpc::limits;
-use table::{Chunk, Measured, OutcomeRow, Spool, SpoolError};
-
-use crate::outcome;
+use table::{Chunk, Spool, SpoolError, bytes_of_rows};
 
 /// First bytes of a checkpoint that brings rows along. A run's own state begins otherwise: with the small number
 /// of its format.
@@ -44,34 +42,37 @@ impl Rows {
     /// # Errors
     /// Where there are more than a trial may have, or the disk refuses.
     pub(crate) fn take(&self, run: &mut Run<'_>) -> Result<(), SpoolError> {
-        let [history, spectra, layers] = run.rows();
-        if Measured::bytes_of(history, spectra, layers) < limits::ROWS_BYTES {
+        if bytes_of_rows(run.rows()) < limits::ROWS_BYTES {
             return Ok(());
         }
-        self.push(&outcome::measured(run.take_rows()))
+        self.push(&run.take_rows())
     }
 
     /// Keeps the rows of an outcome apart where they are too many for a report.
     ///
     /// # Errors
     /// Where there is no room for them.
-    pub(crate) fn split(&self, mut row: OutcomeRow) -> Result<OutcomeRow, SpoolError> {
-        let [history, spectra, layers] = [row.history.len(), row.spectra.len(), row.layers.len()];
-        if Measured::bytes_of(history, spectra, layers) >= limits::REPORT_BYTES {
-            self.push(&Measured {
-                history: std::mem::take(&mut row.history),
-                spectra: std::mem::take(&mut row.spectra),
-                layers: std::mem::take(&mut row.layers),
-            })?;
+    pub(crate) fn split(&self, outcome: &mut Outcome) -> Result<(), SpoolError> {
+        let rows = [
+            outcome.history.len(),
+            outcome.spectra.len(),
+            outcome.layers.len(),
+        ];
+        if bytes_of_rows(rows) < limits::REPORT_BYTES {
+            return Ok(());
         }
-        Ok(row)
+        self.push(&Measurements {
+            history: std::mem::take(&mut outcome.history),
+            spectra: std::mem::take(&mut outcome.spectra),
+            layers: std::mem::take(&mut outcome.layers),
+        })
     }
 
     /// Keeps rows apart.
     ///
     /// # Errors
     /// As [`Rows::take`].
-    pub(crate) fn push(&self, measured: &Measured) -> Result<(), SpoolError> {
+    pub(crate) fn push(&self, measured: &Measurements) -> Result<(), SpoolError> {
         let mut spool = self.spool();
         self.opened(&mut spool)?.push(measured)
     }
@@ -164,15 +165,15 @@ fn take(bytes: &mut &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn measured() -> Measured {
-        Measured {
+    fn measured() -> Measurements {
+        Measurements {
             history: (0..100)
                 .map(|step| table::HistoryValues {
                     step,
                     scalars: table::ScalarValues::default(),
                 })
                 .collect(),
-            ..Measured::default()
+            ..Measurements::default()
         }
     }
 

@@ -169,9 +169,9 @@ mod tests {
                 scalars: table::ScalarValues::default(),
             };
             spool
-                .push(&table::Measured {
+                .push(&table::Measurements {
                     history: vec![row],
-                    ..table::Measured::default()
+                    ..table::Measurements::default()
                 })
                 .unwrap();
         }

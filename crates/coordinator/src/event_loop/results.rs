@@ -361,21 +361,14 @@ impl EventLoop {
             }
         };
         let mut builder = BatchBuilder::new();
+        let result = TrialResult::Failed {
+            error,
+            seconds: 0.0,
+        };
         builder.push(&TrialRow {
-            trial: number,
-            id: &point.id(),
-            params: &point.row(),
-            result: TrialResult::Failed {
-                error,
-                seconds: 0.0,
-            },
-            worker: "",
-            host: "",
             attempt: attempts,
             started_at_us: now_us(),
-            run_isa: "",
-            run_version: "",
-            comparison: None,
+            ..TrialRow::new(number, &point.id(), &point.row(), result)
         });
         if state.problem.is_empty() {
             state.problem = format!("trial {number}: {error}");

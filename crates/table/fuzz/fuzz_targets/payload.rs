@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use sweep::{Arrays, Grid, Spec};
 use table::{
-    Batch, BatchBuilder, HistoryValues, LayerValues, Limits, OutcomeRow, Payload, ScalarValues,
-    SpectrumValues, TrialResult, TrialRow,
+    Batch, BatchBuilder, Engine, HistoryValues, LayerValues, Limits, Outcome, Payload,
+    ScalarValues, SpectrumValues, Status, TrialResult, TrialRow,
 };
 
 /// Changes to one report.
@@ -29,36 +29,30 @@ static SOUND: LazyLock<[Vec<u8>; 4]> = LazyLock::new(|| {
             error: "it broke",
             seconds: 0.5,
         };
+        let id = grid.id_of(trial).expect("an id");
+        let result = match trial {
+            2 => failed,
+            _ => TrialResult::ran(&ran),
+        };
         builder.push(&TrialRow {
-            trial,
-            id: grid.id_of(trial).expect("an id").as_str(),
-            params: &params,
-            result: if trial == 2 {
-                failed
-            } else {
-                TrialResult::Ran(&ran)
-            },
             worker: "w",
             host: "h",
-            attempt: 1,
             started_at_us: 1_700_000_000_000_000,
             run_isa: "avx2",
             run_version: "0",
-            comparison: None,
+            ..TrialRow::new(trial, id.as_str(), &params, result)
         });
     }
     let batch = builder.finish().expect("a batch");
     batch.to_ipc().expect("a payload").into_tables()
 });
 
-fn outcome(trial: u64) -> OutcomeRow {
+fn outcome(trial: u64) -> Outcome {
     let last = ScalarValues {
         train_loss: Some(0.25 / (trial + 1) as f64),
         ..ScalarValues::default()
     };
-    OutcomeRow {
-        status: "completed",
-        error: None,
+    Outcome {
         steps: 10,
         last,
         history: vec![HistoryValues {
@@ -82,15 +76,11 @@ fn outcome(trial: u64) -> OutcomeRow {
             effective_rank: None,
             stable_rank: Some(1.5),
         }],
-        engine: "full",
-        core_width: None,
-        reduction_residual: None,
         flops: 1e6,
-        tolerance_steps: None,
-        tolerance_seconds: None,
         setup_seconds: 0.1,
         train_seconds: 0.2,
         measure_seconds: 0.3,
+        ..Outcome::new(Status::Completed, Engine::Full)
     }
 }
 

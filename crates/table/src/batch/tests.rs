@@ -1,22 +1,20 @@
 //! Tests of batches, and the rows that other tests use.
 
+use sweep::{Engine, Outcome, Status};
+
 use super::*;
 use crate::builder::BatchBuilder;
-use crate::row::{
-    HistoryValues, LayerValues, OutcomeRow, ScalarValues, SpectrumValues, TrialResult, TrialRow,
-};
+use crate::row::{HistoryValues, LayerValues, ScalarValues, SpectrumValues, TrialResult, TrialRow};
 
 /// What training would leave behind: `steps + 1` rows of each table.
-pub(crate) fn outcome(status: &'static str, seed: u64, steps: u64) -> OutcomeRow {
+pub(crate) fn outcome(status: Status, seed: u64, steps: u64) -> Outcome {
     let value = |step: u64| 1.0 / (1 + seed + step) as f64;
     let scalars = |step| ScalarValues {
         train_loss: Some(value(step)),
         stable_rank: (step > 0).then_some(1.5),
         ..ScalarValues::default()
     };
-    OutcomeRow {
-        status,
-        error: None,
+    Outcome {
         steps,
         last: scalars(steps),
         history: (0..=steps)
@@ -46,15 +44,11 @@ pub(crate) fn outcome(status: &'static str, seed: u64, steps: u64) -> OutcomeRow
                 stable_rank: None,
             })
             .collect(),
-        engine: "full",
-        core_width: None,
-        reduction_residual: None,
         flops: 12.0,
-        tolerance_steps: None,
-        tolerance_seconds: None,
         setup_seconds: 0.5,
         train_seconds: 0.25 * seed as f64,
         measure_seconds: 0.125,
+        ..Outcome::new(status, Engine::Full)
     }
 }
 
@@ -66,38 +60,25 @@ pub(crate) fn id(trial: u64) -> String {
 pub(crate) fn batch(trials: impl IntoIterator<Item = u64>, failing: &[u64]) -> Batch {
     let mut builder = BatchBuilder::new();
     for trial in trials {
-        let ran = outcome(
-            if trial % 7 == 6 {
-                "diverged"
-            } else {
-                "completed"
+        let status = match trial % 7 {
+            6 => Status::Diverged,
+            _ => Status::Completed,
+        };
+        let ran = outcome(status, trial, 2);
+        let result = match failing.contains(&trial) {
+            true => TrialResult::Failed {
+                error: "it broke",
+                seconds: 0.5,
             },
-            trial,
-            2,
-        );
-        let id = id(trial);
+            false => TrialResult::ran(&ran),
+        };
+        let params = [5, trial as i64].map(|value| Some(sweep::Value::Int(value)));
         builder.push(&TrialRow {
-            trial,
-            id: &id,
-            params: &[
-                Some(sweep::Value::Int(5)),
-                Some(sweep::Value::Int(trial as i64)),
-            ],
-            result: if failing.contains(&trial) {
-                TrialResult::Failed {
-                    error: "it broke",
-                    seconds: 0.5,
-                }
-            } else {
-                TrialResult::Ran(&ran)
-            },
             worker: "w1",
-            host: "",
-            attempt: 1,
             started_at_us: 1_700_000_000_000_000 + trial as i64,
             run_isa: "scalar",
             run_version: "0",
-            comparison: None,
+            ..TrialRow::new(trial, &id(trial), &params, result)
         });
     }
     builder.finish().unwrap()

@@ -134,7 +134,8 @@ pub(super) fn choose(table: &Table, info: &mut IndexInfo) -> rusqlite::Result<()
     let usable = usable(table, info)?;
     let is_joined =
         |usable: &&Usable| !usable.is_constant && usable.condition.operator == Operator::Equal;
-    let (way, taken): (Way, Vec<&Usable>) = if has_index && usable.iter().any(|one| is_joined(&one)) {
+    let (way, taken): (Way, Vec<&Usable>) = if has_index && usable.iter().any(|one| is_joined(&one))
+    {
         let equal = usable
             .iter()
             .filter(|one| one.condition.operator == Operator::Equal);

@@ -494,9 +494,9 @@ impl Cursor {
         self.look(column, |_| ())?;
         let columns = self.columns.borrow();
         let values = columns.get(column).and_then(Option::as_ref);
-        values.map(Rc::clone).ok_or_else(|| {
-            rusqlite::Error::ModuleError("a column is gone".to_owned())
-        })
+        values
+            .map(Rc::clone)
+            .ok_or_else(|| rusqlite::Error::ModuleError("a column is gone".to_owned()))
     }
 }
 
@@ -579,5 +579,7 @@ fn mixed(column: &str, value: ValueRef<'_>) -> rusqlite::Error {
         ValueRef::Text(_) => "a text",
         ValueRef::Blob(_) => "bytes",
     };
-    rusqlite::Error::ModuleError(format!("cannot compare {column} with {kind}; CAST one of them"))
+    rusqlite::Error::ModuleError(format!(
+        "cannot compare {column} with {kind}; CAST one of them"
+    ))
 }

@@ -93,25 +93,26 @@ impl ExecutorState {
                 Ok(trial) => self.train(run, number, &trial, cost.seconds, &rows, slot),
             },
         };
-        let mut outcome = None;
-        if let TrialEnd::Ran(ran) = &trained {
-            match rows.split(outcome::row(ran)) {
-                Ok(row) => outcome = Some(row),
-                Err(error) => {
-                    trained = TrialEnd::Failed {
-                        error: error.to_string(),
-                        seconds: begun.elapsed().as_secs_f64(),
-                    };
-                }
+        let mut divergence = None;
+        if let TrialEnd::Ran(outcome) = &mut trained {
+            divergence = outcome::divergence(outcome);
+            if let Err(error) = rows.split(outcome) {
+                trained = TrialEnd::Failed {
+                    error: error.to_string(),
+                    seconds: begun.elapsed().as_secs_f64(),
+                };
             }
         }
-        let result = match (&trained, &outcome) {
-            (TrialEnd::Ran(_), Some(outcome)) => TrialResult::Ran(outcome),
-            (TrialEnd::GivenBack | TrialEnd::Ran(_), _) => return None,
-            (TrialEnd::Failed { error, seconds }, _) => TrialResult::Failed {
-                error,
-                seconds: *seconds,
-            },
+        let (result, ran) = match &trained {
+            TrialEnd::GivenBack => return None,
+            TrialEnd::Ran(outcome) => {
+                let error = divergence.as_deref();
+                (TrialResult::Ran { outcome, error }, true)
+            }
+            TrialEnd::Failed { error, seconds } => {
+                let seconds = *seconds;
+                (TrialResult::Failed { error, seconds }, false)
+            }
         };
         let id = grid.id_of(index).ok()?;
         let row = TrialRow {
@@ -127,7 +128,7 @@ impl ExecutorState {
             run_version: env!("CARGO_PKG_VERSION"),
             comparison: compared.as_ref(),
         };
-        let spool = rows.into_spool().filter(|_| outcome.is_some());
+        let spool = rows.into_spool().filter(|_| ran);
         gather_row(&row, begun, spool, gathered)
     }
 

@@ -111,9 +111,9 @@ fn rows_ahead_of_a_report_are_held_against_it() {
             step: 0,
             scalars: table::ScalarValues::default(),
         };
-        let measured = table::Measured {
+        let measured = table::Measurements {
             history: vec![step; 10],
-            ..table::Measured::default()
+            ..table::Measurements::default()
         };
         spool.push(&measured).unwrap();
         let [history, spectra, layers] = spool.chunk(0).unwrap().map(Bytes::from);

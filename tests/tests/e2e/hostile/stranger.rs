@@ -199,21 +199,16 @@ fn rows_of(rows: &[(u64, u64, u64)], comparison: Option<&ComparisonRow>) -> [Byt
     for &(number, of_id, of_params) in rows {
         grid.resolve_into(of_params % grid.size(), &mut params)
             .unwrap();
+        let result = TrialResult::Failed {
+            error: "made up",
+            seconds: 0.0,
+        };
+        let id = grid.id_of(of_id % grid.size()).unwrap();
         builder.push(&TrialRow {
-            trial: number,
-            id: grid.id_of(of_id % grid.size()).unwrap().as_str(),
-            params: &params,
-            result: TrialResult::Failed {
-                error: "made up",
-                seconds: 0.0,
-            },
             worker: "stranger",
             host: "elsewhere",
-            attempt: 1,
-            started_at_us: 0,
-            run_isa: "none",
-            run_version: "0",
             comparison,
+            ..TrialRow::new(number, id.as_str(), &params, result)
         });
     }
     let payload = builder.finish().unwrap().to_ipc().unwrap();
