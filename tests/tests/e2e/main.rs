@@ -11,6 +11,7 @@ mod complaints;
 mod coordinator_life;
 mod damage;
 mod data_files;
+mod dependencies;
 mod diagnose;
 mod diagnose_figures;
 mod disk;
