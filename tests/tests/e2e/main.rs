@@ -18,6 +18,7 @@ mod disk;
 mod failures;
 mod figures;
 mod fits;
+mod fuzz_targets;
 mod growth;
 mod hostile;
 mod interrupted;

@@ -1,0 +1,3 @@
+//! Checkpoints. Each target is a function, so that tests call it without a fuzzer.
+
+pub mod checkpoint;

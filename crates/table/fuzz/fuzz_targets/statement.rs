@@ -1,0 +1,6 @@
+//! `statement` for libFuzzer.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| table_fuzz::statement::fuzz(data));
