@@ -1,7 +1,7 @@
-//! Strangers that speak the protocol well enough to do harm: a worker that lies, a client that oversteps. Each is
-//! refused, and the sweep comes out as if they had never been there.
+//! Hostile clients that speak the protocol: workers with false reports, clients that send what they must not. Each is
+//! refused, and the results of the sweep are as if it had never connected.
 
+mod clients;
 mod large;
-mod people;
-mod stranger;
+mod test_worker;
 mod workers;

@@ -1,14 +1,14 @@
 //! End-to-end tests: real processes, real sockets, real files.
 
+mod admission;
 mod book;
 mod chaos;
 mod checkpoints;
-mod circles;
 mod cluster;
 mod collapse;
 mod common;
-mod complaints;
 mod coordinator_life;
+mod cycles;
 mod damage;
 mod data_files;
 mod dependencies;
@@ -17,7 +17,6 @@ mod diagnose_figures;
 mod disk;
 mod failures;
 mod figures;
-mod fits;
 mod fuzz_targets;
 mod growth;
 mod hostile;
@@ -35,6 +34,7 @@ mod planning;
 mod python;
 mod questions;
 mod refusals;
+mod regressions;
 mod simulated;
 mod slurm;
 mod small_limits;

@@ -1,8 +1,8 @@
 //! Workers that lie.
 
 use rpc::v1;
-use rpc::v1::session_request::Message as Say;
-use rpc::v1::session_response::Message as Hear;
+use rpc::v1::session_request::Message as Request;
+use rpc::v1::session_response::Message as Response;
 use tests::process::{Coordinator, until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -11,17 +11,18 @@ use tokio::time::timeout;
 use tonic::Code;
 use tonic::codegen::Bytes;
 
-use super::stranger::{
-    Ground, PATIENCE, Stranger, columns, columns_of, compared, register, report, with_columns,
+use super::test_worker::{
+    PATIENCE, TestCluster, TestWorker, columns, columns_of, compared, register, report,
+    with_columns,
 };
 use crate::common::{count, log, rows, state, workers};
 
 #[test]
-fn strangers_are_refused_at_the_door() {
-    let mut ground = Ground::new();
-    let url = ground.url().to_owned();
-    let refused = |first: Say, code: Code, word: &str| {
-        let opened = ground.runtime.block_on(Stranger::open(&url, first));
+fn workers_without_permission_are_refused() {
+    let mut cluster = TestCluster::new();
+    let url = cluster.url().to_owned();
+    let refused = |first: Request, code: Code, word: &str| {
+        let opened = cluster.runtime.block_on(TestWorker::open(&url, first));
         let status = opened.err().expect("it was let in");
         assert_eq!(status.code(), code, "{status}");
         assert!(
@@ -32,7 +33,7 @@ fn strangers_are_refused_at_the_door() {
     let registered = |change: &dyn Fn(&mut v1::Register)| {
         let mut register = register(1);
         change(&mut register);
-        Say::Register(register)
+        Request::Register(register)
     };
     let version = registered(&|register| register.protocol_version = 77);
     refused(version, Code::FailedPrecondition, "77");
@@ -46,7 +47,11 @@ fn strangers_are_refused_at_the_door() {
         let columns = registered(&|register| register.schema_fingerprint = 11);
         refused(columns, Code::FailedPrecondition, word);
     }
-    refused(Say::Drain(v1::Drain {}), Code::InvalidArgument, "Register");
+    refused(
+        Request::Drain(v1::Drain {}),
+        Code::InvalidArgument,
+        "Register",
+    );
     for threads in [0, 5000, u32::MAX] {
         let threads = registered(&|register| register.threads = threads);
         refused(threads, Code::InvalidArgument, "threads");
@@ -76,13 +81,13 @@ fn strangers_are_refused_at_the_door() {
     refused(backwards, Code::InvalidArgument, "backwards");
     let many = registered(&|register| register.held = vec![held("small", 0, 10); 5000]);
     refused(many, Code::InvalidArgument, "more leases");
-    ground.check();
+    cluster.check();
 }
 
 #[test]
 fn a_lease_that_was_never_granted_is_dropped_and_its_report_writes_nothing() {
-    let mut ground = Ground::new();
-    let url = ground.url().to_owned();
+    let mut cluster = TestCluster::new();
+    let url = cluster.url().to_owned();
     let lease = v1::Lease {
         lease: 1,
         generation: 1,
@@ -100,29 +105,29 @@ fn a_lease_that_was_never_granted_is_dropped_and_its_report_writes_nothing() {
         proof: lease.proof.clone(),
         outstanding: lease.ranges.clone(),
     }];
-    ground.runtime.block_on(async {
-        let opened = Stranger::open(&url, Say::Register(forging)).await;
-        let mut stranger = opened.expect("an honest worker of another coordinator would be let in");
-        let revoked = stranger.hear(|message| match message {
-            Hear::Revoke(revoke) => Some((revoke.lease, revoke.ranges, revoke.stop_running)),
+    cluster.runtime.block_on(async {
+        let opened = TestWorker::open(&url, Request::Register(forging)).await;
+        let mut worker = opened.expect("an honest worker of another coordinator would be let in");
+        let revoked = worker.receive(|message| match message {
+            Response::Revoke(revoke) => Some((revoke.lease, revoke.ranges, revoke.stop_running)),
             _ => None,
         });
         let revoked = revoked.await.expect("to be told to drop it");
         assert_eq!(revoked, (lease.lease, lease.ranges.clone(), true));
         // Forgotten, not written.
-        stranger.say(Say::Report(report(1, &lease))).await;
-        stranger.acknowledged(1).await;
-        stranger.leave().await;
+        worker.send(Request::Report(report(1, &lease))).await;
+        worker.acknowledged(1).await;
+        worker.leave().await;
     });
-    let reported = count(&ground.coordinator, ground.at(), "small", "reported");
+    let reported = count(&cluster.coordinator, cluster.at(), "small", "reported");
     assert_eq!(reported, 0);
-    ground.check();
+    cluster.check();
 }
 
 #[test]
 fn a_report_counts_for_nothing_without_the_proof_of_its_lease() {
-    let mut ground = Ground::new();
-    let url = ground.url().to_owned();
+    let mut cluster = TestCluster::new();
+    let url = cluster.url().to_owned();
     type Change = fn(&mut v1::Report);
     let changes: [(&str, Change); 9] = [
         ("no proof", |report| report.proof = Bytes::new()),
@@ -141,55 +146,55 @@ fn a_report_counts_for_nothing_without_the_proof_of_its_lease() {
         ("a wider lease", |report| report.lease_ranges[0].end += 1),
         ("no lease", |report| report.lease_ranges.clear()),
     ];
-    ground.runtime.block_on(async {
+    cluster.runtime.block_on(async {
         for (instance, (what, change)) in (1..).zip(changes) {
-            let mut stranger = Stranger::join(&url, instance).await;
-            let lease = stranger.lease().await;
+            let mut worker = TestWorker::join(&url, instance).await;
+            let lease = worker.lease().await;
             let mut forged = report(1, &lease);
             change(&mut forged);
-            stranger.say(Say::Report(forged)).await;
-            let refused = stranger.refused().await;
+            worker.send(Request::Report(forged)).await;
+            let refused = worker.refused().await;
             assert!(!refused.is_empty(), "{what}");
         }
     });
     assert_eq!(
-        count(&ground.coordinator, ground.at(), "small", "reported"),
+        count(&cluster.coordinator, cluster.at(), "small", "reported"),
         0
     );
-    assert_eq!(rows(&ground.at().join("data/small")), 0);
-    ground.check();
+    assert_eq!(rows(&cluster.at().join("data/small")), 0);
+    cluster.check();
 }
 
 #[test]
 fn nobody_writes_outside_a_lease_or_for_somebody_else() {
-    let mut ground = Ground::new();
-    let at = ground.at();
+    let mut cluster = TestCluster::new();
+    let at = cluster.at();
     let small = std::fs::read_to_string(at.join("small.toml")).unwrap();
     let decoy = small.replace("name = \"small\"", "name = \"decoy\"");
     assert_ne!(small, decoy);
     std::fs::write(at.join("decoy.toml"), decoy).unwrap();
     for words in [["submit", "decoy.toml"], ["pause", "decoy"]] {
-        ground.coordinator.call(at, &words).expect(0);
+        cluster.coordinator.call(at, &words).expect(0);
     }
-    let url = ground.url().to_owned();
-    ground.runtime.block_on(async {
-        let mut victim = Stranger::join(&url, 1).await;
+    let url = cluster.url().to_owned();
+    cluster.runtime.block_on(async {
+        let mut victim = TestWorker::join(&url, 1).await;
         let own = victim.lease().await;
         let inside = own.ranges[0].start;
         // Outside of the lease, of the grid, of everything.
         for (instance, outside) in (10..).zip([inside, 1_000_000, u64::MAX - 1, u64::MAX]) {
-            let mut stranger = Stranger::join(&url, instance).await;
-            let lease = stranger.lease().await;
+            let mut worker = TestWorker::join(&url, instance).await;
+            let lease = worker.lease().await;
             let numbers = [lease.ranges[0].start, outside];
-            stranger
-                .say(Say::Report(with_columns(1, &lease, columns(&numbers))))
+            worker
+                .send(Request::Report(with_columns(1, &lease, columns(&numbers))))
                 .await;
-            let refused = stranger.refused().await;
+            let refused = worker.refused().await;
             assert!(refused.contains("outside"), "{refused}");
         }
         // Another's lease with its true proof, as if it had been overheard.
-        let mut thief = Stranger::join(&url, 20).await;
-        thief.say(Say::Report(report(1, &own))).await;
+        let mut thief = TestWorker::join(&url, 20).await;
+        thief.send(Request::Report(report(1, &own))).await;
         let refused = thief.refused().await;
         assert!(refused.contains("another worker"), "{refused}");
         // The same on the way in, and in a heartbeat.
@@ -203,10 +208,12 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
         };
         let mut claiming = register(21);
         claiming.held = vec![held];
-        let mut claimer = Stranger::open(&url, Say::Register(claiming)).await.unwrap();
+        let mut claimer = TestWorker::open(&url, Request::Register(claiming))
+            .await
+            .unwrap();
         let refused = claimer.refused().await;
         assert!(refused.contains("another worker"), "{refused}");
-        let mut impostor = Stranger::join(&url, 22).await;
+        let mut impostor = TestWorker::join(&url, 22).await;
         let beat = v1::LeaseBeat {
             lease: own.lease,
             begun: true,
@@ -215,16 +222,16 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
             left_seconds: vec![f64::NAN, 1e300, -5.0],
         };
         impostor
-            .say(Say::Heartbeat(v1::Heartbeat { leases: vec![beat] }))
+            .send(Request::Heartbeat(v1::Heartbeat { leases: vec![beat] }))
             .await;
         let refused = impostor.refused().await;
         assert!(refused.contains("another worker"), "{refused}");
         // Giving another's lease back, or a checkpoint for it, does nothing.
-        let mut meddler = Stranger::join(&url, 23).await;
+        let mut meddler = TestWorker::join(&url, 23).await;
         let meddled = meddler.lease().await;
         for sweep in ["small", "../small", "nothing"] {
             meddler
-                .say(Say::Checkpoint(v1::Checkpoint {
+                .send(Request::Checkpoint(v1::Checkpoint {
                     sweep: sweep.to_owned(),
                     lease: own.lease,
                     trial: inside,
@@ -235,7 +242,7 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
         }
         // Its own lease under another sweep's name plants nothing there.
         meddler
-            .say(Say::Checkpoint(v1::Checkpoint {
+            .send(Request::Checkpoint(v1::Checkpoint {
                 sweep: "decoy".to_owned(),
                 lease: meddled.lease,
                 trial: meddled.ranges[0].start,
@@ -248,7 +255,7 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
             end: u64::MAX,
         };
         meddler
-            .say(Say::GiveBack(v1::GiveBack {
+            .send(Request::GiveBack(v1::GiveBack {
                 lease: own.lease,
                 ranges: vec![whole],
                 cannot_run: None,
@@ -256,21 +263,24 @@ fn nobody_writes_outside_a_lease_or_for_somebody_else() {
             .await;
         meddler.leave().await;
         // The victim has kept its lease and is believed.
-        victim.say(Say::Report(report(1, &own))).await;
+        victim.send(Request::Report(report(1, &own))).await;
         victim.acknowledged(1).await;
         victim.leave().await;
     });
-    assert!(!ground.at().join("data/small/checkpoints").exists());
-    assert_eq!(state(&ground.coordinator, ground.at(), "small"), "running");
-    let planted = std::fs::read_dir(ground.at().join("data/decoy/checkpoints"));
+    assert!(!cluster.at().join("data/small/checkpoints").exists());
+    assert_eq!(
+        state(&cluster.coordinator, cluster.at(), "small"),
+        "running"
+    );
+    let planted = std::fs::read_dir(cluster.at().join("data/decoy/checkpoints"));
     assert_eq!(planted.map_or(0, |files| files.count()), 0);
-    ground.check();
+    cluster.check();
 }
 
 #[test]
 fn rows_that_do_not_fit_the_schema_are_refused() {
-    let mut ground = Ground::new();
-    let url = ground.url().to_owned();
+    let mut cluster = TestCluster::new();
+    let url = cluster.url().to_owned();
     let mut noise = 0x2545_F491_4F6C_DD1D_u64;
     let mut draw = move || {
         // Xorshift: the bytes only have to be no table.
@@ -279,10 +289,10 @@ fn rows_that_do_not_fit_the_schema_are_refused() {
         noise ^= noise << 17;
         noise
     };
-    ground.runtime.block_on(async {
+    cluster.runtime.block_on(async {
         for instance in 1..40 {
-            let mut stranger = Stranger::join(&url, instance).await;
-            let lease = stranger.lease().await;
+            let mut worker = TestWorker::join(&url, instance).await;
+            let lease = worker.lease().await;
             let [trials, history, spectra, layers] = columns(&[lease.ranges[0].start]);
             let mut bytes = trials.to_vec();
             // Lengths and places are far below 2^32.
@@ -306,32 +316,32 @@ fn rows_that_do_not_fit_the_schema_are_refused() {
                 1 => [trials.clone(), garbage.into(), spectra, layers],
                 _ => [trials.clone(), history, trials, garbage.into()],
             };
-            stranger
-                .say(Say::Report(with_columns(1, &lease, columns)))
+            worker
+                .send(Request::Report(with_columns(1, &lease, columns)))
                 .await;
-            // A flipped bit in the middle of a value makes another value, which is the stranger's to report.
-            let end = stranger.hear(|message| match message {
-                Hear::Goodbye(_) | Hear::Acknowledge(_) => Some(()),
+            // A flipped bit in the middle of a value makes another value, which the worker may report.
+            let end = worker.receive(|message| match message {
+                Response::Goodbye(_) | Response::Acknowledge(_) => Some(()),
                 _ => None,
             });
             end.await.expect("an answer");
-            stranger.leave().await;
+            worker.leave().await;
         }
         // Two rows for one trial.
-        let mut stranger = Stranger::join(&url, 50).await;
-        let lease = stranger.lease().await;
+        let mut worker = TestWorker::join(&url, 50).await;
+        let lease = worker.lease().await;
         let trial = lease.ranges[0].start;
-        stranger
-            .say(Say::Report(with_columns(
+        worker
+            .send(Request::Report(with_columns(
                 1,
                 &lease,
                 columns(&[trial, trial]),
             )))
             .await;
-        stranger.refused().await;
+        worker.refused().await;
         // More ranges than a message may name, and leases than a worker may have.
-        let mut stranger = Stranger::join(&url, 51).await;
-        let lease = stranger.lease().await;
+        let mut worker = TestWorker::join(&url, 51).await;
+        let lease = worker.lease().await;
         let ranges = (0..200_000)
             .map(|k| v1::Range {
                 start: 2 * k,
@@ -339,16 +349,16 @@ fn rows_that_do_not_fit_the_schema_are_refused() {
             })
             .collect();
         let lease = lease.lease;
-        stranger
-            .say(Say::GiveBack(v1::GiveBack {
+        worker
+            .send(Request::GiveBack(v1::GiveBack {
                 lease,
                 ranges,
                 cannot_run: None,
             }))
             .await;
-        let refused = stranger.refused().await;
+        let refused = worker.refused().await;
         assert!(refused.contains("ranges"), "{refused}");
-        let mut stranger = Stranger::join(&url, 52).await;
+        let mut worker = TestWorker::join(&url, 52).await;
         let leases = (0..10_000)
             .map(|lease| v1::LeaseBeat {
                 lease,
@@ -357,45 +367,47 @@ fn rows_that_do_not_fit_the_schema_are_refused() {
                 left_seconds: Vec::new(),
             })
             .collect();
-        stranger.say(Say::Heartbeat(v1::Heartbeat { leases })).await;
-        stranger.refused().await;
+        worker
+            .send(Request::Heartbeat(v1::Heartbeat { leases }))
+            .await;
+        worker.refused().await;
         // A second introduction.
-        let mut stranger = Stranger::join(&url, 53).await;
-        stranger.say(Say::Register(register(54))).await;
-        stranger.refused().await;
+        let mut worker = TestWorker::join(&url, 53).await;
+        worker.send(Request::Register(register(54))).await;
+        worker.refused().await;
     });
     assert!(
-        workers(&ground.coordinator, ground.at()).is_empty(),
+        workers(&cluster.coordinator, cluster.at()).is_empty(),
         "a refused worker is still listed"
     );
-    ground.check();
+    cluster.check();
 }
 
 #[test]
 fn a_comparison_that_nobody_asked_for_is_refused() {
-    let mut ground = Ground::new();
-    let url = ground.url().to_owned();
-    ground.runtime.block_on(async {
-        let mut stranger = Stranger::join(&url, 1).await;
-        let lease = stranger.lease().await;
+    let mut cluster = TestCluster::new();
+    let url = cluster.url().to_owned();
+    cluster.runtime.block_on(async {
+        let mut worker = TestWorker::join(&url, 1).await;
+        let lease = worker.lease().await;
         let columns = compared(&[lease.ranges[0].start]);
         let report = with_columns(1, &lease, columns);
-        stranger.say(Say::Report(report)).await;
-        let refused = stranger.refused().await;
+        worker.send(Request::Report(report)).await;
+        let refused = worker.refused().await;
         assert!(refused.contains("nobody asked"), "{refused}");
     });
-    assert_eq!(rows(&ground.at().join("data/small")), 0);
-    ground.check();
+    assert_eq!(rows(&cluster.at().join("data/small")), 0);
+    cluster.check();
 }
 
 #[test]
 fn rows_of_other_points_are_refused() {
-    let mut ground = Ground::new();
-    let url = ground.url().to_owned();
-    ground.runtime.block_on(async {
+    let mut cluster = TestCluster::new();
+    let url = cluster.url().to_owned();
+    cluster.runtime.block_on(async {
         for (instance, what) in (1..).zip(["id", "parameters", "both"]) {
-            let mut stranger = Stranger::join(&url, instance).await;
-            let lease = stranger.lease().await;
+            let mut worker = TestWorker::join(&url, instance).await;
+            let lease = worker.lease().await;
             let first = lease.ranges[0].start;
             let row = match what {
                 "id" => (first, first + 1, first),
@@ -403,15 +415,15 @@ fn rows_of_other_points_are_refused() {
                 _ => (first, first + 1, first + 1),
             };
             let columns = columns_of(&[row]);
-            stranger
-                .say(Say::Report(with_columns(1, &lease, columns)))
+            worker
+                .send(Request::Report(with_columns(1, &lease, columns)))
                 .await;
-            let refused = stranger.refused().await;
+            let refused = worker.refused().await;
             assert!(refused.contains("its point"), "{what}: {refused}");
         }
     });
-    assert_eq!(rows(&ground.at().join("data/small")), 0);
-    ground.check();
+    assert_eq!(rows(&cluster.at().join("data/small")), 0);
+    cluster.check();
 }
 
 /// A road to the coordinator on which its words get lost from some moment on, while the traveller's arrive.
@@ -442,60 +454,60 @@ async fn one_way(url: &str, closed: watch::Receiver<bool>) -> String {
 /// Words that nobody reads are not kept for ever.
 #[test]
 fn a_worker_that_does_not_read_is_sent_away() {
-    let mut ground = Ground::new();
-    let url = ground.url().to_owned();
+    let mut cluster = TestCluster::new();
+    let url = cluster.url().to_owned();
     let (close, closed) = watch::channel(false);
-    let (stranger, lease) = ground.runtime.block_on(async {
+    let (worker, lease) = cluster.runtime.block_on(async {
         let url = one_way(&url, closed).await;
-        let mut stranger = Stranger::join(&url, 1).await;
-        let lease = stranger.lease().await;
-        (stranger, lease)
+        let mut worker = TestWorker::join(&url, 1).await;
+        let lease = worker.lease().await;
+        (worker, lease)
     });
-    assert_eq!(workers(&ground.coordinator, ground.at()).len(), 1);
+    assert_eq!(workers(&cluster.coordinator, cluster.at()).len(), 1);
     close.send_replace(true);
-    let talkative = ground.runtime.spawn(async move {
+    let talkative = cluster.runtime.spawn(async move {
         let nothing = [Bytes::new(), Bytes::new(), Bytes::new(), Bytes::new()];
         // Each is answered at once, since it brings nothing that could wait for the disk.
         for number in 1..50_000 {
             let report = with_columns(number, &lease, nothing.clone());
-            stranger.say(Say::Report(report)).await;
+            worker.send(Request::Report(report)).await;
         }
         std::future::pending::<()>().await;
     });
     until("the worker to be sent away", || {
-        workers(&ground.coordinator, ground.at()).is_empty()
+        workers(&cluster.coordinator, cluster.at()).is_empty()
     });
     talkative.abort();
-    let talk = log(&ground.at().join("log"));
+    let talk = log(&cluster.at().join("log"));
     // Its own words may stop first: without the coordinator's, no more of them are let through, and it falls silent.
     let sent_away = talk.contains("does not read") || talk.contains("worker lost");
     assert!(sent_away, "{talk}");
-    ground.check();
+    cluster.check();
 }
 
 /// A lease was for a sweep, and not for its name.
 #[test]
 fn results_of_a_sweep_that_was_taken_away_do_not_reach_the_next_of_its_name() {
-    let mut ground = Ground::new();
-    let url = ground.url().to_owned();
-    let (lease, stranger) = ground.runtime.block_on(async {
-        let mut stranger = Stranger::join(&url, 1).await;
-        (stranger.lease().await, stranger)
+    let mut cluster = TestCluster::new();
+    let url = cluster.url().to_owned();
+    let (lease, worker) = cluster.runtime.block_on(async {
+        let mut worker = TestWorker::join(&url, 1).await;
+        (worker.lease().await, worker)
     });
-    drop(stranger);
-    ground.coordinator.process.kill();
-    std::fs::remove_dir_all(ground.at().join("data/small")).unwrap();
-    let small = std::fs::read_to_string(ground.at().join("small.toml")).unwrap();
+    drop(worker);
+    cluster.coordinator.process.kill();
+    std::fs::remove_dir_all(cluster.at().join("data/small")).unwrap();
+    let small = std::fs::read_to_string(cluster.at().join("small.toml")).unwrap();
     let other = small.replace("seed = 5", "seed = 6");
     assert_ne!(small, other);
-    std::fs::write(ground.at().join("small.toml"), other).unwrap();
-    ground.coordinator = Coordinator::start(ground.home.path(), "data");
-    ground
+    std::fs::write(cluster.at().join("small.toml"), other).unwrap();
+    cluster.coordinator = Coordinator::start(cluster.home.path(), "data");
+    cluster
         .coordinator
-        .call(ground.at(), &["submit", "small.toml"])
+        .call(cluster.at(), &["submit", "small.toml"])
         .expect(0);
-    let url = ground.url().to_owned();
-    ground.runtime.block_on(async {
+    let url = cluster.url().to_owned();
+    cluster.runtime.block_on(async {
         let mut again = register(1);
         again.held = vec![v1::HeldLease {
             lease: lease.lease,
@@ -505,36 +517,38 @@ fn results_of_a_sweep_that_was_taken_away_do_not_reach_the_next_of_its_name() {
             proof: lease.proof.clone(),
             outstanding: Vec::new(),
         }];
-        let mut stranger = Stranger::open(&url, Say::Register(again)).await.unwrap();
+        let mut worker = TestWorker::open(&url, Request::Register(again))
+            .await
+            .unwrap();
         // Its results are nobody's fault and nobody's wish: acknowledged, and dropped.
-        stranger.say(Say::Report(report(1, &lease))).await;
-        stranger.acknowledged(1).await;
-        stranger.leave().await;
+        worker.send(Request::Report(report(1, &lease))).await;
+        worker.acknowledged(1).await;
+        worker.leave().await;
     });
     assert_eq!(
-        count(&ground.coordinator, ground.at(), "small", "reported"),
+        count(&cluster.coordinator, cluster.at(), "small", "reported"),
         0
     );
-    ground.check();
+    cluster.check();
 }
 
 #[test]
 fn a_repeated_report_is_acknowledged_only_once_it_is_durable() {
-    let mut ground = Ground::new();
-    let url = ground.url().to_owned();
-    ground.runtime.block_on(async {
-        let mut stranger = Stranger::join(&url, 1).await;
-        let lease = stranger.lease().await;
+    let mut cluster = TestCluster::new();
+    let url = cluster.url().to_owned();
+    cluster.runtime.block_on(async {
+        let mut worker = TestWorker::join(&url, 1).await;
+        let lease = worker.lease().await;
         // The first waits for the next part; the second brings nothing new, but says the same.
-        stranger.say(Say::Report(report(1, &lease))).await;
-        stranger.say(Say::Report(report(2, &lease))).await;
-        stranger.acknowledged(2).await;
+        worker.send(Request::Report(report(1, &lease))).await;
+        worker.send(Request::Report(report(2, &lease))).await;
+        worker.acknowledged(2).await;
     });
-    ground.coordinator.process.kill();
+    cluster.coordinator.process.kill();
     assert!(
-        rows(&ground.at().join("data/small")) > 0,
+        rows(&cluster.at().join("data/small")) > 0,
         "acknowledged and lost"
     );
-    ground.coordinator = Coordinator::start(ground.home.path(), "data");
-    ground.check();
+    cluster.coordinator = Coordinator::start(cluster.home.path(), "data");
+    cluster.check();
 }

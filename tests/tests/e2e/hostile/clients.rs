@@ -1,4 +1,4 @@
-//! Clients that overstep.
+//! Clients that send what they must not.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use rpc::v1::worker_service_client::WorkerServiceClient;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 
-use super::stranger::{Ground, PATIENCE, channel};
+use super::test_worker::{PATIENCE, TestCluster, channel};
 
-/// Asks the people's service for something that it must refuse.
+/// Fails unless the sweep service refused a request.
 #[track_caller]
 fn refuse<T>(answer: Result<tonic::Response<T>, Status>, codes: &[Code]) {
     let status = answer.err().expect("it was allowed");
@@ -37,10 +37,10 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[test]
 fn names_of_sweeps_never_leave_the_data_folder() {
-    let mut ground = Ground::new();
-    let url = ground.url().to_owned();
-    let before = (names(ground.at()), names(&ground.at().join("data")));
-    ground.runtime.block_on(async {
+    let mut cluster = TestCluster::new();
+    let url = cluster.url().to_owned();
+    let before = (names(cluster.at()), names(&cluster.at().join("data")));
+    cluster.runtime.block_on(async {
         let mut client = SweepServiceClient::new(channel(&url).await);
         let long = "n".repeat(300);
         let names = [
@@ -88,17 +88,17 @@ fn names_of_sweeps_never_leave_the_data_folder() {
         };
         refuse(client.fetch_checkpoint(checkpoint).await, &[Code::NotFound]);
     });
-    let after = (names(ground.at()), names(&ground.at().join("data")));
+    let after = (names(cluster.at()), names(&cluster.at().join("data")));
     assert_eq!(before, after);
-    ground.check();
+    cluster.check();
 }
 
 #[test]
-fn what_people_send_is_bounded() {
-    let mut ground = Ground::new();
-    let url = ground.url().to_owned();
+fn requests_of_clients_are_bounded() {
+    let mut cluster = TestCluster::new();
+    let url = cluster.url().to_owned();
     let problem = "[problem]\nkind = \"factorization\"\ndim = 4\n";
-    ground.runtime.block_on(async {
+    cluster.runtime.block_on(async {
         let mut client = SweepServiceClient::new(channel(&url).await);
         let submissions = [
             // Text, nesting, lists and names far beyond what anybody writes.
@@ -171,17 +171,17 @@ fn what_people_send_is_bounded() {
             );
         }
     });
-    let uploads = ground.at().join("data/.uploads");
+    let uploads = cluster.at().join("data/.uploads");
     assert!(
         !uploads.exists() || names(&uploads).is_empty(),
         "{:?}",
         names(&uploads)
     );
-    let listed = ground
+    let listed = cluster
         .coordinator
-        .call(ground.at(), &["list", "--json"])
+        .call(cluster.at(), &["list", "--json"])
         .expect(0);
     let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
-    ground.check();
+    cluster.check();
 }

@@ -1,12 +1,12 @@
-//! A worker in the hands of a test, made-up columns, and the ground on which strangers are let loose.
+//! A worker that a test controls, made-up columns, and the coordinator that hostile clients meet.
 
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use rpc::v1;
-use rpc::v1::session_request::Message as Say;
-use rpc::v1::session_response::Message as Hear;
+use rpc::v1::session_request::Message as Request;
+use rpc::v1::session_response::Message as Response;
 use rpc::v1::worker_service_client::WorkerServiceClient;
 use table::{BatchBuilder, ComparisonRow, TrialResult, TrialRow, Verdict};
 use tests::process::{Coordinator, run};
@@ -25,7 +25,7 @@ use crate::folder_with;
 /// Longest wait for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Predicted seconds of a trial: a first lease then holds a dozen trials, and several strangers have one.
+/// Predicted seconds of a trial: a first lease then holds a dozen trials, and several workers get one.
 const TRIAL_SECONDS: f64 = 0.02;
 
 fn grid(text: &str) -> sweep::Grid {
@@ -33,7 +33,7 @@ fn grid(text: &str) -> sweep::Grid {
     sweep::Grid::new(spec, sweep::Arrays::new()).unwrap()
 }
 
-/// The sweep on which the strangers are let loose.
+/// The sweep of these tests.
 fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
@@ -69,60 +69,63 @@ pub(super) fn register(instance: u64) -> v1::Register {
     }
 }
 
-/// A worker's stream in the hands of the test.
-pub(super) struct Stranger {
-    say: mpsc::Sender<v1::SessionRequest>,
-    hear: Streaming<v1::SessionResponse>,
+/// A worker's session, controlled by the test.
+pub(super) struct TestWorker {
+    requests: mpsc::Sender<v1::SessionRequest>,
+    responses: Streaming<v1::SessionResponse>,
 }
 
-impl Stranger {
-    /// Opens a stream with these words.
-    pub(super) async fn open(url: &str, first: Say) -> Result<Self, Status> {
+impl TestWorker {
+    /// Opens a session with this message.
+    pub(super) async fn open(url: &str, first: Request) -> Result<Self, Status> {
         let mut client = WorkerServiceClient::new(channel(url).await);
-        let (say, requests) = mpsc::channel(16);
+        let (requests, received) = mpsc::channel(16);
         let request = v1::SessionRequest {
             message: Some(first),
         };
-        say.send(request).await.unwrap();
-        let session = client.session(ReceiverStream::new(requests));
-        let hear = timeout(PATIENCE, session)
+        requests.send(request).await.unwrap();
+        let session = client.session(ReceiverStream::new(received));
+        let responses = timeout(PATIENCE, session)
             .await
             .expect("an answer in time")?;
-        Ok(Stranger {
-            say,
-            hear: hear.into_inner(),
+        Ok(TestWorker {
+            requests,
+            responses: responses.into_inner(),
         })
     }
 
-    /// Joins as a worker of its own.
+    /// Registers as a worker of its own.
     pub(super) async fn join(url: &str, instance: u64) -> Self {
-        let joined = Stranger::open(url, Say::Register(register(instance))).await;
+        let joined = TestWorker::open(url, Request::Register(register(instance))).await;
         joined.unwrap_or_else(|status| panic!("not let in: {status}"))
     }
 
-    /// Says something; a stream that is closed already hears nothing.
-    pub(super) async fn say(&self, message: Say) {
+    /// Sends a message; nothing happens where the stream is closed already.
+    pub(super) async fn send(&self, message: Request) {
         let request = v1::SessionRequest {
             message: Some(message),
         };
         for piece in rpc::pieces::Pieces::of(request) {
-            // Refused is refused: the answer tells.
-            let _ = self.say.send(piece).await;
+            // If the stream is closed, the response says why.
+            let _ = self.requests.send(piece).await;
         }
     }
 
-    /// As [`Stranger::say`], however large it is.
-    pub(super) async fn say_whole(&self, message: Say) {
+    /// As [`TestWorker::send`], however large it is.
+    pub(super) async fn send_whole(&self, message: Request) {
         let request = v1::SessionRequest {
             message: Some(message),
         };
-        let _ = self.say.send(request).await;
+        let _ = self.requests.send(request).await;
     }
 
     /// The first message that `pick` takes; `None` where the stream ends before.
-    pub(super) async fn hear<T>(&mut self, mut pick: impl FnMut(Hear) -> Option<T>) -> Option<T> {
+    pub(super) async fn receive<T>(
+        &mut self,
+        mut pick: impl FnMut(Response) -> Option<T>,
+    ) -> Option<T> {
         loop {
-            let message = timeout(PATIENCE, self.hear.message()).await;
+            let message = timeout(PATIENCE, self.responses.message()).await;
             let message = message.expect("a message in time").ok()??;
             if let Some(found) = message.message.and_then(&mut pick) {
                 return Some(found);
@@ -131,29 +134,31 @@ impl Stranger {
     }
 
     pub(super) async fn lease(&mut self) -> v1::Lease {
-        let lease = self.hear(|message| match message {
-            Hear::Lease(lease) => Some(lease),
+        let lease = self.receive(|message| match message {
+            Response::Lease(lease) => Some(lease),
             _ => None,
         });
         lease.await.expect("a lease")
     }
 
-    /// Waits for the word that it is sent away, and for the end of the stream after it.
+    /// Waits for the message that refuses it, and for the end of the stream.
     pub(super) async fn refused(&mut self) -> String {
-        let refused = self.hear(|message| match message {
-            Hear::Goodbye(v1::Goodbye {
+        let refused = self.receive(|message| match message {
+            Response::Goodbye(v1::Goodbye {
                 reason: Some(v1::goodbye::Reason::Refused(refused)),
             }) => Some(refused.what),
             _ => None,
         });
         let refused = refused.await.expect("to be refused");
-        while self.hear(Some).await.is_some() {}
+        while self.receive(Some).await.is_some() {}
         refused
     }
 
     pub(super) async fn acknowledged(&mut self, report: u64) {
-        let acknowledged = self.hear(|message| match message {
-            Hear::Acknowledge(acknowledge) => acknowledge.reports.contains(&report).then_some(()),
+        let acknowledged = self.receive(|message| match message {
+            Response::Acknowledge(acknowledge) => {
+                acknowledge.reports.contains(&report).then_some(())
+            }
             _ => None,
         });
         acknowledged.await.expect("an acknowledgement");
@@ -161,10 +166,10 @@ impl Stranger {
 
     /// Leaves in good order.
     pub(super) async fn leave(self) {
-        self.say(Say::Drain(v1::Drain {})).await;
-        drop(self.say);
-        let mut hear = self.hear;
-        while let Ok(Ok(Some(_))) = timeout(PATIENCE, hear.message()).await {}
+        self.send(Request::Drain(v1::Drain {})).await;
+        drop(self.requests);
+        let mut responses = self.responses;
+        while let Ok(Ok(Some(_))) = timeout(PATIENCE, responses.message()).await {}
     }
 }
 
@@ -250,13 +255,13 @@ pub(super) fn with_columns(number: u64, lease: &v1::Lease, columns: [Bytes; 4]) 
 }
 
 /// A coordinator with the small sweep and no worker.
-pub(super) struct Ground {
+pub(super) struct TestCluster {
     pub(super) home: tempfile::TempDir,
     pub(super) coordinator: Coordinator,
     pub(super) runtime: Runtime,
 }
 
-impl Ground {
+impl TestCluster {
     pub(super) fn new() -> Self {
         let home = folder_with("small.toml", text());
         let talk = home.path().join("log");
@@ -266,7 +271,7 @@ impl Ground {
         coordinator
             .call(home.path(), &["submit", "small.toml"])
             .expect(0);
-        Ground {
+        TestCluster {
             home,
             coordinator,
             runtime: Runtime::new().unwrap(),
@@ -281,8 +286,8 @@ impl Ground {
         &self.coordinator.url
     }
 
-    /// Lets an honest worker finish the sweep and compares it with one that met no stranger. Rows that a
-    /// stranger was allowed to write, those of its own leases, say that they failed and run again.
+    /// Lets an honest worker finish the sweep and compares it with a run without hostile clients. Rows that a hostile
+    /// worker was allowed to write, those of its own leases, say that they failed and run again.
     pub(super) fn check(&mut self) {
         let alive = self.coordinator.process.child.try_wait().unwrap().is_none();
         assert!(alive, "the coordinator died");

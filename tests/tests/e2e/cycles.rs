@@ -1,7 +1,7 @@
-//! Circles between the files of a crate: files that use each other cannot be read, or changed, one at a time.
+//! Cycles between the files of a crate: files that use each other cannot be read, or changed, one at a time.
 //!
 //! The arrows are those that paths from `crate::` and `super::` spell out; a re-export leads to the file that defines
-//! the name. Methods, and what tests use, make no arrow. How many files lie on circles is bounded for each crate, and
+//! the name. Methods, and what tests use, make no arrow. How many files lie on cycles is bounded for each crate, and
 //! a bound only goes down.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,8 +9,8 @@ use std::path::Path;
 
 use tests::process::root;
 
-/// Files on circles, at most. What a crate has less is taken off its bound.
-const MOST_ON_CIRCLES: [(&str, usize); 10] = [
+/// Files on cycles, at most. What a crate has less is taken off its bound.
+const MOST_ON_CYCLES: [(&str, usize); 10] = [
     ("cli", 4),
     ("coordinator", 0),
     ("dln", 2),
@@ -24,17 +24,17 @@ const MOST_ON_CIRCLES: [(&str, usize); 10] = [
 ];
 
 #[test]
-fn files_of_a_crate_stand_in_no_new_circles() {
+fn files_of_a_crate_stand_in_no_new_cycles() {
     let mut wrong = String::new();
-    for (name, bound) in MOST_ON_CIRCLES {
-        let circles = circles(&root().join("crates").join(name).join("src"));
-        let files: usize = circles.iter().map(Vec::len).sum();
+    for (name, bound) in MOST_ON_CYCLES {
+        let cycles = cycles(&root().join("crates").join(name).join("src"));
+        let files: usize = cycles.iter().map(Vec::len).sum();
         if files > bound {
             wrong.push_str(&format!(
-                "{name}: {files} files lie on circles, at most {bound} may\n"
+                "{name}: {files} files lie on cycles, at most {bound} may\n"
             ));
-            for circle in circles {
-                wrong.push_str(&format!("    {}\n", circle.join(", ")));
+            for cycle in cycles {
+                wrong.push_str(&format!("    {}\n", cycle.join(", ")));
             }
         }
     }
@@ -57,8 +57,8 @@ struct Module {
 /// Modules by their path from the root of the crate.
 type Modules = BTreeMap<Vec<String>, Module>;
 
-/// The circles of the crate in `src`: groups of files of which each leads to each other.
-fn circles(src: &Path) -> Vec<Vec<String>> {
+/// The cycles of the crate in `src`: groups of files of which each leads to each other.
+fn cycles(src: &Path) -> Vec<Vec<String>> {
     let mut modules = Modules::new();
     let main = if src.join("lib.rs").exists() {
         "lib.rs"
@@ -327,8 +327,8 @@ fn groups(arrows: &BTreeMap<&str, BTreeSet<&str>>) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn circles_are_found_through_exports_and_not_in_tests() {
-    let folder = std::env::temp_dir().join(format!("circles-{}", std::process::id()));
+fn cycles_are_found_through_exports_and_not_in_tests() {
+    let folder = std::env::temp_dir().join(format!("cycles-{}", std::process::id()));
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -345,13 +345,13 @@ fn circles_are_found_through_exports_and_not_in_tests() {
         "// crate::a::Apple\npub struct One;\nconst TEXT: &str = \"crate::a\";\n#[cfg(test)]\npub(crate) mod tests {\n    use crate::a::Apple;\n}\n",
     );
     write("b/two.rs", "pub struct Two;\n");
-    assert_eq!(circles(&folder), Vec::<Vec<String>>::new());
+    assert_eq!(cycles(&folder), Vec::<Vec<String>>::new());
     write("b/two.rs", "pub struct Two(super::super::a::Apple);\n");
-    assert_eq!(circles(&folder), [["a.rs", "b/two.rs"]]);
+    assert_eq!(cycles(&folder), [["a.rs", "b/two.rs"]]);
     write(
         "b/one.rs",
         "use super::Two;\npub struct One;\nfn f() { crate::a::g() }\n",
     );
-    assert_eq!(circles(&folder), [["a.rs", "b/one.rs", "b/two.rs"]]);
+    assert_eq!(cycles(&folder), [["a.rs", "b/one.rs", "b/two.rs"]]);
     std::fs::remove_dir_all(&folder).unwrap();
 }
