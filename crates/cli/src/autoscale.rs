@@ -2,6 +2,7 @@
 //! decides. The batch system may be down for as long as it likes.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,9 @@ use launch::autoscale::{Autoscaler, Backoff, Decision, Demand, Pilots, Policy};
 use launch::{Pilot, slurm};
 use tokio::sync::oneshot;
 
-use crate::args::{BatchSystem, Coordinator};
+use crate::arguments::{Autoscale, BatchSystem};
 use crate::error::CliError;
-use crate::{launch as launching, service};
+use crate::{pilot as launching, process};
 
 /// Time between two looks at our own queue, which cost nothing.
 const GLANCE_EVERY: Duration = Duration::from_millis(500);
@@ -41,29 +42,27 @@ pub(crate) struct Plan {
 ///
 /// # Errors
 /// A flag that cannot be followed.
-pub(crate) fn plan(options: &Coordinator, address: SocketAddr) -> Result<Option<Plan>, CliError> {
-    let asked = &options.autoscale;
+pub(crate) fn plan(
+    asked: &Autoscale,
+    certs: Option<&Path>,
+    address: SocketAddr,
+) -> Result<Option<Plan>, CliError> {
     let (Some(BatchSystem::Slurm), Some(max_workers)) = (asked.autoscale, asked.max_workers) else {
         return Ok(None);
     };
     launching::check_time(asked.pilot_time)?;
     slurm::check_options(&asked.sbatch)?;
-    let scheme = if options.certs.is_some() {
-        "https"
-    } else {
-        "http"
-    };
+    let scheme = if certs.is_some() { "https" } else { "http" };
     let url = match &asked.pilot_url {
         Some(url) => launching::url(url)?.to_owned(),
         None if address.ip().is_unspecified() => {
-            format!("{scheme}://{}:{}", service::host_name(), address.port())
+            format!("{scheme}://{}:{}", process::host_name(), address.port())
         }
         None => format!("{scheme}://{address}"),
     };
-    launching::tell_loopback(&url);
+    launching::warn_of_loopback(&url);
     let secret = |name| {
-        let folder = options.certs.as_deref();
-        folder
+        certs
             .map(|folder| launching::absolute(&folder.join(name)))
             .transpose()
     };

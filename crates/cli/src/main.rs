@@ -10,17 +10,19 @@
 mod talk;
 
 mod address;
-mod args;
+mod arguments;
 mod autoscale;
 mod bounded;
-mod check;
+mod certificate_end;
 mod client;
+mod commands;
 mod diagnose;
+mod download;
+mod engine_comparison;
 mod error;
 mod exit;
 mod fault;
-mod fetch;
-mod launch;
+mod interrupts;
 mod load;
 mod local;
 mod log_limit;
@@ -28,26 +30,20 @@ mod metrics;
 mod numbering;
 mod other_users;
 mod output;
-mod plan;
-mod progress;
-mod query;
-mod remove;
+mod pilot;
+mod process;
+mod render;
 mod run_dir;
-mod service;
-mod submit;
+mod runtime;
 mod terminal;
 mod threads;
-mod verify;
-mod waiting;
-mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::Parser as _;
 
-use crate::args::{Arguments, Command};
-use crate::error::CliError;
+use crate::commands::Arguments;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
@@ -55,7 +51,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let wrong = error.use_stderr();
-            // Standard output or error may be closed: there is then nobody to tell.
+            // Standard output or error may be closed: then nobody reads it.
             let _ = error.print();
             return if wrong { Exit::Request } else { Exit::Done }.into();
         }
@@ -64,7 +60,7 @@ fn main() -> ExitCode {
     quiet_shortages();
     init_tracing();
     // A panic is our error: exit code 1, after what the panic's own message says.
-    let ended = std::panic::catch_unwind(|| dispatch(arguments));
+    let ended = std::panic::catch_unwind(|| arguments.command.run());
     let exit = match ended {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) => error.print(),
@@ -128,83 +124,4 @@ fn init_tracing() {
         .finish()
         .with(log_limit::LogLimit::default())
         .init();
-}
-
-fn dispatch(arguments: Arguments) -> Result<Exit, CliError> {
-    match arguments.command {
-        Command::Plan(plan) => plan::plan(&plan),
-        Command::Certs(options) => service::certs(&options),
-        Command::Launch(options) => launch::launch(&options),
-        Command::Query(query) => query::query(&query),
-        Command::Check(options) => check::check(&options),
-        Command::Diagnose(options) => diagnose::diagnose(&options),
-        Command::Completions { shell } => {
-            let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "parsimony", &mut std::io::stdout());
-            Ok(Exit::Done)
-        }
-        Command::Run(run) => runtime()?.block_on(local::run(&run)),
-        Command::Verify(options) => runtime()?.block_on(verify::command(&options)),
-        Command::Coordinator(options) => {
-            let runtime = service_runtime()?;
-            let exit = runtime.block_on(service::coordinator(&options));
-            // What waits for a disk that does not answer is not waited for: what was acknowledged is durable.
-            runtime.shutdown_background();
-            exit
-        }
-        Command::Worker(options) => runtime()?.block_on(service::worker(&options)),
-        Command::Submit(options) => one_thread()?.block_on(submit::submit(&options)),
-        Command::List(options) => one_thread()?.block_on(client::list(&options)),
-        Command::Status(options) => one_thread()?.block_on(client::status(&options)),
-        Command::Watch(options) => one_thread()?.block_on(watch::watch(&options)),
-        Command::Pause(options) => one_thread()?.block_on(client::pause(&options)),
-        Command::Resume(options) => one_thread()?.block_on(client::resume(&options)),
-        Command::Cancel(options) => one_thread()?.block_on(client::cancel(&options)),
-        Command::Remove(options) => one_thread()?.block_on(remove::remove(&options)),
-        Command::Retry(options) => one_thread()?.block_on(client::retry(&options)),
-        Command::Workers(options) => one_thread()?.block_on(client::workers(&options)),
-        Command::Fetch(options) => one_thread()?.block_on(fetch::fetch(&options)),
-    }
-}
-
-/// Threads of a coordinator that wait for disks and check reports: beyond those that the cores keep busy, waiting is
-/// all they do.
-const BLOCKING_THREADS: usize = 16;
-
-/// Threads for blocking work stay: longer than any process lives.
-const KEEP_THREADS: std::time::Duration = std::time::Duration::from_secs(10 * 365 * 86_400);
-
-/// As [`runtime`], with a bound on the threads that a busy service would start.
-fn service_runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    lasting(builder.max_blocking_threads(BLOCKING_THREADS.max(cores)))
-}
-
-/// A runtime that starts a thread for blocking work at once and keeps it: while one is alive, such work waits for it
-/// where the system gives no more threads; without one it would panic.
-fn lasting(builder: &mut tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, CliError> {
-    let runtime = builder
-        .enable_all()
-        .thread_keep_alive(KEEP_THREADS)
-        .build()
-        .map_err(CliError::Runtime)?;
-    let first = runtime.spawn_blocking(|| ());
-    let started = runtime.block_on(first);
-    started.map_err(|error| CliError::Ended(error.to_string()))?;
-    Ok(runtime)
-}
-
-/// A runtime for a command that only asks and waits: login nodes allow few threads.
-fn one_thread() -> Result<tokio::runtime::Runtime, CliError> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::Runtime)
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    lasting(builder.max_blocking_threads(BLOCKING_THREADS.max(cores)))
 }

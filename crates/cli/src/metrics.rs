@@ -11,24 +11,24 @@ use axum::routing::get;
 use coordinator::Observer;
 use tokio::net::TcpListener;
 
-use crate::args::Coordinator;
 use crate::bounded::Bounded;
 use crate::error::CliError;
 
 /// Prometheus' text format.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Listens where the flags say; `None` where they do not.
+/// Listens where the flags say; `None` where they do not. `open`: everybody may see what sweeps there are.
 ///
 /// # Errors
 /// An address off loopback, unless everybody may see what sweeps there are; one that cannot be had.
 pub(crate) async fn listen(
-    options: &Coordinator,
+    address: Option<SocketAddr>,
+    open: bool,
 ) -> Result<Option<(TcpListener, SocketAddr)>, CliError> {
-    let Some(address) = options.metrics else {
+    let Some(address) = address else {
         return Ok(None);
     };
-    if !address.ip().is_loopback() && !options.insecure && !options.metrics_open {
+    if !address.ip().is_loopback() && !open {
         return Err(CliError::Request(format!(
             "metrics are served without TLS and token, and {address} is not a loopback address: give --metrics-open if everybody who reaches it may see what sweeps there are"
         )));

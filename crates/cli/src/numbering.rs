@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sweep::{Arrays, Folder, Grid, IntervalSet, Spec};
+use sweep::{Arrays, Cost, Folder, Grid, IntervalSet, Spec};
 use table::LocalFiles;
 
 use crate::error::CliError;
@@ -20,6 +20,23 @@ pub(crate) struct Numbered {
     pub(crate) folder: Folder,
     /// Trials with a durable row.
     pub(crate) done: IntervalSet,
+}
+
+impl Numbered {
+    /// Trials of the folder that are not done, and what they cost. Costs of all are added up from a sample of a large
+    /// grid, so a part can come out larger than the whole.
+    pub(crate) fn left(&self) -> (u64, Cost) {
+        let (all, done) = (self.folder.total_cost(), self.folder.cost_of(&self.done));
+        let trials = self.folder.count().saturating_sub(self.done.len());
+        let cost = Cost {
+            flops: (all.flops - done.flops).max(0.0),
+            bytes: all.bytes,
+            seconds: (all.seconds - done.seconds).max(0.0),
+            rows: (all.rows - done.rows).max(0.0),
+            row_bytes: (all.row_bytes - done.row_bytes).max(0.0),
+        };
+        (trials, if trials == 0 { Cost::default() } else { cost })
+    }
 }
 
 /// Numbers a sweep as `run` into `dir` would. A folder that was not asked for and cannot be used is warned of.

@@ -5,36 +5,66 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use dln::Given;
 use dln::diagnose::Subject;
 use sweep::{ArrayRef, Role};
 
-use crate::args::{Diagnose, Place};
+use crate::arguments::{Place, columns, factor, place};
 use crate::error::CliError;
+
+// The data of a diagnosis. No doc comment: clap would show it for the command.
+#[derive(Debug, Args)]
+pub(crate) struct DataArguments {
+    /// The data: .npy, .npz, .csv, .csv.gz or .parquet; without labels or targets, a matrix to be factored
+    pub(crate) file: PathBuf,
+    /// Columns of FILE to use, half open: 0..64
+    #[arg(long, value_parser = columns, value_name = "RANGE")]
+    pub(crate) columns: Option<(u64, u64)>,
+    /// Array of FILE, if it is an .npz
+    #[arg(long, value_name = "NAME")]
+    pub(crate) array: Option<String>,
+    /// Classes of the samples: columns of FILE (64), another file (y.npy), or a part of one (y.csv:0..1,
+    /// all.npz:y; :y for an array of FILE)
+    #[arg(long, value_parser = place, value_name = "WHERE", conflicts_with = "targets")]
+    pub(crate) labels: Option<Place>,
+    /// Real targets of the samples, named as labels are
+    #[arg(long, value_parser = place, value_name = "WHERE")]
+    pub(crate) targets: Option<Place>,
+    /// A sample is a column
+    #[arg(long)]
+    pub(crate) transpose: bool,
+    /// The first line of a CSV file names its columns
+    #[arg(long)]
+    pub(crate) header: bool,
+    /// Factor of every number of FILE
+    #[arg(long, value_parser = factor, default_value = "1", allow_negative_numbers = true)]
+    pub(crate) scale: f64,
+}
 
 /// One array of one file.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
-    pub(super) path: PathBuf,
-    /// Its file is the path as the person wrote it.
-    pub(super) array: ArrayRef,
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    /// Its file is the path as it was written.
+    pub(crate) array: ArrayRef,
 }
 
 /// The arrays of a diagnosis.
 #[derive(Clone, Debug)]
-pub(super) struct Sources {
+pub(crate) struct Sources {
     /// Inputs, or the matrix.
-    pub(super) main: Source,
+    pub(crate) main: Source,
     /// Labels or targets.
-    pub(super) answers: Option<Source>,
+    pub(crate) answers: Option<Source>,
     /// A sample stands in a column.
-    pub(super) transpose: bool,
+    pub(crate) transpose: bool,
 }
 
 impl Sources {
     /// # Errors
     /// [`CliError::Request`] where the inputs would hold their own answers.
-    pub(super) fn of(options: &Diagnose) -> Result<Sources, CliError> {
+    pub(crate) fn of(options: &DataArguments) -> Result<Sources, CliError> {
         let answers = match (&options.labels, &options.targets) {
             (Some(place), _) => Some((place, Role::Labels)),
             (None, Some(place)) => Some((place, Role::Targets)),
@@ -66,7 +96,7 @@ impl Sources {
     ///
     /// # Errors
     /// [`CliError::Data`]; [`CliError::Request`] where the samples do not fit each other.
-    pub(super) fn read(&self) -> Result<Subject, CliError> {
+    pub(crate) fn read(&self) -> Result<Subject, CliError> {
         let main = self.main.read()?;
         let Some(answers) = &self.answers else {
             return Ok(Subject::Matrix(main));
@@ -104,7 +134,7 @@ impl Source {
     }
 }
 
-fn source(options: &Diagnose, place: &Place, role: Role) -> Source {
+fn source(options: &DataArguments, place: &Place, role: Role) -> Source {
     let path: &Path = place.file.as_deref().unwrap_or(&options.file);
     // Only CSV has a header, and an entry of a sweep that says otherwise would be misleading.
     let name = path.to_string_lossy();

@@ -1,0 +1,16 @@
+//! What the program prints: tables and summaries for people, JSON under names that stay for programs.
+//!
+//! Pure text from what the commands found; `output` and `talk` write it.
+
+pub(crate) mod check;
+pub(crate) mod comparisons;
+pub(crate) mod diagnosis;
+pub(crate) mod hosts;
+pub(crate) mod numbers;
+pub(crate) mod plan;
+pub(crate) mod progress;
+pub(crate) mod sweeps;
+pub(crate) mod table;
+pub(crate) mod trials;
+pub(crate) mod waiting;
+pub(crate) mod workers;

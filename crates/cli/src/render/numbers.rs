@@ -1,0 +1,89 @@
+//! Numbers as people write them.
+
+/// Seconds as people say them.
+pub(crate) fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "?".to_owned();
+    }
+    // Rounded to what is shown before it is split or its unit chosen: 119.6 s are two minutes, not "1 min 60 s".
+    let (micros, millis) = ((seconds * 1e6).round(), (seconds * 1e3).round());
+    let (tenths, whole) = ((seconds * 10.0).round(), seconds.round());
+    let minutes = (seconds / 60.0).round();
+    if micros == 0.0 {
+        "0 s".to_owned()
+    } else if micros < 1000.0 {
+        format!("{micros:.0} us")
+    } else if millis < 1000.0 {
+        format!("{millis:.0} ms")
+    } else if tenths < 600.0 {
+        format!("{seconds:.1} s")
+    } else if whole < 3600.0 {
+        format!("{:.0} min {:02.0} s", (whole / 60.0).floor(), whole % 60.0)
+    } else if minutes < 2880.0 {
+        let hours = (minutes / 60.0).floor();
+        format!("{hours:.0} h {:02.0} min", minutes % 60.0)
+    } else {
+        format!("{:.1} days", seconds / 86_400.0)
+    }
+}
+
+/// A number with a thousands' prefix: 12.3 G.
+pub(crate) fn scaled(number: f64) -> String {
+    let prefixes = ["", " k", " M", " G", " T", " P", " E"];
+    let mut scaled = number;
+    let mut at = 0;
+    while scaled >= 1000.0 && at + 1 < prefixes.len() {
+        scaled /= 1000.0;
+        at += 1;
+    }
+    if at == 0 && scaled.fract() == 0.0 {
+        return format!("{scaled}");
+    }
+    format!("{scaled:.3}{}", prefixes[at])
+}
+
+/// An integer with commas between thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(grouped(12), "12");
+        assert_eq!(scaled(22e9), "22.000 G");
+        assert_eq!(scaled(12.0), "12");
+        assert_eq!(duration(3.25), "3.2 s");
+        assert_eq!(duration(125.0), "2 min 05 s");
+        assert_eq!(duration(7_260.0), "2 h 01 min");
+    }
+
+    #[test]
+    fn times_are_rounded_before_they_are_split() {
+        let check = |seconds, expected: &str| assert_eq!(duration(seconds), expected);
+        check(119.6, "2 min 00 s");
+        check(119.4, "1 min 59 s");
+        check(59.96, "1 min 00 s");
+        check(3_599.7, "1 h 00 min");
+        check(7_199.0, "2 h 00 min");
+        check(0.999_7, "1.0 s");
+        check(0.000_999_9, "1 ms");
+        check(0.0, "0 s");
+        check(1e-9, "0 s");
+        check(172_799.0, "2.0 days");
+        check(f64::NAN, "?");
+        check(-1.0, "?");
+    }
+}
