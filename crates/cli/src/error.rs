@@ -53,7 +53,7 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Token(#[from] rpc::auth::TokenError),
     #[error(transparent)]
-    Slurm(#[from] launch::slurm::SlurmError),
+    Batch(#[from] launch::batch::BatchError),
     #[error(transparent)]
     Ssh(#[from] launch::ssh::SshError),
     #[error("{failed} of {of} hosts failed")]
@@ -87,7 +87,7 @@ impl From<tonic::Status> for CliError {
 }
 
 impl CliError {
-    /// Tells it on standard error.
+    /// Prints it on standard error.
     pub(crate) fn print(&self) -> Exit {
         let exit = self.exit();
         if let CliError::ReaderGone = self {
@@ -127,7 +127,7 @@ impl CliError {
             | CliError::Read { .. } => Exit::Request,
             CliError::Query(error) if error.is_request_error() => Exit::Request,
             CliError::Folder(error) if error.is_request_error() => Exit::Request,
-            CliError::Slurm(error) if error.is_request() => Exit::Request,
+            CliError::Batch(error) if error.is_request() => Exit::Request,
             CliError::Ssh(error) if error.is_request() => Exit::Request,
             CliError::ReaderGone => Exit::Done,
             CliError::Unreachable { .. } | CliError::Connection(_) => Exit::Unreachable,
@@ -183,7 +183,7 @@ fn fmt_with(handler: &miette::MietteHandler, drawn: &Drawn, text: &mut String) -
     write!(text, "{}", Show(handler, drawn))
 }
 
-/// A sweep's mistake as miette draws it.
+/// An error in a sweep file as miette draws it.
 #[derive(Debug)]
 pub(crate) struct Drawn {
     error: SweepError,

@@ -1,17 +1,14 @@
 //! A worker that is to run elsewhere: its address, its program, its token, checked here before anything is started.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use launch::{Pilot, slurm};
+use launch::Pilot;
+use launch::batch::{BatchSystem, Submitted};
 use rpc::auth::{self, Role};
 use tonic::transport::Endpoint;
 
 use crate::arguments::{CoordinatorUrl, Elsewhere};
 use crate::error::CliError;
-
-/// Slurm counts walltimes in minutes.
-const LEAST_TIME: Duration = Duration::from_secs(60);
 
 /// Where this user's launches are remembered; none without a home.
 pub(crate) fn state_folder() -> Option<PathBuf> {
@@ -24,18 +21,16 @@ pub(crate) fn state_folder() -> Option<PathBuf> {
     Some(state?.join("parsimony"))
 }
 
-/// Where the ids of Slurm jobs are remembered; none without a home, where pilots are found by their comment alone.
-pub(crate) fn submitted() -> Option<slurm::Submitted> {
-    Some(slurm::Submitted::at(state_folder()?.join("slurm.json")))
+/// Where the ids of a batch system's jobs are kept; none without a home, where pilots are found by their comment alone.
+pub(crate) fn submitted(system: &dyn BatchSystem) -> Option<Submitted> {
+    Some(Submitted::of_system(&state_folder()?, system.words().name))
 }
 
-/// Remembers a job. It is there already: that it cannot be remembered is a warning.
-pub(crate) fn remember(submitted: Option<&slurm::Submitted>, coordinator: &str, job: &str) {
-    if let Some(Err(error)) = submitted.map(|submitted| submitted.add(coordinator, job)) {
-        say!(
-            "warning: job {job} is not remembered, and is found again only while its comment stays: {error}"
-        );
-    }
+/// Warns of a job that is there and cannot be remembered.
+pub(crate) fn warn_not_kept(job: &str, why: &str) {
+    say!(
+        "warning: job {job} is not remembered, and is found again only while its comment stays: {why}"
+    );
 }
 
 /// The worker that is to run elsewhere.
@@ -115,19 +110,6 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, CliError> {
     })
 }
 
-/// Refuses a walltime that Slurm would take for none.
-///
-/// # Errors
-/// Below a minute.
-pub(crate) fn check_time(time: Option<Duration>) -> Result<(), CliError> {
-    if time.is_some_and(|time| time < LEAST_TIME) {
-        return Err(CliError::Request(
-            "a walltime is at least a minute".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
 /// The token that workers will show, if a file of one is named; a user's own token would be refused only
 /// once the workers are there.
 ///
@@ -150,11 +132,6 @@ pub(crate) fn worker_token(coordinator: &CoordinatorUrl) -> Result<Option<String
         say!("note: others may read {}: chmod 600 it", path.display());
     }
     Ok(Some(token))
-}
-
-/// The ending of a plural.
-pub(crate) fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
 
 #[cfg(test)]

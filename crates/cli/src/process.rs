@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use launch::batch::JobLimits;
+
 use crate::error::CliError;
 
 /// Time between two checkpoints of one trial: a trial longer than this leaves some.
@@ -19,32 +21,30 @@ pub(crate) const REVISION: &str = match option_env!("PARSIMONY_REVISION") {
 
 /// Memory for trials: as asked for, or what there is.
 pub(crate) fn memory(asked: Option<u64>, threads: usize) -> Option<u64> {
-    asked.or_else(|| worker::memory::for_trials(threads))
+    asked.or_else(|| worker::memory::for_trials(threads, of_job().memory))
 }
 
 /// Threads asked for, or those that a batch job was given for its task, or all cores.
 pub(crate) fn threads(asked: Option<u32>) -> usize {
-    let of_job = || {
-        std::env::var_os("SLURM_JOB_ID")?;
-        let threads: usize = std::env::var("SLURM_CPUS_PER_TASK").ok()?.parse().ok()?;
-        (1..=4096).contains(&threads).then_some(threads)
-    };
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     asked.map_or_else(
-        || of_job().unwrap_or_else(cores),
+        || of_job().threads.unwrap_or_else(cores),
         |threads| threads as usize,
     )
 }
 
+/// What the batch job that this process runs in was given.
+fn of_job() -> JobLimits {
+    launch::batch::limits_of_job(&|name| std::env::var(name).ok())
+}
+
 /// This machine's name, for the column `host`.
 pub(crate) fn host_name() -> String {
-    let read = |path| std::fs::read_to_string(path).ok();
-    let name = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname"));
-    let name = name.unwrap_or_default().trim().to_owned();
-    if name.is_empty() {
-        "localhost".to_owned()
-    } else {
-        name
+    let name = gethostname::gethostname();
+    let name = name.to_string_lossy();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
     }
 }
 

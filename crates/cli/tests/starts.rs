@@ -3,7 +3,7 @@
 use std::process::Command;
 
 #[test]
-fn the_program_tells_its_version() {
+fn the_program_prints_its_version() {
     let program = env!("CARGO_BIN_EXE_parsimony");
     let output = Command::new(program).arg("--version").output().unwrap();
     assert!(output.status.success());

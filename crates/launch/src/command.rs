@@ -24,14 +24,14 @@ pub enum CommandError {
         program: String,
         source: std::io::Error,
     },
-    #[error("`{program}` ended with {status}{}", told(.error))]
+    #[error("`{program}` ended with {status}{}", reason(.error))]
     Failed {
         program: String,
         status: ExitStatus,
         /// Its standard error.
         error: String,
     },
-    #[error("`{program}` did not end within {} s{}", .patience.as_secs(), told(.error))]
+    #[error("`{program}` did not end within {} s{}", .patience.as_secs(), reason(.error))]
     TimedOut {
         program: String,
         patience: Duration,
@@ -40,7 +40,7 @@ pub enum CommandError {
     },
 }
 
-fn told(error: &str) -> String {
+fn reason(error: &str) -> String {
     match error.trim() {
         "" => String::new(),
         words => format!(": {words}"),
@@ -210,9 +210,9 @@ mod tests {
     #[test]
     fn failures_say_what_the_program_said() {
         let check = |script: &str, patience, words: &[&str]| {
-            let told = shell(script, "", patience).unwrap_err().to_string();
+            let error = shell(script, "", patience).unwrap_err().to_string();
             for word in words {
-                assert!(told.contains(word), "`{word}` is missing in: {told}");
+                assert!(error.contains(word), "`{word}` is missing in: {error}");
             }
         };
         check(
@@ -225,10 +225,10 @@ mod tests {
             Duration::from_millis(200),
             &["did not end", ": slow"],
         );
-        let told = run("no-such-program-here", &[], "", LONG)
+        let error = run("no-such-program-here", &[], "", LONG)
             .unwrap_err()
             .to_string();
-        assert!(told.contains("no-such-program-here"), "{told}");
+        assert!(error.contains("no-such-program-here"), "{error}");
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! Workers elsewhere: on a Slurm cluster or over SSH.
+//! Workers elsewhere: on a batch system or over SSH.
 //!
 //! Owns the words that the outside programs are given and how their answers are read, as functions over
 //! strings, and the decision how many workers a queue needs. Running the programs is one small file; what a
 //! worker does once it is up is `worker`'s.
 
 pub mod autoscale;
+pub mod batch;
 mod command;
 mod parallel;
 mod pilot;
-pub mod slurm;
 pub mod ssh;
 mod state_file;
 

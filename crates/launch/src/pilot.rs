@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What a worker elsewhere is told.
+/// What a worker elsewhere is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pilot {
     /// The program, as a path on the machine where it will run, or a name to be found there.

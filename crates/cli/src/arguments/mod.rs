@@ -1,12 +1,15 @@
 //! Arguments that several commands take, and how the values of flags are read.
 
+mod batch_system;
 mod values;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use launch::batch::SYSTEMS;
 
+pub(crate) use self::batch_system::{System, options_help};
 pub(crate) use self::values::{
     Place, columns, duration, factor, host, listen, memory, place, positive,
 };
@@ -63,8 +66,8 @@ pub(crate) struct Elsewhere {
 #[derive(Debug, Args)]
 pub(crate) struct Autoscale {
     /// Start workers when the queue needs them; idle ones leave
-    #[arg(long, value_enum, value_name = "SYSTEM", requires = "max_workers")]
-    pub(crate) autoscale: Option<BatchSystem>,
+    #[arg(long, value_parser = batch_system::parser(), value_name = "SYSTEM", requires = "max_workers")]
+    pub(crate) autoscale: Option<System>,
     /// Largest number of started workers at a time
     #[arg(long, value_name = "N", requires = "autoscale", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) max_workers: Option<u32>,
@@ -83,14 +86,6 @@ pub(crate) struct Autoscale {
     /// This coordinator's address as seen from the nodes [default: this host's name and the port]
     #[arg(long, value_name = "URL", requires = "autoscale")]
     pub(crate) pilot_url: Option<String>,
-    /// Options for sbatch, passed unchanged
-    #[arg(last = true, value_name = "SBATCH OPTIONS", requires = "autoscale")]
-    pub(crate) sbatch: Vec<String>,
-}
-
-/// What starts workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BatchSystem {
-    /// Job arrays of workers, by sbatch
-    Slurm,
+    #[arg(last = true, value_name = batch_system::options_name(), help = options_help(SYSTEMS), requires = "autoscale")]
+    pub(crate) batch_options: Vec<String>,
 }

@@ -72,17 +72,7 @@ impl Coordinator {
     }
 
     async fn serve(&self) -> Result<Exit, CliError> {
-        if !self.listen.ip().is_loopback() && !self.insecure && self.certs.is_none() {
-            return Err(CliError::Request(format!(
-                "{} is not a loopback address: anybody who reaches it could run sweeps here; give --certs DIR (see `parsimony certs`), or --insecure if the network is trusted",
-                self.listen
-            )));
-        }
-        if self.listen.ip().is_loopback() && self.certs.is_none() && other_users::are_here() {
-            say!(
-                "warning: this machine has other users, and each of them can submit, cancel and remove sweeps here; give --certs DIR (see `parsimony certs`) to let in nobody without a token"
-            );
-        }
+        self.refuse_strangers()?;
         let places = ConnectionLimits::of_files(more_files());
         let (workers, users) = self.gates()?;
         if let Some(certs) = &self.certs {
@@ -90,27 +80,14 @@ impl Coordinator {
             certificate_end::warn(&certs.join(rpc::certs::SERVER_FILE), &standing);
         }
         let mut interrupts = Interrupts::new()?;
-        let failed = |source| CliError::Write {
-            path: self.data.clone(),
-            source,
-        };
-        std::fs::create_dir_all(&self.data).map_err(failed)?;
-        let data = std::path::absolute(&self.data).map_err(failed)?;
+        let data = self.data_folder()?;
         let listener = TcpListener::bind(self.listen).await.map_err(|error| {
             CliError::Request(format!("cannot listen on {}: {error}", self.listen))
         })?;
         let address = listener.local_addr().map_err(CliError::Runtime)?;
         let page = metrics::listen(self.metrics, self.insecure || self.metrics_open).await?;
         let pilots = autoscale::plan(&self.autoscale, self.certs.as_deref(), address)?;
-        let scheme = if self.certs.is_some() {
-            "https"
-        } else {
-            "http"
-        };
-        let mut lines = format!("listening on {scheme}://{address}\n");
-        if let Some((_, address)) = &page {
-            lines += &format!("metrics on http://{address}/metrics\n");
-        }
+        let lines = self.addresses(address, page.as_ref().map(|(_, address)| *address));
         let observer = Observer::default();
         let serving = observer.clone();
         // Said, and pilots started, only once the data folder is this coordinator's.
@@ -134,17 +111,6 @@ impl Coordinator {
             users,
             fault_hook: process::fault_hook(),
         };
-        let mut server = Server::builder()
-            .tcp_nodelay(true)
-            .http2_keepalive_interval(Some(KEEP_ALIVE))
-            .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT));
-        if let Some(certs) = &self.certs {
-            server = server
-                .tls_config(rpc::certs::server_tls(certs)?)
-                .map_err(|error| {
-                    CliError::Request(format!("the certificates do not fit: {error}"))
-                })?;
-        }
         // Whoever only asks for health is sent away after a while as well, and may come back.
         let incoming = rpc::guard::guard(rpc::connection_limits::accept(listener, places), places);
         // Whoever started it and cannot hear where it listens cannot use it.
@@ -158,11 +124,66 @@ impl Coordinator {
             interrupts.next().await;
             say!("stopping: what has been reported is being written");
         };
+        let server = self.server()?;
         tokio::select! {
             served = coordinator::serve_observed(incoming, server, config, &observer, stop) => served?,
             error = mute => return Err(error),
         }
         Ok(Exit::Done)
+    }
+
+    /// Refuses to serve strangers without tokens, and warns of other users of this machine.
+    fn refuse_strangers(&self) -> Result<(), CliError> {
+        let is_loopback = self.listen.ip().is_loopback();
+        if !is_loopback && !self.insecure && self.certs.is_none() {
+            return Err(CliError::Request(format!(
+                "{} is not a loopback address: anybody who reaches it could run sweeps here; give --certs DIR (see `parsimony certs`), or --insecure if the network is trusted",
+                self.listen
+            )));
+        }
+        if is_loopback && self.certs.is_none() && other_users::are_here() {
+            say!(
+                "warning: this machine has other users, and each of them can submit, cancel and remove sweeps here; give --certs DIR (see `parsimony certs`) to let in nobody without a token"
+            );
+        }
+        Ok(())
+    }
+
+    /// The folder of the run folders, made where it is missing.
+    fn data_folder(&self) -> Result<PathBuf, CliError> {
+        let failed = |source| CliError::Write {
+            path: self.data.clone(),
+            source,
+        };
+        std::fs::create_dir_all(&self.data).map_err(failed)?;
+        std::path::absolute(&self.data).map_err(failed)
+    }
+
+    /// Lines for standard output: where it listens.
+    fn addresses(&self, address: SocketAddr, page: Option<SocketAddr>) -> String {
+        let scheme = match &self.certs {
+            Some(_) => "https",
+            None => "http",
+        };
+        let mut lines = format!("listening on {scheme}://{address}\n");
+        if let Some(address) = page {
+            lines += &format!("metrics on http://{address}/metrics\n");
+        }
+        lines
+    }
+
+    /// Settings of the service's connections.
+    fn server(&self) -> Result<Server, CliError> {
+        let server = Server::builder()
+            .tcp_nodelay(true)
+            .http2_keepalive_interval(Some(KEEP_ALIVE))
+            .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT));
+        let Some(certs) = &self.certs else {
+            return Ok(server);
+        };
+        server
+            .tls_config(rpc::certs::server_tls(certs)?)
+            .map_err(|error| CliError::Request(format!("the certificates do not fit: {error}")))
     }
 
     /// Who may call: the bearers of the folder's tokens, or everybody.

@@ -1,6 +1,6 @@
 //! `parsimony query`: SQL over the tables of one or more runs.
 
-use std::io::{BufWriter, IsTerminal as _, Read as _};
+use std::io::{BufWriter, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +10,7 @@ use table::{CsvWriter, JsonWriter, QueryError, Sink, TextWriter};
 
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::terminal;
 
 /// Longest query that is read from a file or standard input: longer ones are refused by the table's reader as well, and
 /// a device that never ends is not read to its end.
@@ -72,7 +73,7 @@ impl Query {
         } else if self.json {
             Box::new(JsonWriter::new(out))
         } else {
-            Box::new(TextWriter::new(out, terminal_width()))
+            Box::new(TextWriter::new(out, terminal::output_width()))
         };
         let stop = stop_at_interrupt();
         match table::query_into(&runs, &sql, &stop, sink.as_mut()) {
@@ -112,15 +113,6 @@ fn read(file: &Path) -> Result<String, CliError> {
     };
     read.map_err(refused)?;
     Ok(text)
-}
-
-/// Columns of the terminal that standard output is; none where it is none.
-fn terminal_width() -> Option<usize> {
-    if !std::io::stdout().is_terminal() {
-        return None;
-    }
-    let (width, _) = terminal_size::terminal_size()?;
-    Some(usize::from(width.0))
 }
 
 /// Becomes true at Ctrl-C. A second Ctrl-C ends the program: a sort of many rows does not look.

@@ -10,49 +10,49 @@ use table::Comparison;
 use super::numbers;
 
 /// Whether nothing is beyond what the law allows.
-pub(crate) fn is_kept(told: &v1::Comparisons) -> bool {
-    told.beyond == 0
+pub(crate) fn is_kept(summary: &v1::Comparisons) -> bool {
+    summary.beyond == 0
 }
 
 /// The lines of a summary.
-pub(crate) fn as_text(told: &v1::Comparisons) -> String {
-    if told.chosen == 0 {
-        let reason = match told.reason.as_str() {
+pub(crate) fn as_text(summary: &v1::Comparisons) -> String {
+    if summary.chosen == 0 {
+        let reason = match summary.reason.as_str() {
             "" => "there is none",
             reason => reason,
         };
         return format!("verified: no trial can be reduced: {reason}\n");
     }
     let mut text = String::new();
-    let verdict = if is_kept(told) {
+    let verdict = if is_kept(summary) {
         "within what the law promises"
     } else {
         "MORE than the law allows"
     };
-    if told.compared > 0 {
-        let largest: Vec<String> = told
+    if summary.compared > 0 {
+        let largest: Vec<String> = summary
             .largest
             .iter()
             .map(|found| format!("{} {:.1e}", words(&found.name), found.value))
             .collect();
         text += &format!(
             "verified: {} of {} trials on both engines; largest differences: {}: {verdict}\n",
-            numbers::grouped(told.compared),
-            numbers::grouped(told.wanted),
+            numbers::grouped(summary.compared),
+            numbers::grouped(summary.wanted),
             largest.join(", "),
         );
         text += &format!(
             "verified: training took {} on the full engine, {} on the reduced one\n",
-            numbers::duration(told.full_seconds),
-            numbers::duration(told.reduced_seconds)
+            numbers::duration(summary.full_seconds),
+            numbers::duration(summary.reduced_seconds)
         );
-    } else if is_kept(told) {
+    } else if is_kept(summary) {
         text += &format!(
             "verified: {} trials chosen, none compared\n",
-            numbers::grouped(told.chosen)
+            numbers::grouped(summary.chosen)
         );
     }
-    for note in &told.notes {
+    for note in &summary.notes {
         text += &format!("verified: {note}\n");
     }
     text
@@ -60,7 +60,10 @@ pub(crate) fn as_text(told: &v1::Comparisons) -> String {
 
 /// A hint where a sweep is run as one that asks for fewer comparisons than its file does.
 pub(crate) fn print_fewer_than_asked(status: &v1::SweepStatus, wanted: u64, file: &Path) {
-    let known = status.comparisons.as_ref().map_or(0, |told| told.wanted);
+    let known = status
+        .comparisons
+        .as_ref()
+        .map_or(0, |summary| summary.wanted);
     if known < wanted {
         say!(
             "train.verify: the sweep was there before so much was asked of it; `parsimony verify {}` compares trials \
@@ -77,22 +80,20 @@ fn words(name: &str) -> &str {
 }
 
 /// Under names that stay.
-pub(crate) fn as_json(told: &v1::Comparisons) -> Value {
+pub(crate) fn as_json(summary: &v1::Comparisons) -> Value {
     let mut all = json!({
-        "wanted": told.wanted,
-        "chosen": told.chosen,
-        "compared": told.compared,
-        "within": (told.compared > 0 || told.beyond > 0).then(|| is_kept(told)),
-        "beyond": told.beyond,
-        "full_seconds": told.full_seconds,
-        "reduced_seconds": told.reduced_seconds,
-        "notes": told.notes,
+        "wanted": summary.wanted,
+        "chosen": summary.chosen,
+        "compared": summary.compared,
+        "within": (summary.compared > 0 || summary.beyond > 0).then(|| is_kept(summary)),
+        "beyond": summary.beyond,
+        "full_seconds": summary.full_seconds,
+        "reduced_seconds": summary.reduced_seconds,
+        "notes": summary.notes,
     });
     for compared in COMPARED {
-        let found = told
-            .largest
-            .iter()
-            .find(|found| found.name == compared.name);
+        let mut largest = summary.largest.iter();
+        let found = largest.find(|found| found.name == compared.name);
         all[compared.name] = json!(found.map(|found| found.value));
     }
     all
@@ -117,7 +118,7 @@ pub(crate) fn one_as_json(comparison: &Comparison) -> Value {
 mod tests {
     use super::*;
 
-    fn told(beyond: u64) -> v1::Comparisons {
+    fn summary(beyond: u64) -> v1::Comparisons {
         v1::Comparisons {
             wanted: 5,
             chosen: 3,
@@ -140,14 +141,14 @@ mod tests {
             (0, "within what the law promises"),
             (1, "MORE than the law allows"),
         ] {
-            let told = told(beyond);
-            let text = as_text(&told);
+            let summary = summary(beyond);
+            let text = as_text(&summary);
             assert!(text.contains(words) && text.contains("2 of 5"), "{text}");
             assert!(
                 text.contains("angles (radians) 2.0e-9") && text.contains("it diverges"),
                 "{text}"
             );
-            let json = as_json(&told);
+            let json = as_json(&summary);
             assert_eq!(
                 (&json["within"], &json["angles"]),
                 (&json!(beyond == 0), &json!(2e-9))
@@ -161,7 +162,7 @@ mod tests {
         let waiting = v1::Comparisons {
             compared: 0,
             largest: Vec::new(),
-            ..told(0)
+            ..summary(0)
         };
         let text = as_text(&waiting);
         assert!(

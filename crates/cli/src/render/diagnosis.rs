@@ -7,7 +7,8 @@ use dln::diagnose::{Advice, EngineCost, Report};
 use serde_json::{Value, json};
 use sweep::Role;
 
-use super::{numbers, table};
+use super::numbers;
+use super::table::{self, Column};
 use crate::diagnose::Diagnosis;
 
 /// The lines of a diagnosis.
@@ -141,8 +142,14 @@ fn costs(diagnosis: &Diagnosis) -> String {
         row("full", width, &report.full),
         row("reduced", report.core_width, &report.reduced),
     ];
-    let header = ["ENGINE", "WIDTH", "FLOPS A STEP", "FLOPS A TRIAL", "MEMORY"];
-    table::columns(&header, &rows)
+    let columns = [
+        Column::Text("ENGINE"),
+        Column::Number("WIDTH"),
+        Column::Number("FLOPS A STEP"),
+        Column::Number("FLOPS A TRIAL"),
+        Column::Number("MEMORY"),
+    ];
+    table::columns(&columns, &rows)
 }
 
 fn advice(report: &Report) -> String {

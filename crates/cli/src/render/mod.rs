@@ -1,6 +1,5 @@
-//! What the program prints: tables and summaries for people, JSON under names that stay for programs.
-//!
-//! Pure text from what the commands found; `output` and `talk` write it.
+//! What the program prints: tables, progress and summaries for people, JSON under names that stay for programs. What a
+//! command prints in a line of its own stands in its file.
 
 pub(crate) mod check;
 pub(crate) mod comparisons;

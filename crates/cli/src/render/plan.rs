@@ -3,94 +3,111 @@
 use serde_json::{Value, json};
 use sweep::{AxisSummary, DataSizes, DataSummary, Grid, Verified};
 
-use super::{numbers, table};
+use super::numbers;
+use super::table::{self, Column};
 use crate::numbering::Numbered;
 use crate::process;
 
 /// Different sizes of data that are shown.
 const DATA_LINES: usize = 5;
 
+const AXES: [Column; 3] = [
+    Column::Text("AXIS"),
+    Column::Number("VALUES"),
+    Column::Text(""),
+];
+
+const ENGINES: [Column; 5] = [
+    Column::Text("ENGINE"),
+    Column::Number("CORE"),
+    Column::Number("TRIALS"),
+    Column::Number("EXAMPLE"),
+    Column::Text("WHY"),
+];
+
 /// The plan for people.
 pub(crate) fn as_text(numbered: &Numbered, data: &DataSummary) -> String {
     let grid = &numbered.grid;
-    let mut text = String::new();
+    let survey = grid.survey();
+    let mut lines = vec![format!("sweep   {}", grid.spec().name())];
+    let axes = grid
+        .axes()
+        .iter()
+        .map(|axis| vec![axis.keys.join(" + "), axis.count.to_string(), preview(axis)]);
+    let axes: Vec<Vec<String>> = axes.collect();
+    if !axes.is_empty() {
+        lines.extend([String::new(), table::columns(&AXES, &axes), String::new()]);
+    }
+    lines.push(format!("trials  {}", numbers::grouped(grid.count())));
+    lines.extend(data_lines(data));
+    lines.extend(cost_lines(numbered));
+    lines.extend([String::new(), engines(grid)]);
+    if !survey.exact {
+        lines.push("(a sample of the grid's combinations stands for all: flops, time and engines are estimates)".to_owned());
+    }
+    let lines = lines.iter().map(|line| format!("{}\n", line.trim_end()));
+    lines.collect()
+}
+
+/// What the trials cost, those that are left, and those that are compared.
+fn cost_lines(numbered: &Numbered) -> Vec<String> {
+    let grid = &numbered.grid;
     let survey = grid.survey();
     let verified = verified(grid);
     let cost = survey.total.and(verified.total());
-    let mut line = |words: String| {
-        text.push_str(words.trim_end());
-        text.push('\n');
-    };
-    line(format!("sweep   {}", grid.spec().name()));
-    let axes: Vec<Vec<String>> = grid
-        .axes()
-        .iter()
-        .map(|axis| vec![axis.keys.join(" + "), axis.count.to_string(), preview(axis)])
-        .collect();
-    if !axes.is_empty() {
-        line(String::new());
-        line(table::columns(&["AXIS", "VALUES", ""], &axes));
-        line(String::new());
-    }
-    line(format!("trials  {}", numbers::grouped(grid.count())));
-    for words in data_lines(data) {
-        line(words);
-    }
-    line(format!("flops   {}", numbers::scaled(survey.total.flops)));
-    line(format!(
-        "tables  {} rows, {}B before compression",
-        numbers::scaled(cost.rows),
-        numbers::scaled(cost.row_bytes)
-    ));
     let threads = process::threads(None);
-    line(format!(
-        "memory  {}B a trial at the most",
-        numbers::scaled(cost.bytes)
-    ));
-    line(format!(
-        "time    {} on one core, about {} on this machine's {threads}",
-        numbers::duration(cost.seconds),
-        numbers::duration(cost.seconds / threads as f64),
-    ));
+    let time = |seconds: f64| {
+        format!(
+            "{} on one core, about {} on this machine's {threads}",
+            numbers::duration(seconds),
+            numbers::duration(seconds / threads as f64),
+        )
+    };
+    let mut lines = vec![
+        format!("flops   {}", numbers::scaled(survey.total.flops)),
+        format!(
+            "tables  {} rows, {}B before compression",
+            numbers::scaled(cost.rows),
+            numbers::scaled(cost.row_bytes)
+        ),
+        format!(
+            "memory  {}B a trial at the most",
+            numbers::scaled(cost.bytes)
+        ),
+        format!("time    {}", time(cost.seconds)),
+    ];
     if let Some(dir) = &numbered.dir {
         let (trials, cost) = numbered.left();
-        line(format!(
-            "left    {} trials in {}: {} on one core, about {} on this machine's {threads}",
+        lines.push(format!(
+            "left    {} trials in {}: {}",
             numbers::grouped(trials),
             dir.display(),
-            numbers::duration(cost.seconds),
-            numbers::duration(cost.seconds / threads as f64),
+            time(cost.seconds)
         ));
     }
     if verified.wanted > 0 {
-        line(format!(
+        lines.push(format!(
             "verify  {} trials on both engines, {} of that time",
             numbers::grouped(verified.chosen.len() as u64),
             numbers::duration(verified.total().seconds)
         ));
     }
-    line(String::new());
-    let rows: Vec<Vec<String>> = survey
-        .groups
-        .iter()
-        .map(|group| {
-            vec![
-                group.engine.to_owned(),
-                group
-                    .core_width
-                    .map_or("-".to_owned(), |core| core.to_string()),
-                group.trials.to_string(),
-                group.example.to_string(),
-                group.reason.clone(),
-            ]
-        })
-        .collect();
-    let header = ["ENGINE", "CORE", "TRIALS", "EXAMPLE", "WHY"];
-    line(table::columns(&header, &rows));
-    if !survey.exact {
-        line("(a sample of the grid's combinations stands for all: flops, time and engines are estimates)".to_owned());
-    }
-    text
+    lines
+}
+
+/// The engines that the trials run on, and why.
+fn engines(grid: &Grid) -> String {
+    let rows = grid.survey().groups.iter().map(|group| {
+        let core = group.core_width;
+        vec![
+            group.engine.to_owned(),
+            core.map_or("-".to_owned(), |core| core.to_string()),
+            group.trials.to_string(),
+            group.example.to_string(),
+            group.reason.clone(),
+        ]
+    });
+    table::columns(&ENGINES, &rows.collect::<Vec<_>>())
 }
 
 /// The trials that `[train] verify` has compared on both engines.

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_known_is_told() {
+    fn only_what_is_known_is_printed() {
         let mut status = SweepStatus {
             eta_seconds: -1.0,
             elapsed_ms: 2000,
@@ -137,10 +137,10 @@ mod tests {
         status.eta_seconds = 480.0;
         assert_eq!(words(&status), format!("{} left", numbers::duration(480.0)));
         (status.reported, status.failed) = (50, 2);
-        let told = words(&status);
+        let text = words(&status);
         assert!(
-            told.starts_with("25 trials/s, ") && told.ends_with(", 2 failed"),
-            "{told}"
+            text.starts_with("25 trials/s, ") && text.ends_with(", 2 failed"),
+            "{text}"
         );
     }
 }

@@ -3,7 +3,8 @@
 use rpc::v1::{Accepted, SweepState, SweepStatus};
 use serde_json::{Value, json};
 
-use super::{comparisons, numbers, table, waiting};
+use super::table::{self, Column};
+use super::{comparisons, numbers, waiting};
 use crate::error::CliError;
 use crate::output;
 
@@ -28,10 +29,17 @@ pub(crate) fn table(sweeps: &[SweepStatus]) -> String {
             ]
         })
         .collect();
-    let header = [
-        "SWEEP", "STATE", "TRIALS", "DONE", "FAILED", "LEASED", "ETA", "WAITING",
+    let columns = [
+        Column::Text("SWEEP"),
+        Column::Text("STATE"),
+        Column::Number("TRIALS"),
+        Column::Number("DONE"),
+        Column::Number("FAILED"),
+        Column::Number("LEASED"),
+        Column::Number("ETA"),
+        Column::Text("WAITING"),
     ];
-    table::columns(&header, &rows)
+    table::columns(&columns, &rows)
 }
 
 /// What else there is to say of one sweep: why nothing runs, its notes, its comparisons.

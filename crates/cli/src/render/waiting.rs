@@ -186,12 +186,12 @@ mod tests {
             ..NothingFits::default()
         };
         let time = "needs about 1 min 05 s, and worker `w` can give it 34.4 s";
-        let told = format!("12 trials fit no worker: trial 3 {time}");
-        check(Reason::NothingFits(fits.clone()), &told, "nothing_fits");
+        let expected = format!("12 trials fit no worker: trial 3 {time}");
+        check(Reason::NothingFits(fits.clone()), &expected, "nothing_fits");
         (fits.needed_bytes, fits.given_bytes) = (Some(1.5e12), Some(8e9));
         let memory = "needs 1.5 TB of memory, and worker `w` has 8.0 GB for trials";
-        let told = format!("{told}; it {memory}");
-        check(Reason::NothingFits(fits), &told, "nothing_fits");
+        let expected = format!("{expected}; it {memory}");
+        check(Reason::NothingFits(fits), &expected, "nothing_fits");
         let mut queued = v1::PilotsQueued {
             waiting: 2,
             running: 1,

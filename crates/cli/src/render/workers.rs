@@ -3,7 +3,8 @@
 use rpc::v1::WorkerStatus;
 use serde_json::{Value, json};
 
-use super::{numbers, table};
+use super::numbers;
+use super::table::{self, Column};
 
 /// A row for each worker.
 pub(crate) fn table(workers: &[WorkerStatus]) -> String {
@@ -31,19 +32,19 @@ pub(crate) fn table(workers: &[WorkerStatus]) -> String {
             ]
         })
         .collect();
-    let header = [
-        "WORKER",
-        "HOST",
-        "THREADS",
-        "LEASES",
-        "TRIALS",
-        "MEMORY",
-        "SILENT",
-        "CONNECTED",
-        "ISA",
-        "",
+    let columns = [
+        Column::Text("WORKER"),
+        Column::Text("HOST"),
+        Column::Number("THREADS"),
+        Column::Number("LEASES"),
+        Column::Number("TRIALS"),
+        Column::Number("MEMORY"),
+        Column::Number("SILENT"),
+        Column::Number("CONNECTED"),
+        Column::Text("ISA"),
+        Column::Text(""),
     ];
-    table::columns(&header, &rows)
+    table::columns(&columns, &rows)
 }
 
 /// The same under names that stay.

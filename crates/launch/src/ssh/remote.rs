@@ -138,7 +138,7 @@ fn is_ours(coordinator: &str) -> String {
 }
 
 /// What the remote shell runs, on one line, since not every login shell passes more on. The worker is left
-/// behind with its log in a file of its own; one that ends at once is a failure, told with what it said.
+/// behind with its log in a file of its own; one that ends at once is a failure, reported with what it said.
 fn start_script(pilot: &Pilot, with_token: bool, known: &[u32]) -> String {
     let program = pilot.program();
     let mut steps = vec![
@@ -326,17 +326,17 @@ mod tests {
             folder.path(),
             "echo the coordinator refused this worker >&2; exit 2",
         );
-        let told = shell(&start_script(&pilot, false, &[]), "")
+        let error = shell(&start_script(&pilot, false, &[]), "")
             .unwrap_err()
             .to_string();
         assert!(
-            told.contains("refused this worker") && told.contains("code 2"),
-            "{told}"
+            error.contains("refused this worker") && error.contains("code 2"),
+            "{error}"
         );
         let absent = plain("/no/such/program");
-        let told = shell(&start_script(&absent, false, &[]), "")
+        let error = shell(&start_script(&absent, false, &[]), "")
             .unwrap_err()
             .to_string();
-        assert!(told.contains("/no/such/program is not there"), "{told}");
+        assert!(error.contains("/no/such/program is not there"), "{error}");
     }
 }

@@ -1,11 +1,11 @@
-//! The job ids that `sbatch` gave, by coordinator: a site may rewrite names and comments, an id stays.
+//! The job ids that a batch system gave, by coordinator: a site may rewrite names and comments, an id stays.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::error::SlurmError;
+use super::error::BatchError;
 use crate::state_file;
 
 /// Ids kept of one coordinator, the newest: far more than can be in a queue, each of up to a thousand pilots.
@@ -15,19 +15,24 @@ const KEPT: usize = 200;
 #[derive(Clone, Debug)]
 pub struct Submitted {
     path: PathBuf,
+    system: String,
 }
 
 impl Submitted {
-    pub fn at(path: PathBuf) -> Self {
-        Submitted { path }
+    /// The file of a batch system in a folder.
+    pub fn of_system(folder: &Path, system: &str) -> Self {
+        Submitted {
+            path: folder.join(format!("{system}.json")),
+            system: system.to_owned(),
+        }
     }
 
     /// Ids of a coordinator, the oldest first; none where there is no file.
     ///
     /// # Errors
-    /// [`SlurmError::Submitted`] where the file cannot be read, [`SlurmError::NotSubmitted`] where it is something
+    /// [`BatchError::Submitted`] where the file cannot be read, [`BatchError::NotSubmitted`] where it is something
     /// else.
-    pub fn of(&self, coordinator: &str) -> Result<Vec<String>, SlurmError> {
+    pub fn of(&self, coordinator: &str) -> Result<Vec<String>, BatchError> {
         let text = state_file::read(&self.path).map_err(|source| self.failed(source))?;
         let jobs = self.parse(text.as_deref())?;
         let ours = jobs.into_iter().filter(|(url, _)| url == coordinator);
@@ -38,11 +43,11 @@ impl Submitted {
     ///
     /// # Errors
     /// As [`Submitted::of`], and where the file cannot be written.
-    pub fn add(&self, coordinator: &str, job: &str) -> Result<(), SlurmError> {
+    pub fn add(&self, coordinator: &str, job: &str) -> Result<(), BatchError> {
         let changed = state_file::change(&self.path, |text| {
             let mut jobs = self
                 .parse(text.as_deref())
-                .map_err(SubmittedFailure::Slurm)?;
+                .map_err(SubmittedFailure::Batch)?;
             jobs.push((coordinator.to_owned(), job.to_owned()));
             let mut left = KEPT;
             let mut kept: Vec<_> = jobs
@@ -63,18 +68,19 @@ impl Submitted {
             Ok(format!("{:#}\n", json!({ "jobs": jobs })))
         });
         changed.map_err(|failed| match failed {
-            SubmittedFailure::Slurm(error) => error,
+            SubmittedFailure::Batch(error) => error,
             SubmittedFailure::Io(source) => self.failed(source),
         })
     }
 
     /// (coordinator, id) of every job.
-    fn parse(&self, text: Option<&str>) -> Result<Vec<(String, String)>, SlurmError> {
+    fn parse(&self, text: Option<&str>) -> Result<Vec<(String, String)>, BatchError> {
         let Some(text) = text else {
             return Ok(Vec::new());
         };
-        let wrong = || SlurmError::NotSubmitted {
+        let wrong = || BatchError::NotSubmitted {
             path: self.path.clone(),
+            system: self.system.clone(),
         };
         let value: Value = serde_json::from_str(text).map_err(|_| wrong())?;
         let jobs = value["jobs"].as_array().ok_or_else(wrong)?;
@@ -86,8 +92,8 @@ impl Submitted {
             .collect()
     }
 
-    fn failed(&self, source: io::Error) -> SlurmError {
-        SlurmError::Submitted {
+    fn failed(&self, source: io::Error) -> BatchError {
+        BatchError::Submitted {
             path: self.path.clone(),
             source,
         }
@@ -95,7 +101,7 @@ impl Submitted {
 }
 
 enum SubmittedFailure {
-    Slurm(SlurmError),
+    Batch(BatchError),
     Io(io::Error),
 }
 
@@ -112,7 +118,7 @@ mod tests {
     #[test]
     fn jobs_are_remembered_by_coordinator_and_the_newest_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let submitted = Submitted::at(folder.path().join("state/slurm.json"));
+        let submitted = Submitted::of_system(&folder.path().join("state"), "slurm");
         assert!(submitted.of("http://a:1").unwrap().is_empty());
         submitted.add("http://b:1", "7").unwrap();
         for job in 0..KEPT + 5 {
@@ -126,12 +132,12 @@ mod tests {
     #[test]
     fn another_file_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("notes");
+        let path = folder.path().join("slurm.json");
         std::fs::write(&path, "my notes").unwrap();
-        let submitted = Submitted::at(path.clone());
+        let submitted = Submitted::of_system(folder.path(), "slurm");
         assert!(matches!(
             submitted.add("http://a:1", "7"),
-            Err(SlurmError::NotSubmitted { .. })
+            Err(BatchError::NotSubmitted { .. })
         ));
         assert_eq!(std::fs::read_to_string(path).unwrap(), "my notes");
     }

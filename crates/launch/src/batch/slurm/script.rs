@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use super::error::SlurmError;
-use super::{JOB_NAME, MAX_WORKERS};
+use crate::batch::error::BatchError;
+use crate::batch::jobs::{JOB_NAME, comment};
 use crate::pilot::{Pilot, seconds};
+
+/// Most workers of one `sbatch`: Slurm's own bound on an array (MaxArraySize) is 1001 unless a site raised it,
+/// and its indices begin at 0 where ours begin at 1.
+const MAX_WORKERS: u32 = 1000;
 
 /// Time before the walltime's end at which Slurm sends SIGTERM, so that a worker can drain. Slurm may be a
 /// minute early.
@@ -29,10 +33,13 @@ static OURS: [(&str, Option<&str>, &str); 8] = [
 /// Refuses options of `sbatch` that would undo the script's own.
 ///
 /// # Errors
-/// [`SlurmError::Option`] or [`SlurmError::Script`] names the first.
-pub fn check_options(options: &[String]) -> Result<(), SlurmError> {
+/// [`BatchError::Option`] or [`BatchError::Script`] names the first.
+pub(super) fn check_options(options: &[String]) -> Result<(), BatchError> {
     if let Some(first) = options.first().filter(|first| !first.starts_with('-')) {
-        return Err(SlurmError::Script(first.clone()));
+        return Err(BatchError::Script {
+            program: "sbatch",
+            found: first.clone(),
+        });
     }
     for option in options {
         let name = option.split('=').next().unwrap_or_default();
@@ -42,27 +49,14 @@ pub fn check_options(options: &[String]) -> Result<(), SlurmError> {
             name == *long || is_short
         });
         if let Some((_, _, help)) = ours {
-            return Err(SlurmError::Option {
+            return Err(BatchError::Option {
+                program: "sbatch",
                 found: name.to_owned(),
                 help,
             });
         }
     }
     Ok(())
-}
-
-/// The comment of a coordinator's pilots: they are found again by it, whoever started them.
-pub fn comment(coordinator: &str) -> String {
-    let plain = |c: char| {
-        let kept = c.is_ascii_alphanumeric() || "-_./:@[]".contains(c);
-        if kept { c } else { '_' }
-    };
-    let url: String = coordinator
-        .trim_end_matches('/')
-        .chars()
-        .map(plain)
-        .collect();
-    format!("parsimony {url}")
 }
 
 /// The options of `sbatch` that make the pilots what they are. They go on the command line, since variables like
@@ -114,7 +108,7 @@ pub(super) fn is_harmful(name: &str) -> bool {
 
 /// The batch script of a pilot. `exec` makes the worker the process that Slurm signals.
 ///
-/// A worker is told how long it has: by Slurm's own word where there is one, since a partition's limit and a
+/// A worker learns how long it has: by Slurm's own word where there is one, since a partition's limit and a
 /// requeue after the loss of a node are known to it alone; else by `time`.
 pub(super) fn script(pilot: &Pilot, time: Option<Duration>) -> String {
     let mut lines = vec!["#!/bin/sh".to_owned()];
@@ -130,7 +124,7 @@ pub(super) fn script(pilot: &Pilot, time: Option<Duration>) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Lines that tell the worker its end. The variable came after Slurm 22.05; before, `squeue` knows
+/// Lines that give the worker its end. The variable came after Slurm 22.05; before, `squeue` knows
 /// what is left, as `1-02:03:04`, or a word where there is no limit.
 fn time_lines(time: Option<Duration>) -> Vec<String> {
     let otherwise = match time {
@@ -252,25 +246,17 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_cannot_break_its_line() {
-        let check = |url, expected: &str| assert_eq!(comment(url), expected);
-        check("http://head:7070/", "parsimony http://head:7070");
-        check("http://[::1]:7070", "parsimony http://[::1]:7070");
-        check(
-            "x\"\n#SBATCH --uid=0 $(id)",
-            "parsimony x___SBATCH_--uid_0___id_",
-        );
-    }
-
-    #[test]
     fn options_of_ours_are_refused_and_others_pass() {
         let check = |options: &[&str], refused: Option<&str>| {
             let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
-            let told = check_options(&options).err().map(|error| error.to_string());
-            match (refused, told) {
-                (None, told) => assert_eq!(told, None),
-                (Some(word), told) => {
-                    assert!(told.is_some_and(|told| told.contains(word)), "{options:?}")
+            let error = check_options(&options).err().map(|error| error.to_string());
+            match (refused, error) {
+                (None, error) => assert_eq!(error, None),
+                (Some(word), error) => {
+                    assert!(
+                        error.is_some_and(|error| error.contains(word)),
+                        "{options:?}"
+                    )
                 }
             }
         };

@@ -1,5 +1,4 @@
-//! How many pilots a coordinator's queue needs, and when to ask the batch system for them. Told the time and
-//! what was seen; asks nobody.
+//! How many pilots a coordinator's queue needs, as functions over what was seen and the time.
 
 use std::time::Duration;
 
@@ -16,9 +15,11 @@ const LONGEST_HOLD: Duration = Duration::from_secs(600);
 /// What a coordinator has to do and who does it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Demand {
-    /// Trials of running sweeps that no worker has.
+    /// Trials of running sweeps that no worker has and a pilot could take.
     pub pending: u64,
-    /// Trials in workers' hands.
+    /// Those that no worker has and a pilot could not take either.
+    pub misfit: u64,
+    /// Trials that workers have.
     pub leased: u64,
     /// Predicted seconds, one thread, of both.
     pub seconds: f64,
@@ -32,38 +33,38 @@ pub struct Demand {
 
 /// Pilots in the batch system's queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pilots {
-    pub waiting: u32,
-    pub running: u32,
+pub(crate) struct PilotCount {
+    pub(crate) waiting: u32,
+    pub(crate) running: u32,
 }
 
-impl Pilots {
+impl PilotCount {
     fn total(self) -> u32 {
         self.waiting.saturating_add(self.running)
     }
 }
 
-/// What the person has decided.
+/// What the user has decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Pilots at a time.
-    pub max_workers: u32,
+    pub(crate) max_workers: u32,
     /// Threads of a pilot, where known.
-    pub threads: Option<u32>,
+    pub(crate) threads: Option<u32>,
 }
 
 /// What to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     Nothing,
     Submit(u32),
-    /// The queue is empty: nobody needs the pilots that wait, so many. Those that run leave by themselves.
+    /// The queue is empty: nobody needs the pilots that wait. Those that run leave by themselves.
     CancelWaiting(u32),
 }
 
 /// Workers that the unfinished work keeps busy: none that would have no trial for each thread, or not enough
 /// work to be worth the start. 0 where nothing waits for a worker.
-pub fn wanted(policy: &Policy, demand: &Demand) -> u32 {
+pub(crate) fn wanted(policy: &Policy, demand: &Demand) -> u32 {
     if demand.pending == 0 {
         return 0;
     }
@@ -80,7 +81,7 @@ pub fn wanted(policy: &Policy, demand: &Demand) -> u32 {
 }
 
 /// Decides from one look at both sides. Workers that are no pilots count as help, and not against the bound.
-pub fn decide(policy: &Policy, demand: &Demand, pilots: Pilots) -> Decision {
+pub(crate) fn decide(policy: &Policy, demand: &Demand, pilots: PilotCount) -> Decision {
     let wanted = wanted(policy, demand);
     if wanted == 0 {
         return match pilots.waiting {
@@ -97,9 +98,10 @@ pub fn decide(policy: &Policy, demand: &Demand, pilots: Pilots) -> Decision {
     }
 }
 
-/// Decides again and again, and holds back where pilots end without ever joining.
+/// Decides again and again, and holds back where pilots end without ever joining. A new one begins with what is in
+/// the batch system's queue.
 #[derive(Clone, Debug)]
-pub struct Autoscaler {
+pub(crate) struct Decider {
     policy: Policy,
     /// Pilots at the last look, with what was done about them since.
     expected: u32,
@@ -114,9 +116,9 @@ pub struct Autoscaler {
     hold_until: Duration,
 }
 
-impl Autoscaler {
-    pub fn new(policy: Policy) -> Self {
-        Autoscaler {
+impl Decider {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Decider {
             policy,
             expected: 0,
             gone: 0,
@@ -128,12 +130,12 @@ impl Autoscaler {
     }
 
     /// Whether the batch system has to be asked at all.
-    pub fn must_look(&self, demand: &Demand) -> bool {
+    pub(crate) fn must_look(&self, demand: &Demand) -> bool {
         demand.pending > 0 || self.expected > 0
     }
 
-    /// Decides at time `now`, counted from any start. The caller does what is said and tells the next look.
-    pub fn look(&mut self, now: Duration, demand: &Demand, pilots: Pilots) -> Decision {
+    /// Decides at time `now`, counted from any start. The caller does what is decided.
+    pub(crate) fn look(&mut self, now: Duration, demand: &Demand, pilots: PilotCount) -> Decision {
         self.learn(now, demand, pilots);
         let decision = decide(&self.policy, demand, pilots);
         match decision {
@@ -146,7 +148,7 @@ impl Autoscaler {
     }
 
     /// What was decided could not be done.
-    pub fn undone(&mut self, decision: Decision) {
+    pub(crate) fn undone(&mut self, decision: Decision) {
         self.expected = match decision {
             Decision::Submit(count) => self.expected.saturating_sub(count),
             Decision::CancelWaiting(count) => self.expected.saturating_add(count),
@@ -155,13 +157,13 @@ impl Autoscaler {
     }
 
     /// Pilots in a row that ended without joining: the person should look at their logs.
-    pub fn failures(&self) -> u32 {
+    pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
     /// Compares who has left the queue with who had joined. A worker leaves the coordinator before its job
     /// leaves the queue, so nobody is accused who was there.
-    fn learn(&mut self, now: Duration, demand: &Demand, pilots: Pilots) {
+    fn learn(&mut self, now: Duration, demand: &Demand, pilots: PilotCount) {
         self.gone += u64::from(self.expected.saturating_sub(pilots.total()));
         self.expected = pilots.total();
         if demand.joined > self.joined {
@@ -180,36 +182,6 @@ impl Autoscaler {
     }
 }
 
-/// Growing waits while something outside does not answer.
-#[derive(Clone, Copy, Debug)]
-pub struct Backoff {
-    first: Duration,
-    longest: Duration,
-    next: Duration,
-}
-
-impl Backoff {
-    pub fn new(first: Duration, longest: Duration) -> Self {
-        Backoff {
-            first,
-            longest,
-            next: first,
-        }
-    }
-
-    /// The wait after another failure.
-    pub fn again(&mut self) -> Duration {
-        let wait = self.next;
-        self.next = (self.next * 2).min(self.longest);
-        wait
-    }
-
-    /// It answers again.
-    pub fn well(&mut self) {
-        self.next = self.first;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +194,7 @@ mod tests {
     fn demand(pending: u64, seconds: f64, workers: u32) -> Demand {
         Demand {
             pending,
+            misfit: 0,
             leased: 0,
             seconds,
             workers,
@@ -230,8 +203,8 @@ mod tests {
         }
     }
 
-    fn pilots(waiting: u32, running: u32) -> Pilots {
-        Pilots { waiting, running }
+    fn pilots(waiting: u32, running: u32) -> PilotCount {
+        PilotCount { waiting, running }
     }
 
     #[test]
@@ -285,7 +258,7 @@ mod tests {
 
     #[test]
     fn pilots_that_fail_are_tried_again_later_and_later() {
-        let mut scaler = Autoscaler::new(POLICY);
+        let mut scaler = Decider::new(POLICY);
         let second = Duration::from_secs(1);
         let work = demand(100, 5.0, 0);
         let mut now = Duration::ZERO;
@@ -314,9 +287,9 @@ mod tests {
 
     #[test]
     fn pilots_that_worked_and_left_are_no_failures() {
-        let mut scaler = Autoscaler::new(POLICY);
+        let mut scaler = Decider::new(POLICY);
         let mut now = Duration::ZERO;
-        let mut look = |scaler: &mut Autoscaler, demand: Demand, pilots| {
+        let mut look = |scaler: &mut Decider, demand: Demand, pilots| {
             now += Duration::from_secs(5);
             scaler.look(now, &demand, pilots)
         };
@@ -349,7 +322,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_done_is_no_failure_of_a_pilot() {
-        let mut scaler = Autoscaler::new(POLICY);
+        let mut scaler = Decider::new(POLICY);
         let work = demand(100, 5.0, 0);
         let decision = scaler.look(Duration::ZERO, &work, pilots(0, 0));
         scaler.undone(decision);
@@ -369,17 +342,5 @@ mod tests {
         // If they could not be cancelled, they are looked at again.
         scaler.undone(cancel);
         assert!(scaler.must_look(&idle));
-    }
-
-    #[test]
-    fn waits_double_and_end() {
-        let seconds = Duration::from_secs;
-        let mut backoff = Backoff::new(seconds(2), seconds(5));
-        assert_eq!(
-            [backoff.again(), backoff.again(), backoff.again()],
-            [2, 4, 5].map(seconds)
-        );
-        backoff.well();
-        assert_eq!(backoff.again(), seconds(2));
     }
 }

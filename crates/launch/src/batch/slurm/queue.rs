@@ -1,79 +1,12 @@
 //! How Slurm's answers are read, as functions over strings.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
-use super::JOB_NAME;
-use super::error::SlurmError;
-use super::script::comment;
+use crate::batch::error::BatchError;
+use crate::batch::jobs::{Job, Ours, State};
 
-/// What a pilot job is at, as far as it matters here. Jobs that end or have ended are not listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// In the queue: no worker is there yet.
-    Waiting,
-    Running,
-}
-
-/// A record of the queue: one pilot, or the pilots of an array that still wait.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
-    /// As `scancel` takes it: `12_3`, or `12` for all that wait of an array.
-    pub id: String,
-    pub state: State,
-    /// Pilots in this record.
-    pub workers: u32,
-    /// Number of the user who submitted it, where told.
-    pub user: Option<u64>,
-    /// Why it waits, in Slurm's word; empty where it runs or none is told.
-    pub reason: String,
-}
-
-/// How pilots are told from other jobs.
-#[derive(Clone, Debug)]
-pub struct Ours {
-    comment: String,
-    submitted: Vec<String>,
-}
-
-impl Ours {
-    /// Pilots with the comment of a coordinator, and those of the job ids in `submitted`.
-    pub fn new(coordinator: &str, submitted: &[String]) -> Self {
-        Ours {
-            comment: comment(coordinator),
-            submitted: submitted.to_vec(),
-        }
-    }
-
-    fn contains(&self, id: &str, name: &str, comment: &str) -> bool {
-        let job = id.split(['_', '+']).next().unwrap_or_default();
-        name == JOB_NAME && comment == self.comment
-            || self.submitted.iter().any(|known| known == job)
-    }
-}
-
-/// Pilots that wait and that run.
-pub fn count(jobs: &[Job]) -> (u32, u32) {
-    let of = |state| {
-        let jobs = jobs.iter().filter(|job| job.state == state);
-        jobs.fold(0_u32, |sum, job| sum.saturating_add(job.workers))
-    };
-    (of(State::Waiting), of(State::Running))
-}
-
-/// Why pilots wait: the reason of the most of them.
-pub fn reason(jobs: &[Job]) -> String {
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    let waiting = jobs.iter().filter(|job| job.state == State::Waiting);
-    for job in waiting.filter(|job| !job.reason.is_empty()) {
-        let count = counts.entry(job.reason.as_str()).or_default();
-        *count = count.saturating_add(job.workers);
-    }
-    let most = counts.into_iter().max_by_key(|&(_, count)| count);
-    most.map(|(reason, _)| reason.to_owned())
-        .unwrap_or_default()
-}
+/// The queue as text, for `squeue --format`: id, state, user, name, reason, comment.
+pub(super) const FORMAT: &str = "%i|%T|%U|%j|%r|%k";
 
 /// The reason of a job that waits. `None` is Slurm's word for none.
 fn reason_of(state: State, word: &str) -> String {
@@ -85,7 +18,7 @@ fn reason_of(state: State, word: &str) -> String {
 
 /// Reads `sbatch --parsable`: the id, and the cluster behind a semicolon. A site's wrapper may print notes around it,
 /// or answer as `sbatch` does without the option.
-pub(super) fn job_id(answer: &str) -> Result<String, SlurmError> {
+pub(super) fn job_id(answer: &str) -> Result<String, BatchError> {
     let id_of = |line: &str| -> Option<String> {
         let line = line.trim();
         let line = line.strip_prefix("Submitted batch job ").unwrap_or(line);
@@ -98,17 +31,25 @@ pub(super) fn job_id(answer: &str) -> Result<String, SlurmError> {
         (is_id && alone).then(|| id.to_owned())
     };
     let found = answer.lines().rev().find_map(id_of);
-    found.ok_or_else(|| SlurmError::NoJobId(answer.trim().to_owned()))
+    found.ok_or_else(|| BatchError::NoJobId {
+        program: "sbatch",
+        answer: answer.trim().to_owned(),
+        queue: "squeue --me",
+    })
 }
 
 /// Reads `squeue --json`, which lists every user's jobs, ended ones too, whatever filters it is given. Numbers
 /// came bare up to 22.05 and as objects with `number` later; states as a word and later as a list of words.
 ///
 /// # Errors
-/// [`SlurmError::Controller`] where the answer carries errors, which it does, with an exit code of 0, while
+/// [`BatchError::Controller`] where the answer carries errors, which it does, with an exit code of 0, while
 /// the controller is down.
-pub fn from_json(answer: &str, ours: &Ours) -> Result<Vec<Job>, SlurmError> {
-    let answer: Value = serde_json::from_str(without_notices(answer))?;
+pub(super) fn from_json(answer: &str, ours: &Ours) -> Result<Vec<Job>, BatchError> {
+    let answer: Value =
+        serde_json::from_str(without_notices(answer)).map_err(|source| BatchError::NoJson {
+            program: "squeue",
+            source,
+        })?;
     if let Some(error) = answer["errors"]
         .as_array()
         .and_then(|errors| errors.first())
@@ -119,7 +60,7 @@ pub fn from_json(answer: &str, ours: &Ours) -> Result<Vec<Job>, SlurmError> {
             .flatten()
             .filter(|word| !word.is_empty())
             .collect();
-        return Err(SlurmError::Controller(words.join(", ")));
+        return Err(down(words.join(", ")));
     }
     let jobs = answer["jobs"]
         .as_array()
@@ -132,6 +73,23 @@ pub fn from_json(answer: &str, ours: &Ours) -> Result<Vec<Job>, SlurmError> {
         ours.contains(&id.to_string(), &word(&job["name"]), &word(&job["comment"]))
     };
     Ok(jobs.iter().filter(is_ours).filter_map(job_of).collect())
+}
+
+/// A controller that does not answer.
+fn down(why: String) -> BatchError {
+    BatchError::Controller {
+        program: "squeue",
+        why,
+    }
+}
+
+/// Whether an answer is JSON: builds without the plugin for it, and releases before 21.08, answer something else.
+pub(super) fn is_json(answer: &str) -> bool {
+    let answer = without_notices(answer);
+    let inside = answer
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    inside.is_some_and(|inside| inside.trim().is_empty() || inside.trim_start().starts_with('"'))
 }
 
 /// The JSON of an answer that a site's wrapper has put notices around.
@@ -165,25 +123,25 @@ fn job_of(job: &Value) -> Option<Job> {
     })
 }
 
-/// Reads `squeue --noheader --array --format %i|%T|%U|%j|%r|%k`: id, state, user, name, reason, comment.
+/// Reads the queue in [`FORMAT`].
 /// Lines of another form are a site's notices, unless they speak of an error.
 ///
 /// # Errors
-/// [`SlurmError::Controller`].
-pub fn from_text(answer: &str, ours: &Ours) -> Result<Vec<Job>, SlurmError> {
+/// [`BatchError::Controller`].
+pub(super) fn from_text(answer: &str, ours: &Ours) -> Result<Vec<Job>, BatchError> {
     let mut jobs = Vec::new();
     for line in answer.lines().filter(|line| !line.trim().is_empty()) {
         let mut fields = line.trim().splitn(6, '|');
         let mut next = || fields.next();
-        let (Some(id), Some(state), Some(user), Some(name), Some(reason), Some(told)) =
+        let (Some(id), Some(state), Some(user), Some(name), Some(reason), Some(comment)) =
             (next(), next(), next(), next(), next(), next())
         else {
             if line.contains("error") {
-                return Err(SlurmError::Controller(line.trim().to_owned()));
+                return Err(down(line.trim().to_owned()));
             }
             continue;
         };
-        if !ours.contains(id, name, told) {
+        if !ours.contains(array_of(id), name, comment) {
             continue;
         }
         if let Some(state) = state_of(&[state]) {
@@ -197,6 +155,11 @@ pub fn from_text(answer: &str, ours: &Ours) -> Result<Vec<Job>, SlurmError> {
         }
     }
     Ok(jobs)
+}
+
+/// The id of the whole job: `12` of `12_3`, and of `12+1`.
+fn array_of(id: &str) -> &str {
+    id.split(['_', '+']).next().unwrap_or_default()
 }
 
 /// None for a job that ends or has ended: whatever word is not of the two lists is an end.
@@ -259,6 +222,7 @@ fn number(value: &Value) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::jobs::{count, reason};
 
     const OURS: &str = "parsimony http://head:7070";
 
@@ -373,10 +337,16 @@ mod tests {
     fn a_controller_that_is_down_is_no_empty_queue() {
         let down = r#"{"meta":{},"errors":[{"description":"Failed while looking for jobs","error_number":-1,
             "error":"Unspecified error","source":"slurm_load_jobs"}],"jobs":[]}"#;
-        let told = from_json(down, &ours(&[])).unwrap_err().to_string();
-        assert!(told.contains("Failed while looking for jobs"), "{told}");
+        let error = from_json(down, &ours(&[])).unwrap_err().to_string();
+        assert!(error.contains("Failed while looking for jobs"), "{error}");
         assert!(from_json("slurm_load_jobs error", &ours(&[])).is_err());
         assert!(from_json(r#"{"jobs":[]}"#, &ours(&[])).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_answer_in_json_is_known_from_text() {
+        assert!(is_json(NEW) && is_json(&format!("Notice\n{NEW}\nbye\n")));
+        assert!(!is_json("") && !is_json("10_2|RUNNING|1000|a{b}|None|"));
     }
 
     #[test]
