@@ -95,7 +95,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The processor's name, where the system tells it.
+/// The processor's name, where the system reports it.
 fn processor() -> String {
     let all = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = all.lines().find(|line| line.starts_with("model name"));

@@ -5,7 +5,7 @@
 //! by the trial's [`Draw`].
 //!
 //! [`prepare`] makes the data of a trial, [`run()`] trains it and returns an [`Outcome`]; [`Run`] does the same
-//! in pieces that can be checkpointed. [`plan`] tells beforehand which engine would serve a trial.
+//! in pieces that can be checkpointed. [`plan`] predicts which engine would serve a trial.
 #![expect(non_snake_case, reason = "matrices keep the capitals of the papers")]
 
 mod activation;

@@ -141,16 +141,16 @@ mod tests {
         factors.optimizer.rate = 2.0;
         let found = verified(&factors).expect("within the law");
         assert!(found.is_kept(), "{found:?}");
-        let told = |name: &str| {
+        let found_of = |name: &str| {
             let at = COMPARED.iter().position(|c| c.name == name).expect("known");
             found.found[at]
         };
         for name in ["loss", "singular_values", "angles"] {
-            assert!(told(name).is_some(), "{name}");
+            assert!(found_of(name).is_some(), "{name}");
         }
         for name in ["test_loss", "accuracy", "separation"] {
             assert!(
-                told(name).is_none(),
+                found_of(name).is_none(),
                 "a factorization has no classes: {name}"
             );
         }
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_compared_is_told_and_judged() {
+    fn what_cannot_be_compared_is_named_and_judged() {
         let mut adam = trial(factorization(12, 12, 2), &[16, 16]);
         adam.optimizer.kind = OptimizerKind::Adam;
         let refused = verified(&adam).expect_err("outside of the law");

@@ -14,7 +14,7 @@ pub struct Config {
     /// Work in one lease, as time on the worker that gets it.
     pub lease_target: Duration,
     /// So many workers may die of a trial before it is `failed`. Fewer than two count as two: the first death alone
-    /// cannot tell a trial from those that shared its lease.
+    /// cannot separate a trial from those that shared its lease.
     pub max_attempts: u32,
     /// Trials that take longer than this leave checkpoints, so a worker with an end of its time may begin one that it
     /// cannot finish, as long as this much time is left. `None`: nothing is begun that cannot be finished.

@@ -101,7 +101,7 @@ pub enum Event {
     Tick,
 }
 
-/// A lease in a worker's hands, as a heartbeat tells it.
+/// A lease in a worker's hands, as a heartbeat reports it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LeaseBeat {
     pub lease: LeaseId,

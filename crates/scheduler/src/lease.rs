@@ -21,7 +21,7 @@ pub(crate) struct Lease {
     pub(crate) blamed: IntervalSet,
     /// Those of them that are known to have run: an attempt of theirs.
     pub(crate) tried: IntervalSet,
-    /// Its worker has begun it, as far as heartbeats and reports tell.
+    /// Its worker has begun it, as far as heartbeats and reports show.
     pub(crate) begun: bool,
     /// Numbers that ran at the last heartbeat.
     pub(crate) running: IntervalSet,
@@ -39,7 +39,7 @@ pub(crate) struct Lease {
     /// Alone in its worker's hands.
     pub(crate) isolated: bool,
     pub(crate) speculative: bool,
-    /// A worker brought it along: what was granted is known only as far as the worker told.
+    /// A worker brought it along: what was granted is known only as far as the worker reported.
     pub(crate) adopted: bool,
     /// When it is forgotten, if it is late.
     pub(crate) forget_at: Option<Now>,

@@ -61,7 +61,7 @@ impl Owners {
         found
     }
 
-    /// Takes `range` from its owners and tells which pieces of it were whose.
+    /// Takes `range` from its owners and returns the pieces with their owners.
     pub(crate) fn remove(&mut self, range: Range<u64>) -> Vec<(Range<u64>, LeaseId)> {
         let pieces = self.pieces(range);
         for (piece, lease) in &pieces {

@@ -25,7 +25,7 @@ impl Axis {
         assert!(!keys.is_empty() && keys.len() == values.len());
         assert!(values.iter().all(|column| column.len() == values[0].len()));
         let lists: Vec<&ValueList> = values.iter().filter_map(Values::listed).collect();
-        // A column that is a rule tells the position by itself.
+        // A column that is a rule computes the position.
         let order = (values.len() > 1 && lists.len() == values.len()).then(|| {
             let mut order: Vec<u32> = (0..lists[0].len() as u32).collect();
             order.sort_by(|a, b| {

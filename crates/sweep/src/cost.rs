@@ -1,7 +1,7 @@
 //! Predicted cost of a trial, from its shapes alone.
 //!
 //! The operations of a step are `dln`'s business (`dln::plan`). This file turns them, the setup and the
-//! measurements into time on one nominal core. The predictions size leases and tell people how long to wait;
+//! measurements into time on one nominal core. The predictions size leases and estimate how long a sweep takes;
 //! nothing depends on them being right.
 
 use dln::metric::Decomposition;

@@ -124,7 +124,7 @@ pub(crate) fn parse_columns(text: &str) -> Option<(u64, u64)> {
     (start < end).then_some((start, end))
 }
 
-/// An array as read, and what tells its file from every other.
+/// An array as read, and what identifies its file.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub array: Arc<GivenMatrix>,

@@ -148,7 +148,7 @@ impl Values {
     /// `points` numbers from `first` to `last`, both included.
     ///
     /// # Errors
-    /// Fewer points than ends, points that 15 digits cannot tell apart, more than [`MAX_POINTS`].
+    /// Fewer points than ends, points that are equal in 15 digits, more than [`MAX_POINTS`].
     pub fn lin(axis: &str, first: f64, last: f64, points: u64) -> Result<Values, SweepError> {
         check_points(axis, first, last, points)?;
         let widest = first.abs().max(last.abs());
@@ -604,7 +604,7 @@ mod tests {
         );
         check(
             Values::lin("x", 1.0, 1.0 + 1e-12, 1000),
-            "axis `x` repeats a value: its points are closer than 15 digits can tell",
+            "axis `x` repeats a value: its points are equal in 15 digits",
         );
     }
 

@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(report.stages.len(), 4);
     }
 
-    /// The widths told from ranks are those that a drawn start closes to.
+    /// The widths derived from ranks are those that a drawn start closes to.
     fn check_widths(subject: &Subject, depth: usize, width: usize) {
         let proposal = proposal(depth, width);
         let report = diagnose(subject, &proposal).expect("sound data");

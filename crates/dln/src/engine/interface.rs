@@ -39,11 +39,11 @@ pub(crate) trait Engine: Send {
     /// Where the blocks of large products run. Changes no bit.
     fn set_threads(&mut self, threads: Threads);
 
-    /// What the `trials` table tells about the engine.
+    /// What the `trials` table reports about the engine.
     fn report(&self) -> EngineReport;
 }
 
-/// What the `trials` table tells about the engine.
+/// What the `trials` table reports about the engine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct EngineReport {
     pub(crate) engine: outcome::Engine,

@@ -31,7 +31,7 @@ pub struct EnginePlan {
 }
 
 /// Plans a trial from its sizes and ranks. Takes microseconds: nothing is drawn, and bounds stand for what
-/// only a draw can tell.
+/// depends on the draw.
 pub fn plan(trial: &Trial) -> EnginePlan {
     match trial.train.engine {
         EngineChoice::Full => full(trial, "asked for".to_owned()),

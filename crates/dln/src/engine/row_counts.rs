@@ -1,4 +1,4 @@
-//! How many rows a measurement leaves, told from sizes alone.
+//! How many rows a measurement leaves, derived from sizes alone.
 
 use crate::config::Trial;
 use crate::metric::MeasuredTable;

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_and_non_finite_entries_are_told_apart() {
+    fn zeros_differ_from_non_finite_entries() {
         let zeros = Array2::zeros((4, 3));
         assert_eq!(singular_values(zeros.view()), Some(vec![0.0; 3]));
         let mut A = matrix(4, 4);

@@ -1,4 +1,4 @@
-//! What the law assumes of a trial, as far as it can be told without drawing.
+//! What the law assumes of a trial, as far as it is known without drawing.
 
 use crate::config::{Metrics, Task, Trial};
 use crate::error::NotReducible;

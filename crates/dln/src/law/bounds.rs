@@ -1,4 +1,4 @@
-//! How wide a core can become, told from sizes and ranks alone.
+//! How wide a core can become, derived from sizes and ranks alone.
 //!
 //! This file owns the table of THEORY.md, section 2, as bounds; nothing is drawn. The closure finds the
 //! widths themselves, which are smaller where the draw is special.

@@ -88,7 +88,7 @@ pub(super) fn survey(layers: &[Layer], bases: &[Basis], one_sided: bool) -> OffC
 }
 
 /// `ranks[a][b - a]` is the rank of the map from `N_a` to `N_b`, all of whose singular values, over the
-/// scales, are 0 or 1; where some are not, the last layer of that map. `passing` tells the layers that make
+/// scales, are 0 or 1; where some are not, the last layer of that map. `passing` marks the layers that make
 /// anything of what is off the subspaces.
 fn ranks(
     layers: &[Layer],

@@ -31,7 +31,7 @@ pub struct Compared {
 
 /// Losses are held against themselves and a thousandth of the first, separations against themselves and a
 /// thousandth, singular values against the largest of their layer and step. Accuracies are counts: one sample more
-/// or less is a difference. In single precision accuracies and angles are told and not judged: outputs that are
+/// or less is a difference. In single precision accuracies and angles are reported and not judged: outputs that are
 /// nearly equal, and vectors of values that are, go either way there.
 pub const COMPARED: [Compared; 6] = [
     compared("loss", "loss (relative)", 1e-11, true),

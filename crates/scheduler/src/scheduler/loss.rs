@@ -1,7 +1,7 @@
 //! Workers that vanish: which of their trials are to blame, and how they are run from then on.
 //!
 //! A lease that its worker had not begun is not held against anything. A worker that dies takes a lease of many trials
-//! with it, and any of those not reported may have killed it; the heartbeats tell which ran some moments before. So after a first death what was running, and apart from it the rest,
+//! with it, and any of those not reported may have killed it; the heartbeats show which ran some moments before. So after a first death what was running, and apart from it the rest,
 //! is run in small leases, the square root of their number each, no two of them in one worker's hands if it can be
 //! helped. What was in such a lease when another worker died is run alone, one trial and nothing else in a worker's
 //! hands. A worker that dies then was killed by that trial. So a trial that kills every worker fails after three, and the

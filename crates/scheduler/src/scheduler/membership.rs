@@ -107,7 +107,7 @@ impl Scheduler {
         }
     }
 
-    /// Tells a worker which of the numbers that it brings are done.
+    /// Lets a worker drop those of its numbers that are done.
     fn drop_closed(&self, held: &Held, out: &mut Vec<Action>) {
         let Some(lease) = self.leases.get(&held.lease) else {
             return;
@@ -119,7 +119,7 @@ impl Scheduler {
     }
 
     /// Takes over a lease that this scheduler does not know: one of an earlier coordinator, or one forgotten. The worker
-    /// gets of it what is still to be run, and is told to drop the rest; what others run meanwhile it may report too.
+    /// gets of it what is still to be run, and drops the rest; what others run meanwhile it may report too.
     fn adopt(&mut self, worker: WorkerId, held: Held, out: &mut Vec<Action>) {
         let id = held.lease;
         let ours = id.generation() == self.config.generation;

@@ -1,4 +1,4 @@
-//! What can be told of sweeps, workers and leases at any moment: for `status`, `watch`, `workers` and metrics.
+//! The state of sweeps, workers and leases at any moment: for `status`, `watch`, `workers` and metrics.
 
 use std::time::Duration;
 

@@ -147,7 +147,7 @@ impl Cluster {
     pub(crate) fn run(mut self) -> Report {
         for (key, (pattern, priority)) in (1..).zip(self.plan.sweeps.clone()) {
             let event = self.shadow.add(SweepKey(key), pattern, priority);
-            self.tell(event);
+            self.feed(event);
         }
         for _ in 0..self.plan.workers {
             let at = self.chance.delay(0.0, 2.0);
@@ -217,13 +217,13 @@ impl Cluster {
             Happening::Misfortune => self.misfortune(),
             Happening::Wake => {
                 self.wake = None;
-                self.tell(Event::Tick);
+                self.feed(Event::Tick);
             }
         }
     }
 
     /// Gives the scheduler an event and sends what it answers.
-    fn tell(&mut self, event: Event) {
+    fn feed(&mut self, event: Event) {
         let reported = match &event {
             Event::Report(report) => Some((report.worker, report.lease, report.numbers.clone())),
             _ => None,
@@ -376,7 +376,7 @@ impl Cluster {
         if let Event::Leave { worker } | Event::Goodbye { worker } = event {
             self.streams.remove(&worker);
         }
-        self.tell(event);
+        self.feed(event);
     }
 
     fn deliver(&mut self, worker: WorkerId, stream: u64, order: Order) {
@@ -499,7 +499,7 @@ impl Cluster {
             self.shadow
                 .brought(worker, held.lease, held.sweep, &held.numbers);
         }
-        self.tell(Event::Join {
+        self.feed(Event::Join {
             worker,
             threads,
             name: format!("worker-{}", worker.0),
@@ -541,7 +541,7 @@ impl Cluster {
         }
     }
 
-    /// A worker dies. Its machine usually tells the coordinator that the stream is closed.
+    /// A worker dies. The coordinator usually learns from its machine that the stream is closed.
     fn kill(&mut self, worker: WorkerId) {
         if self.chance.happens(0.7) {
             self.report(worker, Event::Leave { worker });

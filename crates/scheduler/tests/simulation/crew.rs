@@ -206,7 +206,7 @@ impl Member {
         }
     }
 
-    /// What it tells when it joins.
+    /// What it reports when it joins.
     pub(crate) fn held(&self) -> Vec<Held> {
         let mut held: BTreeMap<LeaseId, Held> = BTreeMap::new();
         for (lease, (sweep, numbers)) in self.todo.iter().chain(&self.unacknowledged) {

@@ -14,7 +14,7 @@ use crate::crew::{Killers, fails};
 use crate::pattern::Pattern;
 use crate::shadow::ATTEMPTS;
 
-/// The seeds to run: those given, or what the environment asks for. Told on standard error, which a failing test shows.
+/// The seeds to run: those given, or what the environment asks for. Printed on standard error, which a failing test shows.
 fn for_seeds(scenario: &str, seeds: &[u64], run: impl Fn(u64)) {
     let number =
         |name: &str| -> Option<u64> { std::env::var(name).ok().and_then(|text| text.parse().ok()) };
@@ -181,7 +181,7 @@ struct Quick {
 }
 
 impl Quick {
-    fn tell(&mut self, event: Event) {
+    fn feed(&mut self, event: Event) {
         let actions = self.scheduler.handle(self.now, event);
         self.queue.extend(actions);
     }
@@ -190,7 +190,7 @@ impl Quick {
         self.last += 1;
         let worker = WorkerId(self.last);
         self.living.insert(worker);
-        self.tell(Event::Join {
+        self.feed(Event::Join {
             worker,
             threads: 8,
             name: String::new(),
@@ -210,7 +210,7 @@ impl Quick {
                 let living: Vec<WorkerId> = self.living.iter().copied().collect();
                 for worker in living {
                     let leases = Vec::new();
-                    self.tell(Event::Heartbeat { worker, leases });
+                    self.feed(Event::Heartbeat { worker, leases });
                 }
                 assert!(self.now < Duration::from_secs(10_000), "stuck");
                 continue;
@@ -231,15 +231,15 @@ impl Quick {
                     let numbers: IntervalSet = ranges.into_iter().collect();
                     if leases.is_multiple_of(997) {
                         self.living.remove(&worker);
-                        self.tell(Event::Goodbye { worker });
+                        self.feed(Event::Goodbye { worker });
                         self.join();
                     } else if leases.is_multiple_of(1_499) && numbers.len() > 10_000 {
                         // Never with a suspected trial: this is not about those.
                         self.living.remove(&worker);
-                        self.tell(Event::Leave { worker });
+                        self.feed(Event::Leave { worker });
                         self.join();
                     } else {
-                        self.tell(Event::Report(scheduler::Report {
+                        self.feed(Event::Report(scheduler::Report {
                             worker,
                             sweep,
                             lease,
@@ -288,7 +288,7 @@ fn a_billion_trials_cost_as_many_leases_as_they_need() {
         living: BTreeSet::new(),
         last: 0,
     };
-    quick.tell(Event::AddSweep {
+    quick.feed(Event::AddSweep {
         sweep,
         work: Arc::new(pattern),
         done: IntervalSet::new(),

@@ -231,7 +231,7 @@ impl Shadow {
         let books = self.books(sweep);
         assert!(!books.done.contains(number), "trial {number} counted twice");
         assert_eq!(attempts, ATTEMPTS);
-        // The loss that it fails of is told after it.
+        // The loss that it fails of is reported after it.
         let losses = books.losses(number) + 1;
         assert!(
             losses >= ATTEMPTS,

@@ -79,7 +79,7 @@ pub enum Mistake {
         found: String,
         needs: &'static str,
     },
-    #[error("axis `{axis}` repeats a value: its points are closer than 15 digits can tell")]
+    #[error("axis `{axis}` repeats a value: its points are equal in 15 digits")]
     PointsTooClose { axis: String },
     #[error("`{key}` has {found} values, but `{first}` beside it in [[zip]] has {expected}")]
     UnequalZip {

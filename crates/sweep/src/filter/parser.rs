@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_names_are_told() {
+    fn unknown_names_are_errors() {
         check(
             "network.dpeth == 3",
             "network.dpeth",

@@ -79,7 +79,7 @@ pub(crate) fn find_plain(axis: &Axis, values: &[Option<Value>]) -> Option<u64> {
             .zip(&wanted)
             .all(|(column, value)| value.is_none_or(|value| column.get(j) == *value))
     };
-    // A rule tells the digit by itself; lists are bounded.
+    // A rule computes the digit; lists are bounded.
     let by_rule = axis
         .values
         .iter()

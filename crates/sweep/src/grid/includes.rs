@@ -18,7 +18,7 @@ pub(super) struct Includes {
 }
 
 impl Includes {
-    /// `is_kept` tells whether the product holds a point.
+    /// `is_kept` says whether the product holds a point.
     ///
     /// # Errors
     /// A point that makes no trial, at its place in the file.

@@ -62,7 +62,7 @@ impl DigitSet {
     }
 }
 
-/// The digits of `new` whose value is one of `old`; `None` if that takes too long to tell.
+/// The digits of `new` whose value is one of `old`; `None` if that takes too long to find.
 pub(super) fn shared_column(new: &Values, old: &Values) -> Option<DigitSet> {
     if new == old && new.listed().is_none() {
         return Some(DigitSet::run(0, new.len()));
@@ -91,7 +91,7 @@ pub(super) fn shared_column(new: &Values, old: &Values) -> Option<DigitSet> {
 }
 
 /// The digits of `new` whose tuple is one of `old`, an axis of the same keys in any order; `None` if the keys
-/// are others, or if it takes too long to tell.
+/// are others, or if that takes too long to find.
 pub(super) fn shared_axis(new: &Axis, old: &Axis) -> Option<DigitSet> {
     if new.keys.len() != old.keys.len() {
         return None;

@@ -130,7 +130,7 @@ impl Verified {
         chosen
     }
 
-    /// Whether the law's assumptions hold, as far as they can be told without drawing.
+    /// Whether the law's assumptions hold, as far as is known without drawing.
     fn can_reduce(&mut self, part: &Part<'_>, number: u64) -> bool {
         let Some(trial) = part.trial(number) else {
             return false;

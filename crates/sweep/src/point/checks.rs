@@ -1,8 +1,8 @@
 //! What must agree between the keys of one point, and with the shapes of the files that it reads.
 //!
 //! Each check names what it reads, so that a grid can run it once for every combination of those keys instead of once
-//! a point; a test holds the names against what is read. The conditions themselves are in `fits`; what only the drawn
-//! or loaded numbers can tell is found by `dln`.
+//! a point; a test holds the names against what is read. The conditions themselves are in `fits`; what depends
+//! on the drawn or loaded numbers is found by `dln`.
 
 use super::fault::Fault;
 use super::trial::assemble;

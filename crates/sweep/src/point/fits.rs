@@ -284,7 +284,7 @@ pub(super) fn weights_fit(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fa
             format!("{} matrices", shapes.len()),
             format!("a network of depth {depth} needs {depth}{outer}"),
         )
-        .help("leave `network.depth` out: the file tells it"));
+        .help("leave `network.depth` out: the file gives it"));
     }
     let (d_x, d_y) = dims(values, arrays)?;
     // The sizes between the layers: those of the network, except for a compressed one, whose own sizes rule.

@@ -103,7 +103,7 @@ fn any_axis_of_a_large_grid_can_grow() {
             found += run.end - run.start;
             from = run.end;
             runs += 1;
-            // The fastest axis leaves a new number every few; a part of them tells.
+            // The fastest axis leaves a new number every few; the first runs are enough.
             if runs == 300 {
                 break;
             }

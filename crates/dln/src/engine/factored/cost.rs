@@ -65,7 +65,7 @@ fn rank_limit(trial: &Trial) -> usize {
     narrowest.div_ceil(2)
 }
 
-/// Costs of a trial; bounds where only a draw can tell, the mask taken as full where it is given.
+/// Costs of a trial; bounds where a value depends on the draw, the mask taken as full where it is given.
 pub(crate) fn cost(trial: &Trial) -> Cost {
     let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
     let depth = trial.network.depth();

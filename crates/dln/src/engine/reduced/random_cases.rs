@@ -264,7 +264,7 @@ pub(super) fn check(row: u64, draw: fn(&mut Chance) -> Case) {
     );
 }
 
-/// One case of a row. What is wrong with it is told together with the seed that draws it again.
+/// One case of a row. An error names the seed that draws the case again.
 fn replay(seed: u64, draw: fn(&mut Chance) -> Case) -> Result<(), String> {
     let drawn = caught(|| draw(&mut Chance::new(seed)));
     let case = drawn.map_err(|what| format!("seed {seed} draws no case: {what}"))?;

@@ -136,7 +136,7 @@ impl Lane for f64 {
         ]
     }
 
-    // The compiler moves a block number by number where nobody tells it of the shuffles.
+    // The compiler moves a block number by number unless the shuffles are spelled out.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn turn_block(rows: [&[f64; BLOCK]; BLOCK]) -> [[f64; BLOCK]; BLOCK] {

@@ -56,7 +56,7 @@ struct Chunk<T> {
 }
 
 impl<T: Lane> Observed<T> {
-    /// The entries of `Y` where `mask` is not zero, for factors of this many columns; `trained` tells whether
+    /// The entries of `Y` where `mask` is not zero, for factors of this many columns; `trained` says whether
     /// the right factor's gradient is wanted.
     ///
     /// # Panics

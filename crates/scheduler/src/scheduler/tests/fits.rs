@@ -218,7 +218,7 @@ fn a_sweep_of_low_priority_waits_for_busy_workers() {
 }
 
 #[test]
-fn what_lies_ahead_is_told_in_its_order() {
+fn what_lies_ahead_is_reported_in_its_order() {
     let mut bench = Bench::new();
     add(&mut bench, long_first());
     let piece = |trials, seconds| Piece {

@@ -97,8 +97,8 @@ impl Bench {
         self.actions.extend(actions);
     }
 
-    /// Lets time pass, waking the scheduler when it asks for it. The workers named send heartbeats each second that tell
-    /// of every lease of theirs, with nothing known to be running.
+    /// Lets time pass, waking the scheduler when it asks for it. The workers named send heartbeats each second that
+    /// name all their leases, with nothing known to be running.
     pub(super) fn wait(&mut self, seconds: f64, alive: &[u64]) {
         let end = self.now + Duration::from_secs_f64(seconds);
         let mut beat = self.now + Duration::from_secs(1);

@@ -166,12 +166,12 @@ fn a_coordinator_that_stood_still_gives_nobody_up() {
 }
 
 /// Runs a sweep with one worker at a time, each of which dies when it is to run one of `killers`, without a word, or just
-/// after a heartbeat that tells what it runs. Returns the deaths, and the failed trials with their attempts.
+/// after a heartbeat that names what it runs. Returns the deaths, and the failed trials with their attempts.
 fn kill(
     (count, seconds): (u64, f64),
     threads: u32,
     killers: &[u64],
-    told: bool,
+    reported: bool,
 ) -> (u32, Vec<(u64, u32)>) {
     let mut bench = Bench::new();
     bench.add(S, count, seconds);
@@ -190,7 +190,7 @@ fn kill(
                     continue;
                 };
                 bench.begin(&grant);
-                if told {
+                if reported {
                     bench.beat(worker, &[killer]);
                 }
                 deaths += 1;
@@ -221,16 +221,16 @@ fn kill(
 fn a_trial_that_kills_three_workers_fails_alone() {
     let many = (100, 0.01);
     let long = (10, 60.0);
-    for told in [false, true] {
-        assert_eq!(kill(many, 1, &[37], told), (3, vec![(37, 3)]));
-        assert_eq!(kill(many, 8, &[0], told), (3, vec![(0, 3)]));
-        assert_eq!(kill(long, 4, &[3], told), (3, vec![(3, 3)]));
-        assert_eq!(kill((1, 1.0), 1, &[0], told), (3, vec![(0, 3)]));
+    for reported in [false, true] {
+        assert_eq!(kill(many, 1, &[37], reported), (3, vec![(37, 3)]));
+        assert_eq!(kill(many, 8, &[0], reported), (3, vec![(0, 3)]));
+        assert_eq!(kill(long, 4, &[3], reported), (3, vec![(3, 3)]));
+        assert_eq!(kill((1, 1.0), 1, &[0], reported), (3, vec![(0, 3)]));
         assert_eq!(
-            kill((50_000, 1e-5), 2, &[31_415], told),
+            kill((50_000, 1e-5), 2, &[31_415], reported),
             (3, vec![(31_415, 3)])
         );
-        let (deaths, mut failed) = kill(many, 1, &[3, 37, 38], told);
+        let (deaths, mut failed) = kill(many, 1, &[3, 37, 38], reported);
         failed.sort_unstable();
         assert_eq!(failed, [(3, 3), (37, 3), (38, 3)]);
         assert!((5..=9).contains(&deaths), "{deaths} deaths");
