@@ -60,6 +60,13 @@ pub(crate) fn take_u64(bytes: &mut &[u8]) -> Result<u64, TrialError> {
 }
 
 /// # Errors
+/// [`CheckpointError::OtherTrial`] where the number is too large, else as [`take_u64`].
+pub(crate) fn take_u32(bytes: &mut &[u8]) -> Result<u32, TrialError> {
+    let value = take_u64(bytes)?;
+    u32::try_from(value).map_err(|_| CheckpointError::OtherTrial.into())
+}
+
+/// # Errors
 /// As [`take_u64`].
 pub(crate) fn take_f64(bytes: &mut &[u8]) -> Result<f64, TrialError> {
     Ok(f64::from_bits(take_u64(bytes)?))

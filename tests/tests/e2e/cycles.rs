@@ -13,7 +13,7 @@ use tests::process::root;
 const MOST_ON_CYCLES: [(&str, usize); 10] = [
     ("cli", 0),
     ("coordinator", 0),
-    ("dln", 2),
+    ("dln", 0),
     ("launch", 0),
     ("report", 0),
     ("rpc", 0),

@@ -13,6 +13,7 @@ mod scalars;
 mod separation;
 mod sharpness;
 mod spectrum;
+mod spectrum_rows;
 
 pub(crate) use alignment::Alignment;
 pub(crate) use angles::largest_angle;
@@ -24,4 +25,4 @@ pub(crate) use rows::{Rows, finite};
 pub(crate) use scalars::balancedness;
 pub(crate) use separation::{Classes, sample_separation};
 pub(crate) use sharpness::Curvature;
-pub(crate) use spectrum::{Entry, EntryKind, Spectrum, push_spectrum, thin};
+pub(crate) use spectrum::{Entry, EntryKind, Spectrum, thin};

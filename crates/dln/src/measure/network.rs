@@ -6,7 +6,8 @@
 use rayon::prelude::*;
 
 use super::scalars::{SpectrumScalars, spectrum_scalars};
-use super::{Curvature, Rows, Spectrum, finite, push_spectrum};
+use super::spectrum_rows::push_spectrum;
+use super::{Curvature, Rows, Spectrum, finite};
 use crate::kernel::Threads;
 use crate::metric::{Decomposition, HistoryRow, LayerRow, MeasuredTable, Metrics, Scalars};
 

@@ -3,9 +3,9 @@
 use super::Spectrum;
 use crate::checkpoint::{
     put_bool, put_f64, put_option_f64, put_u64, take_bool, take_count, take_f64, take_option_f64,
-    take_u64,
+    take_u32, take_u64,
 };
-use crate::error::{CheckpointError, TrialError};
+use crate::error::TrialError;
 use crate::metric::{HistoryRow, LayerRow, Scalars, SpectrumRow};
 
 /// Rows in order of step.
@@ -15,7 +15,7 @@ pub(crate) struct Rows {
     pub(crate) spectra: Vec<SpectrumRow>,
     pub(crate) layers: Vec<LayerRow>,
     /// Singular vectors at step 1 by layer, 0 being the end-to-end map: what angles are measured against.
-    /// Filled at step 1 where angles are asked for, by [`super::push_spectrum`].
+    /// Filled at step 1 where angles are asked for, by `push_spectrum`.
     pub(crate) reference: Vec<Option<Spectrum>>,
 }
 
@@ -123,13 +123,6 @@ fn load_layer_row(bytes: &mut &[u8]) -> Result<LayerRow, TrialError> {
     let mut row = LayerRow::new(take_u64(bytes)?, take_u32(bytes)?);
     take_measured(bytes, &mut row.measured_mut())?;
     Ok(row)
-}
-
-/// # Errors
-/// [`CheckpointError::OtherTrial`] where the number is too large, else as [`take_u64`].
-pub(super) fn take_u32(bytes: &mut &[u8]) -> Result<u32, TrialError> {
-    let value = take_u64(bytes)?;
-    u32::try_from(value).map_err(|_| CheckpointError::OtherTrial.into())
 }
 
 #[cfg(test)]
