@@ -4,7 +4,7 @@ use crate::choice::choice;
 
 choice! {
     /// An engine that runs.
-    pub enum Engine {
+    pub enum EngineKind {
         /// Every weight is trained.
         Full = "full",
         /// The exact core of the law is trained.

@@ -3,7 +3,7 @@
 //! Sweep files, checkpoints, plans and the tables read it. How a metric is worked out is the business of `measure`.
 
 use crate::choice::choice;
-use crate::engines::Engine;
+use crate::engines::EngineKind;
 
 /// The version of the tables that a column names; without one it is of the first.
 const fn since(given: &[u32]) -> u32 {
@@ -175,7 +175,7 @@ pub struct About {
     pub columns: &'static [(MeasuredTable, &'static str)],
     pub requires: Requirement,
     /// The engines that measure it.
-    pub engines: &'static [Engine],
+    pub engines: &'static [EngineKind],
     /// Of the end-to-end map, where there is one.
     pub map: Decomposition,
     /// Of every layer.
@@ -193,7 +193,7 @@ pub struct About {
 const LOSS: About = About {
     columns: &[],
     requires: Requirement::Nothing,
-    engines: Engine::ALL,
+    engines: EngineKind::ALL,
     map: Decomposition::Not,
     layers: Decomposition::Not,
     outputs: true,
@@ -349,7 +349,7 @@ metrics! {
         Separation separation = "separation", About {
             columns: &[(Layers, "separation")],
             requires: Requirement::Classes,
-            engines: &[Engine::Full, Engine::Reduced],
+            engines: &[EngineKind::Full, EngineKind::Reduced],
             ..LOSS
         };
         /// Largest eigenvalue of the loss's Hessian.

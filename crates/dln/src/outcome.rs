@@ -2,7 +2,7 @@
 //! (number, id, parameters, worker).
 
 use crate::choice::choice;
-pub use crate::engines::Engine;
+pub use crate::engines::EngineKind;
 pub use crate::metric::{HistoryRow, LayerRow, Scalars, SpectrumRow};
 
 choice! {
@@ -27,7 +27,7 @@ pub struct Outcome {
     pub history: Vec<HistoryRow>,
     pub spectra: Vec<SpectrumRow>,
     pub layers: Vec<LayerRow>,
-    pub engine: Engine,
+    pub engine: EngineKind,
     /// Widest hidden core of the reduced engine; the inner width of the factored engine; null for full.
     pub core_width: Option<u64>,
     /// Of the core that was used; if the full engine ran, of the core that `auto` rejected.

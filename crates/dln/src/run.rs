@@ -354,11 +354,11 @@ pub fn run(
     Ok(run.finish())
 }
 
-fn tag(engine: outcome::Engine) -> u64 {
+fn tag(engine: outcome::EngineKind) -> u64 {
     match engine {
-        outcome::Engine::Full => 0,
-        outcome::Engine::Reduced => 1,
-        outcome::Engine::Factored => 2,
+        outcome::EngineKind::Full => 0,
+        outcome::EngineKind::Reduced => 1,
+        outcome::EngineKind::Factored => 2,
     }
 }
 

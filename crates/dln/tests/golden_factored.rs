@@ -9,9 +9,9 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use dln::{
-    Activation, Draw, Engine, EngineChoice, Given, Init, InitKind, Loss, Mask, Measure, Metrics,
-    Network, Optimizer, OptimizerKind, Outcome, Precision, Problem, Target, Task, Threads, Train,
-    Trial,
+    Activation, Draw, EngineChoice, EngineKind, Given, Init, InitKind, Loss, Mask, Measure,
+    Metrics, Network, Optimizer, OptimizerKind, Outcome, Precision, Problem, Target, Task, Threads,
+    Train, Trial,
 };
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzReader;
@@ -146,7 +146,7 @@ fn check(case: &Case, width: u64, name: &str, factor_rate: f64) {
     let outcome = dln::run(&trial, &data, Threads::Seq, &|| 0.0).expect("runs");
     assert_eq!(
         (outcome.engine, outcome.core_width),
-        (Engine::Factored, Some(width))
+        (EngineKind::Factored, Some(width))
     );
     let what = format!("{} {name}", case.file);
     check_curve(&what, &outcome, &train, |row| row.train_loss);

@@ -5,7 +5,7 @@
 //! nothing depends on them being right.
 
 use dln::metric::Decomposition;
-use dln::{Engine, EnginePlan, InitKind, Inputs, Metrics, Precision, Task, Trial};
+use dln::{EngineKind, EnginePlan, InitKind, Inputs, Metrics, Precision, Task, Trial};
 
 /// What one trial, or many, are predicted to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -147,8 +147,8 @@ fn memory(trial: &Trial, plan: &EnginePlan) -> f64 {
     };
     let drawn = match (plan.engine, trial.train.precision) {
         // Weights are drawn in double precision.
-        (Engine::Full, Precision::F32) => sizes(trial).windows(2).map(|d| d[0] * d[1]).sum(),
-        (Engine::Full | Engine::Reduced | Engine::Factored, _) => 0.0,
+        (EngineKind::Full, Precision::F32) => sizes(trial).windows(2).map(|d| d[0] * d[1]).sum(),
+        (EngineKind::Full | EngineKind::Reduced | EngineKind::Factored, _) => 0.0,
     };
     PEAK * (plan.bytes + 8.0 * (prepared + drawn))
 }
@@ -170,7 +170,7 @@ fn setup_seconds(trial: &Trial, plan: &EnginePlan) -> f64 {
             (InitKind::Identity | InitKind::Given(_), _) => (0.0, 0.0),
             (InitKind::Gaussian | InitKind::Uniform, _) => (entries, 0.0),
             // Reflectors are formed into a matrix, or applied to the columns of the core alone.
-            (InitKind::Orthogonal | InitKind::Balanced, Engine::Full) => {
+            (InitKind::Orthogonal | InitKind::Balanced, EngineKind::Full) => {
                 (entries / 2.0, 2.0 * entries * n.min(m))
             }
             (InitKind::Orthogonal | InitKind::Balanced, _) => (entries / 2.0, 8.0 * entries * core),

@@ -63,8 +63,8 @@ pub(super) enum Choice {
 pub(super) fn choose(trial: &Trial, data: &Data, certified: f64) -> Result<Choice, TrialError> {
     let left = |refused_residual| Ok(Choice::Full { refused_residual });
     match plan(trial).engine {
-        engines::Engine::Reduced => {}
-        engines::Engine::Full | engines::Engine::Factored => return left(None),
+        engines::EngineKind::Reduced => {}
+        engines::EngineKind::Full | engines::EngineKind::Factored => return left(None),
     }
     let samples = bounds(trial).samples;
     let worth = |widths: &[usize]| is_cheaper(trial, widths, samples);

@@ -46,7 +46,7 @@ pub(crate) trait Engine: Send {
 /// What the `trials` table reports about the engine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct EngineReport {
-    pub(crate) engine: outcome::Engine,
+    pub(crate) engine: outcome::EngineKind,
     /// Widest hidden core of the reduced engine, inner width of the factored one.
     pub(crate) core_width: Option<u64>,
     /// Certificate of the reduction.

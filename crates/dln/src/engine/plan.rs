@@ -4,7 +4,7 @@ use super::factored;
 use super::reduced::{core_bytes, core_step};
 use super::row_counts::{RowCounts, row_counts};
 use crate::config::{EngineChoice, Trial};
-use crate::engines::Engine;
+use crate::engines::EngineKind;
 use crate::error::TrialError;
 use crate::flops;
 use crate::law::{Bounds, reducible, widest_hidden};
@@ -15,7 +15,7 @@ const BLOCKS: usize = 3;
 /// The engine that would serve a trial, and what a step of it costs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EnginePlan {
-    pub engine: Engine,
+    pub engine: EngineKind,
     /// Upper bound of the widest hidden core; the inner width of the factored engine; none for the full one.
     pub core_width: Option<u64>,
     /// Why this engine, for people.
@@ -42,7 +42,7 @@ pub fn plan(trial: &Trial) -> EnginePlan {
                 small(trial, &bounds, format!("asked for: {reason}"))
             }
             Err(refused) => EnginePlan {
-                engine: Engine::Reduced,
+                engine: EngineKind::Reduced,
                 refused: Some(refused.into()),
                 ..full(trial, format!("asked for, but {refused}"))
             },
@@ -77,7 +77,7 @@ fn explain(trial: &Trial, bounds: &Bounds) -> String {
 
 fn full(trial: &Trial, reason: String) -> EnginePlan {
     EnginePlan {
-        engine: Engine::Full,
+        engine: EngineKind::Full,
         core_width: None,
         reason,
         refused: None,
@@ -89,7 +89,7 @@ fn full(trial: &Trial, reason: String) -> EnginePlan {
 
 fn small(trial: &Trial, bounds: &Bounds, reason: String) -> EnginePlan {
     EnginePlan {
-        engine: Engine::Reduced,
+        engine: EngineKind::Reduced,
         core_width: widest_hidden(&bounds.widths).map(|core| core as u64),
         reason,
         refused: None,
@@ -110,7 +110,7 @@ fn factored_plan(trial: &Trial) -> EnginePlan {
         ),
     };
     EnginePlan {
-        engine: Engine::Factored,
+        engine: EngineKind::Factored,
         core_width: Some(cost.width as u64),
         reason,
         refused: refused.map(TrialError::from),

@@ -50,7 +50,7 @@ impl Engine for Unbounded {
 
     fn report(&self) -> EngineReport {
         EngineReport {
-            engine: outcome::Engine::Reduced,
+            engine: outcome::EngineKind::Reduced,
             core_width: None,
             residual: None,
         }

@@ -231,7 +231,7 @@ impl Tally {
 
     fn refused(&mut self, example: u64, trials: u64) {
         let reason = "the trial will be refused: its parameters contradict each other".to_owned();
-        let key = (dln::Engine::Full.name(), None, reason);
+        let key = (dln::EngineKind::Full.name(), None, reason);
         self.add(key, example, trials, Cost::refused().times(trials));
     }
 

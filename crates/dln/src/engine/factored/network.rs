@@ -328,7 +328,7 @@ impl<T: Lane> Engine for Factored<'_, T> {
 
     fn report(&self) -> EngineReport {
         EngineReport {
-            engine: outcome::Engine::Factored,
+            engine: outcome::EngineKind::Factored,
             core_width: Some(self.width as u64),
             residual: None,
         }

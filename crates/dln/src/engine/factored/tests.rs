@@ -21,7 +21,7 @@ use crate::engine::plan;
 use crate::error::{NotFactorable, TrialError};
 use crate::init::LayerStart;
 use crate::kernel::Threads;
-use crate::outcome::Engine;
+use crate::outcome::EngineKind;
 use crate::stream::{Purpose, normal_rows};
 use crate::{Progress, Run, prepare, run};
 
@@ -188,7 +188,7 @@ fn the_bits_do_not_depend_on_threads_or_checkpoints() {
     let whole = run(&trial, &data, Threads::Seq, &clock).expect("serves");
     assert_eq!(
         (whole.engine, whole.core_width),
-        (Engine::Factored, Some(6))
+        (EngineKind::Factored, Some(6))
     );
     let wanted = format!("{:?} {:?} {:?}", whole.history, whole.spectra, whole.layers);
     for threads in [1, 3] {
@@ -274,7 +274,7 @@ fn an_orthogonal_start_is_compressed_to_twice_the_estimate() {
     let outcome = run(&trial, &data, Threads::Seq, &|| 0.0).expect("serves");
     assert_eq!(
         (outcome.engine, outcome.core_width),
-        (Engine::Factored, Some(6))
+        (EngineKind::Factored, Some(6))
     );
 }
 
@@ -387,7 +387,7 @@ fn the_plan_knows_the_width_and_the_cost() {
     let planned = plan(&trial);
     assert_eq!(
         (planned.engine, planned.core_width),
-        (Engine::Factored, Some(8))
+        (EngineKind::Factored, Some(8))
     );
     assert!(planned.refused.is_none());
     let data = prepare(&trial).expect("drawn");

@@ -211,7 +211,7 @@ impl<T: Lane> Engine for Full<'_, T> {
 
     fn report(&self) -> EngineReport {
         EngineReport {
-            engine: outcome::Engine::Full,
+            engine: outcome::EngineKind::Full,
             core_width: None,
             residual: None,
         }

@@ -190,7 +190,7 @@ impl<T: Lane> Engine for Reduced<'_, T> {
 
     fn report(&self) -> EngineReport {
         EngineReport {
-            engine: outcome::Engine::Reduced,
+            engine: outcome::EngineKind::Reduced,
             core_width: self.reduction.core_width(),
             residual: Some(self.reduction.residual),
         }

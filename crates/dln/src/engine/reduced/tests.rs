@@ -9,7 +9,7 @@ use crate::engine::plan;
 use crate::error::{NotReducible, TrialError};
 use crate::kernel::Threads;
 use crate::law::reduce_within;
-use crate::outcome::{Engine, LayerRow, Outcome, Scalars, SpectrumRow, Status};
+use crate::outcome::{EngineKind, LayerRow, Outcome, Scalars, SpectrumRow, Status};
 use crate::reflectors::Reflectors;
 use crate::stream::{Purpose, normal_rows};
 use crate::{Progress, Run, prepare, run};
@@ -68,7 +68,7 @@ pub(super) fn agree(trial: &Trial) -> Outcome {
     let full = outcome(trial, EngineChoice::Full).expect("the full engine runs");
     let reduced = outcome(trial, EngineChoice::Reduced).expect("the law holds");
     assert_eq!(full.status, Status::Completed, "a stable rate");
-    assert_eq!(reduced.engine, Engine::Reduced);
+    assert_eq!(reduced.engine, EngineKind::Reduced);
     assert!(
         reduced
             .reduction_residual
@@ -606,7 +606,7 @@ fn auto_takes_the_core_where_it_is_cheaper_and_the_plan_says_so() {
     };
     let wide = prepared(matrix(20, 20, 2), &[20, 20], 0.1);
     let (engine, planned) = auto(wide.clone());
-    assert_eq!((engine, planned.core_width), (Engine::Reduced, Some(4)));
+    assert_eq!((engine, planned.core_width), (EngineKind::Reduced, Some(4)));
     assert!(
         planned.reason.contains("4 wide of a network 20 wide"),
         "{}",
@@ -615,14 +615,14 @@ fn auto_takes_the_core_where_it_is_cheaper_and_the_plan_says_so() {
     let mut gaussian = wide.clone();
     gaussian.init.kind = InitKind::Gaussian;
     let (engine, planned) = auto(gaussian);
-    assert_eq!(engine, Engine::Full);
+    assert_eq!(engine, EngineKind::Full);
     assert!(
         planned.reason.contains("orthogonal start"),
         "{}",
         planned.reason
     );
     let (engine, planned) = auto(prepared(matrix(6, 6, 3), &[6, 6], 0.1));
-    assert_eq!(engine, Engine::Full);
+    assert_eq!(engine, EngineKind::Full);
     assert!(
         planned.reason.contains("saves nothing"),
         "{}",
