@@ -11,6 +11,7 @@ pub use crate::engines::EngineChoice;
 pub use crate::given::{Given, GivenMatrix};
 pub use crate::loss::Loss;
 pub use crate::metric::{Metric, Metrics};
+pub use crate::start::{StartDraw, StartKind, StartLayers};
 
 /// One point of a grid, ready to be trained once.
 #[derive(Clone, Debug, PartialEq)]
@@ -247,65 +248,12 @@ impl Network {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Init {
-    pub kind: InitKind,
+    pub kind: StartKind,
     /// One scale a layer, eps_1 .. eps_L.
     pub scales: Vec<f64>,
-}
-
-choice! {
-    /// How the initial weights are made.
-    pub enum StartKind {
-        /// A scaled Haar (semi-)orthogonal matrix a layer.
-        Orthogonal = "orthogonal",
-        /// Normal entries of deviation `eps / sqrt(max(m, n))`.
-        Gaussian = "gaussian",
-        /// Uniform entries on `+- eps sqrt(3 / max(m, n))`.
-        Uniform = "uniform",
-        /// A scaled identity a layer.
-        Identity = "identity",
-        /// Layers with equal singular values, each turned into the next.
-        Balanced = "balanced",
-        /// Matrices from a file, as they are.
-        File = "file",
-    }
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum InitKind {
-    Orthogonal,
-    Gaussian,
-    Uniform,
-    Identity,
-    Balanced,
-    /// `W_1 .. W_L`, output x input, not scaled. For the factored engine `V^T, C_1 .. C_L, U`.
-    Given(Vec<Given>),
-}
-
-impl StartKind {
-    /// Whether `init.scale` applies: matrices from a file are taken as they are.
-    pub fn is_scaled(self) -> bool {
-        match self {
-            StartKind::Orthogonal
-            | StartKind::Gaussian
-            | StartKind::Uniform
-            | StartKind::Identity
-            | StartKind::Balanced => true,
-            StartKind::File => false,
-        }
-    }
-}
-
-impl InitKind {
-    pub fn kind(&self) -> StartKind {
-        match self {
-            InitKind::Orthogonal => StartKind::Orthogonal,
-            InitKind::Gaussian => StartKind::Gaussian,
-            InitKind::Uniform => StartKind::Uniform,
-            InitKind::Identity => StartKind::Identity,
-            InitKind::Balanced => StartKind::Balanced,
-            InitKind::Given(_) => StartKind::File,
-        }
-    }
+    /// Of [`StartKind::File`]: `W_1 .. W_L`, output x input, not scaled. For the factored engine
+    /// `V^T, C_1 .. C_L, U`.
+    pub weights: Vec<Given>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -9,7 +9,7 @@ use std::iter::once;
 use ndarray::{Array2, ArrayView2};
 use rand_distr::{Distribution, StandardUniform};
 
-use crate::config::{Given, InitKind, Trial};
+use crate::config::{Given, StartKind, Trial};
 use crate::data::{check_finite, check_shape, scale_columns};
 use crate::error::{Dimension, Matrix, TrialError};
 use crate::kernel::{Threads, multiply};
@@ -146,7 +146,7 @@ pub(crate) fn starts(trial: &Trial) -> Result<Vec<LayerStart>, TrialError> {
     let shapes = layer_shapes(trial);
     check_dimensions(trial)?;
     let scales = &trial.init.scales;
-    if trial.init.kind.kind().is_scaled() && scales.len() != shapes.len() {
+    if trial.init.kind.is_scaled() && scales.len() != shapes.len() {
         return Err(TrialError::ScaleCount {
             found: scales.len(),
             depth: shapes.len(),
@@ -158,13 +158,13 @@ pub(crate) fn starts(trial: &Trial) -> Result<Vec<LayerStart>, TrialError> {
             .map(|((layer, &shape), &scale)| draw(trial, layer, shape, scale))
             .collect::<Vec<_>>()
     };
-    match &trial.init.kind {
-        InitKind::Orthogonal => Ok(each(orthogonal)),
-        InitKind::Gaussian => Ok(each(gaussian)),
-        InitKind::Uniform => Ok(each(uniform)),
-        InitKind::Identity => Ok(each(identity)),
-        InitKind::Balanced => Ok(balanced_starts(trial, &shapes)),
-        InitKind::Given(given) => given_starts(given, &shapes),
+    match trial.init.kind {
+        StartKind::Orthogonal => Ok(each(orthogonal)),
+        StartKind::Gaussian => Ok(each(gaussian)),
+        StartKind::Uniform => Ok(each(uniform)),
+        StartKind::Identity => Ok(each(identity)),
+        StartKind::Balanced => Ok(balanced_starts(trial, &shapes)),
+        StartKind::File => given_starts(&trial.init.weights, &shapes),
     }
 }
 
@@ -296,7 +296,7 @@ mod tests {
     use super::*;
     use crate::data::fixture;
     /// Input 7, hidden 5 and 9, output 4.
-    fn trial(kind: InitKind) -> Trial {
+    fn trial(kind: StartKind) -> Trial {
         let mut trial = fixture::trial(fixture::factorization(7, 4, 2), &[5, 9]);
         trial.init.kind = kind;
         trial.init.scales = vec![0.5, 1.0, 2.0];
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn layers_chain_from_inputs_to_outputs() {
-        let shapes = layer_shapes(&trial(InitKind::Orthogonal));
+        let shapes = layer_shapes(&trial(StartKind::Orthogonal));
         assert_eq!(shapes, [(5, 7), (9, 5), (4, 9)]);
         let shallow = fixture::trial(fixture::factorization(7, 4, 2), &[]);
         assert_eq!(layer_shapes(&shallow), [(4, 7)]);
@@ -320,17 +320,11 @@ mod tests {
 
     #[test]
     fn what_is_applied_is_what_is_formed() {
-        let given = weights(&trial(InitKind::Gaussian)).expect("drawn");
-        let given = given.into_iter().map(Given::from).collect();
-        for kind in [
-            InitKind::Orthogonal,
-            InitKind::Gaussian,
-            InitKind::Uniform,
-            InitKind::Identity,
-            InitKind::Balanced,
-            InitKind::Given(given),
-        ] {
-            let trial = trial(kind);
+        let given = weights(&trial(StartKind::Gaussian)).expect("drawn");
+        let given: Vec<Given> = given.into_iter().map(Given::from).collect();
+        for &kind in StartKind::ALL {
+            let mut trial = trial(kind);
+            trial.init.weights.clone_from(&given);
             let formed = weights(&trial).expect("drawn");
             let starts = starts(&trial).expect("drawn");
             for ((W, start), shape) in formed.iter().zip(&starts).zip(layer_shapes(&trial)) {
@@ -347,7 +341,7 @@ mod tests {
 
     #[test]
     fn an_orthogonal_start_is_a_scaled_isometry() {
-        let trial = trial(InitKind::Orthogonal);
+        let trial = trial(StartKind::Orthogonal);
         let formed = weights(&trial).expect("drawn");
         for (W, eps) in formed.iter().zip(&trial.init.scales) {
             let wide = W.nrows() < W.ncols();
@@ -359,9 +353,9 @@ mod tests {
 
     #[test]
     fn gaussian_and_uniform_starts_have_the_same_variance() {
-        for kind in [InitKind::Gaussian, InitKind::Uniform] {
+        for kind in [StartKind::Gaussian, StartKind::Uniform] {
             let mut trial = fixture::trial(fixture::factorization(300, 100, 2), &[200]);
-            trial.init.kind = kind.clone();
+            trial.init.kind = kind;
             trial.init.scales = vec![0.5, 2.0];
             let formed = weights(&trial).expect("drawn");
             for (W, eps) in formed.iter().zip([0.5, 2.0]) {
@@ -370,7 +364,7 @@ mod tests {
                 let ratio = variance * larger / (eps * eps);
                 // Five standard errors of a Gaussian mean square over 20,000 entries.
                 assert!((ratio - 1.0).abs() < 0.05, "{kind:?}: {ratio}");
-                if matches!(kind, InitKind::Uniform) {
+                if matches!(kind, StartKind::Uniform) {
                     let limit = eps * (3.0 / larger).sqrt();
                     assert!(W.iter().all(|w| w.abs() <= limit));
                 }
@@ -380,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_balanced_start_is_balanced_with_norm_eps() {
-        let mut trial = trial(InitKind::Balanced);
+        let mut trial = trial(StartKind::Balanced);
         trial.init.scales = vec![0.3; 3];
         let W = weights(&trial).expect("drawn");
         for pair in W.windows(2) {
@@ -408,21 +402,23 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let mut few = trial(InitKind::Orthogonal);
+        let mut few = trial(StartKind::Orthogonal);
         few.init.scales.pop();
         assert_eq!(
             weights(&few),
             Err(TrialError::ScaleCount { found: 2, depth: 3 })
         );
         let given = |rows, columns| Given::from(Array2::zeros((rows, columns)));
-        let wrong = trial(InitKind::Given(vec![given(5, 7), given(9, 5), given(9, 4)]));
+        let mut wrong = trial(StartKind::File);
+        wrong.init.weights = vec![given(5, 7), given(9, 5), given(9, 4)];
         assert_eq!(
             weights(&wrong)
                 .expect_err("the last is transposed")
                 .to_string(),
             "expected 4 x 9 for the weights of layer 3, found 9 x 4"
         );
-        let short = trial(InitKind::Given(vec![given(5, 7)]));
+        let mut short = wrong.clone();
+        short.init.weights.truncate(1);
         assert_eq!(
             weights(&short),
             Err(TrialError::WeightCount { found: 1, depth: 3 })

@@ -31,6 +31,7 @@ pub mod outcome;
 mod reflectors;
 mod run;
 mod spectrum_draw;
+mod start;
 mod stream;
 pub mod verify;
 

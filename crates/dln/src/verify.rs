@@ -124,7 +124,7 @@ pub fn both(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{InitKind, Inputs, OptimizerKind, Problem, Samples, Targets, Task};
+    use crate::config::{Inputs, OptimizerKind, Problem, Samples, StartKind, Targets, Task};
     use crate::data::fixture::{classification, factorization, given, trial};
     use crate::data::prepare;
     use ndarray::{Array2, array};
@@ -213,7 +213,8 @@ mod tests {
         };
         let mut open = trial(problem, &[]);
         let W = Array2::from_diag(&array![1.0, 2.0, 3.0, 4.0]);
-        open.init.kind = InitKind::Given(vec![given(W)]);
+        open.init.kind = StartKind::File;
+        open.init.weights = vec![given(W)];
         let found = verified(&open).expect("a core with a rest");
         assert!(found.is_kept(), "{found:?}");
         assert!(found.found[0].is_some() && found.found[3..5].iter().all(Option::is_none));

@@ -12,9 +12,9 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 
 use dln::{
-    Activation, Draw, EngineChoice, Given, Init, InitKind, Inputs, Loss, Mask, Measure, Metrics,
-    Network, Optimizer, OptimizerKind, Outcome, Precision, Problem, Samples, Target, Targets, Task,
-    Threads, Train, Trial,
+    Activation, Draw, EngineChoice, Given, Init, Inputs, Loss, Mask, Measure, Metrics, Network,
+    Optimizer, OptimizerKind, Outcome, Precision, Problem, Samples, StartKind, Target, Targets,
+    Task, Threads, Train, Trial,
 };
 use ndarray::{Array0, Array1, Array2, Array3, Axis};
 use ndarray_npy::NpzReader;
@@ -135,8 +135,9 @@ fn trial(case: &Case, problem: Problem, weights: Vec<Given>, steps: u64, every: 
             activation: case.activation,
         },
         init: Init {
-            kind: InitKind::Given(weights),
+            kind: StartKind::File,
             scales: vec![1.0; depth],
+            weights,
         },
         train: Train {
             engine: EngineChoice::Full,

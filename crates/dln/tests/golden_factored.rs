@@ -9,9 +9,9 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use dln::{
-    Activation, Draw, EngineChoice, EngineKind, Given, Init, InitKind, Loss, Mask, Measure,
-    Metrics, Network, Optimizer, OptimizerKind, Outcome, Precision, Problem, Target, Task, Threads,
-    Train, Trial,
+    Activation, Draw, EngineChoice, EngineKind, Given, Init, Loss, Mask, Measure, Metrics, Network,
+    Optimizer, OptimizerKind, Outcome, Precision, Problem, StartKind, Target, Task, Threads, Train,
+    Trial,
 };
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzReader;
@@ -85,8 +85,9 @@ fn trial(case: &Case, arrays: &mut Arrays, factor_rate: f64, steps: u64) -> Tria
             activation: Activation::Linear,
         },
         init: Init {
-            kind: InitKind::Given(weights),
+            kind: StartKind::File,
             scales: vec![1.0; case.depth],
+            weights,
         },
         train: Train {
             engine: EngineChoice::Factored,

@@ -10,9 +10,9 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use dln::{
-    Activation, Draw, EngineChoice, Given, Init, InitKind, Inputs, Loss, Measure, Metrics, Network,
-    Optimizer, OptimizerKind, Outcome, Precision, Problem, Samples, Target, Targets, Task, Threads,
-    Train, Trial,
+    Activation, Draw, EngineChoice, Given, Init, Inputs, Loss, Measure, Metrics, Network,
+    Optimizer, OptimizerKind, Outcome, Precision, Problem, Samples, StartKind, Target, Targets,
+    Task, Threads, Train, Trial,
 };
 use ndarray::{Array1, Array2, Array3, Axis};
 use ndarray_npy::NpzReader;
@@ -63,8 +63,9 @@ fn outcome(
             activation: Activation::Linear,
         },
         init: Init {
-            kind: InitKind::Given(weights),
+            kind: StartKind::File,
             scales: vec![1.0; depth],
+            weights,
         },
         train: Train {
             engine: EngineChoice::Reduced,

@@ -5,7 +5,7 @@
 //! nothing depends on them being right.
 
 use dln::metric::Decomposition;
-use dln::{EngineKind, EnginePlan, InitKind, Inputs, Metrics, Precision, Task, Trial};
+use dln::{EngineKind, EnginePlan, Inputs, Metrics, Precision, StartDraw, Task, Trial};
 
 /// What one trial, or many, are predicted to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -166,14 +166,14 @@ fn setup_seconds(trial: &Trial, plan: &EnginePlan) -> f64 {
     for pair in sizes.windows(2) {
         let (n, m) = (pair[0], pair[1]);
         let entries = n * m;
-        let (drawn, products) = match (&trial.init.kind, plan.engine) {
-            (InitKind::Identity | InitKind::Given(_), _) => (0.0, 0.0),
-            (InitKind::Gaussian | InitKind::Uniform, _) => (entries, 0.0),
+        let (drawn, products) = match (trial.init.kind.draw(), plan.engine) {
+            (StartDraw::Nothing, _) => (0.0, 0.0),
+            (StartDraw::Entries, _) => (entries, 0.0),
             // Reflectors are formed into a matrix, or applied to the columns of the core alone.
-            (InitKind::Orthogonal | InitKind::Balanced, EngineKind::Full) => {
-                (entries / 2.0, 2.0 * entries * n.min(m))
+            (StartDraw::Bases, EngineKind::Full) => (entries / 2.0, 2.0 * entries * n.min(m)),
+            (StartDraw::Bases, EngineKind::Reduced | EngineKind::Factored) => {
+                (entries / 2.0, 8.0 * entries * core)
             }
-            (InitKind::Orthogonal | InitKind::Balanced, _) => (entries / 2.0, 8.0 * entries * core),
         };
         seconds += drawn / DRAW_RATE + products / PRODUCT_RATE;
     }

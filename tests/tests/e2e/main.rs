@@ -2,6 +2,7 @@
 
 mod admission;
 mod book;
+mod change_places;
 mod chaos;
 mod checkpoints;
 mod cluster;

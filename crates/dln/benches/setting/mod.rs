@@ -1,8 +1,8 @@
 //! The trials that the benchmarks train.
 
 use dln::{
-    Activation, Draw, EngineChoice, Init, InitKind, Loss, Mask, Measure, Metrics, Network,
-    Optimizer, OptimizerKind, Precision, Problem, SingularValues, Target, Task, Train, Trial,
+    Activation, Draw, EngineChoice, Init, Loss, Mask, Measure, Metrics, Network, Optimizer,
+    OptimizerKind, Precision, Problem, SingularValues, StartKind, Target, Task, Train, Trial,
 };
 
 /// Square completion of rank 5 with this share of entries observed, `depth` layers of this hidden width,
@@ -32,8 +32,9 @@ pub(crate) fn completion(
             activation: Activation::Linear,
         },
         init: Init {
-            kind: InitKind::Orthogonal,
+            kind: StartKind::Orthogonal,
             scales: vec![1.0; depth],
+            weights: Vec::new(),
         },
         train: Train {
             engine: EngineChoice::Full,

@@ -13,8 +13,9 @@ pub(crate) fn trial(problem: Problem, widths: &[usize]) -> Trial {
             activation: Activation::Linear,
         },
         init: Init {
-            kind: InitKind::Orthogonal,
+            kind: StartKind::Orthogonal,
             scales: vec![1.0; widths.len() + 1],
+            weights: Vec::new(),
         },
         train: Train {
             engine: EngineChoice::Full,

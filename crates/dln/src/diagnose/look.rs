@@ -6,8 +6,8 @@ use super::report::{Advice, Curvature, EngineCost, Proposal, Report, Spectrum, S
 use super::spectrum::spectrum;
 use super::stages::{stages, steps};
 use crate::config::{
-    Activation, Draw, EngineChoice, Given, Init, InitKind, Inputs, Measure, Metrics, Network,
-    Optimizer, OptimizerKind, Precision, Problem, Samples, Target, Targets, Task, Train, Trial,
+    Activation, Draw, EngineChoice, Given, Init, Inputs, Measure, Metrics, Network, Optimizer,
+    OptimizerKind, Precision, Problem, Samples, StartKind, Target, Targets, Task, Train, Trial,
 };
 use crate::data::{Data, InputsMatrix, TargetMatrix, prepare};
 use crate::engine::reduced::{core_bytes, core_step};
@@ -113,8 +113,9 @@ fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
             activation: Activation::Linear,
         },
         init: Init {
-            kind: InitKind::Orthogonal,
+            kind: StartKind::Orthogonal,
             scales: vec![proposal.scale; proposal.depth],
+            weights: Vec::new(),
         },
         train: Train {
             engine: EngineChoice::Reduced,

@@ -52,7 +52,7 @@ pub(crate) fn row_counts(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Activation, InitKind, Metrics};
+    use crate::config::{Activation, Metrics, StartKind};
     use crate::data::fixture::{factorization, trial};
     use crate::data::prepare;
     use crate::engine::plan;
@@ -83,14 +83,14 @@ mod tests {
             balancedness: true,
             ..Metrics::default()
         };
-        one.init.kind = InitKind::Gaussian;
+        one.init.kind = StartKind::Gaussian;
         one.train.engine = crate::EngineChoice::Full;
         check(&one, true);
         let mut relu = one.clone();
         relu.network.activation = Activation::Relu;
         check(&relu, true);
         one.train.engine = crate::EngineChoice::Reduced;
-        one.init.kind = InitKind::Orthogonal;
+        one.init.kind = StartKind::Orthogonal;
         check(&one, false);
         let mut bare = one.clone();
         bare.measure.metrics = Metrics::default();

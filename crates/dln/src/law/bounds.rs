@@ -4,7 +4,7 @@
 //! widths themselves, which are smaller where the draw is special.
 
 use super::assumptions::see_rest;
-use crate::config::{InitKind, Inputs, Samples, Target, Targets, Task, Trial};
+use crate::config::{Inputs, Samples, StartLayers, Target, Targets, Task, Trial};
 
 /// Upper bounds of a reduction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,12 +46,13 @@ pub(super) fn is_one_sided(trial: &Trial, live: bool, first_is_rotation: bool) -
 pub(crate) fn bounds(trial: &Trial) -> Bounds {
     let sizes = trial.sizes();
     let seeds = seeds(trial);
-    let (orthogonal, shared_bases) = match &trial.init.kind {
-        InitKind::Orthogonal | InitKind::Identity => (true, false),
+    let given = &trial.init.weights;
+    let (orthogonal, shared_bases) = match trial.init.kind.layers() {
+        StartLayers::Isometric => (true, false),
         // How much of them is orthogonal the closure will find out.
-        InitKind::Given(given) => (!given.iter().any(|W| W.ranks().scattered), false),
-        InitKind::Gaussian | InitKind::Uniform => (false, false),
-        InitKind::Balanced => (false, true),
+        StartLayers::Given => (!given.iter().any(|W| W.ranks().scattered), false),
+        StartLayers::Generic => (false, false),
+        StartLayers::Chained => (false, true),
     };
     let rotation = orthogonal && sizes[0] == sizes[1];
     let widths = if is_one_sided(trial, seeds.live, rotation) {

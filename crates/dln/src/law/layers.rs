@@ -176,7 +176,7 @@ mod tests {
     fn a_balanced_layer_is_known_as_the_matrix_that_it_is() {
         let mut trial =
             crate::data::fixture::trial(crate::data::fixture::factorization(7, 4, 2), &[5, 2, 9]);
-        trial.init.kind = crate::config::InitKind::Balanced;
+        trial.init.kind = crate::config::StartKind::Balanced;
         trial.init.scales = vec![0.5, 1.0, 2.0, 1.0];
         for start in crate::init::starts(&trial).expect("drawn") {
             let (thin, formed) = (

@@ -13,7 +13,7 @@ use super::layers::Layer;
 use super::moments::{Moments, Samples};
 use super::off_core::{OffCore, survey};
 use super::worse;
-use crate::config::{StartKind, Trial};
+use crate::config::{StartLayers, Trial};
 use crate::data::{Data, Folded};
 use crate::error::{Matrix, NotReducible, TrialError};
 use crate::init::starts;
@@ -274,13 +274,11 @@ pub(crate) fn widths_of_data(
 /// The refusal of a start that fills every hidden layer.
 fn not_orthogonal(trial: &Trial, width: usize) -> NotReducible {
     NotReducible::Start {
-        kind: match trial.init.kind.kind() {
-            StartKind::File => "given and not orthogonal",
-            kind @ (StartKind::Orthogonal
-            | StartKind::Gaussian
-            | StartKind::Uniform
-            | StartKind::Identity
-            | StartKind::Balanced) => kind.name(),
+        kind: match trial.init.kind.layers() {
+            StartLayers::Given => "given and not orthogonal",
+            StartLayers::Isometric | StartLayers::Chained | StartLayers::Generic => {
+                trial.init.kind.name()
+            }
         },
         depth: trial.network.depth(),
         width,
@@ -336,7 +334,7 @@ fn refuse(
     let hidden = closure.bases.get(1..layers.len()).unwrap_or(&[]);
     let filled = hidden.iter().all(|basis| basis.width() == basis.rows());
     let generic = layers.iter().any(|layer| layer.isometry().is_none());
-    let given = !trial.init.kind.kind().is_scaled();
+    let given = !trial.init.kind.is_scaled();
     if filled && generic && given && layers.len() >= 3 {
         return Err(NotReducible::NoCore {
             width: full_width(trial),

@@ -54,7 +54,7 @@ fn assorted() -> Vec<Trial> {
             one.measure.tolerance = Some(0.05);
             let mut relu = one.clone();
             relu.network.activation = Activation::Relu;
-            relu.init.kind = InitKind::Gaussian;
+            relu.init.kind = StartKind::Gaussian;
             relu.train.stop_gradient_norm = Some(1e-12);
             let mut single = one.clone();
             single.train.precision = Precision::F32;

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use dln::{
-    Activation, Draw, EngineChoice, Given, Init, InitKind, Inputs, InputsDraw, Loss, Mask, Measure,
-    Metric, Metrics, Network, Optimizer, OptimizerKind, Precision, Problem, Samples,
-    SingularValues, SpectrumKind, StartKind, Target, Targets, Task, TaskKind, Train, Trial,
+    Activation, Draw, EngineChoice, Given, Init, Inputs, InputsDraw, Loss, Mask, Measure, Metric,
+    Metrics, Network, Optimizer, OptimizerKind, Precision, Problem, Samples, SingularValues,
+    SpectrumKind, StartKind, Target, Targets, Task, TaskKind, Train, Trial,
 };
 
 use super::fault::Fault;
@@ -160,23 +160,16 @@ fn drawn_inputs(values: &Lookup<'_>, count: usize) -> Inputs {
 
 fn init(values: &Lookup<'_>, arrays: &Arrays) -> Result<Init, Fault> {
     let layers = size(whole(values, Id::NetworkDepth)?);
-    let kind = match choice(values, Id::InitKind, StartKind::named)? {
-        StartKind::Orthogonal => InitKind::Orthogonal,
-        StartKind::Gaussian => InitKind::Gaussian,
-        StartKind::Uniform => InitKind::Uniform,
-        StartKind::Identity => InitKind::Identity,
-        StartKind::Balanced => InitKind::Balanced,
-        StartKind::File => {
-            let table = values
-                .get(Id::InitWeights)
-                .ok_or_else(|| missing("init.weights"))?;
-            InitKind::Given(
-                ArrayRef::all_of(Role::Weights, table)
-                    .iter()
-                    .map(|array| load(arrays, array))
-                    .collect::<Result<_, Fault>>()?,
-            )
-        }
+    let kind = choice(values, Id::InitKind, StartKind::named)?;
+    let weights = if kind.is_scaled() {
+        Vec::new()
+    } else {
+        let table = values
+            .get(Id::InitWeights)
+            .ok_or_else(|| missing("init.weights"))?;
+        let files = ArrayRef::all_of(Role::Weights, table);
+        let read = files.iter().map(|array| load(arrays, array));
+        read.collect::<Result<_, Fault>>()?
     };
     let scales = match values.get(Id::InitScale) {
         Some(Value::List(list)) => list.iter().filter_map(Value::as_float).collect(),
@@ -184,7 +177,11 @@ fn init(values: &Lookup<'_>, arrays: &Arrays) -> Result<Init, Fault> {
         // Weights from a file are taken as they are.
         None => vec![1.0; layers],
     };
-    Ok(Init { kind, scales })
+    Ok(Init {
+        kind,
+        scales,
+        weights,
+    })
 }
 
 fn train(values: &Lookup<'_>) -> Result<Train, Fault> {

@@ -60,29 +60,9 @@ fn parse(text: &str, file_name: &str, sets: &[String], rules: Rules) -> Result<S
     let name = errors.take(name(collected.name.as_ref(), &source));
     let verify = errors.take(verify(collected.verify.as_ref()));
     let mut places = Places::default();
-    let mut fixed = BTreeMap::new();
-    for Setting { key, value, .. } in &collected.fixed {
-        places.keys.insert(key.name, value.place.clone());
-        if let Some(value) = errors.take(check::value(key, value)) {
-            fixed.insert(key.name, value);
-        }
-    }
     let mut warnings = collected.notes.clone();
-    let mut swept = Vec::new();
-    let single = collected.axes.iter().map(std::slice::from_ref);
-    let zips = collected.zips.iter().map(|zip| zip.settings.as_slice());
-    for settings in single.chain(zips) {
-        let Some(axis) = errors.take(axes::axis(settings, &mut warnings)) else {
-            continue;
-        };
-        for (setting, listed) in settings.iter().zip(axis.places) {
-            places
-                .keys
-                .insert(setting.key.name, setting.value.place.clone());
-            places.values.insert(setting.key.name, listed);
-        }
-        swept.push(axis.axis);
-    }
+    let fixed = fixed(&collected, &mut places, &mut errors);
+    let axes = swept(&collected, &mut places, &mut warnings, &mut errors);
     let reading = collected.reading.as_ref().map(filters::reading);
     let reading = reading.map_or(Some(rules), |named| errors.take(named));
     let (filter, condition, excluded, included) = filter(&collected, rules, &mut errors);
@@ -99,7 +79,7 @@ fn parse(text: &str, file_name: &str, sets: &[String], rules: Rules) -> Result<S
         name,
         seed,
         verify,
-        axes: swept,
+        axes,
         fixed,
         filter,
         reading: reading.unwrap_or(rules),
@@ -124,6 +104,46 @@ fn parse(text: &str, file_name: &str, sets: &[String], rules: Rules) -> Result<S
 struct Places {
     keys: BTreeMap<&'static str, Place>,
     values: BTreeMap<&'static str, Vec<Place>>,
+}
+
+/// The keys with one value.
+fn fixed(
+    collected: &Collected,
+    places: &mut Places,
+    errors: &mut Errors,
+) -> BTreeMap<&'static str, Value> {
+    let mut fixed = BTreeMap::new();
+    for Setting { key, value, .. } in &collected.fixed {
+        places.keys.insert(key.name, value.place.clone());
+        if let Some(value) = errors.take(check::value(key, value)) {
+            fixed.insert(key.name, value);
+        }
+    }
+    fixed
+}
+
+/// The axes: those of one key, then the zipped ones.
+fn swept(
+    collected: &Collected,
+    places: &mut Places,
+    warnings: &mut Vec<Warning>,
+    errors: &mut Errors,
+) -> Vec<Axis> {
+    let mut swept = Vec::new();
+    let single = collected.axes.iter().map(std::slice::from_ref);
+    let zips = collected.zips.iter().map(|zip| zip.settings.as_slice());
+    for settings in single.chain(zips) {
+        let Some(axis) = errors.take(axes::axis(settings, warnings)) else {
+            continue;
+        };
+        for (setting, listed) in settings.iter().zip(axis.places) {
+            let name = setting.key.name;
+            places.keys.insert(name, setting.value.place.clone());
+            places.values.insert(name, listed);
+        }
+        swept.push(axis.axis);
+    }
+    swept
 }
 
 fn name(tree: Option<&Tree>, source: &Arc<SourceText>) -> Result<String, SweepError> {

@@ -307,6 +307,10 @@ fn types_and_bounds_are_checked() {
         "{ lin = [0, 1], points = 3 }",
         None,
     );
+}
+
+#[test]
+fn bounds_of_numbers_are_checked() {
     check(
         "[optimizer]\nrate = nan",
         "`optimizer.rate` is NaN, but must be a number above 0",
@@ -319,6 +323,22 @@ fn types_and_bounds_are_checked() {
         "1.5",
         None,
     );
+    check(
+        "seed = -1",
+        "`seed` is -1, but must be an integer of at least 0",
+        "-1",
+        None,
+    );
+    check(
+        "[train]\nverify = -1",
+        "`train.verify` is -1, but must be an integer from 0 to 10000",
+        "-1",
+        None,
+    );
+}
+
+#[test]
+fn tables_and_lists_are_checked() {
     check(
         "problem = 3",
         "`problem` is 3, but must be a section with its keys, [problem]",
@@ -355,18 +375,6 @@ fn types_and_bounds_are_checked() {
         "[]",
         None,
     );
-    check(
-        "seed = -1",
-        "`seed` is -1, but must be an integer of at least 0",
-        "-1",
-        None,
-    );
-    check(
-        "[train]\nverify = -1",
-        "`train.verify` is -1, but must be an integer from 0 to 10000",
-        "-1",
-        None,
-    );
 }
 
 #[test]
@@ -396,30 +404,6 @@ fn axes_are_checked() {
         Some("fixed in [network]"),
     );
     check(
-        "[axes]\n\"init.scale\" = { lin = [1, 2] }",
-        "`init.scale` has no `points`",
-        "{ lin = [1, 2] }",
-        None,
-    );
-    check(
-        "[axes]\n\"init.scale\" = { lin = [1, 2], step = 1 }",
-        "`init.scale` has both `lin` and `step`",
-        "step",
-        None,
-    );
-    check(
-        "[axes]\n\"init.scale\" = { log = [0, 2], points = 3 }",
-        "axis `init.scale` needs positive ends for `log`, found [0, 2]",
-        "{ log = [0, 2], points = 3 }",
-        None,
-    );
-    check(
-        "[axes]\n\"network.depth\" = { lin = [1, 2], points = 3 }",
-        "axis `network.depth` needs an integer at every point, found [1, 2] with 3 points",
-        "{ lin = [1, 2], points = 3 }",
-        None,
-    );
-    check(
         "[[zip]]\n\"network.width\" = [1, 2]\n\"train.steps\" = [1, 2, 3]",
         "`train.steps` has 3 values, but `network.width` beside it in [[zip]] has 2",
         "[1, 2, 3]",
@@ -442,6 +426,34 @@ fn axes_are_checked() {
     assert_eq!(
         error.message(),
         "axis `replicate` lists 100001 values, more than 100000"
+    );
+}
+
+#[test]
+fn rules_of_axes_are_checked() {
+    check(
+        "[axes]\n\"init.scale\" = { lin = [1, 2] }",
+        "`init.scale` has no `points`",
+        "{ lin = [1, 2] }",
+        None,
+    );
+    check(
+        "[axes]\n\"init.scale\" = { lin = [1, 2], step = 1 }",
+        "`init.scale` has both `lin` and `step`",
+        "step",
+        None,
+    );
+    check(
+        "[axes]\n\"init.scale\" = { log = [0, 2], points = 3 }",
+        "axis `init.scale` needs positive ends for `log`, found [0, 2]",
+        "{ log = [0, 2], points = 3 }",
+        None,
+    );
+    check(
+        "[axes]\n\"network.depth\" = { lin = [1, 2], points = 3 }",
+        "axis `network.depth` needs an integer at every point, found [1, 2] with 3 points",
+        "{ lin = [1, 2], points = 3 }",
+        None,
     );
 }
 

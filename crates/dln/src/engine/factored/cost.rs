@@ -1,6 +1,6 @@
 //! What the factored engine serves and what it costs, from a trial alone.
 
-use crate::config::{InitKind, Mask, Target, Task, Trial};
+use crate::config::{Mask, StartLayers, Target, Task, Trial};
 use crate::error::NotFactorable;
 
 /// Share of entries observed above which dense products are cheaper. At width 10 an entry costs about 10
@@ -27,19 +27,16 @@ pub(crate) fn check(trial: &Trial) -> Result<(), NotFactorable> {
     if !activation.is_linear() && trial.network.depth() > 1 {
         return Err(NotFactorable::Activation { activation });
     }
-    match &trial.init.kind {
-        InitKind::Given(given) => {
-            let wanted = trial.network.depth() + 2;
-            if given.len() == wanted {
+    match trial.init.kind.layers() {
+        StartLayers::Given => {
+            let (found, wanted) = (trial.init.weights.len(), trial.network.depth() + 2);
+            if found == wanted {
                 Ok(())
             } else {
-                Err(NotFactorable::WeightCount {
-                    found: given.len(),
-                    wanted,
-                })
+                Err(NotFactorable::WeightCount { found, wanted })
             }
         }
-        InitKind::Orthogonal | InitKind::Identity => {
+        StartLayers::Isometric => {
             let rank_estimate = trial.optimizer.rank_estimate;
             let limit = rank_limit(trial);
             if (1..=limit).contains(&rank_estimate) {
@@ -51,7 +48,7 @@ pub(crate) fn check(trial: &Trial) -> Result<(), NotFactorable> {
                 })
             }
         }
-        InitKind::Gaussian | InitKind::Uniform | InitKind::Balanced => Err(NotFactorable::Start),
+        StartLayers::Chained | StartLayers::Generic => Err(NotFactorable::Start),
     }
 }
 
@@ -69,13 +66,12 @@ fn rank_limit(trial: &Trial) -> usize {
 pub(crate) fn cost(trial: &Trial) -> Cost {
     let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
     let depth = trial.network.depth();
-    let width = match &trial.init.kind {
-        InitKind::Given(given) => given.first().map_or(0, |first| first.0.nrows()),
-        InitKind::Orthogonal
-        | InitKind::Gaussian
-        | InitKind::Uniform
-        | InitKind::Identity
-        | InitKind::Balanced => (2 * trial.optimizer.rank_estimate).min(d_x),
+    let given = &trial.init.weights;
+    let width = match trial.init.kind.layers() {
+        StartLayers::Given => given.first().map_or(0, |first| first.0.nrows()),
+        StartLayers::Isometric | StartLayers::Chained | StartLayers::Generic => {
+            (2 * trial.optimizer.rank_estimate).min(d_x)
+        }
     };
     let widths = vec![width; depth + 1];
     let all = (d_x * d_y) as f64;

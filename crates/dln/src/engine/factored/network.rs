@@ -79,6 +79,26 @@ enum Pass<T> {
     Dense(Dense<T>),
 }
 
+impl<T: Lane> Pass<T> {
+    /// The pass over the entries of `Y`, and how many it goes over.
+    fn new(data: &Data, Y: &Array2<f64>, width: usize, trained: bool) -> (Pass<T>, f64) {
+        let c = T::of(data.c);
+        let observed = data.mask.as_ref().map_or(1.0, |mask| mask.sum());
+        let all = Y.len() as f64;
+        match &data.mask {
+            Some(mask) if !is_dense(observed / all) => {
+                let pass = Observed::new(Y, mask, width, trained, c);
+                let count = pass.count() as f64;
+                (Pass::Observed(pass), count)
+            }
+            mask => {
+                let mask = mask.as_ref().map(cast);
+                (Pass::Dense(Dense::new(cast(Y), mask, c)), all)
+            }
+        }
+    }
+}
+
 impl<'a, T: Lane> Factored<'a, T> {
     pub(super) fn new(
         trial: &'a Trial,
@@ -93,20 +113,7 @@ impl<'a, T: Lane> Factored<'a, T> {
         let optimizer = &trial.optimizer;
         let trained = optimizer.factor_rate != 0.0;
         let Y = data.Y.dense();
-        let c = T::of(data.c);
-        let observed = data.mask.as_ref().map_or(1.0, |mask| mask.sum());
-        let all = (d_x * d_y) as f64;
-        let (pass, entries) = match &data.mask {
-            Some(mask) if !is_dense(observed / all) => {
-                let pass = Observed::new(&Y, mask, width, trained, c);
-                let count = pass.count() as f64;
-                (Pass::Observed(pass), count)
-            }
-            mask => {
-                let mask = mask.as_ref().map(cast);
-                (Pass::Dense(Dense::new(cast(&Y), mask, c)), all)
-            }
-        };
+        let (pass, entries) = Pass::new(data, &Y, width, trained);
         let mut V_padded = Array2::zeros((d_x, row));
         let mut held = V_padded.slice_mut(s![.., ..width]);
         held.zip_mut_with(V, |to: &mut T, &from| *to = T::of(from));

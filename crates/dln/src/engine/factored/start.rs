@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use rayon::prelude::*;
 
-use crate::config::{Given, InitKind, Trial};
+use crate::config::{Given, StartLayers, Trial};
 use crate::data::{Data, check_finite, check_shape};
 use crate::error::{Matrix, NotFactorable, TrialError};
 use crate::init::{LayerStart, starts};
@@ -27,12 +27,14 @@ pub(super) struct Start {
 /// What is wrong with the scales; given matrices that do not chain or are not finite; a decomposition that
 /// does not converge.
 pub(super) fn start(trial: &Trial, data: &Data, threads: Threads) -> Result<Start, TrialError> {
-    if let InitKind::Given(given) = &trial.init.kind {
-        return from_given(trial, given);
+    match trial.init.kind.layers() {
+        StartLayers::Given => from_given(trial, &trial.init.weights),
+        StartLayers::Isometric | StartLayers::Chained | StartLayers::Generic => {
+            let layers = starts(trial)?;
+            let (scales, rank) = (&trial.init.scales, trial.optimizer.rank_estimate);
+            compressed(&layers, scales, data, rank, threads)
+        }
     }
-    let layers = starts(trial)?;
-    let (scales, rank) = (&trial.init.scales, trial.optimizer.rank_estimate);
-    compressed(&layers, scales, data, rank, threads)
 }
 
 /// `V^T, C_1 .. C_L, U` as they are.
@@ -248,7 +250,7 @@ mod tests {
     #[test]
     fn panels_give_the_gradient_of_the_formed_network() {
         let mut trial = fixture::trial(fixture::factorization(300, 280, 2), &[290, 270]);
-        trial.init.kind = InitKind::Orthogonal;
+        trial.init.kind = StartKind::Orthogonal;
         trial.init.scales = vec![0.5, 0.25, 2.0];
         let data = prepare(&trial).expect("data");
         let layers = starts(&trial).expect("drawn");

@@ -42,11 +42,10 @@ fn given_trial(problem: Problem, widths: &[usize], factor_rate: f64) -> Trial {
     sizes.extend(widths);
     sizes.push(trial.problem.outputs_dim);
     let matrices = (1..).zip(sizes.windows(2));
-    trial.init.kind = InitKind::Given(
-        matrices
-            .map(|(index, pair)| given(normals(index, pair[1], pair[0])))
-            .collect(),
-    );
+    trial.init.kind = StartKind::File;
+    trial.init.weights = matrices
+        .map(|(index, pair)| given(normals(index, pair[1], pair[0])))
+        .collect();
     trial.train.engine = EngineChoice::Factored;
     trial.optimizer.rate = 2.0;
     trial.optimizer.factor_rate = factor_rate;
@@ -356,10 +355,11 @@ fn what_it_cannot_serve_is_refused_by_name() {
         assert_eq!(refusal(&other), wanted);
     }
     let mut other = base.clone();
-    other.init.kind = InitKind::Gaussian;
+    other.init.kind = StartKind::Gaussian;
     assert_eq!(refusal(&other), NotFactorable::Start);
     let mut other = base.clone();
-    other.init.kind = InitKind::Given(vec![given(Array2::zeros((4, 12)))]);
+    other.init.kind = StartKind::File;
+    other.init.weights = vec![given(Array2::zeros((4, 12)))];
     assert_eq!(
         refusal(&other),
         NotFactorable::WeightCount {
@@ -368,9 +368,7 @@ fn what_it_cannot_serve_is_refused_by_name() {
         }
     );
     let mut other = given_trial(completion(12, 12, 2, 0.5), &[4, 4, 4], 0.1);
-    if let InitKind::Given(matrices) = &mut other.init.kind {
-        matrices[1] = given(Array2::zeros((4, 3)));
-    }
+    other.init.weights[1] = given(Array2::zeros((4, 3)));
     let data = prepare(&other).expect("drawn");
     let error = start(&other, &data, Threads::Seq).expect_err("does not chain");
     assert_eq!(

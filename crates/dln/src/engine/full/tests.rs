@@ -31,7 +31,7 @@ fn way<T>(pass: &Pass<T>) -> Way {
 fn gaussian(problem: Problem, widths: &[usize], activation: Activation) -> Trial {
     let mut trial = trial(problem, widths);
     trial.network.activation = activation;
-    trial.init.kind = InitKind::Gaussian;
+    trial.init.kind = StartKind::Gaussian;
     trial
 }
 

@@ -115,29 +115,37 @@ pub(super) const ANY: [Start; 7] = [
 ];
 
 impl Start {
-    fn kind(self, trial: &Trial) -> InitKind {
-        match self {
-            Start::Orthogonal => InitKind::Orthogonal,
-            Start::Identity => InitKind::Identity,
-            Start::Gaussian => InitKind::Gaussian,
-            Start::Uniform => InitKind::Uniform,
-            Start::Balanced => InitKind::Balanced,
-            Start::Rotations => handed_in(trial, |draw, layer, (rows, columns)| {
-                Reflectors::new(draw, Purpose::Init, 40 + layer, rows, columns).form()
-            }),
-            Start::Normals => handed_in(trial, |draw, layer, (rows, columns)| {
-                let size = rows.max(columns) as f64;
-                normal_rows(draw, Purpose::Init, 40 + layer, rows, columns) / size.sqrt()
-            }),
-        }
+    /// The kind, and the matrices that are handed in.
+    fn kind(self, trial: &Trial) -> (StartKind, Vec<Given>) {
+        let kind = match self {
+            Start::Orthogonal => StartKind::Orthogonal,
+            Start::Identity => StartKind::Identity,
+            Start::Gaussian => StartKind::Gaussian,
+            Start::Uniform => StartKind::Uniform,
+            Start::Balanced => StartKind::Balanced,
+            Start::Rotations => {
+                let made = handed_in(trial, |draw, layer, (rows, columns)| {
+                    Reflectors::new(draw, Purpose::Init, 40 + layer, rows, columns).form()
+                });
+                return (StartKind::File, made);
+            }
+            Start::Normals => {
+                let made = handed_in(trial, |draw, layer, (rows, columns)| {
+                    let size = rows.max(columns) as f64;
+                    normal_rows(draw, Purpose::Init, 40 + layer, rows, columns) / size.sqrt()
+                });
+                return (StartKind::File, made);
+            }
+        };
+        (kind, Vec::new())
     }
 }
 
 /// `W_1 .. W_L`, made from a layer's number and shape and scaled as the trial says.
-fn handed_in(trial: &Trial, make: impl Fn(Draw, u64, (usize, usize)) -> Array2<f64>) -> InitKind {
+fn handed_in(trial: &Trial, make: impl Fn(Draw, u64, (usize, usize)) -> Array2<f64>) -> Vec<Given> {
     let layers = (1..).zip(layer_shapes(trial)).zip(&trial.init.scales);
     let made = layers.map(|((layer, shape), &scale)| given(make(trial.draw, layer, shape) * scale));
-    InitKind::Given(made.collect())
+    made.collect()
 }
 
 pub(super) struct Case {
@@ -166,7 +174,7 @@ impl Case {
                 equal
             };
         }
-        trial.init.kind = start.kind(&trial);
+        (trial.init.kind, trial.init.weights) = start.kind(&trial);
         trial.train.steps = 60;
         trial.measure.every = 20;
         // The sharpness costs more than all else, so two crossings of a row have it.

@@ -495,7 +495,7 @@ fn a_zero_layer_beside_a_rest_stops_at_the_same_step() {
         for momentum in [false, true] {
             let mut trial = trial(problem.clone(), &[20]);
             trial.draw.replicate = replicate;
-            trial.init.kind = InitKind::Gaussian;
+            trial.init.kind = StartKind::Gaussian;
             trial.init.scales = vec![1.0, 0.0];
             trial.measure.metrics = LOSSES;
             trial.train.steps = 4000;

@@ -378,7 +378,7 @@ fn a_part_beside_the_identity_joins_the_core() {
 
 #[test]
 fn depth_two_takes_any_start() {
-    for kind in [InitKind::Gaussian, InitKind::Uniform] {
+    for kind in [StartKind::Gaussian, StartKind::Uniform] {
         let mut trial = prepared(classification(5, 3, 4), &[20], 0.2);
         trial.init.kind = kind;
         check(&trial, Some(8));
@@ -410,21 +410,22 @@ fn chains_of_other_shapes_are_closed() {
 #[test]
 fn identity_and_given_starts_are_served() {
     let mut trial = prepared(matrix(10, 10, 2), &[10, 10], 0.1);
-    trial.init.kind = InitKind::Identity;
+    trial.init.kind = StartKind::Identity;
     check(&trial, Some(4));
     let draw = trial.draw;
     let layers = (1..=3).map(|layer| {
         let Q = Reflectors::new(draw, Purpose::Init, 40 + layer, 10, 10).form();
         Given::from(Q * 0.6)
     });
-    trial.init.kind = InitKind::Given(layers.collect());
+    trial.init.kind = StartKind::File;
+    trial.init.weights = layers.collect();
     check(&trial, Some(4));
 }
 
 #[test]
 fn a_balanced_start_has_the_rank_of_its_narrowest_space() {
     let mut trial = prepared(matrix(5, 5, 2), &[16, 16], 0.1);
-    trial.init.kind = InitKind::Balanced;
+    trial.init.kind = StartKind::Balanced;
     trial.measure.metrics.angles = false;
     check(&trial, Some(5));
 }
@@ -538,7 +539,7 @@ fn what_is_outside_the_law_is_refused_by_name() {
     let masked = prepared(completion(12, 12, 2, 0.5), &[12, 12], 0.1);
     assert_eq!(refusal(&masked), NotReducible::Mask);
     let mut gaussian = base.clone();
-    gaussian.init.kind = InitKind::Gaussian;
+    gaussian.init.kind = StartKind::Gaussian;
     assert_eq!(
         refusal(&gaussian),
         NotReducible::Start {
@@ -552,7 +553,8 @@ fn what_is_outside_the_law_is_refused_by_name() {
         given(normal_rows(draw, Purpose::Init, 1, 12, 12) * 0.2)
     };
     let mut given_gaussian = base.clone();
-    given_gaussian.init.kind = InitKind::Given(vec![layer(1), layer(2), layer(3)]);
+    given_gaussian.init.kind = StartKind::File;
+    given_gaussian.init.weights = vec![layer(1), layer(2), layer(3)];
     assert_eq!(
         refusal(&given_gaussian),
         NotReducible::Start {
@@ -573,7 +575,8 @@ fn a_rest_is_refused_where_it_would_show() {
         target: Target::Given(given(Y)),
     };
     let mut live = prepared(problem, &[], 0.1);
-    live.init.kind = InitKind::Given(vec![W.clone()]);
+    live.init.kind = StartKind::File;
+    live.init.weights = vec![W.clone()];
     assert_eq!(refusal(&live), NotReducible::OffCore { layer: 1 });
     let corner = |value| {
         let mut A = Array2::zeros((4, 3));
@@ -585,7 +588,8 @@ fn a_rest_is_refused_where_it_would_show() {
         samples.targets = Targets::Given(corner(1.5));
     }
     let mut idle = prepared(problem, &[], 0.1);
-    idle.init.kind = InitKind::Given(vec![W]);
+    idle.init.kind = StartKind::File;
+    idle.init.weights = vec![W];
     assert_eq!(refusal(&idle), NotReducible::Metrics);
     idle.measure.metrics = LOSSES;
     compare(&idle, None);
@@ -613,7 +617,7 @@ fn auto_takes_the_core_where_it_is_cheaper_and_the_plan_says_so() {
         planned.reason
     );
     let mut gaussian = wide.clone();
-    gaussian.init.kind = InitKind::Gaussian;
+    gaussian.init.kind = StartKind::Gaussian;
     let (engine, planned) = auto(gaussian);
     assert_eq!(engine, EngineKind::Full);
     assert!(
