@@ -6,16 +6,37 @@
 #![expect(clippy::print_stdout, reason = "the figures are its output")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(non_snake_case, reason = "matrices keep the capitals of the papers")]
-
-// The code itself: nothing outside of the crate may call it.
-#[expect(
+#![expect(
     dead_code,
     unused_imports,
     unreachable_pub,
-    reason = "the benchmark calls a few of its functions"
+    reason = "a few functions of each file are called"
 )]
-#[path = "../src/kernel/mod.rs"]
-mod kernel;
+
+// The code itself, which the crate does not show.
+#[path = "../src/kernel/elementwise.rs"]
+mod elementwise;
+#[path = "../src/kernel/simd/lanes.rs"]
+mod lanes;
+#[path = "../src/kernel/product.rs"]
+mod product;
+#[path = "../src/kernel/real.rs"]
+mod real;
+#[path = "../src/kernel/simd/tiles.rs"]
+mod tiles;
+#[path = "../src/kernel/view.rs"]
+mod view;
+
+/// The paths by which the files know each other.
+mod kernel {
+    pub(crate) use crate::elementwise::square_sum;
+    pub(crate) use crate::product::{Accum, Threads, product};
+    pub(crate) use crate::real::Real;
+
+    pub(crate) mod simd {
+        pub(crate) use crate::lanes::{archs, stride};
+    }
+}
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -23,7 +44,11 @@ use std::time::Instant;
 use nano_gemm::Plan;
 use pulp::{Simd, WithSimd};
 
-use kernel::simd::{Buffer, Mat, MatMut, Products, Store, Tiles, arch_for, stride};
+use lanes::{Buffer, arch_for, stride};
+use product::Threads;
+use real::Real;
+use tiles::{Mat, MatMut, Products, Store, Tiles};
+use view::{view, view_mut};
 
 /// Rows and columns of the cores.
 const SIZES: [usize; 6] = [5, 10, 20, 32, 66, 100];

@@ -148,7 +148,8 @@ fn memory(trial: &Trial, plan: &EnginePlan) -> f64 {
     let drawn = match (plan.engine, trial.train.precision) {
         // Weights are drawn in double precision.
         (EngineKind::Full, Precision::F32) => sizes(trial).windows(2).map(|d| d[0] * d[1]).sum(),
-        (EngineKind::Full | EngineKind::Reduced | EngineKind::Factored, _) => 0.0,
+        (EngineKind::Full, Precision::F64)
+        | (EngineKind::Reduced | EngineKind::Factored, Precision::F64 | Precision::F32) => 0.0,
     };
     PEAK * (plan.bytes + 8.0 * (prepared + drawn))
 }

@@ -14,4 +14,4 @@ pub(crate) use check::{check_finite, check_shape};
 pub(crate) use fold::fold_both;
 pub use prepare::prepare;
 pub use types::Data;
-pub(crate) use types::{Folded, InputsMatrix, TargetMatrix, TestSet, scale_columns};
+pub(crate) use types::{Folded, InputsMatrix, TargetMatrix, TestSet, TrainSamples, scale_columns};

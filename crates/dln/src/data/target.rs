@@ -76,7 +76,12 @@ pub(super) fn low_rank(
             Purpose::TeacherRight,
             Purpose::TeacherValues,
         ),
-        _ => (
+        Matrix::Target
+        | Matrix::Targets
+        | Matrix::Inputs
+        | Matrix::Mask
+        | Matrix::Weights { .. }
+        | Matrix::EndToEnd => (
             Purpose::TargetLeft,
             Purpose::TargetRight,
             Purpose::TargetValues,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use ndarray::{Array2, ArrayView2};
 
 use crate::config::{Draw, Problem, Trial};
-use crate::kernel::{Threads, multiply};
+use crate::kernel::{Svd, Threads, multiply, svd};
 
 /// Everything that depends on the problem and the draw alone, shared between trials.
 #[derive(Clone, Debug)]
@@ -39,6 +39,31 @@ impl Data {
     /// drawn. Given matrices are the same when they are the same allocation.
     pub fn serves(&self, trial: &Trial) -> bool {
         (!self.drawn || self.draw == trial.draw) && self.problem == trial.problem
+    }
+
+    /// The samples that a step sees: folded for a linear network, where there is a fold.
+    pub(crate) fn samples(&self, linear: bool) -> TrainSamples<'_> {
+        match (&self.X, self.folded.as_ref().filter(|_| linear)) {
+            (InputsMatrix::Identity, _) => TrainSamples::Identity,
+            (InputsMatrix::Dense(_), Some(folded)) => TrainSamples::Dense {
+                X: folded.X.view(),
+                Y: Cow::Borrowed(&folded.Y),
+                constant: folded.constant,
+            },
+            (InputsMatrix::Dense(X), None) => TrainSamples::Dense {
+                X: X.view(),
+                Y: self.Y.dense(),
+                constant: 0.0,
+            },
+        }
+    }
+
+    /// The training inputs and the class of each; classification only.
+    pub(crate) fn classified(&self) -> Option<(&Array2<f64>, &Vec<u32>)> {
+        match &self.X {
+            InputsMatrix::Identity => None,
+            InputsMatrix::Dense(X) => self.classes.as_ref().map(|classes| (X, classes)),
+        }
     }
 
     /// Bytes that these data hold.
@@ -72,6 +97,20 @@ pub(crate) enum InputsMatrix {
     Dense(Array2<f64>),
 }
 
+/// What a step sees of the training samples.
+pub(crate) enum TrainSamples<'a> {
+    /// `X = I`, and the targets of [`Data::Y`].
+    Identity,
+    Dense {
+        /// `d_x x n`.
+        X: ArrayView2<'a, f64>,
+        /// `d_y x n`.
+        Y: Cow<'a, Array2<f64>>,
+        /// What folding takes out of the loss.
+        constant: f64,
+    },
+}
+
 /// The training targets, `d_y x n`.
 #[derive(Clone, Debug)]
 pub(crate) enum TargetMatrix {
@@ -93,6 +132,18 @@ impl TargetMatrix {
                 Cow::Owned(multiply(Threads::Seq, scaled.view(), V.t()))
             }
             TargetMatrix::Dense(Y) => Cow::Borrowed(Y),
+        }
+    }
+
+    /// The thin decomposition of the targets; `None` where it does not converge.
+    pub(crate) fn decomposed(&self) -> Option<Svd> {
+        match self {
+            TargetMatrix::LowRank { U, s, V } => Some(Svd {
+                U: U.clone(),
+                s: s.clone(),
+                V: V.clone(),
+            }),
+            TargetMatrix::Dense(Y) => svd(Y.view()),
         }
     }
 }

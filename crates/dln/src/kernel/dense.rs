@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, s};
 
-use crate::kernel::{Accum, Real, Threads, product, squared_residual};
+use crate::kernel::{Real, Threads, multiply_into, squared_residual};
 
 #[derive(Debug)]
 pub(crate) struct Dense<T> {
@@ -35,21 +35,12 @@ impl<T: Real> Dense<T> {
     ) -> f64 {
         let held = s![.., ..width];
         let (left, right) = (left.slice(held), right.slice(held));
-        let one = T::of(1.0);
-        let E = self.E.view_mut();
-        product(threads, E, Accum::Replace, one, left, right.t());
+        multiply_into(threads, self.E.view_mut(), left, right.t());
         let squares = squared_residual(threads, &mut self.E, &self.Y, self.mask.as_ref(), self.c);
         let E = self.E.view();
-        product(threads, out.slice_mut(held), Accum::Replace, one, E, right);
+        multiply_into(threads, out.slice_mut(held), E, right);
         if let Some(back) = back {
-            product(
-                threads,
-                back.slice_mut(held),
-                Accum::Replace,
-                one,
-                E.t(),
-                left,
-            );
+            multiply_into(threads, back.slice_mut(held), E.t(), left);
         }
         squares
     }

@@ -18,7 +18,7 @@ pub(crate) use elementwise::{
 };
 pub(crate) use norm::norm_of;
 pub use product::Threads;
-pub(crate) use product::{Accum, multiply, product};
+pub(crate) use product::{Accum, multiply, multiply_into, product};
 pub(crate) use real::Real;
 pub(crate) use svd::{Svd, singular_values, svd};
 pub(crate) use triangle::triangle;

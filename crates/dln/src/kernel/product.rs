@@ -58,6 +58,16 @@ pub(crate) fn product<T: Real>(
     split(threads, C, &job, rows, columns);
 }
 
+/// `C = A B`, as [`product`].
+pub(crate) fn multiply_into<T: Real>(
+    threads: Threads,
+    C: ArrayViewMut2<'_, T>,
+    A: ArrayView2<'_, T>,
+    B: ArrayView2<'_, T>,
+) {
+    product(threads, C, Accum::Replace, T::of(1.0), A, B);
+}
+
 /// `A B` in a new matrix. For setup and measurements; a step allocates nothing.
 pub(crate) fn multiply<T: Real>(
     threads: Threads,
@@ -65,7 +75,7 @@ pub(crate) fn multiply<T: Real>(
     B: ArrayView2<'_, T>,
 ) -> Array2<T> {
     let mut C = Array2::zeros((A.nrows(), B.ncols()));
-    product(threads, C.view_mut(), Accum::Replace, T::of(1.0), A, B);
+    multiply_into(threads, C.view_mut(), A, B);
     C
 }
 

@@ -4,48 +4,14 @@
 //! This file owns the choice of `sigma^2`, the seeds of the closure and the part of the
 //! certificate that concerns the data. It depends on the data alone, not on the network.
 
-use std::borrow::Cow;
-
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use super::basis::Basis;
 use super::worse;
-use crate::data::{Data, InputsMatrix, TargetMatrix, scale_columns};
+use crate::data::{Data, TargetMatrix, TrainSamples, scale_columns};
 use crate::error::{Matrix, TrialError};
 use crate::kernel::rank::{OF_DATA, rank, widest_cluster};
 use crate::kernel::{Svd, Threads, multiply, svd};
-
-/// The training samples, folded where that is fewer.
-pub(super) enum Samples<'a> {
-    /// `X = I`.
-    Identity,
-    Dense {
-        /// `d_x x n`.
-        X: ArrayView2<'a, f64>,
-        /// `d_y x n`.
-        Y: Cow<'a, Array2<f64>>,
-        /// What folding takes out of the loss.
-        constant: f64,
-    },
-}
-
-impl Samples<'_> {
-    pub(super) fn of(data: &Data) -> Samples<'_> {
-        match (&data.X, &data.folded) {
-            (InputsMatrix::Identity, _) => Samples::Identity,
-            (InputsMatrix::Dense(_), Some(folded)) => Samples::Dense {
-                X: folded.X.view(),
-                Y: Cow::Borrowed(&folded.Y),
-                constant: folded.constant,
-            },
-            (InputsMatrix::Dense(X), None) => Samples::Dense {
-                X: X.view(),
-                Y: data.Y.dense(),
-                constant: 0.0,
-            },
-        }
-    }
-}
 
 /// Spectra of `Sigma = X X^T` and `Phi = Y X^T`.
 #[derive(Clone, Debug)]
@@ -65,21 +31,15 @@ impl Moments {
     /// # Errors
     /// [`TrialError::NoConvergence`].
     pub(super) fn of(data: &Data) -> Result<Moments, TrialError> {
-        match Samples::of(data) {
-            Samples::Identity => Moments::of_identity(&data.Y),
-            Samples::Dense { X, Y, .. } => Moments::of_samples(X, Y.view()),
+        match data.samples(true) {
+            TrainSamples::Identity => Moments::of_identity(&data.Y),
+            TrainSamples::Dense { X, Y, .. } => Moments::of_samples(X, Y.view()),
         }
     }
 
     fn of_identity(Y: &TargetMatrix) -> Result<Moments, TrialError> {
-        let correlation = match Y {
-            TargetMatrix::LowRank { U, s, V } => Svd {
-                U: U.clone(),
-                s: s.clone(),
-                V: V.clone(),
-            },
-            TargetMatrix::Dense(Y) => factor(Matrix::Target, Y.view())?,
-        };
+        let matrix = Matrix::Target;
+        let correlation = Y.decomposed().ok_or(TrialError::NoConvergence { matrix })?;
         Ok(Moments {
             sigma2: 1.0,
             inputs: None,

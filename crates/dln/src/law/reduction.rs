@@ -10,11 +10,11 @@ use super::basis::{Basis, Coordinates, orthonormal};
 use super::bounds::{Bounds, bounds, is_one_sided, isometric, widest_hidden};
 use super::closure::{Closure, Task, close};
 use super::layers::Layer;
-use super::moments::{Moments, Samples};
+use super::moments::Moments;
 use super::off_core::{OffCore, survey};
 use super::worse;
 use crate::config::{StartLayers, Trial};
-use crate::data::{Data, Folded};
+use crate::data::{Data, Folded, TrainSamples};
 use crate::error::{Matrix, NotReducible, TrialError};
 use crate::init::starts;
 use crate::kernel::{Threads, multiply, square_sum, svd, triangle};
@@ -263,10 +263,10 @@ pub(crate) fn widths_of_data(
     let seeds = moments.input_seeds();
     let input = orthonormal(seeds.view()).ncols();
     let widths = isometric(sizes, input, moments.output_seeds().ncols());
-    let samples = match Samples::of(data) {
-        Samples::Identity => None,
-        Samples::Dense { .. } if moments.sigma2 > 0.0 => Some(widths[0]),
-        Samples::Dense { X, .. } => Some(X.ncols().min(widths[0])),
+    let samples = match data.samples(true) {
+        TrainSamples::Identity => None,
+        TrainSamples::Dense { .. } if moments.sigma2 > 0.0 => Some(widths[0]),
+        TrainSamples::Dense { X, .. } => Some(X.ncols().min(widths[0])),
     };
     Ok((widths, samples))
 }
@@ -358,8 +358,8 @@ fn core_problem(
     last: &Basis,
 ) -> Result<CoreProblem, TrialError> {
     let c = data.c;
-    match Samples::of(data) {
-        Samples::Identity => {
+    match data.samples(true) {
+        TrainSamples::Identity => {
             let (targets, left_out) = moments.correlation_within(first, last);
             Ok(CoreProblem {
                 inputs: None,
@@ -368,7 +368,7 @@ fn core_problem(
                 constant: 0.5 * c * left_out,
             })
         }
-        Samples::Dense { X, Y, constant } => {
+        TrainSamples::Dense { X, Y, constant } => {
             let inputs = multiply(Threads::Seq, first.view().t(), X);
             let Coordinates { within, outside } = last.coordinates(Y.view());
             let problem = CoreProblem {

@@ -2,10 +2,10 @@
 
 use std::f64::consts::FRAC_PI_2;
 
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::{EntryKind, Spectrum, largest_angle};
-use crate::data::{Data, InputsMatrix, TargetMatrix, scale_columns};
+use crate::data::{Data, TrainSamples, scale_columns};
 use crate::kernel::rank::{OF_TARGET, rank};
 use crate::kernel::{Svd, Threads, multiply, svd};
 
@@ -26,17 +26,9 @@ impl Alignment {
     /// The target as a map of inputs to outputs: the target matrix itself, or, where there are samples, the
     /// least-squares map `Y X^+`. `None` where it is zero or its decomposition does not converge.
     pub(crate) fn new(data: &Data) -> Option<Alignment> {
-        let factors = match (&data.X, &data.Y) {
-            (InputsMatrix::Identity, TargetMatrix::LowRank { U, s, V }) => Svd {
-                U: U.clone(),
-                s: s.clone(),
-                V: V.clone(),
-            },
-            (InputsMatrix::Identity, TargetMatrix::Dense(Y)) => svd(Y.view())?,
-            (InputsMatrix::Dense(X), Y) => match &data.folded {
-                Some(folded) => least_squares(&folded.X, &folded.Y)?,
-                None => least_squares(X, &Y.dense())?,
-            },
+        let factors = match data.samples(true) {
+            TrainSamples::Identity => data.Y.decomposed()?,
+            TrainSamples::Dense { X, Y, .. } => least_squares(X, &Y)?,
         };
         let rank = rank(&factors.s, OF_TARGET);
         (rank > 0).then(|| Alignment {
@@ -83,8 +75,8 @@ impl Alignment {
 }
 
 /// The decomposition of `Y X^+`.
-fn least_squares(X: &Array2<f64>, Y: &Array2<f64>) -> Option<Svd> {
-    let inputs = svd(X.view())?;
+fn least_squares(X: ArrayView2<'_, f64>, Y: &Array2<f64>) -> Option<Svd> {
+    let inputs = svd(X)?;
     let rank = rank(&inputs.s, OF_TARGET);
     let inverse: Vec<f64> = inputs.s[..rank].iter().map(|value| 1.0 / value).collect();
     let V = scale_columns(inputs.V.slice(s![.., ..rank]), &inverse);
@@ -108,7 +100,7 @@ mod tests {
     fn least_squares_finds_the_map_behind_the_samples() {
         let M = array![[1.0, 2.0, 0.0], [0.0, 1.0, 1.0]];
         let X = Array2::from_shape_fn((3, 8), |(i, j)| ((i * 5 + j * 3 + i * j) % 7) as f64);
-        let found = least_squares(&X, &M.dot(&X)).expect("finite");
+        let found = least_squares(X.view(), &M.dot(&X)).expect("finite");
         let wanted = svd(M.view()).expect("finite");
         for (a, b) in found.s.iter().zip(&wanted.s) {
             assert!((a - b).abs() < 1e-12);

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
-use crate::kernel::{Accum, Real, Threads, entries_mut, product, scaled_add};
+use crate::kernel::{Accum, Real, Threads, entries_mut, multiply_into, product, scaled_add};
 
 /// A gradient of the train loss: `left * right`, or `left` alone.
 #[derive(Clone, Copy, Debug)]
@@ -15,16 +15,7 @@ impl<T: Real> Gradient<'_, T> {
     /// `target <- gradient`.
     pub(crate) fn write_to(&self, threads: Threads, mut target: ArrayViewMut2<'_, T>) {
         match self.right {
-            Some(right) => {
-                product(
-                    threads,
-                    target,
-                    Accum::Replace,
-                    T::of(1.0),
-                    self.left,
-                    right,
-                );
-            }
+            Some(right) => multiply_into(threads, target, self.left, right),
             None => target.assign(&self.left),
         }
     }

@@ -75,34 +75,31 @@ pub(crate) fn cost(trial: &Trial) -> Cost {
     };
     let widths = vec![width; depth + 1];
     let all = (d_x * d_y) as f64;
-    let share = match &trial.problem.task {
-        Task::Completion {
-            mask: Mask::Drawn { observed },
-            ..
-        } => *observed,
-        Task::Completion {
-            mask: Mask::Given(_),
-            ..
+    let (share, held_as_given) = match &trial.problem.task {
+        Task::Completion { target, mask } => {
+            let share = match mask {
+                Mask::Drawn { observed } => *observed,
+                Mask::Given(_) => 1.0,
+            };
+            let given = match target {
+                Target::Given(_) => true,
+                Target::Drawn { .. } => false,
+            };
+            (share, given)
         }
-        | Task::Factorization { .. }
-        | Task::Regression { .. }
-        | Task::Classification { .. } => 1.0,
+        Task::Factorization { .. } | Task::Regression { .. } | Task::Classification { .. } => {
+            (1.0, false)
+        }
     };
     let trained = trial.optimizer.factor_rate != 0.0;
     let dense = is_dense(share);
     let entries = if dense { all } else { share * all };
-    let numbers = match (dense, &trial.problem.task) {
+    let numbers = if dense {
         // Outputs, targets and mask.
-        (true, _) => 3.0 * all,
-        // A number and a place for each, beside the mask and targets that are measured with.
-        (
-            false,
-            Task::Completion {
-                target: Target::Given(_),
-                ..
-            },
-        ) => 2.0 * entries + 2.0 * all,
-        (false, _) => 2.0 * entries + all,
+        3.0 * all
+    } else {
+        // A number and a place for each entry, and the mask and the targets that measurements read.
+        2.0 * entries + if held_as_given { 2.0 * all } else { all }
     };
     let factors = (width * (4 * d_x + 3 * d_y)) as f64;
     Cost {

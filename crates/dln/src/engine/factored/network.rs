@@ -15,7 +15,7 @@ use crate::error::TrialError;
 use crate::kernel::Dense;
 use crate::kernel::simd::Observed;
 use crate::kernel::simd::{Lane, arch_for, stride};
-use crate::kernel::{Accum, Threads, multiply, norm_of, product};
+use crate::kernel::{Threads, multiply, multiply_into, norm_of};
 use crate::measure::{Alignment, Rows, measure};
 use crate::optimizer::{Descent, Gradient};
 use crate::outcome;
@@ -226,15 +226,7 @@ impl<T: Lane> Engine for Factored<'_, T> {
         }
         let whole = self.down.first().unwrap_or(&self.C[0]);
         let left = self.left.slice_mut(s![.., ..self.width]);
-        let one = T::of(1.0);
-        product(
-            self.threads,
-            left,
-            Accum::Replace,
-            one,
-            self.U.view(),
-            whole.view(),
-        );
+        multiply_into(self.threads, left, self.U.view(), whole.view());
         let back = self.outer.is_some().then_some(&mut self.back);
         let both = [&self.left, &self.V];
         let squares = match &mut self.pass {
@@ -344,7 +336,7 @@ impl<T: Lane> Engine for Factored<'_, T> {
 
 /// `C <- A B`, all small.
 fn set<T: Lane>(C: &mut Array2<T>, A: ArrayView2<'_, T>, B: ArrayView2<'_, T>) {
-    product(Threads::Seq, C.view_mut(), Accum::Replace, T::of(1.0), A, B);
+    multiply_into(Threads::Seq, C.view_mut(), A, B);
 }
 
 /// A row-major copy in precision `T`.

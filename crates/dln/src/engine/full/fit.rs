@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::data::{Data, InputsMatrix};
+use crate::data::{Data, TrainSamples};
 use crate::kernel::{Real, Threads, squared_residual};
 
 /// The loss `c/2 ||mask (f(X) - Y)||_F^2 + constant`, all matrices row-major.
@@ -22,28 +22,16 @@ pub(super) struct Fit<T> {
 impl<T: Real> Fit<T> {
     /// The training data; folded where `linear` networks may be.
     pub(super) fn new(data: &Data, linear: bool) -> Fit<T> {
-        let folded = data
-            .folded
-            .as_ref()
-            .filter(|_| linear && data.mask.is_none());
-        if let Some(folded) = folded {
-            return Fit {
-                X: Some(cast(folded.X.view())),
-                Y: cast(folded.Y.view()),
-                mask: None,
-                c: data.c,
-                constant: folded.constant,
-            };
-        }
+        let (X, Y, constant) = match data.samples(linear) {
+            TrainSamples::Identity => (None, data.Y.dense(), 0.0),
+            TrainSamples::Dense { X, Y, constant } => (Some(cast(X)), Y, constant),
+        };
         Fit {
-            X: match &data.X {
-                InputsMatrix::Identity => None,
-                InputsMatrix::Dense(X) => Some(cast(X.view())),
-            },
-            Y: cast(data.Y.dense().view()),
+            X,
+            Y: cast(Y.view()),
             mask: data.mask.as_ref().map(|mask| cast(mask.view())),
             c: data.c,
-            constant: 0.0,
+            constant,
         }
     }
 

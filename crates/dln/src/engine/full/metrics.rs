@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::fit::widened;
 use crate::config::{Metrics, Trial};
-use crate::data::{Data, InputsMatrix, TestSet};
+use crate::data::{Data, TestSet, TrainSamples};
 use crate::kernel::{Real, Threads, multiply};
 use crate::measure::{
     Alignment, Classes, Curvature, MeasuredNetwork, Spectrum, balancedness, chain, correct, finite,
@@ -24,12 +24,9 @@ impl Meter {
     pub(super) fn new(trial: &Trial, data: &Data) -> Meter {
         let metrics = &trial.measure.metrics;
         let linear = trial.network.activation.is_linear();
-        let classes = match (&data.classes, &data.X) {
-            (Some(classes), InputsMatrix::Dense(X)) if metrics.separation && linear => {
-                Some(Classes::new(X.view(), classes))
-            }
-            _ => None,
-        };
+        let wanted = metrics.separation && linear;
+        let classes = data.classified().filter(|_| wanted);
+        let classes = classes.map(|(X, classes)| Classes::new(X.view(), classes));
         let alignment = if metrics.alignment && linear {
             Alignment::new(data)
         } else {
@@ -136,11 +133,9 @@ impl<T: Real> MeasuredNetwork for FullNetwork<'_, T> {
 
     fn judge(&self, scalars: &mut Scalars) {
         let (metrics, data) = (self.metrics(), self.data);
-        if let (true, Some(classes), InputsMatrix::Dense(X)) =
-            (metrics.train_loss, &data.classes, &data.X)
-        {
-            scalars.accuracy = Some(share_correct(X.view(), classes, |X| self.outputs(X)));
-        }
+        let trained = data.classified().filter(|_| metrics.train_loss);
+        scalars.accuracy =
+            trained.map(|(X, classes)| share_correct(X.view(), classes, |X| self.outputs(X)));
         if !metrics.test_loss {
             return;
         }
@@ -181,37 +176,29 @@ impl<T: Real> MeasuredNetwork for FullNetwork<'_, T> {
             let hidden: Vec<_> = hidden.iter().map(|W| W.view()).collect();
             return classes.by_layer(&hidden, self.threads);
         }
-        match (&self.data.classes, &self.data.X, self.features) {
-            (Some(classes), InputsMatrix::Dense(X), Some(features))
-                if self.metrics().separation =>
-            {
-                let mut found = vec![sample_separation(X.view(), classes)];
-                for A in features {
-                    found.push(sample_separation(widened(A).view(), classes));
-                }
-                found
-            }
-            _ => Vec::new(),
+        let classified = self.data.classified().zip(self.features);
+        let Some(((X, classes), features)) = classified.filter(|_| self.metrics().separation)
+        else {
+            return Vec::new();
+        };
+        let mut found = vec![sample_separation(X.view(), classes)];
+        for A in features {
+            found.push(sample_separation(widened(A).view(), classes));
         }
+        found
     }
 
     fn hessian(&self, read: &dyn Fn(&Curvature<'_>) -> Option<f64>) -> Option<f64> {
         let (trial, data) = (self.trial, self.data);
         let activation = trial.network.activation;
-        let Y = data.Y.dense();
-        let folded = data
-            .folded
-            .as_ref()
-            .filter(|_| activation.is_linear() && data.mask.is_none());
-        let (X, Y) = match (folded, &data.X) {
-            (Some(folded), _) => (Some(folded.X.view()), folded.Y.view()),
-            (None, InputsMatrix::Dense(X)) => (Some(X.view()), Y.view()),
-            (None, InputsMatrix::Identity) => (None, Y.view()),
+        let (X, Y) = match data.samples(activation.is_linear()) {
+            TrainSamples::Identity => (None, data.Y.dense()),
+            TrainSamples::Dense { X, Y, .. } => (Some(X), Y),
         };
         read(&Curvature {
             weights: self.W.iter().map(|W| W.view()).collect(),
             X,
-            Y,
+            Y: Y.view(),
             mask: data.mask.as_ref().map(|mask| mask.view()),
             c: data.c,
             activation,

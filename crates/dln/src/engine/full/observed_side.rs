@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 use crate::kernel::simd::Lane;
 use crate::kernel::simd::Observed;
-use crate::kernel::{Accum, Threads, product};
+use crate::kernel::{Threads, multiply_into};
 use crate::optimizer::Gradient;
 
 #[derive(Debug)]
@@ -65,9 +65,7 @@ impl<T: Lane> ObservedSide<T> {
         for l in 1..depth.saturating_sub(2) {
             let (below, above) = self.forward.split_at_mut(l - 1);
             let A = below.last().unwrap_or(&weights[0]);
-            let W = weights[l].view();
-            let C = above[0].view_mut();
-            product(threads, C, Accum::Replace, T::of(1.0), W, A.view());
+            multiply_into(threads, above[0].view_mut(), weights[l].view(), A.view());
         }
         let mut last = self.last.slice_mut(s![.., ..self.width]);
         if depth == 2 {
@@ -75,7 +73,7 @@ impl<T: Lane> ObservedSide<T> {
         } else {
             let A = self.forward.last().unwrap_or(&weights[0]);
             let W = &weights[depth - 2];
-            product(threads, last, Accum::Replace, T::of(1.0), A.t(), W.t());
+            multiply_into(threads, last, A.t(), W.t());
         }
         let mut upper = self.upper.slice_mut(s![.., ..self.width]);
         upper.assign(&weights[depth - 1]);
@@ -107,8 +105,7 @@ impl<T: Lane> ObservedSide<T> {
             };
             if l > 0 {
                 // Before W changes.
-                let next = back_below[l - 1].view_mut();
-                product(threads, next, Accum::Replace, T::of(1.0), W.t(), B);
+                multiply_into(threads, back_below[l - 1].view_mut(), W.t(), B);
             }
             let right = match l {
                 0 => None,

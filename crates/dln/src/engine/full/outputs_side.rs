@@ -7,7 +7,7 @@
 use ndarray::Array2;
 
 use super::fit::Fit;
-use crate::kernel::{Accum, Real, Threads, product};
+use crate::kernel::{Real, Threads, multiply_into};
 use crate::optimizer::Gradient;
 
 #[derive(Debug)]
@@ -50,11 +50,11 @@ impl<T: Real> OutputsSide<T> {
         for l in (0..depth - 1).rev() {
             let (down, above) = self.down.split_at_mut(l + 1);
             let C = above.first().unwrap_or(&weights[depth - 1]);
-            replace(threads, &mut down[l], C, &weights[l]);
+            multiply_into(threads, down[l].view_mut(), C.view(), weights[l].view());
         }
         let whole = self.down.first().unwrap_or(&weights[0]);
         match &self.fit.X {
-            Some(X) => replace(threads, &mut self.output, whole, X),
+            Some(X) => multiply_into(threads, self.output.view_mut(), whole.view(), X.view()),
             None if depth == 1 => self.output.assign(whole),
             None => return self.fit.loss_and_residual(threads, &mut self.down[0]),
         }
@@ -76,7 +76,7 @@ impl<T: Real> OutputsSide<T> {
         } = self;
         if let Some(X) = &fit.X {
             let S = up[0].view_mut();
-            product(threads, S, Accum::Replace, T::of(1.0), output.view(), X.t());
+            multiply_into(threads, S, output.view(), X.t());
         }
         for l in 0..depth {
             let (below, above) = weights.split_at_mut(l + 1);
@@ -89,14 +89,7 @@ impl<T: Real> OutputsSide<T> {
             };
             if let Some(next) = up_above.first_mut() {
                 // Before W changes.
-                product(
-                    threads,
-                    next.view_mut(),
-                    Accum::Replace,
-                    T::of(1.0),
-                    S,
-                    W.t(),
-                );
+                multiply_into(threads, next.view_mut(), S, W.t());
             }
             let gradient = match above.last() {
                 None => Gradient {
@@ -114,15 +107,4 @@ impl<T: Real> OutputsSide<T> {
             visit(l, W, &gradient);
         }
     }
-}
-
-fn replace<T: Real>(threads: Threads, C: &mut Array2<T>, A: &Array2<T>, B: &Array2<T>) {
-    product(
-        threads,
-        C.view_mut(),
-        Accum::Replace,
-        T::of(1.0),
-        A.view(),
-        B.view(),
-    );
 }

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::fit::Fit;
 use crate::config::Activation;
-use crate::kernel::{Accum, Real, Threads, product};
+use crate::kernel::{Real, Threads, multiply_into};
 use crate::optimizer::Gradient;
 
 #[derive(Debug)]
@@ -56,12 +56,15 @@ impl<T: Real> SamplesSide<T> {
         for (l, W) in weights.iter().enumerate() {
             let (below, above) = self.forward.split_at_mut(l);
             let A = &mut above[0];
-            match (l, &self.fit.X) {
-                (0, _) if bare => {}
-                (0, None) => A.assign(W),
-                (0, Some(X)) => multiply_into(threads, A, W, X.view()),
-                (1, _) if bare => multiply_into(threads, A, W, weights[0].view()),
-                _ => multiply_into(threads, A, W, below[l - 1].view()),
+            let input = match (l, &self.fit.X) {
+                (0, X) => X.as_ref(),
+                (1, _) if bare => weights.first(),
+                _ => below.last(),
+            };
+            match input {
+                Some(input) => multiply_into(threads, A.view_mut(), W.view(), input.view()),
+                None if bare => {}
+                None => A.assign(W),
             }
             if l + 1 < depth {
                 self.activation.apply(threads, A);
@@ -96,14 +99,7 @@ impl<T: Real> SamplesSide<T> {
             if l > 0 {
                 // Before W changes.
                 let next = &mut back_below[l - 1];
-                product(
-                    threads,
-                    next.view_mut(),
-                    Accum::Replace,
-                    T::of(1.0),
-                    W.t(),
-                    B,
-                );
+                multiply_into(threads, next.view_mut(), W.t(), B);
                 activation.slope(threads, next, &forward[l - 1]);
             }
             let right: Option<ArrayView2<'_, T>> = match l {
@@ -119,20 +115,4 @@ impl<T: Real> SamplesSide<T> {
     fn bare(&self, depth: usize) -> bool {
         self.fit.X.is_none() && self.activation.is_linear() && depth > 1
     }
-}
-
-fn multiply_into<T: Real>(
-    threads: Threads,
-    C: &mut Array2<T>,
-    A: &Array2<T>,
-    B: ArrayView2<'_, T>,
-) {
-    product(
-        threads,
-        C.view_mut(),
-        Accum::Replace,
-        T::of(1.0),
-        A.view(),
-        B,
-    );
 }

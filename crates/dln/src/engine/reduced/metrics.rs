@@ -5,7 +5,7 @@ use ndarray::{Array2, s};
 use super::off_core::Scalars as OffScalars;
 use super::views::Views;
 use crate::config::{Activation, Trial};
-use crate::data::{Data, InputsMatrix};
+use crate::data::Data;
 use crate::kernel::{Accum, Threads, multiply, product};
 use crate::law::{OffCore, Reduction, Run};
 use crate::measure::{
@@ -142,14 +142,9 @@ impl MeasuredNetwork for WideNetwork<'_> {
         if let Some(test) = &self.views.test {
             scalars.test_loss = finite(test.loss(&self.whole, self.off, self.threads));
         }
-        let trained = match (&self.data.classes, &self.data.X) {
-            (Some(classes), InputsMatrix::Dense(X)) if metrics.train_loss => Some((X, classes)),
-            _ => None,
-        };
-        let held_out = match &self.data.test {
-            Some(test) if metrics.test_loss => test.classes.as_ref().map(|all| (&test.X, all)),
-            _ => None,
-        };
+        let trained = self.data.classified().filter(|_| metrics.train_loss);
+        let test = self.data.test.as_ref().filter(|_| metrics.test_loss);
+        let held_out = test.and_then(|test| Some((&test.X, test.classes.as_ref()?)));
         if trained.is_none() && held_out.is_none() {
             return;
         }

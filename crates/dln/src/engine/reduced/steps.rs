@@ -181,7 +181,9 @@ fn backward<T: Lane>(net: &mut Net<T>, products: impl Products<T>, with: Use<T>)
                 products.times(last, S, turned, store);
                 return squares;
             }
-            _ => products.times(place.front_of_mut(own), S, turned, plain()),
+            Use::Descend { .. } | Use::Momentum { .. } | Use::Measure { .. } => {
+                products.times(place.front_of_mut(own), S, turned, plain());
+            }
         }
     }
     squares + last_core(net, with)

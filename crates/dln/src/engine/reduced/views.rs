@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::off_core::Scalars;
 use crate::config::Trial;
-use crate::data::{Data, InputsMatrix, TestSet, fold_both};
+use crate::data::{Data, TestSet, fold_both};
 use crate::kernel::{Threads, dot, multiply, square_sum};
 use crate::law::{Coordinates, OffCore, Reduction};
 use crate::measure::{Alignment, Classes};
@@ -23,13 +23,11 @@ pub(super) struct Views {
 impl Views {
     pub(super) fn new(trial: &Trial, data: &Data, reduction: &Reduction) -> Views {
         let metrics = &trial.measure.metrics;
-        let separation = match (&data.classes, &data.X) {
-            (Some(classes), InputsMatrix::Dense(X)) if metrics.separation => {
-                let classes = Classes::new(X.view(), classes);
-                Some(Separation::new(&classes, reduction))
-            }
-            _ => None,
-        };
+        let classified = data.classified().filter(|_| metrics.separation);
+        let separation = classified.map(|(X, classes)| {
+            let classes = Classes::new(X.view(), classes);
+            Separation::new(&classes, reduction)
+        });
         let judged = metrics.train_loss || metrics.test_loss;
         let test = data.test.as_ref().filter(|_| metrics.test_loss);
         let alignment = if metrics.alignment {

@@ -1,93 +1,24 @@
-//! The authors' wide networks, reproduced by their exact cores.
-//!
-//! The same files as in `golden.rs`, from the same initial weights, but trained by the reduced engine.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the files are read here, at the edge"
-)]
-
-use std::fs::File;
-use std::path::PathBuf;
+//! The same files as in `full`, from the same initial weights, by the exact cores of the reduced engine.
 
 use dln::{
-    Activation, Draw, EngineChoice, Given, Init, Inputs, Loss, Measure, Metrics, Network,
-    Optimizer, OptimizerKind, Outcome, Precision, Problem, Samples, StartKind, Target, Targets,
-    Task, Threads, Train, Trial,
+    EngineChoice, Given, Inputs, Loss, Measure, Metrics, OptimizerKind, Outcome, Problem, Samples,
+    Target, Targets, Task, Threads,
 };
-use ndarray::{Array1, Array2, Array3, Axis};
-use ndarray_npy::NpzReader;
+use ndarray::Axis;
 
-struct Arrays(NpzReader<File>);
-
-impl Arrays {
-    fn open(name: &str) -> Arrays {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
-        let file = File::open(folder.join(format!("{name}.npz"))).expect("a golden file");
-        Arrays(NpzReader::new(file).expect("an npz archive"))
-    }
-
-    fn vector(&mut self, name: &str) -> Vec<f64> {
-        let array: Array1<f64> = self.0.by_name(name).expect("a vector");
-        array.to_vec()
-    }
-
-    fn matrix(&mut self, name: &str) -> Array2<f64> {
-        self.0.by_name(name).expect("a matrix")
-    }
-
-    fn tensor(&mut self, name: &str) -> Array3<f64> {
-        self.0.by_name(name).expect("a tensor")
-    }
-}
-
-fn given(matrix: Array2<f64>) -> Given {
-    Given::from(matrix)
-}
+use super::files::{Arrays, linear, trial};
 
 fn outcome(
     arrays: &mut Arrays,
     problem: Problem,
-    depth: usize,
-    optimizer: (OptimizerKind, f64),
+    descent: (OptimizerKind, f64),
     measure: Measure,
     steps: u64,
 ) -> Outcome {
-    let weights: Vec<Given> = (0..depth)
-        .map(|layer| given(arrays.matrix(&format!("init_w{layer}"))))
-        .collect();
-    let widths = weights[..depth - 1].iter().map(|given| given.0.nrows());
-    let trial = Trial {
-        problem,
-        network: Network {
-            widths: widths.collect(),
-            activation: Activation::Linear,
-        },
-        init: Init {
-            kind: StartKind::File,
-            scales: vec![1.0; depth],
-            weights,
-        },
-        train: Train {
-            engine: EngineChoice::Reduced,
-            precision: Precision::F64,
-            steps,
-            stop_train_loss: None,
-            stop_gradient_norm: None,
-        },
-        optimizer: Optimizer {
-            kind: optimizer.0,
-            rate: optimizer.1,
-            momentum: 0.9,
-            weight_decay: 0.0,
-            factor_rate: 0.0,
-            rank_estimate: 1,
-        },
-        measure,
-        draw: Draw {
-            seed: 0,
-            replicate: 0,
-        },
-    };
+    let weights = arrays.start("");
+    let network = linear(&weights);
+    let engine = EngineChoice::Reduced;
+    let trial = trial(problem, network, weights, engine, descent, measure, steps);
     let data = dln::prepare(&trial).expect("data");
     dln::run(&trial, &data, Threads::Seq, &|| 0.0).expect("the law holds")
 }
@@ -106,7 +37,7 @@ fn check_losses(file: &str, outcome: &Outcome, wanted: &[f64]) {
 }
 
 /// Losses and all singular values, 60 steps of a square factorization.
-fn check(file: &str, depth: usize, core_width: u64, kind: OptimizerKind, rate: f64) {
+fn check(file: &str, core_width: u64, kind: OptimizerKind, rate: f64) {
     let mut arrays = Arrays::open(file);
     let target = arrays.matrix("target");
     let losses = arrays.vector("loss");
@@ -115,7 +46,7 @@ fn check(file: &str, depth: usize, core_width: u64, kind: OptimizerKind, rate: f
         outputs_dim: target.nrows(),
         loss: Loss::Mean,
         task: Task::Factorization {
-            target: Target::Given(given(target)),
+            target: Target::Given(Given::from(target)),
         },
     };
     let measure = Measure {
@@ -127,7 +58,7 @@ fn check(file: &str, depth: usize, core_width: u64, kind: OptimizerKind, rate: f
         tolerance: None,
     };
     let steps = losses.len() as u64 - 1;
-    let outcome = outcome(&mut arrays, problem, depth, (kind, rate), measure, steps);
+    let outcome = outcome(&mut arrays, problem, (kind, rate), measure, steps);
     assert_eq!(outcome.core_width, Some(core_width), "{file}");
     check_losses(file, &outcome, &losses);
     // Axes: step, layer, index.
@@ -153,11 +84,11 @@ fn check(file: &str, depth: usize, core_width: u64, kind: OptimizerKind, rate: f
 
 #[test]
 fn factorizations_leave_twice_the_rank() {
-    check("thm_1", 3, 6, OptimizerKind::Gd, 1.0);
-    check("thm_2", 2, 4, OptimizerKind::Gd, 10.0);
-    check("thm_3", 4, 8, OptimizerKind::Gd, 1.0);
+    check("thm_1", 6, OptimizerKind::Gd, 1.0);
+    check("thm_2", 4, OptimizerKind::Gd, 10.0);
+    check("thm_3", 8, OptimizerKind::Gd, 1.0);
     let momentum = OptimizerKind::Momentum;
-    check("optimizer_momentum", 3, 6, momentum, 1.0);
+    check("optimizer_momentum", 6, momentum, 1.0);
 }
 
 #[test]
@@ -172,8 +103,8 @@ fn whitened_classification_leaves_twice_the_classes() {
         loss: Loss::Mean,
         task: Task::Classification {
             samples: Samples {
-                inputs: Inputs::Given(given(inputs)),
-                targets: Targets::Given(given(targets)),
+                inputs: Inputs::Given(Given::from(inputs)),
+                targets: Targets::Given(Given::from(targets)),
                 train: (0, count),
                 test: None,
                 whiten: false,
@@ -191,7 +122,7 @@ fn whitened_classification_leaves_twice_the_classes() {
     let losses = arrays.vector("loss");
     let steps = 100 * (losses.len() as u64 - 1);
     let descent = (OptimizerKind::Gd, 10.0);
-    let outcome = outcome(&mut arrays, problem, 4, descent, measure, steps);
+    let outcome = outcome(&mut arrays, problem, descent, measure, steps);
     assert_eq!(outcome.core_width, Some(10));
     check_losses("collapse_1", &outcome, &losses);
     for (step, name) in [(0, "collapse_init"), (steps, "collapse_final")] {

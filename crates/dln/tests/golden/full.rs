@@ -1,23 +1,15 @@
-//! Trajectories that the papers' authors' own code computed, reproduced from their initial weights.
-//!
-//! `tests/golden/manifest.json` at the root of the repository says what every array is. The compressed
-//! curves of `completion_*.npz` are the business of `golden_factored.rs`.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the files are read here, at the edge"
-)]
+//! The wide networks' curves, by the full engine. The compressed ones of `completion_*.npz` are in `factored`.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::path::PathBuf;
+use std::fs;
 
 use dln::{
-    Activation, Draw, EngineChoice, Given, Init, Inputs, Loss, Mask, Measure, Metrics, Network,
-    Optimizer, OptimizerKind, Outcome, Precision, Problem, Samples, StartKind, Target, Targets,
-    Task, Threads, Train, Trial,
+    Activation, EngineChoice, Given, Inputs, Loss, Mask, Measure, Metrics, Network, OptimizerKind,
+    Outcome, Problem, Samples, Target, Targets, Task, Threads, Trial,
 };
-use ndarray::{Array0, Array1, Array2, Array3, Axis};
-use ndarray_npy::NpzReader;
+use ndarray::Axis;
+
+use super::files::{self, Arrays, folder};
 
 /// What `manifest.json` says of a file and the file itself does not hold.
 struct Case {
@@ -74,96 +66,20 @@ const COMPLETIONS: [Case; 2] = [
 /// ReLU at depth 8 is chaotic: the manifest says by how much two correct codes differ.
 const CHAOTIC: &str = "collapse_6";
 
-struct Arrays(NpzReader<File>);
-
-impl Arrays {
-    fn open(name: &str) -> Arrays {
-        let file = File::open(folder().join(format!("{name}.npz"))).expect("a golden file");
-        Arrays(NpzReader::new(file).expect("an npz archive"))
-    }
-
-    fn vector(&mut self, name: &str) -> Vec<f64> {
-        let array: Array1<f64> = self.0.by_name(name).expect("a vector");
-        array.to_vec()
-    }
-
-    fn matrix(&mut self, name: &str) -> Array2<f64> {
-        self.0.by_name(name).expect("a matrix")
-    }
-
-    fn tensor(&mut self, name: &str) -> Array3<f64> {
-        self.0.by_name(name).expect("a tensor")
-    }
-
-    fn mask(&mut self, name: &str) -> Array2<f64> {
-        let array: Array2<u8> = self.0.by_name(name).expect("a mask");
-        array.mapv(f64::from)
-    }
-
-    fn number(&mut self, name: &str) -> u64 {
-        let array: Array0<i64> = self.0.by_name(name).expect("a number");
-        u64::try_from(array.into_scalar()).expect("a count")
-    }
-
-    /// `init_w0`, `init_w1`, ... as far as there are any.
-    fn start(&mut self) -> Vec<Given> {
-        let names = self.0.names().expect("names");
-        (0..)
-            .map(|layer| format!("init_w{layer}"))
-            .take_while(|name| names.contains(name))
-            .map(|name| given(self.matrix(&name)))
-            .collect()
-    }
-}
-
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden")
-}
-
-fn given(matrix: Array2<f64>) -> Given {
-    Given::from(matrix)
-}
-
 /// A trial from these weights, measured every `every` steps.
 fn trial(case: &Case, problem: Problem, weights: Vec<Given>, steps: u64, every: u64) -> Trial {
-    let depth = weights.len();
-    let widths = weights[..depth - 1].iter().map(|given| given.0.nrows());
-    Trial {
-        problem,
-        network: Network {
-            widths: widths.collect(),
-            activation: case.activation,
-        },
-        init: Init {
-            kind: StartKind::File,
-            scales: vec![1.0; depth],
-            weights,
-        },
-        train: Train {
-            engine: EngineChoice::Full,
-            precision: Precision::F64,
-            steps,
-            stop_train_loss: None,
-            stop_gradient_norm: None,
-        },
-        optimizer: Optimizer {
-            kind: case.optimizer,
-            rate: case.rate,
-            momentum: 0.9,
-            weight_decay: 0.0,
-            factor_rate: 0.0,
-            rank_estimate: 1,
-        },
-        measure: Measure {
-            every,
-            metrics: Metrics::default(),
-            tolerance: None,
-        },
-        draw: Draw {
-            seed: 0,
-            replicate: 0,
-        },
-    }
+    let network = Network {
+        activation: case.activation,
+        ..files::linear(&weights)
+    };
+    let measure = Measure {
+        every,
+        metrics: Metrics::default(),
+        tolerance: None,
+    };
+    let descent = (case.optimizer, case.rate);
+    let engine = EngineChoice::Full;
+    files::trial(problem, network, weights, engine, descent, measure, steps)
 }
 
 fn outcome(trial: &Trial) -> Outcome {
@@ -197,11 +113,11 @@ fn check_factorization(case: &Case) {
         outputs_dim: target.nrows(),
         loss: Loss::Mean,
         task: Task::Factorization {
-            target: Target::Given(given(target)),
+            target: Target::Given(Given::from(target)),
         },
     };
     let steps = losses.len() as u64 - 1;
-    let mut trial = trial(case, problem, arrays.start(), steps, 1);
+    let mut trial = trial(case, problem, arrays.start(""), steps, 1);
     trial.measure.metrics.spectrum = true;
     let outcome = outcome(&trial);
     check_losses(case, &outcome, &losses, 1e-9);
@@ -255,8 +171,8 @@ fn check_collapse(case: &Case) {
         loss: Loss::Mean,
         task: Task::Classification {
             samples: Samples {
-                inputs: Inputs::Given(given(inputs)),
-                targets: Targets::Given(given(targets)),
+                inputs: Inputs::Given(Given::from(inputs)),
+                targets: Targets::Given(Given::from(targets)),
                 train: (0, count),
                 test: None,
                 whiten: false,
@@ -264,7 +180,7 @@ fn check_collapse(case: &Case) {
         },
     };
     let steps = arrays.number("total_iterations");
-    let mut trial = trial(case, problem, arrays.start(), steps, 100);
+    let mut trial = trial(case, problem, arrays.start(""), steps, 100);
     trial.measure.metrics.separation = true;
     let outcome = outcome(&trial);
     let (losses, layers) = if case.file == CHAOTIC {
@@ -286,14 +202,14 @@ fn check_completion(case: &Case) {
         outputs_dim: target.nrows(),
         loss: Loss::Mean,
         task: Task::Completion {
-            target: Target::Given(given(target)),
-            mask: Mask::Given(given(arrays.mask("mask"))),
+            target: Target::Given(Given::from(target)),
+            mask: Mask::Given(Given::from(arrays.mask("mask"))),
         },
     };
     let train = arrays.vector("wide_train_loss");
     let test = arrays.vector("wide_test_loss");
     let steps = 100 * (train.len() as u64 - 1);
-    let mut trial = trial(case, problem, arrays.start(), steps, 100);
+    let mut trial = trial(case, problem, arrays.start(""), steps, 100);
     trial.measure.metrics.test_loss = true;
     let outcome = outcome(&trial);
     check_losses(case, &outcome, &train, 1e-9);
