@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use crate::config::*;
+use crate::stream::{Purpose, normal_rows};
 
 /// A trial of `problem` with these hidden widths and plain choices for the rest.
 pub(crate) fn trial(problem: Problem, widths: &[usize]) -> Trial {
@@ -110,4 +111,13 @@ fn drawn_target(rank: usize) -> Target {
         rank,
         singular_values: SingularValues::Gaussian,
     }
+}
+
+/// Standard normals, others for each index.
+pub(crate) fn normals(index: u64, rows: usize, columns: usize) -> Array2<f64> {
+    let draw = Draw {
+        seed: 91,
+        replicate: 0,
+    };
+    normal_rows(draw, Purpose::Inputs, index, rows, columns)
 }

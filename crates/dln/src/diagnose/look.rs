@@ -220,17 +220,8 @@ fn curvature(
 mod tests {
     use super::*;
     use crate::config::Loss;
-    use crate::data::fixture::given;
+    use crate::data::fixture::{given, normals};
     use crate::law::reduce;
-    use crate::stream::{Purpose, normal_rows};
-
-    fn normals(index: u64, rows: usize, columns: usize) -> Array2<f64> {
-        let draw = Draw {
-            seed: 91,
-            replicate: 0,
-        };
-        normal_rows(draw, Purpose::Inputs, index, rows, columns)
-    }
 
     fn proposal(depth: usize, width: usize) -> Proposal {
         Proposal {

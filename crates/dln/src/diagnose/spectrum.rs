@@ -83,18 +83,8 @@ fn threshold_rank(values: &[f64], rows: usize, columns: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Draw;
-    use crate::data::fixture::given;
-    use crate::stream::{Purpose, normal_rows};
+    use crate::data::fixture::{given, normals};
     use ndarray::Array2;
-
-    fn normals(index: u64, rows: usize, columns: usize) -> Array2<f64> {
-        let draw = Draw {
-            seed: 91,
-            replicate: 0,
-        };
-        normal_rows(draw, Purpose::Inputs, index, rows, columns)
-    }
 
     #[test]
     fn spectra_by_hand() {

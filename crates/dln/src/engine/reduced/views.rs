@@ -217,16 +217,7 @@ fn inner(A: &Array2<f64>, B: &Array2<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Draw;
-    use crate::stream::{Purpose, normal_rows};
-
-    fn normals(index: u64, rows: usize, columns: usize) -> Array2<f64> {
-        let draw = Draw {
-            seed: 61,
-            replicate: 0,
-        };
-        normal_rows(draw, Purpose::Inputs, index, rows, columns)
-    }
+    use crate::data::fixture::normals;
 
     #[test]
     fn inner_products_do_not_mind_the_layout() {

@@ -432,18 +432,9 @@ impl<T: Lane> Line<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Draw;
+    use crate::data::fixture::normals;
     use crate::kernel::Dense;
-    use crate::stream::{Purpose, normal_rows};
     use ndarray::s;
-
-    fn normals(index: u64, rows: usize, columns: usize) -> Array2<f64> {
-        let draw = Draw {
-            seed: 71,
-            replicate: 0,
-        };
-        normal_rows(draw, Purpose::Inputs, index, rows, columns)
-    }
 
     fn padded<T: Lane>(A: &Array2<f64>) -> Array2<T> {
         let mut more = Array2::zeros((A.nrows(), stride::<T>(arch_for::<T>(A.ncols()), A.ncols())));
