@@ -97,7 +97,7 @@ impl Reflectors {
     pub(crate) fn form(&self) -> Array2<f64> {
         let (m, n) = self.tall_shape();
         let mut z = vec![0.0; m * n];
-        let mut block = Block::new(self, n);
+        let mut block = ReflectorBlock::new(self, n);
         for start in block.starts().rev() {
             block.draw(start);
             for (i, &sign) in block.signs.iter().enumerate() {
@@ -125,7 +125,7 @@ impl Reflectors {
         let (m, _) = self.tall_shape();
         let k = X.ncols();
         let mut z = vec![0.0; m * k];
-        let mut block = Block::new(self, k);
+        let mut block = ReflectorBlock::new(self, k);
         for start in block.starts().rev() {
             block.draw(start);
             for (i, &sign) in block.signs.iter().enumerate() {
@@ -146,7 +146,7 @@ impl Reflectors {
         for column in X.columns() {
             z.extend(column);
         }
-        let mut block = Block::new(self, k);
+        let mut block = ReflectorBlock::new(self, k);
         for start in block.starts() {
             block.draw(start);
             block.reflect(&mut z, k, 0, Order::FirstFirst);
@@ -171,7 +171,7 @@ enum Order {
 
 /// Consecutive reflectors in compact form: with every `||v_j||^2 = 2`, `H_1 ... H_b = I - V T V^T`, where
 /// `T^-1` is the unit upper triangle of `V^T V`.
-struct Block<'a> {
+struct ReflectorBlock<'a> {
     source: &'a Reflectors,
     /// Rows and columns of the tall matrix.
     m: usize,
@@ -188,7 +188,7 @@ struct Block<'a> {
     w: Vec<f64>,
 }
 
-impl<'a> Block<'a> {
+impl<'a> ReflectorBlock<'a> {
     /// Buffers for products with `k` columns.
     fn new(source: &'a Reflectors, k: usize) -> Self {
         let (m, n) = source.tall_shape();

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::report::{Advice, Curvature, EngineCost, Proposal, Report, Spectrum, Subject};
+use super::report::{Advice, Curvature, DataSpectrum, EngineCost, Proposal, Report, Subject};
 use super::spectrum::spectrum;
 use super::stages::{stages, steps};
 use crate::config::{
@@ -188,7 +188,7 @@ fn curvature(
     data: &Data,
     advice: Advice,
     proposal: &Proposal,
-    spectrum: &Spectrum,
+    spectrum: &DataSpectrum,
     correlation: &[f64],
 ) -> Curvature {
     if advice == Advice::Core && drawn(trial) <= MAX_DRAWN {

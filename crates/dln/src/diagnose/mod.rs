@@ -10,5 +10,5 @@ mod stages;
 
 pub use look::diagnose;
 pub use report::{
-    Advice, Curvature, Energy, EngineCost, Proposal, Report, Spectrum, Stage, Subject,
+    Advice, Curvature, DataSpectrum, Energy, EngineCost, Proposal, Report, Stage, Subject,
 };

@@ -30,7 +30,7 @@ pub struct Report {
     /// Rows and columns of the matrix or of the inputs.
     pub shape: (usize, usize),
     /// Of the matrix or of the inputs.
-    pub spectrum: Spectrum,
+    pub spectrum: DataSpectrum,
     /// Rank of the correlation of targets and inputs: of the matrix itself where there are no targets.
     pub correlation_rank: usize,
     /// `k_0 .. k_L` of the exact core.
@@ -51,7 +51,7 @@ pub struct Report {
 
 /// Sizes of singular values.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Spectrum {
+pub struct DataSpectrum {
     /// Descending.
     pub values: Vec<f64>,
     /// Values above 1e-12 of the largest.

@@ -1,13 +1,13 @@
 //! Sizes of the singular values of a matrix.
 
-use super::report::{Energy, Spectrum, Subject};
+use super::report::{DataSpectrum, Energy, Subject};
 use crate::config::Given;
 use crate::error::{Matrix, TrialError};
 use crate::kernel::rank::{OF_DATA, rank};
 use crate::kernel::{singular_values, triangle};
 
 /// Of the matrix or of the inputs.
-pub(super) fn spectrum(subject: &Subject) -> Result<Spectrum, TrialError> {
+pub(super) fn spectrum(subject: &Subject) -> Result<DataSpectrum, TrialError> {
     let (matrix, A) = match subject {
         Subject::Matrix(Given(A)) => (Matrix::Target, A),
         Subject::Labelled { inputs, .. } | Subject::Paired { inputs, .. } => {
@@ -25,7 +25,7 @@ pub(super) fn spectrum(subject: &Subject) -> Result<Spectrum, TrialError> {
     Ok(sizes_of(values, (rows, columns)))
 }
 
-fn sizes_of(values: Vec<f64>, (rows, columns): (usize, usize)) -> Spectrum {
+fn sizes_of(values: Vec<f64>, (rows, columns): (usize, usize)) -> DataSpectrum {
     let largest = values.first().copied().unwrap_or(0.0);
     let relative: Vec<f64> = if largest > 0.0 {
         values.iter().map(|value| value / largest).collect()
@@ -45,7 +45,7 @@ fn sizes_of(values: Vec<f64>, (rows, columns): (usize, usize)) -> Spectrum {
         };
         relative.iter().position(reaches).map_or(0, |at| at + 1)
     };
-    Spectrum {
+    DataSpectrum {
         rank: rank(&values, OF_DATA),
         effective_rank: if largest > 0.0 { entropy.exp() } else { 0.0 },
         stable_rank: squares,

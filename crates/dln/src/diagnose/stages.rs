@@ -1,6 +1,6 @@
 //! What to do next, in stages.
 
-use super::report::{Advice, Proposal, Report, Spectrum, Stage};
+use super::report::{Advice, DataSpectrum, Proposal, Report, Stage};
 
 /// Fewest and most steps that are proposed.
 const STEPS: (f64, f64) = (200.0, 20_000.0);
@@ -10,7 +10,7 @@ const FALL: f64 = 1e6;
 const VERIFY: u64 = 3;
 
 /// Steps in which half of the safe rate brings the slowest direction of 99 % of the energy down.
-pub(super) fn steps(spectrum: &Spectrum, is_matrix: bool) -> u64 {
+pub(super) fn steps(spectrum: &DataSpectrum, is_matrix: bool) -> u64 {
     let slowest = spectrum.energy[2].count.checked_sub(1);
     let weakest = slowest.and_then(|at| spectrum.values.get(at).copied());
     let spread = match (weakest, spectrum.values.first()) {

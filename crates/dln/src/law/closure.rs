@@ -11,7 +11,7 @@ use super::worse;
 use crate::kernel::square_sum;
 
 /// What is to be closed.
-pub(super) struct Task<'a> {
+pub(super) struct ClosureProblem<'a> {
     /// `W_1(0) .. W_L(0)`.
     pub(super) layers: &'a [Layer],
     /// Orthonormal or not, `d_x x k`: what `H_0` must contain.
@@ -43,7 +43,7 @@ pub(super) struct Closure {
 /// orthogonal layer between subspaces of one dimension that is closed on one side is closed on the other
 /// too, so nothing is mapped there again: with `W^T U_l = U_(l-1) C^T + R` and `W W^T = eps^2`, the other
 /// residual is `||(I - P_l) W R C^(-T)|| <= ||R||`.
-pub(super) fn close(task: &Task<'_>) -> Option<Closure> {
+pub(super) fn close(task: &ClosureProblem<'_>) -> Option<Closure> {
     let mut state = State::new(task);
     while !state.is_closed() {
         for l in 0..task.layers.len() {
@@ -83,13 +83,13 @@ enum Block {
 }
 
 struct State<'a, 'b> {
-    task: &'a Task<'b>,
+    task: &'a ClosureProblem<'b>,
     bases: Vec<Basis>,
     gates: Vec<Gate>,
 }
 
 impl<'a, 'b> State<'a, 'b> {
-    fn new(task: &'a Task<'b>) -> State<'a, 'b> {
+    fn new(task: &'a ClosureProblem<'b>) -> State<'a, 'b> {
         let below = task.layers.iter().map(|layer| layer.shape().1);
         let above = task.layers.last().map(|layer| layer.shape().0);
         let mut bases: Vec<Basis> = below.chain(above).map(Basis::new).collect();
@@ -264,7 +264,7 @@ mod tests {
         let rows = formed[formed.len() - 1].nrows();
         let input = normal_rows(DRAW, Purpose::Inputs, 0, columns, input);
         let output = normal_rows(DRAW, Purpose::InputsLeft, 0, rows, output);
-        let closure = close(&Task {
+        let closure = close(&ClosureProblem {
             layers: &layers,
             input: input.view(),
             output: output.view(),
@@ -329,7 +329,7 @@ mod tests {
             .map(Layer::new)
             .collect();
         let input = Array2::eye(20);
-        let closure = close(&Task {
+        let closure = close(&ClosureProblem {
             layers: &layers,
             input: input.slice(s![.., ..1]),
             output: input.slice(s![.., ..1]),

@@ -15,7 +15,7 @@ mod reduction;
 
 pub(crate) use basis::{Coordinates, orthonormal};
 pub(crate) use bounds::{Bounds, bounds, widest_hidden};
-pub(crate) use off_core::{OffCore, Run};
+pub(crate) use off_core::{OffCore, RankRun};
 pub(crate) use reduction::{
     CERTIFIED, CoreProblem, Reduction, reduce, reduce_within, reducible, widths_of_data,
 };

@@ -20,7 +20,7 @@ const PARTIAL: f64 = 1e-10;
 pub(crate) enum OffCore {
     /// Every direction lives on a run of consecutive spaces, where each layer takes it to the next as a
     /// multiple `eps_l` of an isometry.
-    Runs(Vec<Run>),
+    Runs(Vec<RankRun>),
     /// Something else. It is harmless where it cannot be seen and only decays.
     Rest {
         /// The first layer, from 1, that is no chain of runs.
@@ -30,14 +30,14 @@ pub(crate) enum OffCore {
 
 /// Directions that exist in the spaces `N_first .. N_last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Run {
+pub(crate) struct RankRun {
     pub(crate) first: usize,
     pub(crate) last: usize,
     /// How many.
     pub(crate) count: usize,
 }
 
-impl Run {
+impl RankRun {
     /// Whether the run passes through the weights of `layer`, from 1.
     pub(crate) fn passes(&self, layer: usize) -> bool {
         self.first < layer && layer <= self.last
@@ -172,7 +172,7 @@ fn runs(ranks: &[Vec<usize>]) -> OffCore {
             };
             match rank(a, b) - before - after + around {
                 0 => {}
-                count if count > 0 => found.push(Run {
+                count if count > 0 => found.push(RankRun {
                     first: a,
                     last: b,
                     count: count as usize,
@@ -218,7 +218,7 @@ mod tests {
         let found = survey(&rotations(sizes), &empty(sizes), false);
         let wanted = wanted
             .iter()
-            .map(|&(first, last, count)| Run { first, last, count })
+            .map(|&(first, last, count)| RankRun { first, last, count })
             .collect();
         assert_eq!(found, OffCore::Runs(wanted), "{sizes:?}");
     }
@@ -252,7 +252,7 @@ mod tests {
         };
         let layers = [identity(12, 5), identity(7, 12)];
         let found = survey(&layers, &empty(&[5, 12, 7]), false);
-        let run = |first, last, count| Run { first, last, count };
+        let run = |first, last, count| RankRun { first, last, count };
         let wanted = vec![run(0, 2, 5), run(1, 1, 5), run(1, 2, 2)];
         assert_eq!(found, OffCore::Runs(wanted));
         assert_eq!(found.live(2), 5);
@@ -279,7 +279,7 @@ mod tests {
         let mut full = Basis::new(4);
         full.extend(Array2::eye(4).view(), 1e-8);
         let found = survey(&layers, &[full, Basis::new(6)], false);
-        let alone = Run {
+        let alone = RankRun {
             first: 1,
             last: 1,
             count: 6,
@@ -298,7 +298,7 @@ mod tests {
         let mut above = Basis::new(6);
         above.extend(layers[0].up(below.view()).view(), 1e-8);
         let found = survey(&layers, &[below, above], false);
-        let run = |l, count| Run {
+        let run = |l, count| RankRun {
             first: l,
             last: l,
             count,

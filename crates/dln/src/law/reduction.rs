@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2};
 use super::assumptions::{check, see_rest};
 use super::basis::{Basis, Coordinates, orthonormal};
 use super::bounds::{Bounds, bounds, is_one_sided, isometric, widest_hidden};
-use super::closure::{Closure, Task, close};
+use super::closure::{Closure, ClosureProblem, close};
 use super::layers::Layer;
 use super::moments::Moments;
 use super::off_core::{OffCore, survey};
@@ -196,7 +196,7 @@ pub(crate) fn reduce_within(
     let input = seeds(&moments, data, one_sided);
     let mut refused = 0.0;
     for tolerance in DIRECTIONS {
-        let task = Task {
+        let task = ClosureProblem {
             layers: &layers,
             input: input.view(),
             output: moments.output_seeds(),

@@ -24,5 +24,5 @@ pub(crate) use outputs::{
 pub(crate) use rows::{Rows, finite};
 pub(crate) use scalars::balancedness;
 pub(crate) use separation::{Classes, sample_separation};
-pub(crate) use sharpness::Curvature;
+pub(crate) use sharpness::LossHessian;
 pub(crate) use spectrum::{Entry, EntryKind, Spectrum, thin};

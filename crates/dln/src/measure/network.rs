@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::scalars::{SpectrumScalars, spectrum_scalars};
 use super::spectrum_rows::push_spectrum;
-use super::{Curvature, Rows, Spectrum, finite};
+use super::{LossHessian, Rows, Spectrum, finite};
 use crate::kernel::Threads;
 use crate::metric::{Decomposition, HistoryRow, LayerRow, MeasuredTable, Metrics, Scalars};
 
@@ -38,7 +38,7 @@ pub(crate) trait MeasuredNetwork: Sync {
     fn separation(&self) -> Vec<Option<f64>>;
 
     /// What `read` makes of the products with the Hessian of what is minimized.
-    fn hessian(&self, read: &dyn Fn(&Curvature<'_>) -> Option<f64>) -> Option<f64>;
+    fn hessian(&self, read: &dyn Fn(&LossHessian<'_>) -> Option<f64>) -> Option<f64>;
 }
 
 /// Pushes the rows of `step`.

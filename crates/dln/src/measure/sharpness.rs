@@ -27,7 +27,7 @@ const START: u64 = 0x5ba9_7e55;
 /// A network at fixed weights and the loss that it is trained on:
 /// `c/2 ||mask (f(X) - Y)||_F^2 + weight_decay/2 sum ||W_l||_F^2`.
 #[derive(Clone, Debug)]
-pub(crate) struct Curvature<'a> {
+pub(crate) struct LossHessian<'a> {
     /// `W_1 .. W_L`.
     pub(crate) weights: Vec<ArrayView2<'a, f64>>,
     /// `d_x x n`; `None` is the identity.
@@ -43,7 +43,7 @@ pub(crate) struct Curvature<'a> {
     pub(crate) threads: Threads,
 }
 
-impl Curvature<'_> {
+impl LossHessian<'_> {
     /// The largest eigenvalue of the Hessian; `None` where it is not finite. An activation with a kink counts as
     /// smooth on the side where it stands, as its derivative does.
     ///
@@ -51,7 +51,7 @@ impl Curvature<'_> {
     /// Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994).
     pub(crate) fn sharpness(&self) -> Option<f64> {
         let size = self.weights.iter().map(|W| W.len()).sum();
-        let pass = Pass::new(self);
+        let pass = KeptPass::new(self);
         largest_eigenvalue(size, |v, out| pass.hessian_times(self, v, out))
     }
 
@@ -74,7 +74,7 @@ impl Curvature<'_> {
 }
 
 /// Activations and gradients at the fixed weights.
-struct Pass {
+struct KeptPass {
     /// `A_1 .. A_(L-1)`, after the activation.
     hidden: Vec<Array2<f64>>,
     /// `B_1 .. B_L`, the gradient of the loss before the activation of each layer.
@@ -84,8 +84,8 @@ struct Pass {
     curved: Vec<Array2<f64>>,
 }
 
-impl Pass {
-    fn new(net: &Curvature<'_>) -> Pass {
+impl KeptPass {
+    fn new(net: &LossHessian<'_>) -> KeptPass {
         let depth = net.weights.len();
         let mut hidden: Vec<Array2<f64>> = Vec::with_capacity(depth);
         for W in &net.weights {
@@ -117,7 +117,7 @@ impl Pass {
         gradients.push(B);
         gradients.reverse();
         curved.reverse();
-        Pass {
+        KeptPass {
             hidden,
             gradients,
             curved,
@@ -125,7 +125,7 @@ impl Pass {
     }
 
     /// `out <- H v`.
-    fn hessian_times(&self, net: &Curvature<'_>, v: &[f64], out: &mut [f64]) {
+    fn hessian_times(&self, net: &LossHessian<'_>, v: &[f64], out: &mut [f64]) {
         let V = layers(&net.weights, v);
         // R A_1 .. R A_(L-1), then R of the output.
         let mut tangents: Vec<Array2<f64>> = Vec::with_capacity(V.len());
@@ -183,7 +183,7 @@ impl Pass {
 }
 
 fn replace(
-    net: &Curvature<'_>,
+    net: &LossHessian<'_>,
     C: ArrayViewMut2<'_, f64>,
     A: ArrayView2<'_, f64>,
     B: ArrayView2<'_, f64>,
@@ -192,7 +192,7 @@ fn replace(
 }
 
 fn add(
-    net: &Curvature<'_>,
+    net: &LossHessian<'_>,
     C: ArrayViewMut2<'_, f64>,
     A: ArrayView2<'_, f64>,
     B: ArrayView2<'_, f64>,
@@ -351,8 +351,8 @@ mod tests {
     }
 
     /// The gradient, laid out as the Hessian's vectors.
-    fn gradient(net: &Curvature<'_>) -> Vec<f64> {
-        let pass = Pass::new(net);
+    fn gradient(net: &LossHessian<'_>) -> Vec<f64> {
+        let pass = KeptPass::new(net);
         let mut found = Vec::new();
         for (l, W) in net.weights.iter().enumerate() {
             let B = &pass.gradients[l];
@@ -366,8 +366,8 @@ mod tests {
         found
     }
 
-    fn net<'a>(weights: &'a [Array2<f64>], like: &'a Curvature<'_>) -> Curvature<'a> {
-        Curvature {
+    fn net<'a>(weights: &'a [Array2<f64>], like: &'a LossHessian<'_>) -> LossHessian<'a> {
+        LossHessian {
             weights: weights.iter().map(|W| W.view()).collect(),
             X: like.X.as_ref().map(|X| X.view()),
             Y: like.Y.view(),
@@ -391,7 +391,7 @@ mod tests {
             .enumerate()
             .map(|(l, pair)| matrix(pair[1], pair[0], 10 + l))
             .collect();
-        let like = Curvature {
+        let like = LossHessian {
             weights: Vec::new(),
             X: X.map(|X| X.view()),
             Y: Y.view(),
@@ -404,7 +404,7 @@ mod tests {
         let here = net(&weights, &like);
         let size: usize = weights.iter().map(|W| W.len()).sum();
         let mut H = Array2::<f64>::zeros((size, size));
-        let pass = Pass::new(&here);
+        let pass = KeptPass::new(&here);
         let step = 1e-5;
         for k in 0..size {
             let mut e = vec![0.0; size];
@@ -464,7 +464,7 @@ mod tests {
             let root = 1.0 / depth as f64;
             let W = Array2::from_diag(&Array1::from_iter(values.iter().map(|s| s.powf(root))));
             let Y = Array2::from_diag(&Array1::from(values.to_vec()));
-            let net = Curvature {
+            let net = LossHessian {
                 weights: vec![W.view(); depth],
                 X: None,
                 Y: Y.view(),

@@ -5,10 +5,10 @@
 use ndarray::Array2;
 
 use super::gradient::{Gradient, Scratch};
-use super::rule::{About, Rule, Step, zeros};
+use super::rule::{Facts, Rule, Step, zeros};
 use crate::kernel::{Real, entries_mut, in_chunks, vectorized};
 
-pub(super) const ABOUT: About = About {
+pub(super) const FACTS: Facts = Facts {
     states: 2,
     momentum: false,
     linear: None,
@@ -40,7 +40,7 @@ impl<T: Real> Adam<T> {
 }
 
 /// Weights, gradient and both moments.
-type Parts<'a, T> = ((&'a mut [T], &'a [T]), (&'a mut [T], &'a mut [T]));
+type AdamParts<'a, T> = ((&'a mut [T], &'a [T]), (&'a mut [T], &'a mut [T]));
 
 impl<T: Real> Rule<T> for Adam<T> {
     fn step(&mut self, step: &Step, layer: usize, W: &mut Array2<T>, gradient: &Gradient<'_, T>) {
@@ -59,7 +59,7 @@ impl<T: Real> Rule<T> for Adam<T> {
                 entries_mut(&mut self.second[layer]),
             ),
         );
-        in_chunks(threads, parts, &|((W, G), (m, v)): Parts<'_, T>| {
+        in_chunks(threads, parts, &|((W, G), (m, v)): AdamParts<'_, T>| {
             vectorized(|| {
                 for (((w, &g), m), v) in W.iter_mut().zip(G).zip(m).zip(v) {
                     let g = g + decay * *w;

@@ -3,10 +3,10 @@
 use ndarray::Array2;
 
 use super::gradient::Gradient;
-use super::rule::{About, LinearRule, Rule, Step};
+use super::rule::{Facts, LinearRule, Rule, Step};
 use crate::kernel::{Real, entries_mut, scale};
 
-pub(super) const ABOUT: About = About {
+pub(super) const FACTS: Facts = Facts {
     states: 0,
     momentum: false,
     linear: Some(|_| LinearRule::Descent),

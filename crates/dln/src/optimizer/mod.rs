@@ -15,7 +15,7 @@ mod tests;
 
 use ndarray::{Array2, s};
 
-use self::rule::{About, Rule, Step};
+use self::rule::{Facts, Rule, Step};
 use crate::checkpoint::{put_matrix, put_u64, take_matrix, take_u64};
 use crate::config::{Optimizer, OptimizerKind};
 use crate::error::TrialError;
@@ -25,12 +25,12 @@ pub(crate) use gradient::Gradient;
 pub(crate) use rule::LinearRule;
 
 impl OptimizerKind {
-    fn about(self) -> About {
+    fn facts(self) -> Facts {
         match self {
-            OptimizerKind::Gd => gd::ABOUT,
-            OptimizerKind::Momentum => momentum::ABOUT,
-            OptimizerKind::Adam => adam::ABOUT,
-            OptimizerKind::Rmsprop => rmsprop::ABOUT,
+            OptimizerKind::Gd => gd::FACTS,
+            OptimizerKind::Momentum => momentum::FACTS,
+            OptimizerKind::Adam => adam::FACTS,
+            OptimizerKind::Rmsprop => rmsprop::FACTS,
         }
     }
 
@@ -45,24 +45,24 @@ impl OptimizerKind {
 
     /// Matrices of a layer's shape that it keeps.
     pub fn states(self) -> usize {
-        self.about().states
+        self.facts().states
     }
 
     /// Whether it has the parameter `momentum`.
     pub fn has_momentum(self) -> bool {
-        self.about().momentum
+        self.facts().momentum
     }
 
     /// Whether it acts on gradients linearly.
     pub fn is_linear(self) -> bool {
-        self.about().linear.is_some()
+        self.facts().linear.is_some()
     }
 }
 
 impl Optimizer {
     /// The rule, where it is linear in the gradients.
     pub(crate) fn linear_rule(&self) -> Option<LinearRule> {
-        self.kind.about().linear.map(|rule| rule(self))
+        self.kind.facts().linear.map(|rule| rule(self))
     }
 }
 

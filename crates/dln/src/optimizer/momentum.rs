@@ -3,11 +3,11 @@
 use ndarray::Array2;
 
 use super::gradient::Gradient;
-use super::rule::{About, LinearRule, Rule, Step, zeros};
+use super::rule::{Facts, LinearRule, Rule, Step, zeros};
 use crate::config::Optimizer;
 use crate::kernel::{Real, entries, entries_mut, in_chunks, scaled_add, vectorized};
 
-pub(super) const ABOUT: About = About {
+pub(super) const FACTS: Facts = Facts {
     states: 1,
     momentum: true,
     linear: Some(|optimizer| LinearRule::HeavyBall {

@@ -4,10 +4,10 @@
 use ndarray::Array2;
 
 use super::gradient::{Gradient, Scratch};
-use super::rule::{About, Rule, Step, zeros};
+use super::rule::{Facts, Rule, Step, zeros};
 use crate::kernel::{Real, entries_mut, in_chunks, vectorized};
 
-pub(super) const ABOUT: About = About {
+pub(super) const FACTS: Facts = Facts {
     states: 1,
     momentum: false,
     linear: None,
@@ -35,7 +35,7 @@ impl<T: Real> Rmsprop<T> {
 }
 
 /// Weights, gradient and the moment.
-type Parts<'a, T> = ((&'a mut [T], &'a [T]), &'a mut [T]);
+type RmspropParts<'a, T> = ((&'a mut [T], &'a [T]), &'a mut [T]);
 
 impl<T: Real> Rule<T> for Rmsprop<T> {
     fn step(&mut self, step: &Step, layer: usize, W: &mut Array2<T>, gradient: &Gradient<'_, T>) {
@@ -45,7 +45,7 @@ impl<T: Real> Rule<T> for Rmsprop<T> {
         let (b, c) = (T::of(SECOND), T::of(1.0 - SECOND));
         let (rate, epsilon) = (T::of(step.rate), T::of(EPSILON));
         let parts = ((entries_mut(W), G), entries_mut(&mut self.second[layer]));
-        in_chunks(threads, parts, &|((W, G), v): Parts<'_, T>| {
+        in_chunks(threads, parts, &|((W, G), v): RmspropParts<'_, T>| {
             vectorized(|| {
                 for ((w, &g), v) in W.iter_mut().zip(G).zip(v) {
                     let g = g + decay * *w;

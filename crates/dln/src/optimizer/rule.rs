@@ -9,7 +9,7 @@ use crate::config::Optimizer;
 use crate::kernel::{Real, Threads};
 
 /// What an optimizer's file says of it.
-pub(super) struct About {
+pub(super) struct Facts {
     /// Matrices of a layer's shape that it keeps.
     pub(super) states: usize,
     /// Whether it has the parameter `momentum`.

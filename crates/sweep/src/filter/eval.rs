@@ -13,14 +13,14 @@ impl Expr {
     /// Whether the condition holds where `get` gives the value of a key by name: `None` for a key that does not
     /// apply or is null.
     pub fn eval(&self, get: &dyn Fn(&str) -> Option<Value>) -> bool {
-        truth(&self.root, &Point(get))
+        truth(&self.root, &OnePoint(get))
     }
 }
 
 /// One point: every value is known.
-struct Point<'a>(&'a dyn Fn(&str) -> Option<Value>);
+struct OnePoint<'a>(&'a dyn Fn(&str) -> Option<Value>);
 
-impl Domain for Point<'_> {
+impl Domain for OnePoint<'_> {
     type Truth = bool;
     type Known = Option<Value>;
 

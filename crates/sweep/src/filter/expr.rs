@@ -25,7 +25,7 @@ pub struct Filter {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expr {
     pub(super) text: String,
-    pub(super) root: Node,
+    pub(super) root: ExprNode,
     /// `None` where the condition means the same under all rules.
     pub(super) rules: Option<Rules>,
 }
@@ -99,7 +99,7 @@ impl Expr {
     /// keeps the whole text.
     pub fn conjuncts(&self) -> Vec<Expr> {
         let parts = match &self.root {
-            Node::And(parts) => parts.clone(),
+            ExprNode::And(parts) => parts.clone(),
             other => vec![other.clone()],
         };
         parts
@@ -115,30 +115,30 @@ impl Expr {
 
 /// One node of a condition.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
+pub(super) enum ExprNode {
     Literal(Value),
     /// A number, name or truth value; null where the key holds a list.
     Key(&'static Key),
     /// The same with its lists.
     Whole(&'static Key),
-    Not(Box<Node>),
+    Not(Box<ExprNode>),
     /// At least two.
-    And(Vec<Node>),
-    Or(Vec<Node>),
-    Negate(Box<Node>),
+    And(Vec<ExprNode>),
+    Or(Vec<ExprNode>),
+    Negate(Box<ExprNode>),
     Arithmetic {
         op: Arithmetic,
-        left: Box<Node>,
-        right: Box<Node>,
+        left: Box<ExprNode>,
+        right: Box<ExprNode>,
     },
     Compare {
         op: Comparison,
-        left: Box<Node>,
-        right: Box<Node>,
+        left: Box<ExprNode>,
+        right: Box<ExprNode>,
     },
     In {
-        item: Box<Node>,
-        list: Vec<Node>,
+        item: Box<ExprNode>,
+        list: Vec<ExprNode>,
         negated: bool,
     },
 }
@@ -203,35 +203,35 @@ impl Comparison {
     }
 }
 
-impl Node {
+impl ExprNode {
     fn size(&self) -> u64 {
-        let all = |parts: &[Node]| parts.iter().map(Node::size).sum::<u64>();
+        let all = |parts: &[ExprNode]| parts.iter().map(ExprNode::size).sum::<u64>();
         1 + match self {
-            Node::Literal(_) | Node::Key(_) | Node::Whole(_) => 0,
-            Node::Not(inner) | Node::Negate(inner) => inner.size(),
-            Node::And(parts) | Node::Or(parts) => all(parts),
-            Node::Arithmetic { left, right, .. } | Node::Compare { left, right, .. } => {
+            ExprNode::Literal(_) | ExprNode::Key(_) | ExprNode::Whole(_) => 0,
+            ExprNode::Not(inner) | ExprNode::Negate(inner) => inner.size(),
+            ExprNode::And(parts) | ExprNode::Or(parts) => all(parts),
+            ExprNode::Arithmetic { left, right, .. } | ExprNode::Compare { left, right, .. } => {
                 left.size() + right.size()
             }
-            Node::In { item, list, .. } => item.size() + all(list),
+            ExprNode::In { item, list, .. } => item.size() + all(list),
         }
     }
 
     fn collect(&self, keys: &mut Vec<&'static Key>) {
         match self {
-            Node::Literal(_) => {}
-            Node::Key(key) | Node::Whole(key) => keys.push(*key),
-            Node::Not(inner) | Node::Negate(inner) => inner.collect(keys),
-            Node::And(parts) | Node::Or(parts) => {
+            ExprNode::Literal(_) => {}
+            ExprNode::Key(key) | ExprNode::Whole(key) => keys.push(*key),
+            ExprNode::Not(inner) | ExprNode::Negate(inner) => inner.collect(keys),
+            ExprNode::And(parts) | ExprNode::Or(parts) => {
                 for part in parts {
                     part.collect(keys);
                 }
             }
-            Node::Arithmetic { left, right, .. } | Node::Compare { left, right, .. } => {
+            ExprNode::Arithmetic { left, right, .. } | ExprNode::Compare { left, right, .. } => {
                 left.collect(keys);
                 right.collect(keys);
             }
-            Node::In { item, list, .. } => {
+            ExprNode::In { item, list, .. } => {
                 item.collect(keys);
                 for node in list {
                     node.collect(keys);

@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use super::expr::{Arithmetic, Comparison, Expr, Node, Rules};
+use super::expr::{Arithmetic, Comparison, Expr, ExprNode, Rules};
 use super::lexer::{Token, TokenKind, tokens};
 use super::typing::{self, Type, Typed};
 use crate::error::{FilterMistake, FilterMistakeKind};
@@ -52,7 +52,7 @@ fn parse(text: &str, rules: Rules) -> Result<Expr, FilterMistake> {
 }
 
 /// Where rules differ, so do their trees: they are evaluated in one way.
-fn tree(text: &str, rules: Rules) -> Result<Node, FilterMistake> {
+fn tree(text: &str, rules: Rules) -> Result<ExprNode, FilterMistake> {
     let tokens = tokens(text)?;
     if tokens.len() == 1 {
         return Err(FilterMistake::new(FilterMistakeKind::Empty, 0..text.len()));
@@ -139,18 +139,18 @@ impl Parser {
     }
 
     fn or(&mut self) -> Result<Typed, FilterMistake> {
-        self.joined("or", Parser::and, Node::Or)
+        self.joined("or", Parser::and, ExprNode::Or)
     }
 
     fn and(&mut self) -> Result<Typed, FilterMistake> {
-        self.joined("and", Parser::negation, Node::And)
+        self.joined("and", Parser::negation, ExprNode::And)
     }
 
     fn joined(
         &mut self,
         word: &str,
         part: impl Fn(&mut Parser) -> Result<Typed, FilterMistake>,
-        node: impl FnOnce(Vec<Node>) -> Node,
+        node: impl FnOnce(Vec<ExprNode>) -> ExprNode,
     ) -> Result<Typed, FilterMistake> {
         let first = part(self)?;
         let mut span = first.span.clone();
@@ -183,7 +183,7 @@ impl Parser {
         Ok(Typed {
             span: start..inner.span.end,
             of: Type::Truth,
-            node: Node::Not(Box::new(inner.node)),
+            node: ExprNode::Not(Box::new(inner.node)),
         })
     }
 
@@ -215,7 +215,7 @@ impl Parser {
         if matches!(self.rules, Rules::Second) && !op.is_order() {
             typing::read_whole(&mut left, &mut right);
         }
-        let node = Node::Compare {
+        let node = ExprNode::Compare {
             op: if differ { Comparison::Equal } else { op },
             left: Box::new(left.node),
             right: Box::new(right.node),
@@ -259,7 +259,7 @@ impl Parser {
                     ));
                 }
                 let by_opposite = negated && matches!(self.rules, Rules::Second);
-                let node = Node::In {
+                let node = ExprNode::In {
                     item: Box::new(item.node),
                     list,
                     negated: negated && !by_opposite,
@@ -364,7 +364,7 @@ impl Parser {
             let end = self.peek().span.end;
             if self.take("]") {
                 return Ok(Typed {
-                    node: Node::Literal(Value::List(values)),
+                    node: ExprNode::Literal(Value::List(values)),
                     of: Type::List,
                     span: start..end,
                 });
@@ -372,7 +372,7 @@ impl Parser {
             let before = self.at;
             let element = self.nested(Parser::sum)?;
             match element.node {
-                Node::Literal(value @ (Value::Int(_) | Value::Float(_) | Value::Str(_))) => {
+                ExprNode::Literal(value @ (Value::Int(_) | Value::Float(_) | Value::Str(_))) => {
                     values.push(value);
                 }
                 _ => {
@@ -389,7 +389,7 @@ impl Parser {
     fn literal(&mut self, value: Value, of: Type, span: Range<usize>) -> Typed {
         self.advance();
         Typed {
-            node: Node::Literal(value),
+            node: ExprNode::Literal(value),
             of,
             span,
         }
@@ -397,20 +397,20 @@ impl Parser {
 }
 
 /// `not node`, if `opposite`.
-fn opposite(node: Node, opposite: bool) -> Node {
+fn opposite(node: ExprNode, opposite: bool) -> ExprNode {
     if opposite {
-        Node::Not(Box::new(node))
+        ExprNode::Not(Box::new(node))
     } else {
         node
     }
 }
 
 /// A negated literal is a literal.
-fn negate(node: Node) -> Node {
+fn negate(node: ExprNode) -> ExprNode {
     match node {
-        Node::Literal(Value::Int(i)) => Node::Literal(Value::Int(-i)),
-        Node::Literal(Value::Float(x)) => Node::Literal(Value::Float(-x)),
-        other => Node::Negate(Box::new(other)),
+        ExprNode::Literal(Value::Int(i)) => ExprNode::Literal(Value::Int(-i)),
+        ExprNode::Literal(Value::Float(x)) => ExprNode::Literal(Value::Float(-x)),
+        other => ExprNode::Negate(Box::new(other)),
     }
 }
 
@@ -426,7 +426,7 @@ fn arithmetic(
         op,
         Arithmetic::Divide | Arithmetic::Remainder | Arithmetic::BinaryRemainder
     );
-    if divides && right.node == Node::Literal(Value::Int(0)) {
+    if divides && right.node == ExprNode::Literal(Value::Int(0)) {
         return Err(FilterMistake::new(
             FilterMistakeKind::DivisionByZero,
             right.span,
@@ -435,7 +435,7 @@ fn arithmetic(
     Ok(Typed {
         span: left.span.start..right.span.end,
         of: Type::Number,
-        node: Node::Arithmetic {
+        node: ExprNode::Arithmetic {
             op,
             left: Box::new(left.node),
             right: Box::new(right.node),

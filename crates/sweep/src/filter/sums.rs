@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::expr::{Arithmetic, Expr, Node};
+use super::expr::{Arithmetic, Expr, ExprNode};
 use crate::keys::{Id, Key, keys};
 use crate::value::Value;
 
@@ -75,32 +75,32 @@ impl Forms {
 
 /// The node with its forms replaced by their stand-ins.
 fn rebuild(
-    node: &Node,
+    node: &ExprNode,
     part: &dyn Fn(&'static Key) -> Option<Part>,
     forms: &mut Vec<Form>,
-) -> Option<Node> {
+) -> Option<ExprNode> {
     if let Some(sum) = linear(node, part) {
         return slot(sum.form(None), forms);
     }
-    let mut again = |node: &Node| rebuild(node, part, forms);
+    let mut again = |node: &ExprNode| rebuild(node, part, forms);
     Some(match node {
-        Node::Literal(value) => Node::Literal(value.clone()),
-        Node::Key(key) => match part(key)? {
-            Part::Constant(value) => Node::Literal(value),
+        ExprNode::Literal(value) => ExprNode::Literal(value.clone()),
+        ExprNode::Key(key) => match part(key)? {
+            Part::Constant(value) => ExprNode::Literal(value),
             Part::Int(..) | Part::Other => slot(Form::Key(key.id), forms)?,
         },
-        Node::Whole(key) => match part(key)? {
-            Part::Constant(value) => Node::Literal(value),
+        ExprNode::Whole(key) => match part(key)? {
+            Part::Constant(value) => ExprNode::Literal(value),
             Part::Int(..) | Part::Other => match slot(Form::Key(key.id), forms)? {
-                Node::Key(stand_in) => Node::Whole(stand_in),
+                ExprNode::Key(stand_in) => ExprNode::Whole(stand_in),
                 other => other,
             },
         },
-        Node::Not(inner) => Node::Not(Box::new(again(inner)?)),
-        Node::Negate(inner) => Node::Negate(Box::new(again(inner)?)),
-        Node::And(parts) => Node::And(parts.iter().map(again).collect::<Option<_>>()?),
-        Node::Or(parts) => Node::Or(parts.iter().map(again).collect::<Option<_>>()?),
-        Node::Arithmetic { op, left, right } => {
+        ExprNode::Not(inner) => ExprNode::Not(Box::new(again(inner)?)),
+        ExprNode::Negate(inner) => ExprNode::Negate(Box::new(again(inner)?)),
+        ExprNode::And(parts) => ExprNode::And(parts.iter().map(again).collect::<Option<_>>()?),
+        ExprNode::Or(parts) => ExprNode::Or(parts.iter().map(again).collect::<Option<_>>()?),
+        ExprNode::Arithmetic { op, left, right } => {
             // Of integers both are exact.
             if matches!(op, Arithmetic::Remainder | Arithmetic::BinaryRemainder)
                 && let (Some(sum), Some(divisor)) = (linear(left, part), linear(right, part))
@@ -109,22 +109,22 @@ fn rebuild(
             {
                 return slot(sum.form(Some(divisor.constant)), forms);
             }
-            Node::Arithmetic {
+            ExprNode::Arithmetic {
                 op: *op,
                 left: Box::new(again(left)?),
                 right: Box::new(again(right)?),
             }
         }
-        Node::Compare { op, left, right } => Node::Compare {
+        ExprNode::Compare { op, left, right } => ExprNode::Compare {
             op: *op,
             left: Box::new(again(left)?),
             right: Box::new(again(right)?),
         },
-        Node::In {
+        ExprNode::In {
             item,
             list,
             negated,
-        } => Node::In {
+        } => ExprNode::In {
             item: Box::new(again(item)?),
             list: list.iter().map(again).collect::<Option<_>>()?,
             negated: *negated,
@@ -133,20 +133,20 @@ fn rebuild(
 }
 
 /// The stand-in of a form; the number, where it has no keys.
-fn slot(form: Form, forms: &mut Vec<Form>) -> Option<Node> {
+fn slot(form: Form, forms: &mut Vec<Form>) -> Option<ExprNode> {
     if let Form::Sum {
         terms, constant, ..
     } = &form
         && terms.is_empty()
     {
-        return Some(Node::Literal(Value::Int(*constant)));
+        return Some(ExprNode::Literal(Value::Int(*constant)));
     }
     let known = forms.iter().position(|other| *other == form);
     let slot = known.unwrap_or_else(|| {
         forms.push(form);
         forms.len() - 1
     });
-    (slot < MAX_FORMS).then(|| Node::Key(&keys()[slot]))
+    (slot < MAX_FORMS).then(|| ExprNode::Key(&keys()[slot]))
 }
 
 /// Integers times keys.
@@ -200,10 +200,10 @@ impl Linear {
     }
 }
 
-fn linear(node: &Node, part: &dyn Fn(&'static Key) -> Option<Part>) -> Option<Linear> {
+fn linear(node: &ExprNode, part: &dyn Fn(&'static Key) -> Option<Part>) -> Option<Linear> {
     match node {
-        Node::Literal(Value::Int(number)) => Some(Linear::constant(*number)),
-        Node::Key(key) | Node::Whole(key) => match part(key)? {
+        ExprNode::Literal(Value::Int(number)) => Some(Linear::constant(*number)),
+        ExprNode::Key(key) | ExprNode::Whole(key) => match part(key)? {
             Part::Constant(value) => Some(Linear::constant(value.as_int()?)),
             Part::Int(low, high) => Some(Linear {
                 terms: BTreeMap::from([(key.id, 1)]),
@@ -212,8 +212,8 @@ fn linear(node: &Node, part: &dyn Fn(&'static Key) -> Option<Part>) -> Option<Li
             }),
             Part::Other => None,
         },
-        Node::Negate(inner) => linear(inner, part)?.scaled(-1),
-        Node::Arithmetic { op, left, right } => {
+        ExprNode::Negate(inner) => linear(inner, part)?.scaled(-1),
+        ExprNode::Arithmetic { op, left, right } => {
             let (left, right) = (linear(left, part)?, linear(right, part)?);
             match op {
                 Arithmetic::Add => left.plus(right),
@@ -226,12 +226,12 @@ fn linear(node: &Node, part: &dyn Fn(&'static Key) -> Option<Part>) -> Option<Li
                 | Arithmetic::BinaryRemainder => None,
             }
         }
-        Node::Literal(_)
-        | Node::Not(_)
-        | Node::And(_)
-        | Node::Or(_)
-        | Node::Compare { .. }
-        | Node::In { .. } => None,
+        ExprNode::Literal(_)
+        | ExprNode::Not(_)
+        | ExprNode::And(_)
+        | ExprNode::Or(_)
+        | ExprNode::Compare { .. }
+        | ExprNode::In { .. } => None,
     }
 }
 

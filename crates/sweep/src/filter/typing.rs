@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::expr::{Comparison, Node, Rules};
+use super::expr::{Comparison, ExprNode, Rules};
 use crate::error::{FilterMistake, FilterMistakeKind, nearest};
 use crate::keys::{Key, KeyKind, hint, keys, name_help};
 use crate::value::Value;
@@ -22,7 +22,7 @@ pub(super) enum Type {
 /// A part with its type and place.
 #[derive(Clone, Debug)]
 pub(super) struct Typed {
-    pub(super) node: Node,
+    pub(super) node: ExprNode,
     pub(super) of: Type,
     pub(super) span: Range<usize>,
 }
@@ -37,9 +37,9 @@ impl Typed {
             Type::List => "list",
         };
         match &self.node {
-            Node::Key(key) | Node::Whole(key) => format!("the {what} `{}`", key.name),
-            Node::Literal(Value::Str(text)) => format!("the string '{text}'"),
-            Node::Literal(value) => format!("the {what} {value}"),
+            ExprNode::Key(key) | ExprNode::Whole(key) => format!("the {what} `{}`", key.name),
+            ExprNode::Literal(Value::Str(text)) => format!("the string '{text}'"),
+            ExprNode::Literal(value) => format!("the {what} {value}"),
             _ => format!("a {what}"),
         }
     }
@@ -79,7 +79,7 @@ pub(super) fn key(
         }
     };
     Ok(Typed {
-        node: Node::Key(key),
+        node: ExprNode::Key(key),
         of,
         span,
     })
@@ -168,7 +168,7 @@ impl Type {
 /// A list, or a key that may hold one.
 fn takes_list(part: &Typed) -> bool {
     match &part.node {
-        Node::Key(key) | Node::Whole(key) => match key.kind {
+        ExprNode::Key(key) | ExprNode::Whole(key) => match key.kind {
             KeyKind::IntOrList { .. }
             | KeyKind::FloatOrList(_)
             | KeyKind::NameList(_)
@@ -185,7 +185,7 @@ fn takes_list(part: &Typed) -> bool {
 
 /// A written list holds what the lists of the key hold.
 fn list_fits(key_side: &Typed, literal_side: &Typed) -> Result<(), FilterMistake> {
-    let (Node::Key(key) | Node::Whole(key), Node::Literal(Value::List(values))) =
+    let (ExprNode::Key(key) | ExprNode::Whole(key), ExprNode::Literal(Value::List(values))) =
         (&key_side.node, &literal_side.node)
     else {
         return Ok(());
@@ -223,14 +223,14 @@ pub(super) fn read_whole(left: &mut Typed, right: &mut Typed) {
     in_order_of(left, right);
     in_order_of(right, left);
     for side in [left, right] {
-        if let Node::Key(key) = side.node {
-            side.node = Node::Whole(key);
+        if let ExprNode::Key(key) = side.node {
+            side.node = ExprNode::Whole(key);
         }
     }
 }
 
 fn in_order_of(key_side: &Typed, literal_side: &mut Typed) {
-    let (Node::Key(key) | Node::Whole(key), Node::Literal(Value::List(values))) =
+    let (ExprNode::Key(key) | ExprNode::Whole(key), ExprNode::Literal(Value::List(values))) =
         (&key_side.node, &mut literal_side.node)
     else {
         return;
@@ -262,7 +262,7 @@ fn types_differ(left: &Typed, right: &Typed) -> FilterMistake {
     );
     // A quoted key is the likely reason.
     let quoted = [left, right].into_iter().find_map(|part| match &part.node {
-        Node::Literal(Value::Str(text)) => nearest(text, keys().iter().map(|key| key.name)),
+        ExprNode::Literal(Value::Str(text)) => nearest(text, keys().iter().map(|key| key.name)),
         _ => None,
     });
     match quoted {
@@ -273,7 +273,7 @@ fn types_differ(left: &Typed, right: &Typed) -> FilterMistake {
 
 /// A literal beside a key must be one of the key's names.
 fn known_name(key_side: &Typed, literal_side: &Typed) -> Result<(), FilterMistake> {
-    let (Type::Text(Some(names)), Node::Literal(Value::Str(found)), Node::Key(key)) =
+    let (Type::Text(Some(names)), ExprNode::Literal(Value::Str(found)), ExprNode::Key(key)) =
         (key_side.of, &literal_side.node, &key_side.node)
     else {
         return Ok(());

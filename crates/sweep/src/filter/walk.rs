@@ -3,7 +3,7 @@
 //! What differs between the two is what is known of a key and of the results of arithmetic: a [`Domain`]. The domains
 //! are in `eval` and `decide`.
 
-use super::expr::{Arithmetic, Comparison, Node};
+use super::expr::{Arithmetic, Comparison, ExprNode};
 use crate::keys::Key;
 use crate::logic::Truth;
 use crate::value::Value;
@@ -40,28 +40,28 @@ pub(super) trait Domain {
     fn each(known: &Self::Known, test: &dyn Fn(&Self::Known) -> Self::Truth) -> Self::Truth;
 }
 
-pub(super) fn truth<D: Domain>(node: &Node, domain: &D) -> D::Truth {
+pub(super) fn truth<D: Domain>(node: &ExprNode, domain: &D) -> D::Truth {
     match node {
-        Node::Not(inner) => truth(inner, domain).opposite(),
-        Node::And(parts) => Truth::all(parts.iter().map(|part| truth(part, domain))),
-        Node::Or(parts) => Truth::any(parts.iter().map(|part| truth(part, domain))),
-        Node::Compare { op, left, right } => {
+        ExprNode::Not(inner) => truth(inner, domain).opposite(),
+        ExprNode::And(parts) => Truth::all(parts.iter().map(|part| truth(part, domain))),
+        ExprNode::Or(parts) => Truth::any(parts.iter().map(|part| truth(part, domain))),
+        ExprNode::Compare { op, left, right } => {
             D::compare(*op, &value(left, domain), &value(right, domain))
         }
-        Node::In {
+        ExprNode::In {
             item,
             list,
             negated,
         } => contains(&value(item, domain), list, *negated, domain),
-        Node::Literal(_)
-        | Node::Key(_)
-        | Node::Whole(_)
-        | Node::Negate(_)
-        | Node::Arithmetic { .. } => D::is_true(&value(node, domain)),
+        ExprNode::Literal(_)
+        | ExprNode::Key(_)
+        | ExprNode::Whole(_)
+        | ExprNode::Negate(_)
+        | ExprNode::Arithmetic { .. } => D::is_true(&value(node, domain)),
     }
 }
 
-fn contains<D: Domain>(item: &D::Known, list: &[Node], negated: bool, domain: &D) -> D::Truth {
+fn contains<D: Domain>(item: &D::Known, list: &[ExprNode], negated: bool, domain: &D) -> D::Truth {
     D::each(item, &|item| {
         if D::is_null(item) {
             // A null is neither in a list nor not in it.
@@ -73,17 +73,19 @@ fn contains<D: Domain>(item: &D::Known, list: &[Node], negated: bool, domain: &D
     })
 }
 
-fn value<D: Domain>(node: &Node, domain: &D) -> D::Known {
+fn value<D: Domain>(node: &ExprNode, domain: &D) -> D::Known {
     match node {
-        Node::Literal(value) => D::literal(value),
-        Node::Key(key) => D::scalar(domain.key(key)),
-        Node::Whole(key) => domain.key(key),
-        Node::Negate(inner) => D::negate(value(inner, domain)),
-        Node::Arithmetic { op, left, right } => {
+        ExprNode::Literal(value) => D::literal(value),
+        ExprNode::Key(key) => D::scalar(domain.key(key)),
+        ExprNode::Whole(key) => domain.key(key),
+        ExprNode::Negate(inner) => D::negate(value(inner, domain)),
+        ExprNode::Arithmetic { op, left, right } => {
             D::arithmetic(*op, &value(left, domain), &value(right, domain))
         }
-        Node::Not(_) | Node::And(_) | Node::Or(_) | Node::Compare { .. } | Node::In { .. } => {
-            D::of_truth(truth(node, domain))
-        }
+        ExprNode::Not(_)
+        | ExprNode::And(_)
+        | ExprNode::Or(_)
+        | ExprNode::Compare { .. }
+        | ExprNode::In { .. } => D::of_truth(truth(node, domain)),
     }
 }

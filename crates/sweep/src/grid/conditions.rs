@@ -21,7 +21,7 @@ const WORDS: u64 = 16;
 pub(crate) fn tests(filter: &Filter, layout: &Arc<Layout>) -> Vec<Box<dyn Test>> {
     let mut tests: Vec<Box<dyn Test>> = Vec::new();
     for expr in filter.condition.iter().flat_map(Expr::conjuncts) {
-        tests.push(Box::new(Condition::new(expr, layout)));
+        tests.push(Box::new(FilterTest::new(expr, layout)));
     }
     // Points that name the same keys are one test, so that many of them cost a search and not a walk.
     let mut groups: BTreeMap<Vec<Id>, Vec<&BTreeMap<&'static str, Value>>> = BTreeMap::new();
@@ -36,17 +36,17 @@ pub(crate) fn tests(filter: &Filter, layout: &Arc<Layout>) -> Vec<Box<dyn Test>>
 }
 
 /// One side of the outermost `and` of `where`.
-struct Condition {
+struct FilterTest {
     expr: Expr,
     layout: Arc<Layout>,
     axes: Vec<usize>,
     weight: u64,
 }
 
-impl Condition {
-    fn new(expr: Expr, layout: &Arc<Layout>) -> Condition {
+impl FilterTest {
+    fn new(expr: Expr, layout: &Arc<Layout>) -> FilterTest {
         let axes = union(expr.keys().iter().map(|key| layout.reach(key.id)));
-        Condition {
+        FilterTest {
             weight: expr.size() / WORDS + 1,
             expr,
             layout: Arc::clone(layout),
@@ -99,7 +99,7 @@ fn part_of(values: &Values, range: &std::ops::Range<u64>) -> Part {
     }
 }
 
-impl Test for Condition {
+impl Test for FilterTest {
     fn axes(&self) -> &[usize] {
         &self.axes
     }

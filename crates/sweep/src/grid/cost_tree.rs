@@ -45,8 +45,8 @@ impl CostLimits {
         bytes.is_nan() || bytes <= self.bytes
     }
 
-    fn verdict(&self, bounds: &Bounds) -> Verdict {
-        let Bounds { least, greatest } = bounds;
+    fn verdict(&self, bounds: &CostBounds) -> Verdict {
+        let CostBounds { least, greatest } = bounds;
         let time = if greatest.seconds <= self.seconds || least.seconds >= self.long_seconds {
             Verdict::Holds
         } else if least.seconds > self.seconds && greatest.seconds < self.long_seconds {
@@ -71,20 +71,20 @@ impl CostLimits {
 
 /// The least and greatest cost of some points.
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
+struct CostBounds {
     least: Cost,
     greatest: Cost,
 }
 
-impl Bounds {
-    fn of(cost: Cost) -> Bounds {
-        Bounds {
+impl CostBounds {
+    fn of(cost: Cost) -> CostBounds {
+        CostBounds {
             least: cost,
             greatest: cost,
         }
     }
 
-    fn and(self, other: Bounds) -> Bounds {
+    fn and(self, other: CostBounds) -> CostBounds {
         let each = |a: Cost, b: Cost, pick: fn(f64, f64) -> f64| Cost {
             flops: pick(a.flops, b.flops),
             bytes: pick(a.bytes, b.bytes),
@@ -92,7 +92,7 @@ impl Bounds {
             rows: pick(a.rows, b.rows),
             row_bytes: pick(a.row_bytes, b.row_bytes),
         };
-        Bounds {
+        CostBounds {
             least: each(self.least, other.least, f64::min),
             greatest: each(self.greatest, other.greatest, f64::max),
         }
@@ -105,7 +105,7 @@ pub(super) struct CostTree {
     axes: Vec<usize>,
     lens: Vec<u64>,
     /// Level `k`: a node for each combination of the first `k` axes. The last level is the combinations themselves.
-    levels: Vec<Vec<Bounds>>,
+    levels: Vec<Vec<CostBounds>>,
 }
 
 impl CostTree {
@@ -114,7 +114,7 @@ impl CostTree {
         let lens: Vec<u64> = axes.iter().map(|&axis| radix.len(axis)).collect();
         let mut leaves = Vec::new();
         Region::full((0..radix.axes()).map(|axis| radix.len(axis))).each(axes, &mut |digits| {
-            leaves.push(Bounds::of(cost(radix.index(digits))));
+            leaves.push(CostBounds::of(cost(radix.index(digits))));
             true
         });
         let mut levels = vec![leaves];
@@ -122,7 +122,7 @@ impl CostTree {
             let below = &levels[levels.len() - 1];
             let merged = below
                 .chunks(*len as usize)
-                .filter_map(|chunk| chunk.iter().copied().reduce(Bounds::and));
+                .filter_map(|chunk| chunk.iter().copied().reduce(CostBounds::and));
             levels.push(merged.collect());
         }
         levels.reverse();
@@ -134,7 +134,7 @@ impl CostTree {
     }
 
     /// Bounds over a region: exact where the axes of the tree are pinned, else perhaps too wide.
-    fn bounds(&self, region: &Region) -> Option<Bounds> {
+    fn bounds(&self, region: &Region) -> Option<CostBounds> {
         let mut node = 0;
         for (level, (&axis, &len)) in self.axes.iter().zip(&self.lens).enumerate() {
             let below = |digit: u64| {
@@ -143,7 +143,7 @@ impl CostTree {
             };
             match region.pinned(axis) {
                 Some(digit) => node = node * len + digit,
-                None => return region.range(axis).filter_map(below).reduce(Bounds::and),
+                None => return region.range(axis).filter_map(below).reduce(CostBounds::and),
             }
         }
         let at = usize::try_from(node).ok()?;

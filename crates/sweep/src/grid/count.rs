@@ -196,14 +196,14 @@ mod tests {
 
     /// A test for tests: holds where a weighted sum of digits is below a bound, or has a remainder.
     #[derive(Debug)]
-    struct Sum {
+    struct Total {
         axes: Vec<usize>,
         weights: Vec<u64>,
         below: u64,
         modulo: Option<u64>,
     }
 
-    impl Test for Sum {
+    impl Test for Total {
         fn axes(&self) -> &[usize] {
             &self.axes
         }
@@ -225,14 +225,14 @@ mod tests {
         }
     }
 
-    fn passes(radix: &Radix, tests: &[Sum], index: u64) -> bool {
+    fn passes(radix: &Radix, tests: &[Total], index: u64) -> bool {
         let region = Region::point(&radix.digits(index));
         tests
             .iter()
             .all(|test| test.verdict(&region) == Verdict::Holds)
     }
 
-    fn sum(axes: usize) -> impl Strategy<Value = Sum> {
+    fn sum(axes: usize) -> impl Strategy<Value = Total> {
         (
             proptest::collection::vec(0u64..4, axes),
             1u64..12,
@@ -241,7 +241,7 @@ mod tests {
             .prop_map(|(weights, below, modulo)| {
                 let axes: Vec<usize> = (0..weights.len()).filter(|&a| weights[a] > 0).collect();
                 let weights = weights.into_iter().filter(|&w| w > 0).collect();
-                Sum {
+                Total {
                     axes,
                     weights,
                     below,
@@ -250,7 +250,7 @@ mod tests {
             })
     }
 
-    fn grid() -> impl Strategy<Value = (Vec<u64>, Vec<Sum>)> {
+    fn grid() -> impl Strategy<Value = (Vec<u64>, Vec<Total>)> {
         proptest::collection::vec(1u64..6, 0..5).prop_flat_map(|lens| {
             let axes = lens.len();
             (Just(lens), proptest::collection::vec(sum(axes), 0..4))
@@ -286,13 +286,13 @@ mod tests {
     fn a_billion_points_are_counted_by_their_edges() {
         let radix = Radix::new(vec![1_000_000_000, 1000, 1000]).expect("fits");
         let tests = [
-            Sum {
+            Total {
                 axes: vec![0],
                 weights: vec![1],
                 below: 5,
                 modulo: None,
             },
-            Sum {
+            Total {
                 axes: vec![1, 2],
                 weights: vec![1, 1],
                 below: 1000,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::difference;
 use super::older::Older;
-use super::part::Part;
+use super::part::GenerationNumbers;
 use super::verified::Verified;
 use crate::cost::Cost;
 use crate::error::{Mistake, SweepError};
@@ -347,8 +347,8 @@ impl Folder {
         })
     }
 
-    fn part(&self, generation: usize) -> Part<'_> {
-        Part {
+    fn part(&self, generation: usize) -> GenerationNumbers<'_> {
+        GenerationNumbers {
             base: self.generations[generation].base,
             grid: &self.generations[generation].grid,
             older: self.older[generation].as_deref(),

@@ -7,13 +7,13 @@ use crate::grid::{All, CostLimits, Grid, Not, Test, Wanted, first_of_counted};
 const NEAR: u64 = 32;
 
 /// One generation's numbers.
-pub(super) struct Part<'a> {
+pub(super) struct GenerationNumbers<'a> {
     pub(super) base: u64,
     pub(super) grid: &'a Grid,
     pub(super) older: Option<&'a Older>,
 }
 
-impl Part<'_> {
+impl GenerationNumbers<'_> {
     pub(super) fn end(&self) -> u64 {
         self.base + self.grid.size()
     }

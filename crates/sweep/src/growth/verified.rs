@@ -5,7 +5,7 @@
 
 use dln::{EngineChoice, Trial};
 
-use super::part::Part;
+use super::part::GenerationNumbers;
 use crate::cost::Cost;
 use crate::grid::Grid;
 
@@ -62,7 +62,7 @@ impl Verified {
 
     /// Trials of a single grid, whatever its spec asks for.
     pub fn of_grid(grid: &Grid, wanted: u64) -> Verified {
-        let part = Part {
+        let part = GenerationNumbers {
             base: 0,
             grid,
             older: None,
@@ -73,7 +73,7 @@ impl Verified {
     }
 
     /// Adds trials of a generation, which comes after those that are here; `fresh` of its points are new.
-    pub(super) fn add(&mut self, part: &Part<'_>, fresh: u64, wanted: u64) {
+    pub(super) fn add(&mut self, part: &GenerationNumbers<'_>, fresh: u64, wanted: u64) {
         self.wanted += wanted;
         if wanted == 0 {
             return;
@@ -87,7 +87,7 @@ impl Verified {
         self.chosen.extend(numbers.into_iter().filter_map(cost));
     }
 
-    fn among_all(&mut self, part: &Part<'_>, wanted: u64) -> Vec<u64> {
+    fn among_all(&mut self, part: &GenerationNumbers<'_>, wanted: u64) -> Vec<u64> {
         let mut able = Vec::new();
         let mut from = part.base;
         while let Some(number) = part.next(from, part.end()) {
@@ -103,7 +103,7 @@ impl Verified {
 
     /// The middles of equal shares of what is left, or what comes next after them. A share that begins with a gap, as
     /// where older generations hold the points, is cut anew after it.
-    fn by_shares(&mut self, part: &Part<'_>, wanted: u64) -> Vec<u64> {
+    fn by_shares(&mut self, part: &GenerationNumbers<'_>, wanted: u64) -> Vec<u64> {
         let mut chosen = Vec::new();
         let mut in_vain = IN_VAIN;
         let mut free = part.next(part.base, part.end()).unwrap_or(part.end());
@@ -131,7 +131,7 @@ impl Verified {
     }
 
     /// Whether the law's assumptions hold, as far as is known without drawing.
-    fn can_reduce(&mut self, part: &Part<'_>, number: u64) -> bool {
+    fn can_reduce(&mut self, part: &GenerationNumbers<'_>, number: u64) -> bool {
         let Some(trial) = part.trial(number) else {
             return false;
         };

@@ -17,26 +17,30 @@ use crate::value::Value;
 pub struct Derived {
     /// For people.
     pub words: &'static str,
-    pub(super) rule: Rule,
+    pub(super) rule: DefaultRule,
 }
 
 /// How a default comes about.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Rule {
+pub(super) enum DefaultRule {
     Null,
     Int(i64),
     Float(f64),
     /// The first rule where the condition holds, else the second.
-    If(&'static Condition, &'static Rule, &'static Rule),
+    If(
+        &'static Condition,
+        &'static DefaultRule,
+        &'static DefaultRule,
+    ),
     /// The value of another key, where it has one.
-    Same(Id, &'static Rule),
+    Same(Id, &'static DefaultRule),
     /// The length of the list that another key holds, where it holds one.
-    Length(Id, &'static Rule),
+    Length(Id, &'static DefaultRule),
     Size(&'static Size),
     /// The number of layers among the weights from a file, where they are from one.
-    Layers(&'static Rule),
+    Layers(&'static DefaultRule),
     /// The widths between these layers.
-    Widths(&'static Rule),
+    Widths(&'static DefaultRule),
     /// The samples before those to test on, or after.
     Samples,
     /// A table of the defaults of its fields.
@@ -46,107 +50,110 @@ pub(super) enum Rule {
 /// As many as in the papers' figures.
 pub(super) const CLASSES: Derived = Derived {
     words: "5 for classification; unset for regression",
-    rule: Rule::If(
+    rule: DefaultRule::If(
         &Is(Id::ProblemKind, &["classification"]),
-        &Rule::Int(5),
-        &Rule::Null,
+        &DefaultRule::Int(5),
+        &DefaultRule::Null,
     ),
 };
 
 pub(super) const INPUTS: Derived = Derived {
     words: "{ draw = \"orthonormal\" }",
-    rule: Rule::Table,
+    rule: DefaultRule::Table,
 };
 
 pub(super) const RANK: Derived = Derived {
     words: "1, or the length of a list `singular_values`",
-    rule: Rule::Length(Id::ProblemSingularValues, &Rule::Int(1)),
+    rule: DefaultRule::Length(Id::ProblemSingularValues, &DefaultRule::Int(1)),
 };
 
 pub(super) const SAMPLES: Derived = Derived {
     words: "all; with `test`, those before it, or after it where it begins at 0",
-    rule: Rule::Samples,
+    rule: DefaultRule::Samples,
 };
 
 /// The papers' standard.
 pub(super) const DEPTH: Derived = Derived {
     words: "3, or the number of weights from a file",
-    rule: Rule::Layers(&Rule::Int(3)),
+    rule: DefaultRule::Layers(&DefaultRule::Int(3)),
 };
 
 pub(super) const WIDTH: Derived = Derived {
     words: "the dimension of the inputs, or the widths of weights from a file",
-    rule: Rule::Widths(&Rule::Size(&INPUTS_DIM)),
+    rule: DefaultRule::Widths(&DefaultRule::Size(&INPUTS_DIM)),
 };
 
 /// On a loss that is a mean curvatures are small, since 1 / (d_y n) stands before them; on a sum they grow with the
 /// data, and adaptive optimizers want small steps anyway.
 pub(super) const RATE: Derived = Derived {
     words: "1 for gd and momentum on a mean loss, else 0.001",
-    rule: Rule::If(
+    rule: DefaultRule::If(
         &All(&[
             Is(Id::OptimizerKind, &["gd", "momentum"]),
             Is(Id::ProblemLoss, &["mean"]),
         ]),
-        &Rule::Float(1.0),
-        &Rule::Float(1e-3),
+        &DefaultRule::Float(1.0),
+        &DefaultRule::Float(1e-3),
     ),
 };
 
 pub(super) const RANK_ESTIMATE: Derived = Derived {
     words: "`problem.rank`, or 1 where the target is from a file",
-    rule: Rule::Same(Id::ProblemRank, &Rule::Int(1)),
+    rule: DefaultRule::Same(Id::ProblemRank, &DefaultRule::Int(1)),
 };
 
-impl Rule {
+impl DefaultRule {
     /// `None`: null, or not known without files that `arrays` lacks. Fields of a table are filled in by `settle`.
     pub(super) fn value(&self, values: &Lookup<'_>, arrays: &Arrays) -> Option<Value> {
         match *self {
-            Rule::Null => None,
-            Rule::Int(number) => Some(Value::Int(number)),
-            Rule::Float(number) => Some(Value::Float(number)),
-            Rule::If(condition, yes, no) => {
+            DefaultRule::Null => None,
+            DefaultRule::Int(number) => Some(Value::Int(number)),
+            DefaultRule::Float(number) => Some(Value::Float(number)),
+            DefaultRule::If(condition, yes, no) => {
                 let rule = if condition.eval(values) { yes } else { no };
                 rule.value(values, arrays)
             }
-            Rule::Same(id, other) => match values.get(id) {
+            DefaultRule::Same(id, other) => match values.get(id) {
                 Some(value) => Some(value.clone()),
                 None => other.value(values, arrays),
             },
-            Rule::Length(id, other) => match values.get(id).and_then(Value::as_list) {
+            DefaultRule::Length(id, other) => match values.get(id).and_then(Value::as_list) {
                 Some(list) => Some(Value::Int(list.len() as i64)),
                 None => other.value(values, arrays),
             },
-            Rule::Size(size) => whole(size.of(values, arrays)?),
-            Rule::Layers(other) => match layers(values) {
+            DefaultRule::Size(size) => whole(size.of(values, arrays)?),
+            DefaultRule::Layers(other) => match layers(values) {
                 Some(layers) => Some(Value::Int(layers.len() as i64)),
                 None => other.value(values, arrays),
             },
-            Rule::Widths(other) => match layers(values) {
+            DefaultRule::Widths(other) => match layers(values) {
                 Some(layers) => widths(&layers, arrays),
                 None => other.value(values, arrays),
             },
-            Rule::Samples => samples(values, arrays),
-            Rule::Table => Some(Value::Table(BTreeMap::new())),
+            DefaultRule::Samples => samples(values, arrays),
+            DefaultRule::Table => Some(Value::Table(BTreeMap::new())),
         }
     }
 
     /// Every key that the rule looks at.
     pub(super) fn reads(&self) -> Vec<Id> {
         match *self {
-            Rule::Null | Rule::Int(_) | Rule::Float(_) | Rule::Table => Vec::new(),
-            Rule::If(condition, yes, no) => {
+            DefaultRule::Null
+            | DefaultRule::Int(_)
+            | DefaultRule::Float(_)
+            | DefaultRule::Table => Vec::new(),
+            DefaultRule::If(condition, yes, no) => {
                 let condition = condition.reads().into_iter().map(Read::id);
                 condition.chain(yes.reads()).chain(no.reads()).collect()
             }
-            Rule::Same(id, other) | Rule::Length(id, other) => {
+            DefaultRule::Same(id, other) | DefaultRule::Length(id, other) => {
                 other.reads().into_iter().chain([id]).collect()
             }
-            Rule::Size(size) => size.reads().collect(),
-            Rule::Layers(other) | Rule::Widths(other) => {
+            DefaultRule::Size(size) => size.reads().collect(),
+            DefaultRule::Layers(other) | DefaultRule::Widths(other) => {
                 other.reads().into_iter().chain(READ_BY_LAYERS).collect()
             }
-            Rule::Samples => SAMPLE_COUNT.reads().chain([Id::ProblemTest]).collect(),
+            DefaultRule::Samples => SAMPLE_COUNT.reads().chain([Id::ProblemTest]).collect(),
         }
     }
 }

@@ -6,11 +6,11 @@ use crate::refs::{ArrayRef, Arrays, Role};
 
 /// A size, by the places that it can come from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Size(&'static [Source]);
+pub struct Size(&'static [SizeSource]);
 
 /// Where a size can come from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Source {
+enum SizeSource {
     /// Of the array of the file that the key names.
     Rows(Id, Role),
     Columns(Id, Role),
@@ -23,30 +23,30 @@ enum Source {
 
 /// `d_x`: of the file that is read, else as set.
 pub const INPUTS_DIM: Size = Size(&[
-    Source::Columns(Id::ProblemTarget, Role::Target),
-    Source::Rows(Id::ProblemInputs, Role::Inputs),
-    Source::Key(Id::ProblemInputsDim),
-    Source::Key(Id::ProblemDim),
+    SizeSource::Columns(Id::ProblemTarget, Role::Target),
+    SizeSource::Rows(Id::ProblemInputs, Role::Inputs),
+    SizeSource::Key(Id::ProblemInputsDim),
+    SizeSource::Key(Id::ProblemDim),
 ]);
 
 /// `d_y`: of the file that is read, the number of classes, else as set.
 pub const OUTPUTS_DIM: Size = Size(&[
-    Source::Rows(Id::ProblemTarget, Role::Target),
-    Source::Rows(Id::ProblemLabels, Role::Labels),
-    Source::Rows(Id::ProblemTargets, Role::Targets),
-    Source::Key(Id::ProblemClasses),
-    Source::Key(Id::ProblemOutputsDim),
-    Source::Key(Id::ProblemDim),
+    SizeSource::Rows(Id::ProblemTarget, Role::Target),
+    SizeSource::Rows(Id::ProblemLabels, Role::Labels),
+    SizeSource::Rows(Id::ProblemTargets, Role::Targets),
+    SizeSource::Key(Id::ProblemClasses),
+    SizeSource::Key(Id::ProblemOutputsDim),
+    SizeSource::Key(Id::ProblemDim),
 ]);
 
 /// Number of samples there are, whether trained on, tested on or neither: of the inputs' file, the labels' or
 /// targets' file, the classes, else the count of the drawn inputs. None where a matrix is fitted.
 pub const SAMPLE_COUNT: Size = Size(&[
-    Source::Columns(Id::ProblemInputs, Role::Inputs),
-    Source::Columns(Id::ProblemLabels, Role::Labels),
-    Source::Columns(Id::ProblemTargets, Role::Targets),
-    Source::Product(Id::ProblemClasses, Id::ProblemSamplesPerClass),
-    Source::Field(Id::ProblemInputs, "count"),
+    SizeSource::Columns(Id::ProblemInputs, Role::Inputs),
+    SizeSource::Columns(Id::ProblemLabels, Role::Labels),
+    SizeSource::Columns(Id::ProblemTargets, Role::Targets),
+    SizeSource::Product(Id::ProblemClasses, Id::ProblemSamplesPerClass),
+    SizeSource::Field(Id::ProblemInputs, "count"),
 ]);
 
 impl Size {
@@ -61,14 +61,14 @@ impl Size {
     /// The keys that it can come from.
     pub(crate) fn reads(&self) -> impl Iterator<Item = Id> + use<> {
         self.0.iter().flat_map(|source| match *source {
-            Source::Rows(id, _) | Source::Columns(id, _) => [id, id],
-            Source::Key(id) | Source::Field(id, _) => [id, id],
-            Source::Product(one, other) => [one, other],
+            SizeSource::Rows(id, _) | SizeSource::Columns(id, _) => [id, id],
+            SizeSource::Key(id) | SizeSource::Field(id, _) => [id, id],
+            SizeSource::Product(one, other) => [one, other],
         })
     }
 }
 
-impl Source {
+impl SizeSource {
     /// `None`: not from here. `Some(None)`: from a file that is not loaded, or no size at all.
     fn look(&self, values: &Lookup<'_>, arrays: &Arrays) -> Option<Option<u64>> {
         let shape = |id: Id, role: Role| {
@@ -77,11 +77,11 @@ impl Source {
         };
         let size = |number: i64| u64::try_from(number).ok();
         match *self {
-            Source::Rows(id, role) => Some(shape(id, role)?.map(|(rows, _)| rows)),
-            Source::Columns(id, role) => Some(shape(id, role)?.map(|(_, columns)| columns)),
-            Source::Key(id) => values.int(id).map(size),
-            Source::Field(id, name) => Some(values.field(id, name)?.as_int().and_then(size)),
-            Source::Product(one, other) => {
+            SizeSource::Rows(id, role) => Some(shape(id, role)?.map(|(rows, _)| rows)),
+            SizeSource::Columns(id, role) => Some(shape(id, role)?.map(|(_, columns)| columns)),
+            SizeSource::Key(id) => values.int(id).map(size),
+            SizeSource::Field(id, name) => Some(values.field(id, name)?.as_int().and_then(size)),
+            SizeSource::Product(one, other) => {
                 let (one, other) = values.int(one).zip(values.int(other))?;
                 Some(one.checked_mul(other).and_then(size))
             }

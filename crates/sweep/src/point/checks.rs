@@ -18,7 +18,7 @@ use crate::value::Value;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Check {
     /// What `test` looks at.
-    pub(crate) reads: &'static [Part],
+    pub(crate) reads: &'static [CheckInput],
     /// There is something to check only here.
     pub(crate) only: &'static Condition,
     pub(crate) test: fn(&Lookup<'_>, &Arrays) -> Result<(), Fault>,
@@ -26,17 +26,17 @@ pub(crate) struct Check {
 
 /// Something that a check reads: a key, or whatever sets a size.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Part {
+pub(crate) enum CheckInput {
     Key(Id),
     Size(&'static Size),
 }
 
 /// The keys that parts stand for; some perhaps more than once.
-pub(crate) fn ids(parts: &[Part]) -> impl Iterator<Item = Id> {
+pub(crate) fn ids(parts: &[CheckInput]) -> impl Iterator<Item = Id> {
     parts.iter().flat_map(|part| {
         let (key, size) = match part {
-            Part::Key(id) => (Some(*id), None),
-            Part::Size(size) => (None, Some(size.reads())),
+            CheckInput::Key(id) => (Some(*id), None),
+            CheckInput::Size(size) => (None, Some(size.reads())),
         };
         key.into_iter().chain(size.into_iter().flatten())
     })
@@ -63,7 +63,10 @@ pub(crate) const CHECKS: &[Check] = &[
         test: readings::files_are_loaded,
     },
     Check {
-        reads: &[Part::Key(Id::InitKind), Part::Key(Id::InitWeights)],
+        reads: &[
+            CheckInput::Key(Id::InitKind),
+            CheckInput::Key(Id::InitWeights),
+        ],
         only: &INIT_WEIGHTS,
         test: fits::weights_are_named,
     },
@@ -74,19 +77,25 @@ pub(crate) const CHECKS: &[Check] = &[
     },
     Check {
         reads: &[
-            Part::Key(Id::ProblemRank),
-            Part::Key(Id::ProblemSingularValues),
+            CheckInput::Key(Id::ProblemRank),
+            CheckInput::Key(Id::ProblemSingularValues),
         ],
         only: &ALWAYS,
         test: fits::singular_values_fit_rank,
     },
     Check {
-        reads: &[Part::Key(Id::NetworkDepth), Part::Key(Id::NetworkWidth)],
+        reads: &[
+            CheckInput::Key(Id::NetworkDepth),
+            CheckInput::Key(Id::NetworkWidth),
+        ],
         only: &ALWAYS,
         test: fits::widths_fit_depth,
     },
     Check {
-        reads: &[Part::Key(Id::NetworkDepth), Part::Key(Id::InitScale)],
+        reads: &[
+            CheckInput::Key(Id::NetworkDepth),
+            CheckInput::Key(Id::InitScale),
+        ],
         only: &ALWAYS,
         test: fits::scales_fit_depth,
     },
@@ -128,56 +137,59 @@ pub(crate) const ENGINE: Check = Check {
 const COMPLETION: Condition = Condition::Is(Id::ProblemKind, &["completion"]);
 const ASKED_ENGINE: Condition = Condition::Is(Id::TrainEngine, &["reduced", "factored"]);
 
-const FILES: &[Part] = &[
-    Part::Key(Id::ProblemTarget),
-    Part::Key(Id::ProblemMask),
-    Part::Key(Id::ProblemLabels),
-    Part::Key(Id::ProblemTargets),
-    Part::Key(Id::ProblemInputs),
-    Part::Key(Id::InitWeights),
+const FILES: &[CheckInput] = &[
+    CheckInput::Key(Id::ProblemTarget),
+    CheckInput::Key(Id::ProblemMask),
+    CheckInput::Key(Id::ProblemLabels),
+    CheckInput::Key(Id::ProblemTargets),
+    CheckInput::Key(Id::ProblemInputs),
+    CheckInput::Key(Id::InitWeights),
 ];
-const RANK: &[Part] = &[
-    Part::Size(&INPUTS_DIM),
-    Part::Size(&OUTPUTS_DIM),
-    Part::Key(Id::ProblemRank),
+const RANK: &[CheckInput] = &[
+    CheckInput::Size(&INPUTS_DIM),
+    CheckInput::Size(&OUTPUTS_DIM),
+    CheckInput::Key(Id::ProblemRank),
 ];
-const SAMPLES: &[Part] = &[Part::Size(&SAMPLE_COUNT)];
-const SAMPLE_RANGES: &[Part] = &[
-    Part::Size(&SAMPLE_COUNT),
-    Part::Key(Id::ProblemSamples),
-    Part::Key(Id::ProblemTest),
+const SAMPLES: &[CheckInput] = &[CheckInput::Size(&SAMPLE_COUNT)];
+const SAMPLE_RANGES: &[CheckInput] = &[
+    CheckInput::Size(&SAMPLE_COUNT),
+    CheckInput::Key(Id::ProblemSamples),
+    CheckInput::Key(Id::ProblemTest),
 ];
-const INPUTS_RANK: &[Part] = &[Part::Size(&SAMPLE_COUNT), Part::Size(&INPUTS_DIM)];
-const MASK: &[Part] = &[
-    Part::Size(&INPUTS_DIM),
-    Part::Size(&OUTPUTS_DIM),
-    Part::Key(Id::ProblemMask),
+const INPUTS_RANK: &[CheckInput] = &[
+    CheckInput::Size(&SAMPLE_COUNT),
+    CheckInput::Size(&INPUTS_DIM),
 ];
-const WEIGHTS: &[Part] = &[
-    Part::Size(&INPUTS_DIM),
-    Part::Size(&OUTPUTS_DIM),
-    Part::Key(Id::TrainEngine),
-    Part::Key(Id::InitKind),
-    Part::Key(Id::InitWeights),
-    Part::Key(Id::NetworkDepth),
-    Part::Key(Id::NetworkWidth),
+const MASK: &[CheckInput] = &[
+    CheckInput::Size(&INPUTS_DIM),
+    CheckInput::Size(&OUTPUTS_DIM),
+    CheckInput::Key(Id::ProblemMask),
 ];
-const ENGINE_READS: &[Part] = &[
-    Part::Size(&INPUTS_DIM),
-    Part::Size(&OUTPUTS_DIM),
-    Part::Size(&SAMPLE_COUNT),
-    Part::Key(Id::ProblemKind),
-    Part::Key(Id::ProblemRank),
-    Part::Key(Id::ProblemTest),
-    Part::Key(Id::ProblemSamples),
-    Part::Key(Id::ProblemWhiten),
-    Part::Key(Id::TrainEngine),
-    Part::Key(Id::InitKind),
-    Part::Key(Id::InitWeights),
-    Part::Key(Id::NetworkDepth),
-    Part::Key(Id::NetworkWidth),
-    Part::Key(Id::NetworkActivation),
-    Part::Key(Id::OptimizerKind),
-    Part::Key(Id::OptimizerRankEstimate),
-    Part::Key(Id::MeasureMetrics),
+const WEIGHTS: &[CheckInput] = &[
+    CheckInput::Size(&INPUTS_DIM),
+    CheckInput::Size(&OUTPUTS_DIM),
+    CheckInput::Key(Id::TrainEngine),
+    CheckInput::Key(Id::InitKind),
+    CheckInput::Key(Id::InitWeights),
+    CheckInput::Key(Id::NetworkDepth),
+    CheckInput::Key(Id::NetworkWidth),
+];
+const ENGINE_READS: &[CheckInput] = &[
+    CheckInput::Size(&INPUTS_DIM),
+    CheckInput::Size(&OUTPUTS_DIM),
+    CheckInput::Size(&SAMPLE_COUNT),
+    CheckInput::Key(Id::ProblemKind),
+    CheckInput::Key(Id::ProblemRank),
+    CheckInput::Key(Id::ProblemTest),
+    CheckInput::Key(Id::ProblemSamples),
+    CheckInput::Key(Id::ProblemWhiten),
+    CheckInput::Key(Id::TrainEngine),
+    CheckInput::Key(Id::InitKind),
+    CheckInput::Key(Id::InitWeights),
+    CheckInput::Key(Id::NetworkDepth),
+    CheckInput::Key(Id::NetworkWidth),
+    CheckInput::Key(Id::NetworkActivation),
+    CheckInput::Key(Id::OptimizerKind),
+    CheckInput::Key(Id::OptimizerRankEstimate),
+    CheckInput::Key(Id::MeasureMetrics),
 ];

@@ -4,7 +4,7 @@
 //! The engines round at different places, so such a trial depends on the engine that runs it. Folders of earlier
 //! programs may hold such points, which stay what they are: a grid is asked on its own, when a sweep is new.
 
-use super::checks::{Check, Part};
+use super::checks::{Check, CheckInput};
 use super::fault::Fault;
 use crate::error::Mistake;
 use crate::keys::{Condition, Id, Lookup, keys};
@@ -14,35 +14,38 @@ use crate::value::{Value, float_text};
 /// What a trial in single precision is checked for.
 pub(crate) const PRECISION: &[Check] = &[
     Check {
-        reads: &[Part::Key(Id::TrainPrecision), Part::Key(Id::InitScale)],
+        reads: &[
+            CheckInput::Key(Id::TrainPrecision),
+            CheckInput::Key(Id::InitScale),
+        ],
         only: &SINGLE,
         test: scales_are_held,
     },
     Check {
         reads: &[
-            Part::Key(Id::TrainPrecision),
-            Part::Key(Id::OptimizerRate),
-            Part::Key(Id::OptimizerFactorRate),
-            Part::Key(Id::OptimizerWeightDecay),
+            CheckInput::Key(Id::TrainPrecision),
+            CheckInput::Key(Id::OptimizerRate),
+            CheckInput::Key(Id::OptimizerFactorRate),
+            CheckInput::Key(Id::OptimizerWeightDecay),
         ],
         only: &SINGLE,
         test: rates_are_held,
     },
     Check {
         reads: &[
-            Part::Key(Id::TrainPrecision),
-            Part::Key(Id::ProblemSingularValues),
+            CheckInput::Key(Id::TrainPrecision),
+            CheckInput::Key(Id::ProblemSingularValues),
         ],
         only: &SINGLE,
         test: singular_values_are_held,
     },
     Check {
         reads: &[
-            Part::Key(Id::TrainPrecision),
-            Part::Key(Id::ProblemInputs),
-            Part::Key(Id::ProblemTargets),
-            Part::Key(Id::ProblemTarget),
-            Part::Key(Id::InitWeights),
+            CheckInput::Key(Id::TrainPrecision),
+            CheckInput::Key(Id::ProblemInputs),
+            CheckInput::Key(Id::ProblemTargets),
+            CheckInput::Key(Id::ProblemTarget),
+            CheckInput::Key(Id::InitWeights),
         ],
         only: &SINGLE,
         test: files_are_held,

@@ -9,7 +9,7 @@ use crate::keys::{INPUTS_DIM, Id, Lookup, OUTPUTS_DIM, SAMPLE_COUNT, keys};
 use crate::refs::{ArrayRef, Arrays, Role};
 use crate::value::Value;
 
-use super::checks::Part;
+use super::checks::CheckInput;
 use super::readings::span;
 
 /// Keys whose columns hold the sizes of data from files.
@@ -20,12 +20,12 @@ const SIZE_KEYS: [Id; 3] = [
 ];
 
 /// Everything that the sizes and the uses of samples depend on.
-pub(crate) const READ_BY_SIZES: &[Part] = &[
-    Part::Size(&INPUTS_DIM),
-    Part::Size(&OUTPUTS_DIM),
-    Part::Size(&SAMPLE_COUNT),
-    Part::Key(Id::ProblemTest),
-    Part::Key(Id::ProblemSamples),
+pub(crate) const READ_BY_SIZES: &[CheckInput] = &[
+    CheckInput::Size(&INPUTS_DIM),
+    CheckInput::Size(&OUTPUTS_DIM),
+    CheckInput::Size(&SAMPLE_COUNT),
+    CheckInput::Key(Id::ProblemTest),
+    CheckInput::Key(Id::ProblemSamples),
 ];
 
 /// Whether a column of `trials` holds a size that files bring.

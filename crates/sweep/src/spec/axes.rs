@@ -291,7 +291,7 @@ fn as_lin(key: &Key, rule: &Entry, step: Option<&Entry>) -> String {
 type Make = fn(&str, f64, f64, u64) -> Result<Values, SweepError>;
 
 /// Makes integers of them; `None` if a point is none.
-type Whole = fn(&Key, &Values) -> Result<Option<Values>, SweepError>;
+type WholeList = fn(&Key, &Values) -> Result<Option<Values>, SweepError>;
 
 /// A rule of a number of points between two ends.
 fn spaced(
@@ -299,7 +299,7 @@ fn spaced(
     rule: &Entry,
     points: &Entry,
     make: Make,
-    whole: Whole,
+    whole: WholeList,
 ) -> Result<Values, SweepError> {
     let Some((first, last)) = ends(&rule.value, Tree::number) else {
         return Err(rule.value.wrong(

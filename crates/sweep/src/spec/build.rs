@@ -9,6 +9,7 @@ use super::filters;
 use super::model::{Source, Spec};
 use super::set;
 use super::warnings;
+use crate::axis::Axis;
 use crate::error::{Errors, Mistake, Place, SourceText, SweepError};
 use crate::filter::{Filter, Rules};
 use crate::keys::{Id, Key, check, keys};
@@ -126,7 +127,7 @@ fn fixed(
 fn swept(
     collected: &Collected,
     places: &mut Places,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Vec<String>,
     errors: &mut Errors,
 ) -> Vec<Axis> {
     let mut swept = Vec::new();

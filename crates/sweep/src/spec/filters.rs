@@ -67,14 +67,14 @@ fn place_within(tree: &Tree, text: &str, mistake: &FilterMistake) -> Place {
 }
 
 /// A point of `exclude` or `include`: values by key name.
-pub(super) type Point = BTreeMap<&'static str, Value>;
+pub(super) type PointValues = BTreeMap<&'static str, Value>;
 
 /// The values of the points of `exclude` or `include`, and where each is written.
 pub(super) fn points(
     listed: &Listed,
     what: &'static str,
     errors: &mut Errors,
-) -> (Vec<Point>, Vec<Place>) {
+) -> (Vec<PointValues>, Vec<Place>) {
     let mut points = Vec::with_capacity(listed.points.len());
     let mut places = Vec::with_capacity(listed.points.len());
     for point in &listed.points {
@@ -84,8 +84,8 @@ pub(super) fn points(
     (points, places)
 }
 
-fn values(settings: &[Setting], what: &'static str) -> Result<Point, SweepError> {
-    let mut point = Point::new();
+fn values(settings: &[Setting], what: &'static str) -> Result<PointValues, SweepError> {
+    let mut point = PointValues::new();
     for setting in settings {
         let value = check::value(setting.key, &setting.value).map_err(|error| {
             let error = error.label(format!("in `{what}`"));

@@ -2,12 +2,12 @@
 
 use ndarray::{Array2, Axis};
 
-use super::start::Start;
+use super::start::FactoredStart;
 use crate::config::{Activation, Trial};
 use crate::data::{Data, scale_columns};
 use crate::kernel::{Svd, Threads, multiply, svd};
 use crate::measure::{
-    Alignment, Curvature, MeasuredNetwork, Spectrum, balancedness, chain, finite,
+    Alignment, LossHessian, MeasuredNetwork, Spectrum, balancedness, chain, finite,
     hidden_square_distance,
 };
 use crate::metric::Scalars;
@@ -24,7 +24,7 @@ pub(super) struct FactoredNetwork<'a> {
     /// Targets, formed.
     pub(super) Y: &'a Array2<f64>,
     pub(super) target: Option<&'a Alignment>,
-    pub(super) network: Start,
+    pub(super) network: FactoredStart,
 }
 
 impl FactoredNetwork<'_> {
@@ -82,12 +82,12 @@ impl MeasuredNetwork for FactoredNetwork<'_> {
     }
 
     /// In all factors and cores.
-    fn hessian(&self, read: &dyn Fn(&Curvature<'_>) -> Option<f64>) -> Option<f64> {
+    fn hessian(&self, read: &dyn Fn(&LossHessian<'_>) -> Option<f64>) -> Option<f64> {
         let network = &self.network;
         let mut weights = vec![network.V.t()];
         weights.extend(network.C.iter().map(|C| C.view()));
         weights.push(network.U.view());
-        read(&Curvature {
+        read(&LossHessian {
             weights,
             X: None,
             Y: self.Y.view(),
@@ -101,7 +101,7 @@ impl MeasuredNetwork for FactoredNetwork<'_> {
 }
 
 /// The spectrum of `U C_L .. C_1 V^T`, from thin decompositions of both factors.
-fn end_to_end(network: &Start) -> Option<Spectrum> {
+fn end_to_end(network: &FactoredStart) -> Option<Spectrum> {
     let left = svd(network.U.view())?;
     let right = svd(network.V.view())?;
     // U = A S B^T on both sides: the inner matrix carries everything but the orthonormal A.

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 use super::cost::{check, flops, is_dense};
 use super::metrics::FactoredNetwork;
-use super::start::{Start, start};
+use super::start::{FactoredStart, start};
 use crate::checkpoint::{put_matrix, take_matrix};
 use crate::config::{Optimizer, Precision, Trial};
 use crate::data::Data;
@@ -54,7 +54,7 @@ pub(super) struct Factored<'a, T> {
     C: Vec<Array2<T>>,
     /// `d_y x p_L`.
     U: Array2<T>,
-    pass: Pass<T>,
+    pass: FactoredPass<T>,
     /// `U C_L .. C_1`, `d_y x stride`.
     left: Array2<T>,
     /// `c R V` and `c R^T U C_L .. C_1` of the residual `R`; the second is empty where the factors are frozen.
@@ -74,14 +74,14 @@ pub(super) struct Factored<'a, T> {
 
 /// The two ways over the entries, chosen once by how many are observed.
 #[derive(Debug)]
-enum Pass<T> {
+enum FactoredPass<T> {
     Observed(Observed<T>),
     Dense(Dense<T>),
 }
 
-impl<T: Lane> Pass<T> {
+impl<T: Lane> FactoredPass<T> {
     /// The pass over the entries of `Y`, and how many it goes over.
-    fn new(data: &Data, Y: &Array2<f64>, width: usize, trained: bool) -> (Pass<T>, f64) {
+    fn new(data: &Data, Y: &Array2<f64>, width: usize, trained: bool) -> (FactoredPass<T>, f64) {
         let c = T::of(data.c);
         let observed = data.mask.as_ref().map_or(1.0, |mask| mask.sum());
         let all = Y.len() as f64;
@@ -89,11 +89,11 @@ impl<T: Lane> Pass<T> {
             Some(mask) if !is_dense(observed / all) => {
                 let pass = Observed::new(Y, mask, width, trained, c);
                 let count = pass.count() as f64;
-                (Pass::Observed(pass), count)
+                (FactoredPass::Observed(pass), count)
             }
             mask => {
                 let mask = mask.as_ref().map(cast);
-                (Pass::Dense(Dense::new(cast(Y), mask, c)), all)
+                (FactoredPass::Dense(Dense::new(cast(Y), mask, c)), all)
             }
         }
     }
@@ -104,16 +104,16 @@ impl<'a, T: Lane> Factored<'a, T> {
         trial: &'a Trial,
         data: &'a Data,
         threads: Threads,
-        begun: &Start,
+        begun: &FactoredStart,
     ) -> Factored<'a, T> {
-        let Start { V, C, U } = begun;
+        let FactoredStart { V, C, U } = begun;
         let (d_x, width) = V.dim();
         let (d_y, last) = U.dim();
         let row = stride::<T>(arch_for::<T>(width), width);
         let optimizer = &trial.optimizer;
         let trained = optimizer.factor_rate != 0.0;
         let Y = data.Y.dense();
-        let (pass, entries) = Pass::new(data, &Y, width, trained);
+        let (pass, entries) = FactoredPass::new(data, &Y, width, trained);
         let mut V_padded = Array2::zeros((d_x, row));
         let mut held = V_padded.slice_mut(s![.., ..width]);
         held.zip_mut_with(V, |to: &mut T, &from| *to = T::of(from));
@@ -160,8 +160,8 @@ impl<'a, T: Lane> Factored<'a, T> {
     }
 
     /// The factors and cores in double precision: `V`, `C_1 .. C_L`, `U`.
-    pub(super) fn network(&self) -> Start {
-        Start {
+    pub(super) fn network(&self) -> FactoredStart {
+        FactoredStart {
             V: wide(self.V.slice(s![.., ..self.width])),
             C: self.C.iter().map(|C| wide(C.view())).collect(),
             U: wide(self.U.view()),
@@ -230,8 +230,10 @@ impl<T: Lane> Engine for Factored<'_, T> {
         let back = self.outer.is_some().then_some(&mut self.back);
         let both = [&self.left, &self.V];
         let squares = match &mut self.pass {
-            Pass::Observed(pass) => pass.pass(self.threads, both, &mut self.out, back),
-            Pass::Dense(pass) => pass.pass(self.threads, self.width, both, &mut self.out, back),
+            FactoredPass::Observed(pass) => pass.pass(self.threads, both, &mut self.out, back),
+            FactoredPass::Dense(pass) => {
+                pass.pass(self.threads, self.width, both, &mut self.out, back)
+            }
         };
         self.loss = 0.5 * self.data.c * squares;
         self.loss

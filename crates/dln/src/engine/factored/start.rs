@@ -12,7 +12,7 @@ use crate::law::orthonormal;
 
 /// `U C_L .. C_1 V^T`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Start {
+pub(super) struct FactoredStart {
     /// `d_x x p_0`.
     pub(super) V: Array2<f64>,
     /// `C_1 .. C_L`, `p_l x p_(l-1)`.
@@ -26,7 +26,11 @@ pub(super) struct Start {
 /// # Errors
 /// What is wrong with the scales; given matrices that do not chain or are not finite; a decomposition that
 /// does not converge.
-pub(super) fn start(trial: &Trial, data: &Data, threads: Threads) -> Result<Start, TrialError> {
+pub(super) fn start(
+    trial: &Trial,
+    data: &Data,
+    threads: Threads,
+) -> Result<FactoredStart, TrialError> {
     match trial.init.kind.layers() {
         StartLayers::Given => from_given(trial, &trial.init.weights),
         StartLayers::Isometric | StartLayers::Chained | StartLayers::Generic => {
@@ -38,7 +42,7 @@ pub(super) fn start(trial: &Trial, data: &Data, threads: Threads) -> Result<Star
 }
 
 /// `V^T, C_1 .. C_L, U` as they are.
-fn from_given(trial: &Trial, given: &[Given]) -> Result<Start, TrialError> {
+fn from_given(trial: &Trial, given: &[Given]) -> Result<FactoredStart, TrialError> {
     let wanted = trial.network.depth() + 2;
     let (Some((Given(first), rest)), true) = (given.split_first(), given.len() == wanted) else {
         let found = given.len();
@@ -62,7 +66,7 @@ fn from_given(trial: &Trial, given: &[Given]) -> Result<Start, TrialError> {
         .collect();
     // There are at least two: the count was checked.
     let U = others.pop().unwrap_or_default();
-    Ok(Start {
+    Ok(FactoredStart {
         V: first.t().as_standard_layout().into_owned(),
         C: others,
         U,
@@ -83,7 +87,7 @@ pub(super) fn compressed(
     data: &Data,
     rank: usize,
     threads: Threads,
-) -> Result<Start, TrialError> {
+) -> Result<FactoredStart, TrialError> {
     let scale: f64 = scales.iter().product();
     let (Some((first, above)), true) = (layers.split_first(), scale != 0.0) else {
         return Err(NotFactorable::Start.into());
@@ -104,7 +108,7 @@ pub(super) fn compressed(
     }
     U /= scale;
     let p = V.ncols();
-    Ok(Start {
+    Ok(FactoredStart {
         V,
         C: scales.iter().map(|&scale| Array2::eye(p) * scale).collect(),
         U,
@@ -231,7 +235,7 @@ fn iterated(A: ArrayView2<'_, f64>, rank: usize, block: usize) -> Option<Array2<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Draw;
+    use crate::config::{Draw, StartKind};
     use crate::data::{fixture, prepare};
     use crate::stream::{Purpose, normal_rows};
 

@@ -11,7 +11,7 @@ use ndarray::Array2;
 use ndarray_npy::NpzReader;
 
 use super::network::Factored;
-use super::start::{Start, compressed, start};
+use super::start::{FactoredStart, compressed, start};
 use super::{build, check as check_trial, cost};
 use crate::config::*;
 use crate::data::Data;
@@ -53,7 +53,7 @@ fn given_trial(problem: Problem, widths: &[usize], factor_rate: f64) -> Trial {
 }
 
 /// Gradients of `V, C_1 .. C_L, U` by the textbook, and the loss.
-fn textbook(network: &Start, data: &Data) -> (f64, Start) {
+fn textbook(network: &FactoredStart, data: &Data) -> (f64, FactoredStart) {
     let mut layers = vec![network.V.t().to_owned()];
     layers.extend(network.C.iter().cloned());
     layers.push(network.U.clone());
@@ -83,10 +83,10 @@ fn textbook(network: &Start, data: &Data) -> (f64, Start) {
     let U = gradients.pop().expect("at least two factors");
     let C = gradients.split_off(1);
     let V = gradients[0].t().to_owned();
-    (loss, Start { V, C, U })
+    (loss, FactoredStart { V, C, U })
 }
 
-fn parts(network: &Start) -> Vec<&Array2<f64>> {
+fn parts(network: &FactoredStart) -> Vec<&Array2<f64>> {
     let mut all = vec![&network.V];
     all.extend(&network.C);
     all.push(&network.U);
@@ -261,7 +261,7 @@ fn an_orthogonal_start_is_compressed_to_twice_the_estimate() {
     trial.init.scales = vec![1e-2, 2e-2, 3e-2];
     trial.optimizer.rank_estimate = 3;
     let data = prepare(&trial).expect("drawn");
-    let Start { V, C, U } = start(&trial, &data, Threads::Seq).expect("orthogonal");
+    let FactoredStart { V, C, U } = start(&trial, &data, Threads::Seq).expect("orthogonal");
     assert_eq!((V.dim(), U.dim()), ((20, 6), (20, 6)));
     for basis in [&V, &U] {
         let gram = basis.t().dot(basis) - Array2::<f64>::eye(6);

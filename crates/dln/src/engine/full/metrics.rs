@@ -7,8 +7,9 @@ use crate::config::{Metrics, Trial};
 use crate::data::{Data, TestSet, TrainSamples};
 use crate::kernel::{Real, Threads, multiply};
 use crate::measure::{
-    Alignment, Classes, Curvature, MeasuredNetwork, Spectrum, balancedness, chain, correct, finite,
-    hidden_square_distance, over_samples, sample_separation, share_correct, square_distance,
+    Alignment, Classes, LossHessian, MeasuredNetwork, Spectrum, balancedness, chain, correct,
+    finite, hidden_square_distance, over_samples, sample_separation, share_correct,
+    square_distance,
 };
 use crate::metric::{Decomposition, Scalars};
 
@@ -188,14 +189,14 @@ impl<T: Real> MeasuredNetwork for FullNetwork<'_, T> {
         found
     }
 
-    fn hessian(&self, read: &dyn Fn(&Curvature<'_>) -> Option<f64>) -> Option<f64> {
+    fn hessian(&self, read: &dyn Fn(&LossHessian<'_>) -> Option<f64>) -> Option<f64> {
         let (trial, data) = (self.trial, self.data);
         let activation = trial.network.activation;
         let (X, Y) = match data.samples(activation.is_linear()) {
             TrainSamples::Identity => (None, data.Y.dense()),
             TrainSamples::Dense { X, Y, .. } => (Some(X), Y),
         };
-        read(&Curvature {
+        read(&LossHessian {
             weights: self.W.iter().map(|W| W.view()).collect(),
             X,
             Y: Y.view(),

@@ -2,15 +2,15 @@
 
 use ndarray::{Array2, s};
 
-use super::off_core::Scalars as OffScalars;
+use super::off_core::OffCoreScales;
 use super::views::Views;
 use crate::config::{Activation, Trial};
 use crate::data::Data;
 use crate::kernel::{Accum, Threads, multiply, product};
-use crate::law::{OffCore, Reduction, Run};
+use crate::law::{OffCore, RankRun, Reduction};
 use crate::measure::{
-    Alignment, Curvature, Entry, EntryKind, MeasuredNetwork, Spectrum, balancedness, chain, finite,
-    share_correct, thin,
+    Alignment, Entry, EntryKind, LossHessian, MeasuredNetwork, Spectrum, balancedness, chain,
+    finite, share_correct, thin,
 };
 use crate::metric::Scalars;
 
@@ -30,7 +30,7 @@ pub(super) struct WideNetwork<'a> {
     threads: Threads,
     reduction: &'a Reduction,
     views: &'a Views,
-    off: &'a OffScalars,
+    off: &'a OffCoreScales,
     /// `C_1 .. C_L`.
     C: Vec<Array2<f64>>,
     /// `C_L .. C_1`.
@@ -42,7 +42,7 @@ impl<'a> WideNetwork<'a> {
         (trial, data, threads): (&'a Trial, &'a Data, Threads),
         reduction: &'a Reduction,
         views: &'a Views,
-        off: &'a OffScalars,
+        off: &'a OffCoreScales,
         C: Vec<Array2<f64>>,
     ) -> WideNetwork<'a> {
         let outputs_first = C[C.len() - 1].nrows() <= C[0].ncols();
@@ -58,14 +58,14 @@ impl<'a> WideNetwork<'a> {
         }
     }
 
-    fn runs(&self) -> &'a [Run] {
+    fn runs(&self) -> &'a [RankRun] {
         match &self.reduction.off {
             OffCore::Runs(runs) => runs,
             OffCore::Rest { .. } => &[],
         }
     }
 
-    fn is_live(&self, run: &Run) -> bool {
+    fn is_live(&self, run: &RankRun) -> bool {
         run.first == 0 && run.last == self.C.len()
     }
 
@@ -95,7 +95,7 @@ impl<'a> WideNetwork<'a> {
     }
 
     /// `rho` of a run at a layer, from 1; 0 where it does not pass.
-    fn value(&self, run: &Run, layer: usize) -> f64 {
+    fn value(&self, run: &RankRun, layer: usize) -> f64 {
         if !run.passes(layer) {
             0.0
         } else if self.is_live(run) {
@@ -203,7 +203,7 @@ impl MeasuredNetwork for WideNetwork<'_> {
     }
 
     /// Of the core with a few directions of every run beside it, whose largest eigenvalue is the wide network's.
-    fn hessian(&self, read: &dyn Fn(&Curvature<'_>) -> Option<f64>) -> Option<f64> {
+    fn hessian(&self, read: &dyn Fn(&LossHessian<'_>) -> Option<f64>) -> Option<f64> {
         let depth = self.C.len();
         let copies = |l: usize| -> usize {
             let runs = self.runs().iter().filter(|run| run.holds(l));
@@ -223,7 +223,7 @@ impl MeasuredNetwork for WideNetwork<'_> {
             X.slice_mut(s![k.., m..]).diag_mut().fill(sigma);
             X
         });
-        read(&Curvature {
+        read(&LossHessian {
             weights: weights.iter().map(|W| W.view()).collect(),
             X: X.as_ref().map(|X| X.view()),
             Y: Y.view(),

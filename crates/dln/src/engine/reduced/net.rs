@@ -73,7 +73,7 @@ impl Place {
 
 /// Samples that are not the identity, both ways round.
 #[derive(Debug)]
-pub(super) struct Inputs<T> {
+pub(super) struct CoreInputs<T> {
     pub(super) X: Buffer<T>,
     /// `k_0 x m`.
     pub(super) X_place: Place,
@@ -102,7 +102,7 @@ pub(super) struct Net<T> {
     pub(super) residual_place: Place,
     pub(super) targets: Buffer<T>,
     /// `None` where the inputs are the identity.
-    pub(super) inputs: Option<Inputs<T>>,
+    pub(super) inputs: Option<CoreInputs<T>>,
     /// A core the other way round; as long as the longest.
     pub(super) turned: Buffer<T>,
     pub(super) turned_places: Vec<Place>,
@@ -154,7 +154,7 @@ impl<T: Lane> Net<T> {
             residual: Buffer::zeros(residual_place.len()),
             residual_place,
             targets,
-            inputs: problem.inputs.as_ref().map(Inputs::new),
+            inputs: problem.inputs.as_ref().map(CoreInputs::new),
             turned,
             turned_places,
             gradient,
@@ -205,11 +205,11 @@ impl<T: Lane> Net<T> {
     }
 }
 
-impl<T: Lane> Inputs<T> {
-    fn new(inputs: &Array2<f64>) -> Inputs<T> {
+impl<T: Lane> CoreInputs<T> {
+    fn new(inputs: &Array2<f64>) -> CoreInputs<T> {
         let (X, X_place) = kept(inputs);
         let (X_turned, X_turned_place) = kept(&inputs.t().to_owned());
-        Inputs {
+        CoreInputs {
             X,
             X_place,
             X_turned,

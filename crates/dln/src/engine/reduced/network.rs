@@ -6,7 +6,7 @@ use pulp::Arch;
 use super::cost::core_step;
 use super::metrics::WideNetwork;
 use super::net::Net;
-use super::off_core::Scalars;
+use super::off_core::OffCoreScales;
 use super::steps::{Backward, Forward, Use};
 use super::views::Views;
 use crate::checkpoint::{put_matrix, take_matrix};
@@ -45,7 +45,7 @@ pub(super) struct Reduced<'a, T> {
     pub(super) threads: Threads,
     pub(super) reduction: Reduction,
     pub(super) views: Views,
-    pub(super) off: Scalars,
+    pub(super) off: OffCoreScales,
     /// Train loss of the kept pass.
     pub(super) loss: f64,
     net: Net<T>,
@@ -87,7 +87,7 @@ impl<'a, T: Lane> Reduced<'a, T> {
         let flops = core_step(&widths, samples);
         let is_large = widths.iter().any(|&width| width > WIDEST_TILED);
         let views = Views::new(trial, data, &reduction);
-        let off = Scalars::new(&reduction, optimizer);
+        let off = OffCoreScales::new(&reduction, optimizer);
         reduction.release();
         Reduced {
             views,

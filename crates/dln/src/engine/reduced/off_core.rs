@@ -10,7 +10,7 @@ use crate::optimizer::LinearRule;
 /// Off the core layer `l` is `rho_l` times an isometry. Scalars are kept in units of their start, so that
 /// `rho_l = eps_l s_l` with `s_l = 1` at step 0.
 #[derive(Clone, Debug)]
-pub(super) struct Scalars {
+pub(super) struct OffCoreScales {
     /// `eps_l`.
     scales: Vec<f64>,
     /// Squared Frobenius norm of each layer off the core at step 0, without what goes through all layers.
@@ -50,8 +50,8 @@ impl Recursion {
     }
 }
 
-impl Scalars {
-    pub(super) fn new(reduction: &Reduction, optimizer: &Optimizer) -> Scalars {
+impl OffCoreScales {
+    pub(super) fn new(reduction: &Reduction, optimizer: &Optimizer) -> OffCoreScales {
         let depth = reduction.depth();
         let live = reduction.off.live(depth);
         let scales: Vec<f64> = (1..=depth).map(|layer| reduction.scale(layer)).collect();
@@ -63,7 +63,7 @@ impl Scalars {
             LinearRule::Descent => 0.0,
             LinearRule::HeavyBall { beta } => beta,
         };
-        Scalars {
+        OffCoreScales {
             scales,
             idle_squares,
             live,
@@ -170,8 +170,8 @@ impl Scalars {
 mod tests {
     use super::*;
 
-    fn scalars(scales: &[f64], live: usize, beta: f64, decay: f64) -> Scalars {
-        Scalars {
+    fn scalars(scales: &[f64], live: usize, beta: f64, decay: f64) -> OffCoreScales {
+        OffCoreScales {
             scales: scales.to_vec(),
             idle_squares: scales.iter().map(|scale| 3.0 * scale * scale).collect(),
             live,

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::off_core::Scalars;
+use super::off_core::OffCoreScales;
 use crate::config::Trial;
 use crate::data::{Data, TestSet, fold_both};
 use crate::kernel::{Threads, dot, multiply, square_sum};
@@ -94,7 +94,7 @@ impl Separation {
     pub(super) fn by_layer(
         &self,
         cores: &[Array2<f64>],
-        off: &Scalars,
+        off: &OffCoreScales,
         threads: Threads,
     ) -> Vec<Option<f64>> {
         let mut found = vec![self.of_inputs];
@@ -197,7 +197,7 @@ impl TestView {
     }
 
     /// The test loss of the end-to-end core `C_L .. C_1`.
-    pub(super) fn loss(&self, whole: &Array2<f64>, off: &Scalars, threads: Threads) -> f64 {
+    pub(super) fn loss(&self, whole: &Array2<f64>, off: &OffCoreScales, threads: Threads) -> f64 {
         let mut residual = multiply(threads, whole.view(), self.inputs.view());
         residual -= &self.targets;
         let share = off.end_to_end_share();

@@ -128,7 +128,7 @@ impl<T: Lane> Observed<T> {
         let rows = CHUNK_ROWS * stride;
         let arch = self.arch;
         let visit = |chunk: &mut Chunk<T>, left: &[T], out: &mut [T]| {
-            arch.dispatch(Pass {
+            arch.dispatch(ObservedPass {
                 chunk,
                 left,
                 right,
@@ -230,7 +230,7 @@ impl<T: Lane> Chunk<T> {
 }
 
 /// One pass over a chunk.
-struct Pass<'a, T> {
+struct ObservedPass<'a, T> {
     chunk: &'a mut Chunk<T>,
     /// The chunk's rows of the left factor, and of the residual's product with the right one.
     left: &'a [T],
@@ -240,7 +240,7 @@ struct Pass<'a, T> {
     c: T,
 }
 
-impl<T: Lane> WithSimd for Pass<'_, T> {
+impl<T: Lane> WithSimd for ObservedPass<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -269,10 +269,10 @@ impl<T: Lane> WithSimd for Pass<'_, T> {
     }
 }
 
-impl<T: Lane> Pass<'_, T> {
+impl<T: Lane> ObservedPass<'_, T> {
     #[inline(always)]
     fn rows<S: Simd, const N: usize>(self, simd: S) {
-        let Pass {
+        let ObservedPass {
             chunk,
             left,
             out,
@@ -316,7 +316,7 @@ impl<T: Lane> Pass<'_, T> {
 
     #[inline(always)]
     fn rows_of_any_width<S: Simd>(self, simd: S) {
-        let Pass {
+        let ObservedPass {
             chunk,
             left,
             out,
