@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_difference_of_all_is_told_and_each_trial_that_is_not_within() {
+    fn the_summary_has_the_largest_difference_of_all_and_each_trial_that_is_not_within() {
         let verified = sweep::Verified {
             wanted: 5,
             ..sweep::Verified::default()

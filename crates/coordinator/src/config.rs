@@ -1,4 +1,4 @@
-//! What a coordinator is told at its start, and why it ends.
+//! What a coordinator is given at its start, and why it ends.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -46,7 +46,7 @@ pub(crate) struct Running {
     pub(crate) predicted: f64,
     /// How long it has been seen to run.
     pub(crate) elapsed: f64,
-    /// Seconds still by the pace of its own steps, where its worker tells.
+    /// Seconds still by the pace of its own steps, where its worker reports them.
     pub(crate) left: Option<f64>,
 }
 
@@ -104,7 +104,7 @@ impl Pace {
         Some(laid_out(outlook.threads, &running, pieces).max(longest))
     }
 
-    /// With what running trials tell of classes of which none has finished.
+    /// With what running trials show of classes of which none has finished.
     fn with_running(&self, running: &[Running]) -> Pace {
         let mut seen = self.clone();
         for trial in running {
@@ -139,8 +139,8 @@ impl Pace {
         let known = class.is_some_and(|class| class.trials >= KNOWN_FROM);
         match running.left {
             // Its own pace knows the machine, but not the stop rule that others like it have met.
-            Some(told) if known && rest > 0.0 => told.min(rest.max(least)),
-            Some(told) => told,
+            Some(left) if known && rest > 0.0 => left.min(rest.max(least)),
+            Some(left) => left,
             None => rest.max(least),
         }
     }
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn stop_rules_are_learned_from_the_first_few() {
-        // Predicted at 10 s, ended by a rule after 3 s; those that run tell what their steps would take.
+        // Predicted at 10 s, ended by a rule after 3 s; those that run report what their steps would take.
         let known = pace(&[(8, 10.0, 3.0)]);
         let running = [begun(10.0, 1.0, Some(9.0)), begun(10.0, 2.0, Some(8.0))];
         check(&known, &outlook(2, &running, &[(10, 10.0)]), 16.0..=21.0);
@@ -352,7 +352,7 @@ mod tests {
             *first += takes;
         }
         let end = free.into_iter().fold(0.0, f64::max);
-        let mut told = Vec::new();
+        let mut predicted_ends = Vec::new();
         for tenth in 1..10 {
             let now = end * f64::from(tenth) / 10.0;
             let mut pace = Pace::default();
@@ -371,14 +371,14 @@ mod tests {
                 }
             }
             if let Some(eta) = pace.eta(&ahead) {
-                told.push((eta, end - now));
+                predicted_ends.push((eta, end - now));
             }
         }
-        told
+        predicted_ends
     }
 
     #[test]
-    fn the_end_is_foretold_within_a_quarter_from_a_tenth_on() {
+    fn the_end_is_predicted_within_a_quarter_from_a_tenth_on() {
         let jitter = |k: usize| 0.8 + 0.4 * ((k * 7919) % 101) as f64 / 100.0;
         let equal: Vec<_> = (0..400).map(|k| (1.0, 2.0 * jitter(k))).collect();
         let stopped: Vec<_> = (0..400).map(|k| (10.0, 3.0 * jitter(k))).collect();
@@ -388,9 +388,9 @@ mod tests {
             .map(|k| (levels[k % 4], levels[k % 4] * 1.5 * jitter(k)))
             .collect();
         for (name, trials) in [("equal", equal), ("stopped", stopped), ("mixed", mixed)] {
-            let told = simulated(&trials, 4);
-            assert_eq!(told.len(), 9, "{name}");
-            for (eta, truth) in told {
+            let ends = simulated(&trials, 4);
+            assert_eq!(ends.len(), 9, "{name}");
+            for (eta, truth) in ends {
                 let error = (eta - truth).abs();
                 assert!(error < 0.25 * truth + 5.0, "{name}: {eta} for {truth}");
             }

@@ -1,6 +1,6 @@
 //! Named points of the service where fault tests stop the process, besides those of `table::fault_point`.
 
-/// A part is durable, or a report was not wanted; the worker has not been told.
+/// A part is durable, or a report was not wanted; the worker has not heard of it.
 pub const BEFORE_ACKNOWLEDGE: &str = "before-acknowledge";
 
 /// The acknowledgement is in the connection's hands.

@@ -65,7 +65,7 @@ impl Inbox {
                 .map_err(|error| Status::invalid_argument(error.to_string()))?;
             match joined.and_then(|request| request.message) {
                 Some(message) => return Ok(Some((message, self.share.take()))),
-                None => self.tell(worker, events).await?,
+                None => self.report_heard(worker, events).await?,
             }
         }
     }
@@ -89,7 +89,7 @@ impl Inbox {
         }
     }
 
-    async fn tell(
+    async fn report_heard(
         &mut self,
         worker: WorkerId,
         events: &mpsc::Sender<Event>,

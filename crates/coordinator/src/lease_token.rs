@@ -9,7 +9,7 @@ use rpc::lease::Lease;
 
 use crate::config::CoordinatorError;
 
-/// Tells a sweep from every other, also from one that had the same name before its folder was taken away.
+/// Distinguishes a sweep from every other, also from one that had the same name before its folder was taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SweepIdentity([u8; blake3::OUT_LEN]);
 

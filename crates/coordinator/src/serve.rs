@@ -1,4 +1,4 @@
-//! The gRPC service: puts the parts together and runs until told to stop.
+//! The gRPC service: puts the parts together and runs until it is stopped.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -124,14 +124,14 @@ impl WorkerService for WorkerHandler {
             Ok(path) => path,
             Err(error @ Unsound::Unknown) => return Err(Status::not_found(error.to_string())),
             Err(Unsound::Damaged { path, what }) => {
-                let told =
+                let lost =
                     Status::data_loss(format!("the coordinator's copy {} {what}", path.display()));
                 let damaged = Event::FileDamaged { hash, path, what };
                 self.events
                     .send(damaged)
                     .await
                     .map_err(|_| wire::coordinator_stops())?;
-                return Err(told);
+                return Err(lost);
             }
         };
         let wrap = |piece: Vec<u8>| v1::FetchFileResponse {

@@ -53,7 +53,7 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 pub(crate) struct Committed {
     pub(crate) info: CommitInfo,
-    /// All that the folder has, where more of them became durable than the batch tells.
+    /// All that the folder has, where more became durable than the batch holds.
     pub(crate) all_comparisons: Option<Vec<Comparison>>,
 }
 
@@ -238,7 +238,7 @@ fn commit(folder: &mut RunFolder, batch: &mut Batch) -> Result<Committed, Folder
     })
 }
 
-/// What the folder's rows tell. They are durable, and stay so, whether or not they can be read at this moment.
+/// The comparisons in the folder's rows. They are durable, and stay so, whether or not they can be read at this moment.
 fn comparisons(folder: &RunFolder) -> Vec<Comparison> {
     folder.comparisons().unwrap_or_else(|error| {
         tracing::warn!(dir = %folder.dir().display(), %error, "comparisons cannot be read back");

@@ -295,10 +295,10 @@ mod tests {
         let (slow, quick) = (pool.lane(0), pool.lane(0));
         let (go, gone) = mpsc::channel::<()>();
         let (done, all) = mpsc::channel();
-        let told = done.clone();
+        let first_done = done.clone();
         slow.send(Box::new(move |_| {
             gone.recv().unwrap();
-            told.send("slow").unwrap();
+            first_done.send("slow").unwrap();
         }));
         quick.send(Box::new(move |_| done.send("quick").unwrap()));
         let wait = Duration::from_secs(60);

@@ -52,7 +52,7 @@ impl Peer {
         self.known.load(Ordering::Relaxed)
     }
 
-    /// Where it comes from, as far as the system tells.
+    /// Where it comes from, as far as the system knows.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }

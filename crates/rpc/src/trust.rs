@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_of_tls_is_told_from_one_of_http() {
+    fn a_server_of_tls_is_distinguished_from_one_of_http() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let answers: [(&'static [u8], bool); 3] = [

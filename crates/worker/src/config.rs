@@ -1,4 +1,4 @@
-//! What a worker is told at its start, how it is stopped, and why it ends.
+//! What a worker is given at its start, how it is stopped, and why it ends.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -193,7 +193,7 @@ impl Files {
     }
 
     /// The file of a hash, fetched unless it is here. The name only lends its ending, by which the reader
-    /// tells the format.
+    /// knows the format.
     async fn fetch(
         &mut self,
         client: &mut Client,

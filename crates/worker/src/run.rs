@@ -1,4 +1,4 @@
-//! The worker's life: sessions one after another until it is told to end, drained, or alone for too long.
+//! The worker's life: sessions one after another until it is stopped, drained, or alone for too long.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trial_tells_after_each_slice_how_long_it_takes_still() {
+    fn a_trial_reports_after_each_slice_how_long_it_still_takes() {
         let text = "name = \"v\"\n[problem]\ndim = 8\n[train]\nsteps = 9\n";
         let spec = sweep::Spec::parse(text, "v.toml", &[]).unwrap();
         let grid = sweep::Grid::new(spec, sweep::Arrays::new()).unwrap();
@@ -214,7 +214,7 @@ mod tests {
             .num_threads(1)
             .build()
             .unwrap();
-        let told = Mutex::new(Vec::new());
+        let reported = Mutex::new(Vec::new());
         let context = TrialContext {
             cache: &Cache::default(),
             pool: &pool,
@@ -226,17 +226,17 @@ mod tests {
             save: &|_, _| (),
             rows: None,
             ended: IGNORE_END,
-            left: &|seconds| told.lock().unwrap().push(seconds),
+            left: &|seconds| reported.lock().unwrap().push(seconds),
         };
         // So long that every slice is of one step.
         let trained = train(&grid.trial(0).unwrap(), 1e3, &context);
         assert!(matches!(trained, TrialEnd::Ran(_)));
-        let told = told.into_inner().unwrap();
+        let reported = reported.into_inner().unwrap();
         // The ninth ends it.
-        assert_eq!(told.len(), 8);
+        assert_eq!(reported.len(), 8);
         assert!(
-            told.iter().all(|seconds| (0.0..10.0).contains(seconds)),
-            "{told:?}"
+            reported.iter().all(|seconds| (0.0..10.0).contains(seconds)),
+            "{reported:?}"
         );
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct OpenSweep {
     pub(crate) name: String,
     pub(crate) identity: SweepIdentity,
     pub(crate) dir: PathBuf,
-    /// Tells its folder from a later one of the same name.
+    /// Distinguishes its folder from a later one of the same name.
     pub(crate) folder_id: Option<FolderId>,
     pub(crate) folder: Arc<sweep::Folder>,
     pub(crate) files: Vec<Vec<v1::FileName>>,

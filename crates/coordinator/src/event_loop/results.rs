@@ -292,7 +292,7 @@ impl EventLoop {
         self.finish(sweep);
     }
 
-    /// Finishes a sweep that has come to its end, and tells those who wait for its rows.
+    /// Finishes a sweep that has come to its end, and answers those who wait for its rows.
     pub(crate) fn finish(&mut self, sweep: SweepKey) {
         if let Some(state) = self.sweeps.get_mut(&sweep) {
             if state.finish_if_done() {
@@ -317,7 +317,7 @@ impl EventLoop {
         self.publish(sweep);
     }
 
-    /// Tells workers that reports are durable, or were not wanted.
+    /// Sends workers which reports are durable, or were not wanted.
     pub(crate) fn acknowledge(&mut self, reports: &[(WorkerId, u64)]) {
         self.pass(fault_point::BEFORE_ACKNOWLEDGE);
         self.metrics.acknowledged(reports, Instant::now());
@@ -331,7 +331,7 @@ impl EventLoop {
         self.pass(fault_point::AFTER_ACKNOWLEDGE);
     }
 
-    /// Tells workers that reports wait until somebody mends something. They take none of their credit.
+    /// Sends workers which reports wait until somebody repairs something. They take none of their credit.
     fn defer(&mut self, reports: &[(WorkerId, u64)]) {
         for (worker, reports) in by_worker(reports) {
             if let Some(state) = self.workers.get_mut(&worker) {
