@@ -1,8 +1,7 @@
 //! `coordinator --metrics`: the coordinator's numbers over plain HTTP, for Prometheus.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -13,9 +12,6 @@ use tokio::net::TcpListener;
 
 use crate::bounded::Bounded;
 use crate::error::CliError;
-
-/// Prometheus' text format.
-const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Listens where the flags say; `None` where they do not. `open`: everybody may see what sweeps there are.
 ///
@@ -44,7 +40,7 @@ pub(crate) async fn serve(listener: TcpListener, observer: Observer) {
     let begun = SystemTime::now();
     let page = move || {
         let observer = observer.clone();
-        async move { answer(observer.metrics().await, begun) }
+        async move { answer(observer.metrics(begun).await) }
     };
     let served = axum::serve(
         Bounded::new(listener),
@@ -56,69 +52,16 @@ pub(crate) async fn serve(listener: TcpListener, observer: Observer) {
     }
 }
 
-fn answer(page: Option<String>, begun: SystemTime) -> Response {
+fn answer(page: Option<String>) -> Response {
     match page {
-        Some(mut page) => {
-            process(&mut page, begun);
-            ([(header::CONTENT_TYPE, FORMAT)], page).into_response()
+        Some(page) => {
+            let format = [(header::CONTENT_TYPE, coordinator::METRICS_CONTENT_TYPE)];
+            (format, page).into_response()
         }
         None => (
             StatusCode::SERVICE_UNAVAILABLE,
             "the coordinator starts or stops\n",
         )
             .into_response(),
-    }
-}
-
-/// Numbers of the process, under the names that every exporter uses. Writing to a string cannot fail.
-fn process(page: &mut String, begun: SystemTime) {
-    let start = begun
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |since| since.as_secs_f64());
-    let mut family = |name: &str, help: &str, value: f64| {
-        let _ = write!(
-            page,
-            "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"
-        );
-    };
-    family(
-        "process_start_time_seconds",
-        "Start of the process, in seconds since 1970.",
-        start,
-    );
-    if let Some(bytes) = std::fs::read_to_string("/proc/self/status")
-        .ok()
-        .as_deref()
-        .and_then(resident)
-    {
-        family(
-            "process_resident_memory_bytes",
-            "Memory of the process.",
-            bytes as f64,
-        );
-    }
-}
-
-/// Reads resident memory, in bytes, from the kernel's table of a process.
-fn resident(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_read_from_the_kernels_table() {
-        assert_eq!(
-            resident("Name:\tx\nVmRSS:\t    5120 kB\nThreads:\t2\n"),
-            Some(5 << 20)
-        );
-        assert_eq!(resident("Name:\tx\n"), None);
-        assert_eq!(resident("VmRSS:\tmuch kB"), None);
     }
 }

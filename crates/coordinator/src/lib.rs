@@ -43,5 +43,6 @@ mod writer_pool;
 pub use comparisons::summary as comparison_summary;
 pub use config::{Config, CoordinatorError, Layout};
 pub use load::{Load, PilotLimits, Pilots};
+pub use metrics::CONTENT_TYPE as METRICS_CONTENT_TYPE;
 pub use observer::Observer;
 pub use serve::{Connection, serve, serve_observed};

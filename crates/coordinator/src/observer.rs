@@ -1,12 +1,14 @@
 //! A look at a running coordinator from inside its own process: for metrics and for starting workers.
 
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::event_loop::events::{Event, SweepRequest};
 use crate::event_loop::view::View;
 use crate::load::{Load, PilotLimits, Pilots};
+use crate::metrics::Process;
 
 /// Asks the coordinator that was given a clone of it. Before that one serves, and after, there is no answer.
 #[derive(Clone, Default)]
@@ -36,9 +38,10 @@ impl Observer {
         }
     }
 
-    /// Metrics in Prometheus' text format; `None` where no coordinator runs.
-    pub async fn metrics(&self) -> Option<String> {
-        self.inspect(|view| view.metrics_page()).await
+    /// Metrics in Prometheus' text format, of a process that began at that time; `None` where no coordinator runs.
+    pub async fn metrics(&self, begun: SystemTime) -> Option<String> {
+        let process = Process::read(begun);
+        self.inspect(move |view| view.metrics_page(process)).await
     }
 
     /// Weak: looking on keeps no coordinator alive.

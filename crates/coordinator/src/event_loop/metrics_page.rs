@@ -4,29 +4,27 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::view::View;
-use crate::metrics::{Kind, Page};
-
-use Kind::{Counter, Gauge};
+use crate::metrics::{Page, Process};
 
 impl View<'_> {
     /// All metrics in Prometheus' text format.
-    pub(crate) fn metrics_page(&self) -> String {
-        let mut page = Page::default();
-        page.family(
-            "build_info",
-            Gauge,
-            "1, labelled with the program's version and source revision.",
-        );
-        let version = env!("CARGO_PKG_VERSION");
-        page.value(
-            "build_info",
-            &[("version", version), ("revision", &self.config.revision)],
-            1,
+    pub(crate) fn metrics_page(&self, process: Process) -> String {
+        let mut page = Page::new();
+        process.add_to(&mut page);
+        page.info(
+            "build",
+            "1, labelled with the program's version and source revision",
+            [
+                ("version", env!("CARGO_PKG_VERSION").to_owned()),
+                ("revision", self.config.revision.clone()),
+            ],
         );
         self.sweeps_on(&mut page);
         self.trials_on(&mut page);
+        self.reports_on(&mut page);
         self.leases_on(&mut page);
         self.workers_on(&mut page);
+        self.threads_on(&mut page);
         self.disk_on(&mut page);
         page.into_text()
     }
@@ -36,19 +34,17 @@ impl View<'_> {
         for sweep in self.sweeps.values() {
             *states.entry(sweep.state.name()).or_insert(0_u64) += 1;
         }
-        let closed = self.dormant_statuses();
         for sweep in self.dormant.values() {
             *states.entry(sweep.state().name()).or_insert(0) += 1;
         }
-        page.family("sweeps", Gauge, "Sweeps on this coordinator, by state.");
-        for (state, count) in states {
-            page.value("sweeps", &[("state", state)], count);
-        }
-        page.family(
-            "trials",
-            Gauge,
-            "Trials of each sweep: with a durable row by its status, in workers' hands, or waiting.",
+        page.gauges(
+            "sweeps",
+            "Sweeps on this coordinator, by state",
+            states
+                .into_iter()
+                .map(|(state, count)| ([("state", state.to_owned())], count)),
         );
+        let mut trials = Vec::new();
         for (&key, sweep) in self.sweeps {
             let seen = self.scheduler.sweep_status(key);
             let (leased, pending) = seen.map_or((0, 0), |seen| (seen.leased, seen.pending));
@@ -59,15 +55,9 @@ impl View<'_> {
                 ("leased", leased),
                 ("pending", pending),
             ];
-            for (status, count) in statuses {
-                page.value(
-                    "trials",
-                    &[("sweep", &sweep.name), ("status", status)],
-                    count,
-                );
-            }
+            trials.extend(statuses.map(|(status, count)| (&*sweep.name, status, count)));
         }
-        for (name, status) in closed {
+        for (name, status) in self.dormant_statuses() {
             let done = status.completed + status.diverged + status.failed;
             let statuses = [
                 ("completed", status.completed),
@@ -76,100 +66,86 @@ impl View<'_> {
                 ("leased", 0),
                 ("pending", status.trials.saturating_sub(done)),
             ];
-            for (status, count) in statuses {
-                page.value("trials", &[("sweep", name), ("status", status)], count);
-            }
+            trials.extend(statuses.map(|(status, count)| (name, status, count)));
         }
+        page.gauges(
+            "trials",
+            "Trials of each sweep: with a durable row by its status, in workers' hands, or waiting",
+            trials.into_iter().map(|(sweep, status, count)| {
+                let labels = [("sweep", sweep.to_owned()), ("status", status.to_owned())];
+                (labels, count)
+            }),
+        );
     }
 
     fn trials_on(&self, page: &mut Page) {
-        let counters = self.metrics;
-        page.single(
-            "trials_reported_total",
-            Counter,
-            "Trials reported by workers, each counted once. Its rate is the trials a second.",
-            counters.accepted,
+        page.counter(
+            "trials_reported",
+            "Trials reported by workers, each counted once. Its rate is the trials a second",
+            self.metrics.accepted,
         );
-        page.single(
-            "trials_repeated_total",
-            Counter,
-            "Trials reported after somebody else had, or that nobody wanted any more.",
-            counters.repeated,
+        page.counter(
+            "trials_repeated",
+            "Trials reported after somebody else had, or that nobody wanted any more",
+            self.metrics.repeated,
         );
-        page.single(
-            "trials_durable_total",
-            Counter,
-            "Trials whose row this coordinator has made durable.",
-            counters.durable,
+        page.counter(
+            "trials_durable",
+            "Trials whose row this coordinator has made durable",
+            self.metrics.durable,
         );
-        page.single(
-            "work_seconds_total",
-            Counter,
-            "Time that workers' threads spent on reported trials.",
-            counters.work_seconds,
+        page.counter(
+            "work_seconds",
+            "Time that workers' threads spent on reported trials",
+            self.metrics.work_seconds,
         );
-        page.single(
-            "reports_total",
-            Counter,
-            "Reports received from workers.",
-            counters.reports,
+    }
+
+    fn reports_on(&self, page: &mut Page) {
+        page.counter(
+            "reports",
+            "Reports received from workers",
+            self.metrics.reports,
         );
-        page.single(
-            "report_bytes_total",
-            Counter,
-            "Bytes of the columns of reports, as they came.",
-            counters.report_bytes,
+        page.counter(
+            "report_bytes",
+            "Bytes of the columns of reports, as they came",
+            self.metrics.report_bytes,
         );
-        page.single(
+        page.gauge(
             "reports_unacknowledged",
-            Gauge,
-            "Reports received that are not durable yet.",
-            counters.unacknowledged(),
+            "Reports received that are not durable yet",
+            self.metrics.unacknowledged(),
         );
         page.histogram(
             "acknowledge_seconds",
-            "Time from a report's coming to its acknowledgement.",
-            &counters.acknowledge,
+            "Time from a report's coming to its acknowledgement",
+            &self.metrics.acknowledge,
         );
     }
 
     fn leases_on(&self, page: &mut Page) {
-        page.single(
-            "leases_granted_total",
-            Counter,
-            "Leases granted.",
-            self.metrics.leases,
-        );
+        page.counter("leases_granted", "Leases granted", self.metrics.leases);
         let mut ages: Vec<Duration> = self.scheduler.leases().map(|lease| lease.age).collect();
         ages.sort_unstable();
-        page.single("leases", Gauge, "Leases in workers' hands.", ages.len());
-        page.family(
+        page.gauge("leases", "Leases in workers' hands", ages.len());
+        let quantiles = [("0.5", 50), ("0.9", 90), ("1", 100)];
+        page.gauges(
             "lease_age_seconds",
-            Gauge,
-            "Age of the leases in workers' hands: quantiles over those there are now.",
+            "Age of the leases in workers' hands: quantiles over those there are now",
+            quantiles.into_iter().filter_map(|(quantile, hundredths)| {
+                let rank = (ages.len() * hundredths).div_ceil(100).saturating_sub(1);
+                let age = ages.get(rank)?.as_secs_f64();
+                Some(([("quantile", quantile.to_owned())], age))
+            }),
         );
-        for (quantile, hundredths) in [("0.5", 50), ("0.9", 90), ("1", 100)] {
-            let rank = (ages.len() * hundredths).div_ceil(100).saturating_sub(1);
-            if let Some(age) = ages.get(rank) {
-                page.value(
-                    "lease_age_seconds",
-                    &[("quantile", quantile)],
-                    age.as_secs_f64(),
-                );
-            }
-        }
     }
 
     fn workers_on(&self, page: &mut Page) {
-        let (mut threads, mut busy_threads) = (0_u64, 0_u64);
         let mut states =
             BTreeMap::from([("away", 0_u64), ("busy", 0), ("draining", 0), ("idle", 0)]);
         for worker in self.scheduler.workers() {
             let here = worker.connected && !worker.lost;
-            if here {
-                threads += u64::from(worker.threads);
-                busy_threads += worker.held.min(worker.threads.into());
-            }
             let state = match (here, worker.draining, worker.held > 0) {
                 (false, _, _) => "away",
                 (_, true, _) => "draining",
@@ -178,82 +154,79 @@ impl View<'_> {
             };
             *states.entry(state).or_insert(0) += 1;
         }
-        page.family(
+        page.gauges(
             "workers",
-            Gauge,
-            "Workers by state; those that are away may come back.",
+            "Workers by state; those that are away may come back",
+            states
+                .into_iter()
+                .map(|(state, count)| ([("state", state.to_owned())], count)),
         );
-        for (state, count) in states {
-            page.value("workers", &[("state", state)], count);
+        page.counter(
+            "workers_joined",
+            "Worker processes that have joined; one that reconnects counts once",
+            self.metrics.joined,
+        );
+        page.counter(
+            "workers_lost",
+            "Workers that fell silent",
+            self.metrics.lost,
+        );
+        page.counter(
+            "workers_dropped",
+            "Workers that broke a rule",
+            self.metrics.dropped,
+        );
+    }
+
+    fn threads_on(&self, page: &mut Page) {
+        let (mut threads, mut busy) = (0_u64, 0_u64);
+        for worker in self.scheduler.workers() {
+            if worker.connected && !worker.lost {
+                threads += u64::from(worker.threads);
+                busy += worker.held.min(worker.threads.into());
+            }
         }
-        page.single(
+        page.gauge(
             "worker_threads",
-            Gauge,
-            "Threads of the workers that are here.",
+            "Threads of the workers that are here",
             threads,
         );
-        page.single(
+        page.gauge(
             "worker_threads_busy",
-            Gauge,
-            "Those that have a trial. Over worker_threads it is the utilisation.",
-            busy_threads,
+            "Those that have a trial. Over worker_threads it is the utilisation",
+            busy,
         );
-        let utilisation = busy_threads as f64 / threads.max(1) as f64;
-        page.single(
+        page.gauge(
             "worker_utilisation",
-            Gauge,
-            "Busy threads over threads, 0 to 1.",
-            utilisation,
-        );
-        let counters = self.metrics;
-        page.single(
-            "workers_joined_total",
-            Counter,
-            "Worker processes that have joined; one that reconnects counts once.",
-            counters.joined,
-        );
-        page.single(
-            "workers_lost_total",
-            Counter,
-            "Workers that fell silent.",
-            counters.lost,
-        );
-        page.single(
-            "workers_dropped_total",
-            Counter,
-            "Workers that broke a rule.",
-            counters.dropped,
+            "Busy threads over threads, 0 to 1",
+            busy as f64 / threads.max(1) as f64,
         );
     }
 
     fn disk_on(&self, page: &mut Page) {
-        let counters = self.metrics;
         page.histogram(
             "flush_seconds",
-            "Time to make a part durable: encoding, writing, syncing, the journal.",
-            &counters.flush,
+            "Time to make a part durable: encoding, writing, syncing, the journal",
+            &self.metrics.flush,
         );
-        page.single(
-            "flush_failures_total",
-            Counter,
-            "Parts that could not be written; their sweep stops until it is resumed.",
-            counters.flush_failures,
+        page.counter(
+            "flush_failures",
+            "Parts that could not be written; their sweep stops until it is resumed",
+            self.metrics.flush_failures,
         );
-        page.single(
-            "written_bytes_total",
-            Counter,
-            "Bytes of parts written.",
-            counters.written_bytes,
+        page.counter(
+            "written_bytes",
+            "Bytes of parts written",
+            self.metrics.written_bytes,
         );
         let buffered = self
             .sweeps
             .values()
             .filter_map(|sweep| sweep.buffer.batch.as_ref());
         let buffered: usize = buffered.map(table::Batch::bytes).sum();
-        page.single(
+        page.gauge(
             "buffered_bytes",
-            Gauge,
-            "Columns in memory that wait to be written.",
+            "Columns in memory that wait to be written",
             buffered,
         );
     }

@@ -108,7 +108,7 @@ impl EventLoop {
             begun: Instant::now(),
             published: Instant::now(),
             probed: Instant::now(),
-            metrics: Counters::default(),
+            metrics: Counters::new(),
             pool,
             pilots: None,
             widest_limits: None,

@@ -2,8 +2,11 @@
 //! format. Serving them is the caller's.
 
 mod counters;
-mod histogram;
 mod page;
+mod process;
 
-pub(crate) use counters::Counters;
-pub(crate) use page::{Kind, Page};
+pub(crate) use counters::{Counters, latencies};
+pub(crate) use page::Page;
+pub(crate) use process::Process;
+/// Of Prometheus' text format, in which the page is written.
+pub use prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
