@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rpc::backoff::Backoff;
 use rpc::v1;
 use tokio::io::AsyncWriteExt as _;
 
@@ -106,8 +107,9 @@ fn is_interrupted(status: &tonic::Status) -> bool {
 /// A fetch is tried so often: over a connection that breaks, or while somebody cleans temporary files.
 const TRIES: u32 = 3;
 
-/// Wait before the second try, doubled before the third.
-const WAIT: Duration = Duration::from_millis(500);
+/// Bounds of the waits before the second and the third try.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Fetched files, each hash once in the worker's life.
 #[derive(Debug)]
@@ -115,6 +117,8 @@ pub(crate) struct Files {
     source: FileSource,
     /// Where fetched files lie.
     scratch: Option<Scratch>,
+    /// Scatters the waits of workers whose connections break together.
+    seed: u64,
 }
 
 impl Files {
@@ -122,7 +126,7 @@ impl Files {
     ///
     /// # Errors
     /// [`WorkerError::Scratch`] where that folder cannot be written.
-    pub(crate) fn new(source: FileSource) -> Result<Self, WorkerError> {
+    pub(crate) fn new(source: FileSource, seed: u64) -> Result<Self, WorkerError> {
         let scratch = match source {
             FileSource::InPlace(_) => None,
             FileSource::Fetched => {
@@ -132,7 +136,11 @@ impl Files {
                 })?)
             }
         };
-        Ok(Files { source, scratch })
+        Ok(Files {
+            source,
+            scratch,
+            seed,
+        })
     }
 
     /// Builds the sweep's grids, fetching what is not here yet.
@@ -200,7 +208,7 @@ impl Files {
         hash: &str,
         name: &str,
     ) -> Result<PathBuf, SpecError> {
-        let mut wait = WAIT;
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, self.seed);
         for _ in 1..TRIES {
             let path = self.folder()?.join(cached_name(hash, name));
             if path.exists() {
@@ -215,8 +223,7 @@ impl Files {
                 SpecError::Write { source, .. } if source.kind() == ErrorKind::NotFound => {}
                 _ => return Err(error),
             }
-            tokio::time::sleep(wait).await;
-            wait *= 2;
+            tokio::time::sleep(backoff.wait()).await;
         }
         let path = self.folder()?.join(cached_name(hash, name));
         fetch_to(client, hash, &path).await?;

@@ -15,8 +15,10 @@ use crate::session::{Ended, Session};
 /// coordinator is slow.
 const OUTPUTS: usize = 8;
 
-/// First wait before a reconnect; it grows to [`LONGEST_WAIT`].
-const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// Bound of the first wait before a reconnect. It spreads 256 workers of one coordinator over 20 tenths of a second, 13
+/// in each, and leaves time for a second try before the coordinator counts a worker as lost
+/// ([`rpc::limits::HEARTBEAT_TIMEOUT`]). Trials go on meanwhile.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
 
 /// Longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -70,7 +72,9 @@ pub async fn run(
                     tracing::warn!("the coordinator is away, retrying for {left} s: {why}");
                     session.away.get_or_insert(since);
                 }
-                if session.wait_or_stop(backoff.wait()).await {
+                // The last try comes when the window ends.
+                let left = window.saturating_sub(since.elapsed());
+                if session.wait_or_stop(backoff.wait().min(left)).await {
                     return Ok(());
                 }
             }

@@ -61,7 +61,10 @@ impl Session {
         let client = WorkerServiceClient::with_interceptor(channel, config.bearer.clone())
             .max_decoding_message_size(limits::ANSWER_BYTES)
             .max_encoding_message_size(limits::FRAME_BYTES);
-        let files = Arc::new(Mutex::new(Files::new(config.files.clone())?));
+        let files = Arc::new(Mutex::new(Files::new(
+            config.files.clone(),
+            config.instance,
+        )?));
         Ok(Session {
             client,
             config,
