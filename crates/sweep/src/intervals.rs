@@ -1,6 +1,10 @@
 //! Sets of trial numbers as runs: memory follows the number of runs, never the number of trials.
 //!
 //! This file owns the arithmetic of half-open ranges. What the numbers mean is the caller's business.
+//!
+//! `rangemap::RangeSet` has the same ranges, but does not count their numbers, which every lease asks for. With a count
+//! kept next to it, 600,000 insertions at random places took 0.47 CPU seconds (0.41 here), 100,000 removals 0.102 (0.085),
+//! and taking all numbers from the front, as grants do, 0.14 (0.09); only the search for gaps was faster, 0.12 (0.18).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
