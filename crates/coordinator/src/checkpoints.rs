@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rpc::sealed::{self, SealError};
+use table::StagedFile;
 
 use crate::fault_point;
 
@@ -95,15 +96,12 @@ impl Checkpoints {
         let folder = run.join(FOLDER);
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(trial.to_string());
-        let partial = folder.join(format!("{trial}.partial"));
-        let mut file = File::create(&partial)?;
-        file.write_all(&state)?;
-        file.sync_all()?;
+        let staged = StagedFile::with_content(&path, &state)?;
         if let Some(hook) = hook {
             hook(fault_point::MID_CHECKPOINT);
         }
-        std::fs::rename(&partial, &path)?;
-        File::open(&folder)?.sync_all()?;
+        staged.publish()?;
+        table::sync_folder(&folder)?;
         let mut index = self.index();
         match index
             .get_mut(sweep)

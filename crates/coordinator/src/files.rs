@@ -15,8 +15,8 @@ use tonic::{Status, Streaming};
 /// Folder of uploads that no sweep has taken yet.
 const UPLOADS: &str = ".uploads";
 
-/// Extension of an upload under way.
-const PARTIAL: &str = "partial";
+/// Ends the name of an upload under way.
+const PARTIAL: &str = ".partial";
 
 /// In each such time an upload brings [`PACE_BYTES`], and whoever fetches takes a piece; else it has stalled.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -206,7 +206,7 @@ fn check(
     for entry in std::fs::read_dir(folder).map_err(UploadRefusal::Folder)? {
         let entry = entry.map_err(UploadRefusal::Folder)?;
         // What is under way is counted by what has come.
-        if entry.path().extension().is_some_and(|kind| kind == PARTIAL) {
+        if entry.file_name().to_string_lossy().ends_with(PARTIAL) {
             continue;
         }
         // A file that has gone meanwhile takes no room.
@@ -231,16 +231,6 @@ impl From<UploadRefusal> for Status {
             )),
             UploadRefusal::Folder(error) => Status::internal(error.to_string()),
         }
-    }
-}
-
-/// An upload that has not come to its end; gone with this, also where the caller goes away in the middle.
-struct Partial(PathBuf);
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // After a whole upload it has its own name and is not here any more.
-        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -286,14 +276,16 @@ pub(crate) async fn receive(
     let failed = |error: std::io::Error| Status::internal(format!("{}: {error}", path.display()));
     tokio::fs::create_dir_all(&folder).await.map_err(failed)?;
     let mut room = UploadShare::take(index, &folder, file.size_bytes, limits::UPLOADS_BYTES)?;
-    let partial = folder.join(format!(
-        "{digits}.{:016x}.{PARTIAL}",
-        getrandom::u64().unwrap_or(0)
-    ));
-    // After the room, and so dropped before it: what takes room is counted as long as it is there.
-    let partial = Partial(partial);
-    write(&partial.0, &file, &mut parts, &mut room).await?;
-    tokio::fs::rename(&partial.0, &path).await.map_err(failed)?;
+    // After the room, and so dropped before it, also where the caller goes away in the middle: what takes room is
+    // counted as long as it is there. Several uploads of one content differ by the random part of the name.
+    let (out, partial) = tempfile::Builder::new()
+        .prefix(&format!("{digits}."))
+        .suffix(PARTIAL)
+        .tempfile_in(&folder)
+        .map_err(failed)?
+        .into_parts();
+    write(out.into(), &partial, &file, &mut parts, &mut room).await?;
+    partial.persist(&path).map_err(|kept| failed(kept.error))?;
     index.add(file.hash.clone(), path);
     Ok(())
 }
@@ -331,13 +323,13 @@ impl UploadPace {
 }
 
 async fn write(
+    mut out: tokio::fs::File,
     path: &Path,
     file: &v1::FileName,
     parts: &mut Streaming<v1::UploadFileRequest>,
     room: &mut UploadShare<'_>,
 ) -> Result<(), Status> {
     let failed = |error: std::io::Error| Status::internal(format!("{}: {error}", path.display()));
-    let mut out = tokio::fs::File::create(path).await.map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
     let mut size = 0_u64;
     let mut pace = UploadPace::new();

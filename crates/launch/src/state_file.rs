@@ -2,7 +2,7 @@
 //! or the new one.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 
 /// The file's text; `None` where there is no file.
@@ -31,7 +31,15 @@ pub(crate) fn change<E: From<io::Error>>(
     let lock = File::create(path.with_extension("lock"))?;
     lock.lock()?;
     let text = change(read(path)?)?;
-    let partial = path.with_extension("partial");
-    std::fs::write(&partial, text)?;
-    Ok(std::fs::rename(&partial, path)?)
+    // Under the lock a fixed name is free, and what a killed process left is overwritten.
+    let mut partial = tempfile::Builder::new()
+        .prefix(
+            path.with_extension("partial")
+                .file_name()
+                .unwrap_or_default(),
+        )
+        .rand_bytes(0)
+        .make_in(path.parent().unwrap_or(Path::new("")), File::create)?;
+    partial.write_all(text.as_bytes())?;
+    Ok(partial.persist(path).map(drop).map_err(|kept| kept.error)?)
 }

@@ -8,6 +8,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
+use tempfile::NamedTempFile;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig};
 
 use crate::auth::{self, Role, TokenError};
@@ -82,16 +83,14 @@ pub fn renew(folder: &Path, hosts: &[String], valid: Duration) -> Result<Vec<Pat
     let key = String::from_utf8_lossy(&read(&folder.join(CA_KEY_FILE))?).into_owned();
     let texts = texts(KeyPair::from_pem(&key)?, hosts, valid)?;
     let files = FILES.map(|name| folder.join(name));
-    let new = FILES.map(|name| folder.join(format!("{name}.new")));
-    for (path, text) in new.iter().zip(&texts) {
-        // Left by a renewal that was cut short.
-        let _ = std::fs::remove_file(path);
-        write_secret(path, text)?;
+    let mut staged = Vec::new();
+    for (path, text) in files.iter().zip(&texts) {
+        staged.push(stage_secret(path, text)?);
     }
-    for (from, to) in new.iter().zip(&files) {
-        std::fs::rename(from, to).map_err(|source| CertsError::Io {
-            path: to.clone(),
-            source,
+    for (new, path) in staged.into_iter().zip(&files) {
+        new.persist(path).map_err(|kept| CertsError::Io {
+            path: path.clone(),
+            source: kept.error,
         })?;
     }
     Ok(files.to_vec())
@@ -203,6 +202,25 @@ fn make_folder(folder: &Path) -> Result<(), CertsError> {
         path: folder.to_owned(),
         source,
     })
+}
+
+/// A secret that waits for its name, under a name in which a renewal that is cut short leaves it to the next one. The
+/// library makes files of mode 0600.
+fn stage_secret(path: &Path, text: &str) -> Result<NamedTempFile, CertsError> {
+    let new = path.with_added_extension("new");
+    let failed = |source| CertsError::Io {
+        path: new.clone(),
+        source,
+    };
+    let _ = std::fs::remove_file(&new);
+    let mut file = tempfile::Builder::new()
+        .prefix(new.file_name().unwrap_or_default())
+        .rand_bytes(0)
+        .tempfile_in(new.parent().unwrap_or(Path::new("")))
+        .map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    Ok(file)
 }
 
 fn write_secret(path: &Path, text: &str) -> Result<(), CertsError> {

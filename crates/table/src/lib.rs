@@ -25,6 +25,7 @@ mod query;
 mod row;
 mod schema;
 mod spool;
+mod staged;
 pub mod text;
 
 pub use batch::Batch;
@@ -53,6 +54,7 @@ pub use schema::{
     Described, SCHEMA_VERSION, TableName, described, run_columns, schema, schema_fingerprint,
 };
 pub use spool::{CHUNK_ROWS, Chunk, Spool, SpoolError};
+pub use staged::{StagedFile, sync_folder};
 /// What training leaves behind of a trial, as `trials` and the measured tables take it.
 pub use sweep::{Engine, Measurements, Outcome, Status};
 pub use text::{CsvWriter, JsonWriter, TextWriter, to_text};

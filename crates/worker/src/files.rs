@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rpc::backoff::Backoff;
 use rpc::v1;
+use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::client::Client;
@@ -245,25 +246,24 @@ impl Files {
 
 /// Fetches a file under a name of its own, and moves it to its place once its hash fits.
 async fn fetch_to(client: &mut Client, hash: &str, path: &Path) -> Result<(), SpecError> {
-    let partial = path.with_extension("partial");
-    let fetched = fetch_partial(client, hash, &partial).await;
-    let fetched = match fetched {
-        Ok(()) => tokio::fs::rename(&partial, path)
-            .await
-            .map_err(|source| SpecError::Write {
-                path: path.to_owned(),
-                source,
-            }),
-        Err(error) => Err(error),
+    let failed = |source| SpecError::Write {
+        path: path.to_owned(),
+        source,
     };
-    if fetched.is_err() {
-        // What came of it only takes room, which is what may be missing.
-        let _ = tokio::fs::remove_file(&partial).await;
-    }
-    fetched
+    let folder = path.parent().unwrap_or(Path::new(""));
+    // Dropped on an error: what came of it only takes room, which is what may be missing.
+    let partial = NamedTempFile::new_in(folder).map_err(failed)?;
+    let (file, partial) = partial.into_parts();
+    fetch_partial(client, hash, file.into(), &partial).await?;
+    partial.persist(path).map_err(|kept| failed(kept.error))
 }
 
-async fn fetch_partial(client: &mut Client, hash: &str, partial: &Path) -> Result<(), SpecError> {
+async fn fetch_partial(
+    client: &mut Client,
+    hash: &str,
+    mut file: tokio::fs::File,
+    partial: &Path,
+) -> Result<(), SpecError> {
     let refused = |status: tonic::Status| SpecError::Fetch {
         hash: hash.to_owned(),
         status: Box::new(status),
@@ -280,7 +280,6 @@ async fn fetch_partial(client: &mut Client, hash: &str, partial: &Path) -> Resul
         .await
         .map_err(refused)?
         .into_inner();
-    let mut file = tokio::fs::File::create(partial).await.map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
     while let Some(piece) = pieces.message().await.map_err(refused)? {
         hasher.update(&piece.piece);

@@ -1,12 +1,12 @@
 //! Making a batch durable: parts beside their places and synced, renamed, the folders synced, then one entry
 //! in the journal. Only after that may a result be acknowledged.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::batch::{Batch, Tally};
 use crate::part::{self, Encoded, Label};
 use crate::schema::{TableName, schema_fingerprint};
+use crate::staged::StagedFile;
 
 use super::disk;
 use super::error::FolderError;
@@ -45,10 +45,10 @@ impl RunFolder {
         if !numbers.is_empty() {
             let tally = batch.tally()?;
             let file = self.next_file;
-            let parts = self.stage_all(batch, file)?;
+            let (parts, staged) = self.stage_all(batch, file)?;
             bytes = parts.iter().map(|part| part.bytes).sum();
             self.pass(fault_point::BEFORE_RENAME);
-            self.enter_parts(&parts, |folder| {
+            self.enter_parts(&parts, staged, |folder| {
                 folder.journal.exchange(
                     &[],
                     &[NewCommit {
@@ -79,8 +79,13 @@ impl RunFolder {
     }
 
     /// Writes the parts of a batch beside their places. On an error nothing is left.
-    fn stage_all(&self, batch: &Batch, file: u64) -> Result<Vec<PartRow>, FolderError> {
+    fn stage_all(
+        &self,
+        batch: &Batch,
+        file: u64,
+    ) -> Result<(Vec<PartRow>, Vec<StagedFile>), FolderError> {
         let mut parts: Vec<PartRow> = Vec::new();
+        let mut files = Vec::new();
         for table in ORDER {
             let rows = batch.table_rows(table);
             if rows == 0 {
@@ -93,8 +98,8 @@ impl RunFolder {
             let pieces = batch.pieces(table, part::ROW_GROUP_ROWS);
             let staged = disk::stage_with(&self.part(table, file), |out| {
                 Ok(part::encode_into(out, table, pieces, &labels)?)
-            });
-            let staged = staged.map(|staged| PartRow {
+            })?;
+            parts.push(PartRow {
                 table,
                 file,
                 bytes: staged.bytes,
@@ -102,17 +107,9 @@ impl RunFolder {
                 hash: Some(staged.hash),
                 columns: Some(schema_fingerprint()),
             });
-            match staged {
-                Ok(part) => parts.push(part),
-                Err(error) => {
-                    self.discard(&parts);
-                    // The part that failed may be half there.
-                    let _ = disk::remove(&disk::beside(&self.part(table, file)));
-                    return Err(error);
-                }
-            }
+            files.push(staged.file);
         }
-        Ok(parts)
+        Ok((parts, files))
     }
 
     /// Writes one part beside its place.
@@ -121,16 +118,17 @@ impl RunFolder {
         table: TableName,
         file: u64,
         encoded: &Encoded,
-    ) -> Result<PartRow, FolderError> {
-        disk::stage(&self.part(table, file), &encoded.bytes)?;
-        Ok(PartRow {
+    ) -> Result<(PartRow, StagedFile), FolderError> {
+        let staged = disk::stage(&self.part(table, file), &encoded.bytes)?;
+        let part = PartRow {
             table,
             file,
             bytes: encoded.bytes.len() as u64,
             rows: encoded.rows,
             hash: Some(blake3::hash(&encoded.bytes)),
             columns: Some(schema_fingerprint()),
-        })
+        };
+        Ok((part, staged))
     }
 
     /// Names staged parts and enters them in the journal. On an error the parts are gone again, unless nobody
@@ -138,9 +136,10 @@ impl RunFolder {
     pub(super) fn enter_parts(
         &mut self,
         parts: &[PartRow],
+        staged: Vec<StagedFile>,
         enter: impl FnOnce(&mut RunFolder) -> Result<(), FolderError>,
     ) -> Result<(), FolderError> {
-        let published = self.publish_all(parts);
+        let published = self.publish_all(parts, staged);
         if let Err(error) = published {
             self.discard(parts);
             return Err(error);
@@ -167,9 +166,9 @@ impl RunFolder {
         Ok(())
     }
 
-    fn publish_all(&self, parts: &[PartRow]) -> Result<(), FolderError> {
-        for part in parts {
-            disk::publish(&self.part(part.table, part.file))?;
+    fn publish_all(&self, parts: &[PartRow], staged: Vec<StagedFile>) -> Result<(), FolderError> {
+        for file in staged {
+            disk::publish(file)?;
         }
         for part in parts {
             disk::sync_folder(&self.layout.table(part.table))?;
@@ -177,12 +176,11 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Removes parts that did not come to be. What cannot be removed now is removed when the folder is opened.
-    pub(super) fn discard(&self, parts: &[PartRow]) {
+    /// Removes parts that got their names and did not come to be. What cannot be removed now is removed when the
+    /// folder is opened.
+    fn discard(&self, parts: &[PartRow]) {
         for part in parts {
-            let path: PathBuf = self.part(part.table, part.file);
-            let _ = disk::remove(&disk::beside(&path));
-            let _ = disk::remove(&path);
+            let _ = disk::remove(&self.part(part.table, part.file));
         }
     }
 }
@@ -205,6 +203,7 @@ mod tests {
     use super::*;
     use crate::batch::tests::batch;
     use crate::codec::union;
+    use crate::staged::temporary_path;
 
     fn read_all(folder: &RunFolder, table: TableName) -> Vec<u64> {
         let mut trials = Vec::new();
@@ -351,7 +350,7 @@ mod tests {
         let mut folder = run(&home);
         folder.commit(&batch(0..5, &[])).unwrap();
         // A folder in the place of a table cannot be written into as a file.
-        let blocked = disk::beside(&folder.part(TableName::Trials, 2));
+        let blocked = temporary_path(&folder.part(TableName::Trials, 2));
         std::fs::create_dir(&blocked).unwrap();
         let refused = folder.commit(&batch(5..9, &[]));
         assert!(matches!(

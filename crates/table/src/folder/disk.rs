@@ -1,30 +1,28 @@
-//! Writing so that it survives: beside the place, synced, renamed, the folder synced.
+//! The folder's files: written so that they survive, hashed, removed.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::{FolderError, io_error};
+use crate::staged::{self, StagedFile};
 
 /// Bytes written at a time.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// Where a file waits before it has its name. Neither hidden files nor this ending match `*.parquet`.
-pub(super) fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.tmp"))
-}
-
 /// Writes bytes beside their place and syncs them.
-pub(super) fn stage(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
-    let staged = beside(path);
-    let mut file = File::create(&staged).map_err(io_error("create", &staged))?;
-    file.write_all(bytes).map_err(io_error("write", &staged))?;
-    file.sync_all().map_err(io_error("sync", &staged))
+pub(super) fn stage(path: &Path, bytes: &[u8]) -> Result<StagedFile, FolderError> {
+    let staged = create(path)?;
+    let at = staged.temporary_path();
+    let mut file = staged.file();
+    file.write_all(bytes).map_err(io_error("write", at))?;
+    file.sync_all().map_err(io_error("sync", at))?;
+    Ok(staged)
 }
 
 /// A file that was written beside its place.
 pub(super) struct Staged<T> {
+    pub(super) file: StagedFile,
     pub(super) bytes: u64,
     pub(super) hash: blake3::Hash,
     /// What whoever wrote it says.
@@ -36,10 +34,10 @@ pub(super) fn stage_with<T>(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<T, FolderError>,
 ) -> Result<Staged<T>, FolderError> {
-    let staged = beside(path);
-    let file = File::create(&staged).map_err(io_error("create", &staged))?;
+    let staged = create(path)?;
+    let at = staged.temporary_path();
     let mut out = Output {
-        file: BufWriter::with_capacity(BUFFER_BYTES, file),
+        file: BufWriter::with_capacity(BUFFER_BYTES, staged.file()),
         hasher: blake3::Hasher::new(),
         bytes: 0,
         refused: None,
@@ -48,32 +46,38 @@ pub(super) fn stage_with<T>(
         (Ok(written), _) => written,
         (Err(_), Some(code)) => {
             let source = std::io::Error::from_raw_os_error(code);
-            return Err(io_error("write", &staged)(source));
+            return Err(io_error("write", at)(source));
         }
         (Err(error), None) => return Err(error),
     };
-    let file = out
-        .file
+    let (bytes, hash) = (out.bytes, out.hasher.finalize());
+    out.file
         .into_inner()
-        .map_err(|error| io_error("write", &staged)(error.into_error()))?;
-    file.sync_all().map_err(io_error("sync", &staged))?;
+        .map_err(|error| io_error("write", at)(error.into_error()))?;
+    staged.file().sync_all().map_err(io_error("sync", at))?;
     Ok(Staged {
-        bytes: out.bytes,
-        hash: out.hasher.finalize(),
+        file: staged,
+        bytes,
+        hash,
         written,
     })
 }
 
+/// An empty file beside its place.
+pub(super) fn create(path: &Path) -> Result<StagedFile, FolderError> {
+    StagedFile::create(path).map_err(io_error("create", &staged::temporary_path(path)))
+}
+
 /// A file that hashes what is written, and remembers why the operating system refused a write: whoever writes
 /// through others would hear it in their words.
-struct Output {
-    file: BufWriter<File>,
+struct Output<'a> {
+    file: BufWriter<&'a File>,
     hasher: blake3::Hasher,
     bytes: u64,
     refused: Option<i32>,
 }
 
-impl Write for Output {
+impl Write for Output<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let written = self.file.write(bytes);
         match &written {
@@ -96,22 +100,19 @@ impl Write for Output {
 }
 
 /// Gives a staged file its name.
-pub(super) fn publish(path: &Path) -> Result<(), FolderError> {
-    let staged = beside(path);
-    fs::rename(&staged, path).map_err(io_error("rename", &staged))
+pub(super) fn publish(staged: StagedFile) -> Result<(), FolderError> {
+    let at = staged.temporary_path().to_owned();
+    staged.publish().map_err(io_error("rename", &at))
 }
 
 /// Makes names in a folder durable.
 pub(super) fn sync_folder(dir: &Path) -> Result<(), FolderError> {
-    File::open(dir)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io_error("sync", dir))
+    staged::sync_folder(dir).map_err(io_error("sync", dir))
 }
 
 /// Replaces a file whole.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
-    stage(path, bytes)?;
-    publish(path)?;
+    publish(stage(path, bytes)?)?;
     match path.parent() {
         Some(dir) => sync_folder(dir),
         None => Ok(()),

@@ -8,6 +8,7 @@ use super::disk;
 use super::error::{FolderError, io_error};
 use super::local_files::digits;
 use super::run_folder::RunFolder;
+use crate::staged::StagedFile;
 
 /// Bytes copied at a time.
 const PIECE: usize = 1 << 16;
@@ -58,17 +59,16 @@ impl RunFolder {
         }
         let folder = self.layout.files();
         fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
-        let staged = disk::beside(&path);
+        let staged = disk::create(&path)?;
         let found = copy(from, &staged)?;
         if found != hash {
-            disk::remove(&staged)?;
             return Err(FolderError::Content {
                 path: from.to_owned(),
                 expected: hash.to_owned(),
                 found,
             });
         }
-        disk::publish(&path)?;
+        disk::publish(staged)?;
         disk::sync_folder(&folder)?;
         disk::sync_folder(self.layout.dir())?;
         Ok(path)
@@ -92,9 +92,9 @@ fn is_hash(hash: &str) -> bool {
 }
 
 /// Copies and syncs; returns the hash of what was copied.
-fn copy(from: &Path, to: &Path) -> Result<String, FolderError> {
+fn copy(from: &Path, staged: &StagedFile) -> Result<String, FolderError> {
     let mut source = File::open(from).map_err(io_error("open", from))?;
-    let mut target = File::create(to).map_err(io_error("create", to))?;
+    let (mut target, to) = (staged.file(), staged.temporary_path());
     let mut hasher = blake3::Hasher::new();
     let mut piece = vec![0; PIECE];
     loop {

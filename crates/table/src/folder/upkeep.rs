@@ -11,6 +11,7 @@ use crate::error::TableError;
 use crate::frames;
 use crate::part;
 use crate::schema::{TableName, schema, schema_fingerprint};
+use crate::staged::StagedFile;
 
 use super::commit::siblings;
 use super::disk;
@@ -94,7 +95,7 @@ impl RunFolder {
         labels.push((label::REPLACES, old.file.to_string()));
         let file = self.next_file;
         let encoded = part::encode(TableName::Trials, row_groups(&kept), &labels)?;
-        let new = self.stage_part(TableName::Trials, file, &encoded)?;
+        let (new, staged) = self.stage_part(TableName::Trials, file, &encoded)?;
         let mut parts: Vec<PartRow> = vec![new];
         parts.extend(
             commit
@@ -104,7 +105,7 @@ impl RunFolder {
         );
         let mut counts = before.counts;
         counts.failed = 0;
-        self.enter_parts(&[new], |folder| {
+        self.enter_parts(&[new], vec![staged], |folder| {
             folder.journal.exchange(
                 &[commit.number],
                 &[NewCommit {
@@ -153,17 +154,12 @@ impl RunFolder {
         self.pass(fault_point::BEFORE_JOIN);
         self.check_before_rewriting(commits)?;
         let file = self.next_file;
-        let mut parts: Vec<PartRow> = Vec::new();
+        let (mut parts, mut staged): (Vec<PartRow>, Vec<_>) = (Vec::new(), Vec::new());
         // `trials` last, for its label names the others.
         for table in TableName::ALL.into_iter().rev() {
-            match self.stage_joined(table, file, commits, &parts) {
-                Ok(part) => parts.extend(part),
-                Err(error) => {
-                    self.discard(&parts);
-                    // The part that failed may be half there.
-                    let _ = disk::remove(&disk::beside(&self.part(table, file)));
-                    return Err(error);
-                }
+            if let Some((part, file)) = self.stage_joined(table, file, commits, &parts)? {
+                parts.push(part);
+                staged.push(file);
             }
         }
         self.pass(fault_point::BEFORE_RENAME);
@@ -181,7 +177,7 @@ impl RunFolder {
             .into_iter()
             .filter(|failed| numbers.contains(failed.trial))
             .collect();
-        self.enter_parts(&parts, |folder| {
+        self.enter_parts(&parts, staged, |folder| {
             folder.journal.exchange(
                 &out,
                 &[NewCommit {
@@ -210,7 +206,7 @@ impl RunFolder {
         file: u64,
         commits: &[&CommitRow],
         others: &[PartRow],
-    ) -> Result<Option<PartRow>, FolderError> {
+    ) -> Result<Option<(PartRow, StagedFile)>, FolderError> {
         let olds: Vec<u64> = commits
             .iter()
             .filter_map(|commit| commit.part(table))
