@@ -182,7 +182,7 @@ fn report(grid: &sweep::Grid, number: u64, lease: &v1::Lease) -> v1::Report {
             ..TrialRow::new(trial, id.as_str(), &params, result)
         });
     }
-    let payload = builder.finish().and_then(|batch| batch.to_ipc());
+    let payload = builder.finish().and_then(|batch| batch.to_payload());
     let tables = payload.expect("columns").into_tables().map(Bytes::from);
     let [trials, history, spectra, layers] = tables;
     v1::Report {

@@ -147,7 +147,7 @@ fn columns(folder: &sweep::Folder, numbers: &[u64]) -> [Bytes; 4] {
         builder.push(&TrialRow::new(trial, &point.id(), &point.row(), result));
     }
     let batch = builder.finish().expect("columns");
-    let payload = batch.to_ipc().expect("columns that can be encoded");
+    let payload = batch.to_payload().expect("columns that can be encoded");
     payload.into_tables().map(Bytes::from)
 }
 

@@ -152,7 +152,7 @@ pub(crate) fn report(
         Batch::empty()
     } else {
         let payload = Payload::from_tables(tables.map(Vec::from));
-        let decoded = Batch::from_ipc(&payload, &table::Limits::default());
+        let decoded = Batch::from_payload(&payload, &table::Limits::default());
         decoded.map_err(|error| Status::invalid_argument(error.to_string()))?
     };
     let batch = row_spool::joined(batch, spool)?;

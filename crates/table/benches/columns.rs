@@ -60,12 +60,12 @@ fn columns(c: &mut Criterion) {
     group.bench_function("build", |bencher| bencher.iter(|| build(0)));
     let batch = build(0);
     group.bench_function("encode", |bencher| {
-        bencher.iter(|| batch.to_ipc().expect("own columns"))
+        bencher.iter(|| batch.to_payload().expect("own columns"))
     });
-    let payload = batch.to_ipc().expect("own columns");
+    let payload = batch.to_payload().expect("own columns");
     group.bench_function("decode and check", |bencher| {
         bencher.iter(|| {
-            let batch = Batch::from_ipc(&payload, &Limits::default()).expect("own bytes");
+            let batch = Batch::from_payload(&payload, &Limits::default()).expect("own bytes");
             batch.check_consistent().expect("own rows");
             batch
         });

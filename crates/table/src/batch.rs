@@ -1,7 +1,7 @@
 //! Trials in memory: the four tables of any number of reports, checked, cut and joined.
 //!
 //! The frames of a report stay together as they came, so joining is free and an id, which only `trials`
-//! carries, is looked up within its own report. Bytes and files are the business of `ipc` and `part`.
+//! carries, is looked up within its own report. Bytes and files are the business of `payload` and `part`.
 
 use std::fmt;
 use std::sync::Arc;

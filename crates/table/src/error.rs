@@ -38,16 +38,12 @@ pub enum TableError {
 pub enum PayloadFault {
     #[error("it ends before it should")]
     Truncated,
-    #[error("its list of constant columns is not well formed")]
-    Mask,
     #[error("its columns are not those of this version of the program")]
     Schema,
-    #[error("a message in it is not well formed")]
-    Message,
-    #[error("its buffers do not lie one after another within its body")]
-    Buffers,
-    #[error("its buffers are compressed, which nobody asked for")]
-    Compressed,
+    #[error("a message in it is not well formed: {0}")]
+    Message(prost::DecodeError),
+    #[error("column `{column}` does not have a value for each row")]
+    Values { column: &'static str },
     #[error("{found} rows, where {allowed} are allowed")]
     Rows { found: u64, allowed: u64 },
     #[error("{extra} bytes follow its end")]
@@ -67,9 +63,7 @@ pub enum PayloadFault {
         allowed: usize,
     },
     #[error("{0}")]
-    Arrow(PolarsError),
-    #[error("the decoder gave up")]
-    Panic,
+    Polars(PolarsError),
 }
 
 /// Rows that contradict each other.

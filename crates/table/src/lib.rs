@@ -15,11 +15,11 @@ mod error;
 mod evolution;
 mod folder;
 mod frames;
-mod ipc;
 mod journal;
 mod lane;
 pub mod memory;
 mod part;
+mod packed;
 mod payload;
 mod query;
 mod row;
@@ -41,7 +41,7 @@ pub use folder::{
     GenerationRecord, Hook, Joining, Kind, Listed, LocalFiles, Manifest, Meta, Numbering,
     RunFolder, check_folder, durable_files, fault_of_file, fault_point, is_run_folder, numbering,
 };
-pub use ipc::Limits;
+pub use packed::Limits;
 pub use payload::Payload;
 pub use query::{
     Answer, Cell, Column, Function, QueryError, Sink, StatementError, Value, functions, query,

@@ -10,7 +10,7 @@ const MOST_BYTES: usize = rpc::limits::MESSAGE_BYTES - (4 << 20);
 /// Columns of some trials, ready to be sent.
 pub(crate) struct Encoded {
     pub(crate) numbers: IntervalSet,
-    /// Arrow IPC streams in the order trials, history, spectra, layers.
+    /// Columns of the tables in the order trials, history, spectra, layers.
     pub(crate) tables: [Bytes; 4],
 }
 
@@ -23,7 +23,7 @@ pub(crate) fn encoded(batch: Batch) -> Result<Vec<Encoded>, TableError> {
     let mut done = Vec::new();
     let mut waiting = vec![batch];
     while let Some(batch) = waiting.pop() {
-        let payload = batch.to_ipc()?;
+        let payload = batch.to_payload()?;
         let numbers = batch.trial_numbers();
         if payload.len() <= MOST_BYTES || numbers.len() < 2 {
             let tables = payload.into_tables().map(Bytes::from);

@@ -66,7 +66,7 @@ impl Revoked {
 pub(crate) struct ReportBody {
     pub(crate) lease: Arc<Lease>,
     pub(crate) numbers: IntervalSet,
-    /// Arrow IPC streams in the order trials, history, spectra, layers.
+    /// Columns of the tables in the order trials, history, spectra, layers.
     pub(crate) tables: [Bytes; 4],
     pub(crate) work_seconds: f64,
     /// Rows of the only trial that are sent ahead.

@@ -7,9 +7,12 @@ use dln::{Measurements, Outcome, Run};
 use rpc::limits;
 use table::{Chunk, Spool, SpoolError, bytes_of_rows};
 
-/// First bytes of a checkpoint that brings rows along. A run's own state begins otherwise: with the small number
-/// of its format.
-const MARK: &[u8; 8] = b"rows   1";
+/// First bytes of a checkpoint that brings rows along, with the version of their columns. A run's own state begins
+/// otherwise: with the small number of its format.
+const MARK: &[u8; 8] = b"rows   2";
+
+/// The same of every version.
+const ANY_MARK: &[u8; 4] = b"rows";
 
 /// Slices of a run in the time that it takes to fill what may be in memory.
 const SLICES: f64 = 2.0;
@@ -109,8 +112,12 @@ impl Rows {
     /// a program wrote them whose tables have other columns.
     pub(crate) fn restored<'b>(&self, checkpoint: &'b [u8]) -> Option<&'b [u8]> {
         self.forget();
-        let Some(mut rest) = checkpoint.strip_prefix(MARK) else {
+        if !checkpoint.starts_with(ANY_MARK) {
             return Some(checkpoint);
+        }
+        let Some(mut rest) = checkpoint.strip_prefix(MARK) else {
+            tracing::warn!("another version wrote the rows of a checkpoint: its trial begins anew");
+            return None;
         };
         let mut spool = self.spool();
         let spool = self.opened(&mut spool).ok()?;
@@ -193,6 +200,8 @@ mod tests {
         }
         // Another trial's, one that ends early, one without rows.
         assert_eq!(Rows::new(6, 0.0).restored(&state), None);
+        let older = [b"rows   1", &state[8..]].concat();
+        assert_eq!(Rows::new(5, 0.0).restored(&older), None);
         let again = Rows::new(5, 0.0);
         for end in (8..state.len() - 2).step_by(11) {
             assert_eq!(again.restored(&state[..end]), None, "{end}");

@@ -42,7 +42,7 @@ static SOUND: LazyLock<[Vec<u8>; 4]> = LazyLock::new(|| {
         });
     }
     let batch = builder.finish().expect("a batch");
-    batch.to_ipc().expect("a payload").into_tables()
+    batch.to_payload().expect("a payload").into_tables()
 });
 
 fn outcome(trial: u64) -> Outcome {
@@ -121,11 +121,11 @@ pub fn fuzz(data: &[u8]) {
         changed(rest)
     };
     let payload = Payload::from_tables(tables);
-    if let Ok(batch) = Batch::from_ipc(&payload, &Limits::default())
+    if let Ok(batch) = Batch::from_payload(&payload, &Limits::default())
         && batch.check_consistent().is_ok()
     {
-        let again = batch.to_ipc().expect("what decodes encodes");
-        let twice = Batch::from_ipc(&again, &Limits::default()).expect("own bytes decode");
+        let again = batch.to_payload().expect("what decodes encodes");
+        let twice = Batch::from_payload(&again, &Limits::default()).expect("own bytes decode");
         assert_eq!(twice.trial_numbers(), batch.trial_numbers());
         assert_eq!(twice.rows(), batch.rows());
     }

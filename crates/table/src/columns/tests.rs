@@ -13,7 +13,7 @@ use crate::Batch;
 use crate::batch::tests::batch;
 use crate::folder::tests_support::run;
 use crate::folder::{FolderError, Format, RunFolder};
-use crate::ipc::Limits;
+use crate::packed::Limits;
 use crate::query::query;
 use crate::schema::{TableName, described, run_columns, schema};
 use crate::text::to_text;
@@ -109,7 +109,7 @@ fn the_dummy_is_everywhere() {
     assert_eq!((last.since, last.nullable), (newest(DUMMY), true));
     // Pushed, sent and received; null where the trial failed.
     let sent = batch(4..8, &[5]);
-    let received = Batch::from_ipc(&sent.to_ipc().unwrap(), &Limits::default()).unwrap();
+    let received = Batch::from_payload(&sent.to_payload().unwrap(), &Limits::default()).unwrap();
     let frame = received.frame(TableName::Trials).unwrap();
     let values = frame.column("dummy_seconds").unwrap().f64().unwrap();
     let values: Vec<_> = values.iter().collect();

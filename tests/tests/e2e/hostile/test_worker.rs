@@ -216,7 +216,7 @@ fn rows_of(rows: &[(u64, u64, u64)], comparison: Option<&ComparisonRow>) -> [Byt
             ..TrialRow::new(number, id.as_str(), &params, result)
         });
     }
-    let payload = builder.finish().unwrap().to_ipc().unwrap();
+    let payload = builder.finish().unwrap().to_payload().unwrap();
     payload.into_tables().map(Bytes::from)
 }
 
