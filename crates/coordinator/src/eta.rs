@@ -23,7 +23,7 @@ const KNOWN_FROM: f64 = 3.0;
 /// A trial that has overrun what was expected has at least this share of it left.
 const LEAST_LEFT: f64 = 0.05;
 
-/// Threads that are laid out one by one. More of them are laid out by their share.
+/// Threads that are laid out one by one. More are laid out by their share.
 const LAID_OUT: usize = 64;
 
 /// Measured against predicted time of finished trials.
@@ -151,7 +151,7 @@ impl Pace {
 fn laid_out(threads: u32, running: &[f64], pieces: impl Iterator<Item = (u64, f64)>) -> f64 {
     let threads = (threads as usize).max(running.len());
     let lanes = threads.min(LAID_OUT);
-    // A lane stands for so many threads.
+    // A lane stands for this number of threads.
     let share = threads as f64 / lanes as f64;
     let mut free = vec![0.0; lanes];
     let mut sorted = running.to_vec();
@@ -338,7 +338,7 @@ mod tests {
         check(&known, &outlook(6400, &one_long, &[]), 50.0..=50.0);
     }
 
-    /// Runs a made-up sweep: what its trials are predicted at and truly take, on so many threads. Returns the estimates
+    /// Runs a made-up sweep: what its trials are predicted at and truly take, on this number of threads. Returns the estimates
     /// and the truth once tenths of it have passed.
     fn simulated(trials: &[(f64, f64)], threads: u32) -> Vec<(f64, f64)> {
         let mut free = vec![0.0; threads as usize];

@@ -6,5 +6,5 @@ pub const BEFORE_ACKNOWLEDGE: &str = "before-acknowledge";
 /// The acknowledgement is in the connection's hands.
 pub const AFTER_ACKNOWLEDGE: &str = "after-acknowledge";
 
-/// A checkpoint is written and synced beside its place.
+/// A checkpoint is written and synced under its temporary name.
 pub const MID_CHECKPOINT: &str = "mid-checkpoint";

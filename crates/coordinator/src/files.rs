@@ -162,7 +162,7 @@ enum UploadRefusal {
 }
 
 impl<'a> UploadShare<'a> {
-    /// A place for an upload of so many bytes beside those that lie in the folder or have come of others.
+    /// A place for an upload of this size, next to what lies in the folder or has come of others.
     fn take(
         index: &'a FileIndex,
         folder: &'a Path,
@@ -195,7 +195,7 @@ impl<'a> UploadShare<'a> {
     }
 }
 
-/// Whether so many bytes more fit beside what lies in the folder and what has come of uploads under way.
+/// Whether more bytes fit next to what lies in the folder and what has come of uploads under way.
 fn check(
     folder: &Path,
     coming: &UploadsUnderWay,

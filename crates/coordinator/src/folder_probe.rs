@@ -1,4 +1,4 @@
-//! Whether run folders are still where they were: somebody may remove or move one under the coordinator. Looking
+//! Whether run folders are still where they were: one may be removed or moved under the coordinator. Looking
 //! waits for disks, so threads do it; what follows from it is done in the event loop.
 
 use std::path::{Path, PathBuf};

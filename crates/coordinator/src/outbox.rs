@@ -7,7 +7,7 @@ use tokio::sync::{Notify, mpsc};
 use tonic::Status;
 
 /// Messages that may wait for one worker. The protocol needs a few (two leases, one spec a sweep, an
-/// acknowledgement a part); a worker that lets so many wait has stopped to read.
+/// acknowledgement a part); a worker that lets more wait has stopped reading.
 const WAITING: usize = 4096;
 
 /// Messages to one worker. The event loop never waits for a worker: one that does not read is sent away.

@@ -1,4 +1,4 @@
-//! Planning of submitted sweeps: on threads of their own, some at a time, and only while somebody wants the answer.
+//! Planning of submitted sweeps: on threads of their own, some at a time, and only while the client waits for the answer.
 //!
 //! What is written once a sweep is planned is the business of `users` and `open`.
 

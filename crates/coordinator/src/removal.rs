@@ -51,7 +51,7 @@ pub(crate) fn remove_folder(data: &Path, dir: &Path) -> Result<(), RemovalError>
     let aside = removed.join(format!("{name}.{:016x}", getrandom::u64().unwrap_or(0)));
     match fs::rename(dir, &aside) {
         Ok(()) => {}
-        // Somebody removed it before.
+        // It was removed before.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
     }

@@ -1,4 +1,4 @@
-//! Rows that a worker sends ahead of a trial's report: checked into a file without a name, beside the tables that
+//! Rows that a worker sends ahead of a trial's report: checked into a file without a name, next to the tables that
 //! they belong to, until the report is there.
 
 use std::path::PathBuf;

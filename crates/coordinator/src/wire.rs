@@ -129,7 +129,7 @@ pub(crate) fn acknowledge(reports: Vec<u64>) -> v1::SessionResponse {
     }))
 }
 
-/// Reports that cannot become durable before somebody mends something.
+/// Reports that cannot become durable before the cause is repaired.
 pub(crate) fn defer(deferred: Vec<u64>) -> v1::SessionResponse {
     response(Message::Acknowledge(v1::Acknowledge {
         reports: Vec::new(),

@@ -16,7 +16,7 @@ use crate::writer_pool::{Lane, Work, WriterPool};
 /// An answer that comes when a thread gets there.
 pub(crate) type Reply<T> = oneshot::Receiver<Result<T, FolderError>>;
 
-/// While a sweep runs, small parts are joined once in so many commits: in the time of a few hundred parts one
+/// While a sweep runs, small parts are joined once in this number of commits: in the time of a few hundred parts one
 /// join of a second does not matter.
 const JOIN_EVERY: u32 = 256;
 
@@ -101,7 +101,7 @@ impl Writer {
         self.lane.close(then);
     }
 
-    /// Whether somebody reads the parts.
+    /// Whether a reader holds the parts.
     pub(crate) fn is_read(&self) -> bool {
         Arc::strong_count(&self.reading) > 1
     }

@@ -85,7 +85,7 @@ mod tests {
     }
 
     /// 256 clients that lose their coordinator in one moment try it at about 17 a tenth of a second, which is a
-    /// fifteenth of them.
+    /// fifteenth of all.
     #[test]
     fn clients_that_are_lost_together_come_back_one_by_one() {
         const BUCKET: Duration = Duration::from_millis(100);

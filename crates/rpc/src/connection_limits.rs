@@ -1,4 +1,4 @@
-//! Descriptors are what a coordinator runs out of first: how many of them connections may take, and a listener that
+//! Descriptors are what a coordinator runs out of first: how many connections may take, and a listener that
 //! waits where there are none, instead of trying again at once.
 
 use std::io;
@@ -36,7 +36,7 @@ pub struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// Of a process that may open so many files. Where these are few, half are for connections: a quarter of those for
+    /// Of a process that may open this many files. Where these are few, half are for connections: a quarter of those for
     /// unauthenticated and a quarter for people.
     pub fn of_files(files: u64) -> Self {
         let connections = files - RESERVE.min(files / 2);

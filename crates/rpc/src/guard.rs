@@ -1,5 +1,5 @@
-//! Connections of unauthenticated. Whoever connects has to make a call that is let in before long, and only so many
-//! may be without one at a time; so connections that say nothing, or never finish what they began to say, hold
+//! Connections without authentication. Whoever connects has to make an accepted call before long, and only a bounded
+//! number may be without one at a time; so connections that say nothing, or never finish what they began to say, hold
 //! little and keep nobody out.
 
 use std::collections::VecDeque;

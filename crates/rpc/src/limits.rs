@@ -41,7 +41,7 @@ pub const REQUEST_BYTES: usize = TOML_BYTES + (6 << 20);
 pub const REPORT_BYTES: usize = 8 << 20;
 
 /// Rows of a running trial in a worker's memory: beyond it they go to a file, and to the coordinator in messages
-/// `Rows` ahead of the trial's report. Half of a report, and nothing beside the memory of the trial itself.
+/// `Rows` ahead of the trial's report. Half of a report, and little compared with the memory of the trial itself.
 pub const ROWS_BYTES: usize = 4 << 20;
 
 /// Rows of one trial that leave memory, in all: three hundred million of spectra. Beyond it the trial fails with

@@ -15,7 +15,7 @@ use crate::v1::session_request::Message;
 const CHECKPOINT: u32 = 5;
 const STATE: u32 = 5;
 
-/// What a checkpoint takes beside its state: the name of a sweep and three numbers.
+/// What a checkpoint takes in addition to its state: the name of a sweep and three numbers.
 const CHECKPOINT_OVERHEAD: usize = 1 << 10;
 
 /// Bytes that a message takes on the wire, for those who do not know prost.

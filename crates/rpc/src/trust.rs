@@ -17,7 +17,7 @@ pub enum PermanentFailure {
     )]
     Authority,
     #[error(
-        "its certificate is for other names than the one in the address; call it by one of them, or make certificates with that --host"
+        "its certificate is for other names than the one in the address; use one of those names, or make certificates with that --host"
     )]
     Name,
     #[error("its certificate has expired; renew it with `parsimony certs DIR --renew --host NAME`")]

@@ -2,7 +2,7 @@
 //! it. Who asks, and when, is the executor's business; trials begin in the order of their leases.
 
 /// A trial that takes less than this share of what is there for a thread is not counted: the smallest trials take
-/// microseconds, and one a thread of them takes a 64th of the whole.
+/// microseconds, and one a thread takes a 64th of the whole.
 const SMALL: u64 = 64;
 
 /// Prepared problems are kept for the next trials as long as this share of the memory holds them.
@@ -22,7 +22,7 @@ pub(crate) struct Admission {
 pub(crate) enum Entry {
     /// Without a count.
     Small,
-    /// It takes so many bytes of what is free.
+    /// It takes this many bytes of what is free.
     Counted(u64),
     /// Once more is free.
     Later,
@@ -44,13 +44,13 @@ impl Admission {
         self.total
     }
 
-    /// Whether a trial of so many bytes fits if nothing else runs.
+    /// Whether a trial of this size fits if nothing else runs.
     pub(crate) fn holds(&self, bytes: f64) -> bool {
         // The cast saturates; what is no number counts as nothing.
         self.total == u64::MAX || bytes as u64 <= self.total
     }
 
-    /// Whether a trial of so many bytes may begin while `free` are free.
+    /// Whether a trial of this size may begin while `free` are free.
     pub(crate) fn enter(&self, bytes: f64, free: u64) -> Entry {
         let whole = bytes as u64;
         if self.total == u64::MAX || whole <= self.small {
@@ -64,7 +64,7 @@ impl Admission {
         }
     }
 
-    /// How many prepared problems of trials of so many bytes may be kept: that of the trials that run, which counts with
+    /// How many prepared problems of trials of this size may be kept: that of the trials that run, which counts with
     /// them, and as many more as fit a share of the whole.
     pub(crate) fn kept_problems(&self, bytes: f64) -> usize {
         // The cast saturates.

@@ -44,7 +44,7 @@ impl Cache {
         Ok(data)
     }
 
-    /// From now on at most so many problems are kept, and never more than [`KEPT`]: they count for no trial.
+    /// From now on at most this number of problems is kept, and never more than [`KEPT`]: they count for no trial.
     pub(crate) fn bound(&self, most: usize) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.most = most.min(KEPT);

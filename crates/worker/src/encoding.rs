@@ -4,7 +4,7 @@ use sweep::IntervalSet;
 use table::{Batch, TableError};
 use tonic::codegen::Bytes;
 
-/// Bytes of columns in one message; what is beside them has the rest.
+/// Bytes of columns in one message; what travels with them has the rest.
 const MOST_BYTES: usize = rpc::limits::MESSAGE_BYTES - (4 << 20);
 
 /// Columns of some trials, ready to be sent.
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
     use table::{BatchBuilder, TrialResult, TrialRow};
 
-    /// Failed trials with errors of so many bytes, each another.
+    /// Failed trials with errors of this length, each another.
     fn batch(trials: u64, bytes: usize) -> Batch {
         let mut builder = BatchBuilder::new();
         for trial in 0..trials {

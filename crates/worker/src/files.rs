@@ -105,7 +105,7 @@ fn is_interrupted(status: &tonic::Status) -> bool {
         || matches!(status.code(), Code::Unavailable | Code::Cancelled)
 }
 
-/// A fetch is tried so often: over a connection that breaks, or while somebody cleans temporary files.
+/// Tries of a fetch: over a connection that breaks, or while a program cleans temporary files.
 const TRIES: u32 = 3;
 
 /// Bounds of the waits before the second and the third try.
@@ -174,7 +174,7 @@ impl Files {
             if !(swept && again) {
                 return Err(error);
             }
-            // Somebody cleaned the temporary files between the fetch and the reading.
+            // The temporary files were cleaned between the fetch and the reading.
             again = false;
             let mut fetched = Vec::new();
             for (generation, _) in generations.iter() {
@@ -231,7 +231,7 @@ impl Files {
         Ok(path)
     }
 
-    /// The folder of fetched files, made again where somebody removed it.
+    /// The folder of fetched files, made again where it was removed.
     fn folder(&mut self) -> Result<&Path, SpecError> {
         if !self.scratch.as_ref().is_some_and(Scratch::is_there) {
             let made = Scratch::make().map_err(|source| SpecError::Write {

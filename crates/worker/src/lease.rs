@@ -31,7 +31,7 @@ pub(crate) struct Revoked(Arc<RevokedSets>);
 #[derive(Debug, Default)]
 struct RevokedSets {
     any: AtomicBool,
-    /// Not to be begun; and those of them that are to stop even while they run.
+    /// Not to be begun; and those that are to stop even while they run.
     sets: Mutex<(IntervalSet, IntervalSet)>,
 }
 

@@ -4,13 +4,13 @@
 
 use table::memory;
 
-/// Kept for the program itself beside its trials: reports on their way, the columns that are being gathered, threads.
+/// Kept for the program itself in addition to its trials: reports on their way, the columns that are being gathered, threads.
 const OWN: u64 = 64 << 20;
 
 /// Under a small limit no more than this share of it is kept, or nothing would be left.
 const OWN_SHARE: u64 = 8;
 
-/// Address space that a thread takes beside its memory: its stack, and the reserve of its part of the allocator. Counted
+/// Address space that a thread takes in addition to its memory: its stack, and the reserve of its part of the allocator. Counted
 /// where address space is bounded, up to half of the bound.
 const THREAD_SPACE: u64 = 72 << 20;
 
@@ -38,7 +38,7 @@ fn without_own(free: u64) -> u64 {
 }
 
 /// Gives memory that is free in this process back to the system. The allocator keeps it for the thread that has freed it,
-/// so that trials on many threads, one after another, would take as much as all of them at once.
+/// so that trials on many threads, one after another, would take as much as all at once.
 pub(crate) fn trim() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::lease::ReportBody;
 use crate::wire;
 
-/// Unacknowledged reports in order of their numbers, and which of them the present connection has seen.
+/// Unacknowledged reports in order of their numbers, and which ones the present connection has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     reports: BTreeMap<u64, ReportBody>,
@@ -24,7 +24,7 @@ pub(crate) struct Outbox {
 /// Reports with rows on disk before threads wait: each holds a descriptor and what room it takes.
 const SPOOLS: usize = 64;
 
-/// A outbox of so many bytes takes nothing more, and the threads wait: several times what may be in flight.
+/// An outbox of this size takes nothing more, and the threads wait: several times what may be in flight.
 const FULL_BYTES: u64 = 4 * rpc::limits::CREDIT_BYTES;
 
 impl Outbox {
@@ -77,7 +77,7 @@ impl Outbox {
         self.spools = spools.count();
     }
 
-    /// The coordinator cannot make these durable before somebody mends something.
+    /// The coordinator cannot make these durable before the cause is repaired.
     pub(crate) fn defer(&mut self, numbers: &[u64]) {
         for &number in numbers {
             let sent = number < self.unsent;

@@ -26,7 +26,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Of a trial whose rows are expected to take so many bytes.
+    /// Of a trial whose rows are expected to take this many bytes.
     pub(crate) fn new(trial: u64, expected_bytes: f64) -> Self {
         Rows {
             trial,
@@ -35,7 +35,7 @@ impl Rows {
         }
     }
 
-    /// In so many slices at least the run is to be looked at.
+    /// The least number of slices in which the run is looked at.
     pub(crate) fn slices(&self) -> f64 {
         SLICES * self.expected_bytes / limits::ROWS_BYTES as f64
     }

@@ -181,13 +181,13 @@ fn begin<'a>(
     Run::new(trial, data, threads, clock)
 }
 
-/// Steps in one of so many slices; a prediction wrong by a factor only moves how often the flag is seen.
+/// Steps in one of this number of slices; a prediction wrong by a factor only moves how often the flag is seen.
 fn slice_steps(trial: &Trial, slices: f64) -> u64 {
     let steps = trial.train.steps.max(1);
     if slices <= 1.0 {
         return steps + 1;
     }
-    // Saturating: a slice is at least one step and at most all of them.
+    // Saturating: a slice is at least one step and at most all.
     ((steps as f64 / slices.ceil()) as u64).clamp(1, steps)
 }
 

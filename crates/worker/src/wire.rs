@@ -17,7 +17,7 @@ use crate::files::SpecFailure;
 use crate::lease::ReportBody;
 use crate::spec::{Spec, SpecGeneration};
 
-/// What a lease in a list takes beside itself: its key and its length.
+/// What a lease in a list takes in addition to itself: its key and its length.
 const HELD_OVERHEAD: usize = 8;
 
 /// A message of the coordinator, checked.
@@ -32,7 +32,7 @@ pub(crate) enum Incoming {
     Revoke(Revoke),
     Acknowledge {
         reports: Vec<u64>,
-        /// Not durable, and not before somebody mends something.
+        /// Not durable, and not before the cause is repaired.
         deferred: Vec<u64>,
     },
     /// The coordinator ends the session; `finished` means for good.

@@ -1,6 +1,6 @@
 //! Sweeps that are known and not open: those not opened yet since the start, those at rest, those whose folder does
 //! not open. A sweep at rest keeps what `list` shows and nothing else: no file, no numbering, no data. It is
-//! opened again when somebody wants something of it.
+//! opened again when a request needs it.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub(super) enum Phase {
 pub(super) enum PhaseBefore {
     /// It has its turn since the start.
     Queued,
-    /// Somebody wants it, and it was not open since the start.
+    /// A request needs it, and it was not open since the start.
     Never,
     Closed,
 }
@@ -83,7 +83,7 @@ pub(crate) enum LookupPurpose {
 pub(crate) struct OpenQueue {
     /// In the order of the folder.
     pub(super) start: VecDeque<String>,
-    /// Somebody waits for these.
+    /// Requests wait for these.
     pub(super) wanted: VecDeque<String>,
     pub(super) under_way: usize,
     /// Since when the newest of the start is being opened.

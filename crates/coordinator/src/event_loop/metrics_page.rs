@@ -86,7 +86,7 @@ impl View<'_> {
         );
         page.counter(
             "trials_repeated",
-            "Trials reported after somebody else had, or that nobody wanted any more",
+            "Trials reported again by another worker, or no longer wanted",
             self.metrics.repeated,
         );
         page.counter(

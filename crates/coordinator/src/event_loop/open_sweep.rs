@@ -83,7 +83,7 @@ pub(crate) struct OpenSweep {
     pub(crate) compaction: Compaction,
     /// Held by whoever wants something of the sweep.
     pub(crate) open_guard: OpenGuard,
-    /// When its state was last changed by somebody.
+    /// When a request last changed its state.
     pub(crate) changed: Instant,
 }
 
@@ -99,7 +99,7 @@ pub(crate) enum Compaction {
     Done,
 }
 
-/// Keeps a sweep open while somebody holds it.
+/// Keeps a sweep open while it is held.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OpenGuard(Arc<()>);
 
@@ -195,7 +195,7 @@ impl OpenSweep {
         self.nothing_waits() && self.compaction != Compaction::UnderWay
     }
 
-    /// Nothing is being written, and nothing will be before somebody does something about it.
+    /// Nothing is being written, and nothing will be before a request changes that.
     pub(crate) fn at_rest(&self) -> bool {
         self.settled() && self.compaction != Compaction::Late
             || self.is_blocked() && self.writing.is_none()

@@ -26,7 +26,7 @@ use crate::wire;
 use crate::work::FolderWork;
 use crate::writer::Writer;
 
-/// Folders that are opened at a time. Since the start it is one; the others are for those that somebody waits for, and
+/// Folders that are opened at a time. Since the start it is one; the others are for those that a client waits for, and
 /// for a few that take long.
 const OPENERS: usize = 6;
 
@@ -137,7 +137,7 @@ impl EventLoop {
         Compaction::Late
     }
 
-    /// A sweep that somebody wants something of. A sweep that rests is opened first.
+    /// A sweep that a request names. A sweep that rests is opened first.
     pub(crate) fn look_up(
         &mut self,
         name: &str,

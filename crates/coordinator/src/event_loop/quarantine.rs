@@ -36,7 +36,7 @@ impl EventLoop {
         }
     }
 
-    /// Somebody mended a sweep: what workers said of it does not count any more, and they get its spec once more.
+    /// A sweep was repaired: what workers said of it does not count any more, and they get its spec once more.
     pub(crate) fn resend_specs(&mut self, key: SweepKey) {
         for worker in self.workers.values_mut() {
             worker.specs_sent.remove(&key);

@@ -15,7 +15,7 @@ use crate::messages::{ReceivedCheckpoint, ReceivedReport};
 use crate::writer::Committed;
 use crate::{fault_point, wire};
 
-/// What a report takes beside its columns.
+/// What a report takes in addition to its columns.
 const REPORT_OVERHEAD: u64 = 256;
 
 impl EventLoop {
@@ -92,7 +92,7 @@ impl EventLoop {
             .map(|comparison| comparison.trial)
     }
 
-    /// Whether the worker may have this report in flight beside the others; counts it. What it sent over an
+    /// Whether the worker may have this report in flight with the others; counts it. What it sent over an
     /// earlier connection may be acknowledged on this one while it is on its way once more, and the last report
     /// may pass the credit by its own size: so it is let have twice both.
     fn within_credit(&mut self, report: &ReceivedReport) -> bool {
@@ -331,7 +331,7 @@ impl EventLoop {
         self.pass(fault_point::AFTER_ACKNOWLEDGE);
     }
 
-    /// Sends workers which reports wait until somebody repairs something. They take none of their credit.
+    /// Sends workers which reports wait until the cause is repaired. They take none of their credit.
     fn defer(&mut self, reports: &[(WorkerId, u64)]) {
         for (worker, reports) in by_worker(reports) {
             if let Some(state) = self.workers.get_mut(&worker) {

@@ -170,7 +170,7 @@ impl EventLoop {
         kept
     }
 
-    /// A sweep that had ended has something to do again, because somebody wants it so.
+    /// A sweep that had ended has something to do again, because a request asks for it.
     pub(super) fn reactivate(&mut self, key: SweepKey) -> Durable {
         let Some(sweep) = self.sweeps.get_mut(&key) else {
             return Durable::default();
@@ -199,6 +199,8 @@ fn refusal(state: SweepState) -> &'static str {
         | SweepState::Running
         | SweepState::Paused
         | SweepState::Stopped
-        | SweepState::Gone => "it is stopped; mend what its status names, then `parsimony resume`",
+        | SweepState::Gone => {
+            "it is stopped; repair what its status names, then `parsimony resume`"
+        }
     }
 }

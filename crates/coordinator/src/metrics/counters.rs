@@ -33,7 +33,7 @@ pub(crate) struct Counters {
     pub(crate) report_bytes: u64,
     /// Trials reported that were new.
     pub(crate) accepted: u64,
-    /// Trials reported that somebody else had reported before, or that nobody wants any more.
+    /// Trials that another worker reported before, or that are no longer wanted.
     pub(crate) repeated: u64,
     /// Seconds on workers' threads.
     pub(crate) work_seconds: f64,

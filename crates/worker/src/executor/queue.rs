@@ -20,7 +20,7 @@ pub(crate) struct LeaseRun {
     pub(crate) checkpoints: Vec<(u64, Vec<u8>)>,
 }
 
-/// Most numbers that a thread takes at a time: enough that taking costs nothing beside the smallest trial.
+/// Most numbers that a thread takes at a time: enough that taking costs nothing compared with the smallest trial.
 const TAKEN: u64 = 64;
 
 /// A lease that threads take numbers of.
@@ -64,7 +64,7 @@ impl QueuedLease {
         self.ranges.front().map(|range| range.start)
     }
 
-    /// Takes at most so many numbers that lie together; `None` once none is left.
+    /// Takes at most this many numbers that lie together; `None` once none is left.
     pub(super) fn take(&mut self, threads: usize, most: u64) -> Option<Range<u64>> {
         let range = self.ranges.front_mut()?;
         let fair = (range.end - range.start) / (4 * threads as u64);

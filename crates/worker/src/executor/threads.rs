@@ -105,7 +105,7 @@ impl Executor {
         Ok(executor)
     }
 
-    /// Starts a lease; its reports come on the output, and its end after the last of them.
+    /// Starts a lease; its reports come on the output, and its end after the last report.
     pub(crate) fn start(&self, run: LeaseRun) {
         self.shared.start(run);
     }
@@ -146,7 +146,7 @@ impl ExecutorState {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes threads until there are so many.
+    /// Makes threads until there are this many.
     fn ensure_threads(self: &Arc<Self>, wanted: usize) -> std::io::Result<()> {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         while *threads < wanted.min(self.slots.len()) {

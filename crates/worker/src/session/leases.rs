@@ -54,7 +54,7 @@ impl Session {
             Ok(sweep) => {
                 connection.sweeps.insert(name, Arc::new(sweep));
             }
-            // A local run has no other worker, and nobody who would mend its coordinator.
+            // A local run has no other worker, and nobody who would repair its coordinator.
             Err(unrunnable) if matches!(self.config.files, FileSource::InPlace(_)) => {
                 return Err(WorkerError::Spec {
                     sweep: name.to_string(),
