@@ -14,7 +14,7 @@ use rpc::v1::session_request::Message as Say;
 use rpc::v1::session_response::Message as Hear;
 use rpc::v1::worker_service_client::WorkerServiceClient;
 use table::{
-    BatchBuilder, Engine, HistoryValues, Outcome, ScalarValues, Status, TrialResult, TrialRow,
+    BatchBuilder, EngineKind, HistoryValues, Outcome, ScalarValues, Status, TrialResult, TrialRow,
 };
 use tests::process::Coordinator;
 use tokio::sync::mpsc;
@@ -166,7 +166,7 @@ fn report(grid: &sweep::Grid, number: u64, lease: &v1::Lease) -> v1::Report {
         last: scalars,
         history: vec![HistoryValues { step: 0, scalars }],
         train_seconds: TRIAL_SECONDS,
-        ..Outcome::new(Status::Completed, Engine::Full)
+        ..Outcome::new(Status::Completed, EngineKind::Full)
     };
     let mut builder = BatchBuilder::new();
     let mut params = Vec::new();

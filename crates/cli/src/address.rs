@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use rpc::certs;
 use tonic::transport::{Endpoint, Uri};
 
-use crate::args::CoordinatorUrl;
+use crate::arguments::CoordinatorUrl;
 use crate::error::CliError;
 
 /// Whether bytes to the address are encrypted.

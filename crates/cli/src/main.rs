@@ -39,6 +39,7 @@ mod terminal;
 mod threads;
 
 use std::ffi::OsString;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
     quiet_shortages();
     init_tracing();
     // A panic is our error: exit code 1, after what the panic's own message says.
-    let ended = std::panic::catch_unwind(|| arguments.command.run());
+    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| arguments.command.run()));
     let exit = match ended {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) => error.print(),

@@ -44,7 +44,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Of a run that took no step and measured nothing.
-    pub fn new(status: Status, engine: Engine) -> Outcome {
+    pub fn new(status: Status, engine: EngineKind) -> Outcome {
         Outcome {
             status,
             steps: 0,

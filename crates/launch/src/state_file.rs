@@ -39,7 +39,9 @@ pub(crate) fn change<E: From<io::Error>>(
                 .unwrap_or_default(),
         )
         .rand_bytes(0)
-        .make_in(path.parent().unwrap_or(Path::new("")), File::create)?;
+        .make_in(path.parent().unwrap_or(Path::new("")), |path| {
+            File::create(path)
+        })?;
     partial.write_all(text.as_bytes())?;
     Ok(partial.persist(path).map(drop).map_err(|kept| kept.error)?)
 }

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use sweep::{Arrays, Spec};
     use table::{
-        BatchBuilder, Engine, GenerationRecord, Meta, Outcome, RunFolder, ScalarValues, Status,
+        BatchBuilder, EngineKind, GenerationRecord, Meta, Outcome, RunFolder, ScalarValues, Status,
         TrialResult, TrialRow,
     };
 
@@ -201,8 +201,8 @@ mod tests {
         for (trial, (engine, reduction_residual)) in (0..).zip(trials) {
             let diverged = engine == DIVERGED;
             let (status, engine) = match engine {
-                DIVERGED => (Status::Diverged, Engine::Full),
-                engine => (Status::Completed, Engine::named(engine).unwrap()),
+                DIVERGED => (Status::Diverged, EngineKind::Full),
+                engine => (Status::Completed, EngineKind::named(engine).unwrap()),
             };
             let outcome = Outcome {
                 steps: 10,

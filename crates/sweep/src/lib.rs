@@ -25,7 +25,7 @@ pub mod values;
 pub use axis::Axis;
 pub use cost::*;
 /// The metrics, the rows that hold them, and what a trial leaves behind, for crates that do not train.
-pub use dln::{Engine, Measurements, Outcome, Status, metric};
+pub use dln::{EngineKind, Measurements, Outcome, Status, metric};
 pub use error::excerpt::{Excerpt, MAX_MESSAGE_CHARS, shortened};
 pub use error::{FilterMistake, FilterMistakeKind, Mistake, Place, SourceText, SweepError};
 pub use filter::{Expr, Filter, Known, Rules};

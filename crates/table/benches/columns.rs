@@ -3,7 +3,7 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use sweep::Value;
 use table::{
-    Batch, BatchBuilder, Engine, HistoryValues, Limits, Meta, Outcome, RunFolder, ScalarValues,
+    Batch, BatchBuilder, EngineKind, HistoryValues, Limits, Meta, Outcome, RunFolder, ScalarValues,
     Status, TrialResult, TrialRow,
 };
 
@@ -22,7 +22,7 @@ fn outcome(trial: u64) -> Outcome {
         history: vec![HistoryValues { step: 0, scalars }],
         setup_seconds: 1e-6 * (trial % 97) as f64,
         measure_seconds: 1e-6 * (trial % 89) as f64,
-        ..Outcome::new(Status::Completed, Engine::Full)
+        ..Outcome::new(Status::Completed, EngineKind::Full)
     }
 }
 

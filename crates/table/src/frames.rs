@@ -146,15 +146,6 @@ impl<'a> Texts<'a> {
             Texts::Many(values) => values.get(row).copied().flatten(),
         }
     }
-
-    /// Each distinct run of values; enough to look at every value.
-    pub(crate) fn values(&self) -> impl Iterator<Item = Option<&'a str>> + '_ {
-        let (one, many): (Option<Option<&'a str>>, &[Option<&'a str>]) = match self {
-            Texts::One(value, rows) => ((*rows > 0).then_some(*value), &[]),
-            Texts::Many(values) => (None, values),
-        };
-        one.into_iter().chain(many.iter().copied())
-    }
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ mod frames;
 mod journal;
 mod lane;
 pub mod memory;
-mod part;
 mod packed;
+mod part;
 mod payload;
 mod query;
 mod row;
@@ -56,5 +56,5 @@ pub use schema::{
 pub use spool::{CHUNK_ROWS, Chunk, Spool, SpoolError};
 pub use staged::{StagedFile, sync_folder};
 /// What training leaves behind of a trial, as `trials` and the measured tables take it.
-pub use sweep::{Engine, Measurements, Outcome, Status};
+pub use sweep::{EngineKind, Measurements, Outcome, Status};
 pub use text::{CsvWriter, JsonWriter, TextWriter, to_text};

@@ -8,13 +8,12 @@
 //! than a few times its length; lengths are compared with the rows before a column is made of them.
 
 use polars::prelude::{
-    BooleanChunked, ChunkedBuilder as _, Column, DataFrame, Float64Chunked, Int64Chunked,
-    IntoSeries as _, PlSmallStr, PolarsResult, Series, StringChunkedBuilder, TimeUnit, TimeZone,
+    BooleanChunked, Column, DataFrame, Float64Chunked, Int64Chunked, IntoSeries as _, PlSmallStr,
+    PolarsResult, Series, StringChunkedBuilder, TimeUnit, TimeZone,
 };
 use polars_arrow::array::BooleanArray;
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::datatypes::ArrowDataType;
-use prost::Message as _;
 
 use crate::error::PayloadFault;
 use crate::schema::{ColumnSpec, Kind, TableName, carried, polars_schema, schema_fingerprint};
@@ -273,11 +272,7 @@ fn series_of(
 }
 
 /// Which rows have a value; none where all have one.
-fn validity(
-    spec: &ColumnSpec,
-    bits: Vec<u8>,
-    rows: usize,
-) -> Result<Option<Bitmap>, PayloadFault> {
+fn validity(spec: &ColumnSpec, bits: Vec<u8>, rows: usize) -> Result<Option<Bitmap>, PayloadFault> {
     if bits.is_empty() {
         return Ok(None);
     }

@@ -88,9 +88,9 @@ mod tests {
     use polars::prelude::Column;
 
     use super::*;
+    use crate::batch::tests::batch;
     use crate::packed::tests::of_another_version;
     use crate::packed::{Header, append, take};
-    use crate::batch::tests::batch;
 
     fn payload() -> Payload {
         batch(10..40, &[13]).to_payload().unwrap()

@@ -33,7 +33,7 @@ impl StagedFile {
         let file = Builder::new()
             .prefix(temporary.file_name().unwrap_or_default())
             .rand_bytes(0)
-            .make_in(folder, File::create)?;
+            .make_in(folder, |path| File::create(path))?;
         Ok(Self {
             file,
             path: path.to_owned(),

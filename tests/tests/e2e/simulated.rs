@@ -17,6 +17,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 use std::time::{Duration, Instant};
 
 use coordinator::{Layout, Observer};
@@ -257,7 +258,10 @@ async fn is_finished(client: &mut Client) -> turmoil::Result<bool> {
 
 /// Workers that the coordinator has given up so far.
 async fn lost(observer: &Observer) -> turmoil::Result<u64> {
-    let page = observer.metrics().await.ok_or("no coordinator")?;
+    let page = observer
+        .metrics(SystemTime::UNIX_EPOCH)
+        .await
+        .ok_or("no coordinator")?;
     let counted = page
         .lines()
         .find_map(|line| line.strip_prefix("parsimony_workers_lost_total "));

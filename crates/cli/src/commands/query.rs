@@ -77,12 +77,7 @@ impl Query {
         };
         let stop = stop_at_interrupt();
         match table::query_into(&runs, &sql, &stop, sink.as_mut()) {
-            Ok(warnings) => {
-                for warning in warnings {
-                    say!("warning: {warning}");
-                }
-                Ok(Exit::Done)
-            }
+            Ok(()) => Ok(Exit::Done),
             Err(QueryError::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                 Err(CliError::ReaderGone)
             }

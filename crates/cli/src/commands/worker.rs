@@ -1,6 +1,5 @@
 //! `parsimony worker`: trains trials for a coordinator.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;

@@ -30,10 +30,13 @@ pub(crate) fn as_text(numbered: &Numbered, data: &DataSummary) -> String {
     let grid = &numbered.grid;
     let survey = grid.survey();
     let mut lines = vec![format!("sweep   {}", grid.spec().name())];
-    let axes = grid
-        .axes()
-        .iter()
-        .map(|axis| vec![axis.keys.join(" + "), axis.count.to_string(), preview(axis)]);
+    let axes = grid.axes().into_iter().map(|axis| {
+        vec![
+            axis.keys.join(" + "),
+            axis.count.to_string(),
+            preview(&axis),
+        ]
+    });
     let axes: Vec<Vec<String>> = axes.collect();
     if !axes.is_empty() {
         lines.extend([String::new(), table::columns(&AXES, &axes), String::new()]);
@@ -197,7 +200,7 @@ pub(crate) fn as_json(numbered: &Numbered, data: &DataSummary) -> Value {
     let total = survey.total.and(comparisons);
     let axes: Vec<Value> = grid
         .axes()
-        .iter()
+        .into_iter()
         .map(|axis| json!({ "keys": axis.keys, "values": axis.count }))
         .collect();
     let engines: Vec<Value> = survey

@@ -5,7 +5,7 @@ mod counters;
 mod page;
 mod process;
 
-pub(crate) use counters::{Counters, latencies};
+pub(crate) use counters::Counters;
 pub(crate) use page::Page;
 pub(crate) use process::Process;
 /// Of Prometheus' text format, in which the page is written.

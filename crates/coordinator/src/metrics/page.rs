@@ -107,7 +107,7 @@ impl<const N: usize, V: EncodeGaugeValue> EncodeMetric for Gauges<N, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::latencies;
+    use crate::metrics::counters::latencies;
 
     #[test]
     fn a_page_is_what_prometheus_reads() {

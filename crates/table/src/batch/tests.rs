@@ -1,6 +1,6 @@
 //! Tests of batches, and the rows that other tests use.
 
-use sweep::{Engine, Outcome, Status};
+use sweep::{EngineKind, Outcome, Status};
 
 use super::*;
 use crate::builder::BatchBuilder;
@@ -48,7 +48,7 @@ pub(crate) fn outcome(status: Status, seed: u64, steps: u64) -> Outcome {
         setup_seconds: 0.5,
         train_seconds: 0.25 * seed as f64,
         measure_seconds: 0.125,
-        ..Outcome::new(status, Engine::Full)
+        ..Outcome::new(status, EngineKind::Full)
     }
 }
 

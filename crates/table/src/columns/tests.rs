@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use sweep::{Engine, Outcome, Status};
+use sweep::{EngineKind, Outcome, Status};
 
 use super::declare::{Entry, newest};
 use super::trials::TRIALS;
@@ -144,7 +144,7 @@ fn every_field_of_an_outcome_is_in_the_tables() {
         setup_seconds: _,
         train_seconds: _,
         measure_seconds: _,
-    } = Outcome::new(Status::Completed, Engine::Full);
+    } = Outcome::new(Status::Completed, EngineKind::Full);
     let trials = schema(TableName::Trials);
     for name in [
         "status",

@@ -258,8 +258,8 @@ mod tests {
         if happened {
             folder.commit(&batch(5..9, &[6])).unwrap();
         } else {
-            let parts = folder.stage_all(&batch(5..9, &[6]), 2).unwrap();
-            folder.publish_all(&parts).unwrap();
+            let (parts, staged) = folder.stage_all(&batch(5..9, &[6]), 2).unwrap();
+            folder.publish_all(&parts, staged).unwrap();
         }
         (folder.done, folder.unsure) = (before, true);
         assert!(matches!(

@@ -34,7 +34,23 @@ pub(super) fn stage_with<T>(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<T, FolderError>,
 ) -> Result<Staged<T>, FolderError> {
-    let staged = create(path)?;
+    let file = create(path)?;
+    let (written, bytes, hash) = fill(&file, write)?;
+    let at = file.temporary_path();
+    file.file().sync_all().map_err(io_error("sync", at))?;
+    Ok(Staged {
+        file,
+        bytes,
+        hash,
+        written,
+    })
+}
+
+/// Returns what `write` says, and how many bytes it wrote with which hash.
+fn fill<T>(
+    staged: &StagedFile,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, FolderError>,
+) -> Result<(T, u64, blake3::Hash), FolderError> {
     let at = staged.temporary_path();
     let mut out = Output {
         file: BufWriter::with_capacity(BUFFER_BYTES, staged.file()),
@@ -42,7 +58,8 @@ pub(super) fn stage_with<T>(
         bytes: 0,
         refused: None,
     };
-    let written = match (write(&mut out), out.refused) {
+    let written = write(&mut out);
+    let written = match (written, out.refused) {
         (Ok(written), _) => written,
         (Err(_), Some(code)) => {
             let source = std::io::Error::from_raw_os_error(code);
@@ -50,17 +67,8 @@ pub(super) fn stage_with<T>(
         }
         (Err(error), None) => return Err(error),
     };
-    let (bytes, hash) = (out.bytes, out.hasher.finalize());
-    out.file
-        .into_inner()
-        .map_err(|error| io_error("write", at)(error.into_error()))?;
-    staged.file().sync_all().map_err(io_error("sync", at))?;
-    Ok(Staged {
-        file: staged,
-        bytes,
-        hash,
-        written,
-    })
+    out.file.flush().map_err(io_error("write", at))?;
+    Ok((written, out.bytes, out.hasher.finalize()))
 }
 
 /// An empty file beside its place.
