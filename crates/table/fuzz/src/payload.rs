@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use sweep::{Arrays, Grid, Spec};
 use table::{
-    Batch, BatchBuilder, Engine, HistoryValues, LayerValues, Limits, Outcome, Payload,
+    Batch, BatchBuilder, EngineKind, HistoryValues, LayerValues, Limits, Outcome, Payload,
     ScalarValues, SpectrumValues, Status, TrialResult, TrialRow,
 };
 
@@ -78,7 +78,7 @@ fn outcome(trial: u64) -> Outcome {
         setup_seconds: 0.1,
         train_seconds: 0.2,
         measure_seconds: 0.3,
-        ..Outcome::new(Status::Completed, Engine::Full)
+        ..Outcome::new(Status::Completed, EngineKind::Full)
     }
 }
 
