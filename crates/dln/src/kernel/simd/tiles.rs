@@ -3,6 +3,12 @@
 //! Matrices are row-major with rows of whole vectors; what is between the last column and the end of a row
 //! is zero and stays zero. Cores of some 10 to 100 rows live in the first two caches, where packing and
 //! dispatch cost more than the product; for larger ones `Large` hands over to the general kernel.
+//!
+//! Measured against nano-gemm with its plans made beforehand (`cargo bench -p dln --bench small_products`, AVX2,
+//! double precision, equal bits): for `A^T B` nano-gemm takes 1.6 times as long at 10 columns, 1.2 times at 20, 1.1
+//! times at 66 and 1.0 times at 32. For `A B` it takes 1.1 times as long at 10 columns, 0.9 times at 5, 0.8 times at
+//! 20 and 0.6 times from 32 to 100: there the rows of `A`, read one by one, hold the tiles back. nano-gemm takes raw
+//! pointers, which only `view` does in this crate.
 
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 use pulp::{Simd, WithSimd};
