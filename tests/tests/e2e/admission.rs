@@ -210,7 +210,7 @@ fn why_nothing_runs_is_told() {
     assert_eq!(why["text"], "no worker is connected");
     assert_eq!(status(&coordinator, at, "s")["eta_seconds"], Value::Null);
     let list = coordinator.call(at, &["list"]).expect(0);
-    assert!(list.out.contains("?    no worker"), "{}", list.out);
+    assert!(list.out.contains("?  no worker"), "{}", list.out);
     // `watch` says so too.
     let talk = at.join("watch.log");
     let mut watch = command(at);
