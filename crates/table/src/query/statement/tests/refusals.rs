@@ -279,7 +279,6 @@ fn a_subquery_that_stands_for_a_value_has_one_row() {
         "SELECT trial FROM trials WHERE trial = (SELECT trial FROM history WHERE trial = 0)",
         several,
     );
-    starts("SELECT (VALUES (1), (2)) AS v", several);
     starts(
         "SELECT t.trial, (SELECT h.step FROM history h WHERE h.trial = t.trial) AS s FROM trials t",
         several,
