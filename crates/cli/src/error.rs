@@ -21,6 +21,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Query(#[from] table::QueryError),
     #[error(transparent)]
+    Plot(#[from] report::plot::PlotError),
+    #[error(transparent)]
     Folder(#[from] table::FolderError),
     #[error("{path}: {source}")]
     Read {
@@ -126,6 +128,7 @@ impl CliError {
             | CliError::Token(_)
             | CliError::Read { .. } => Exit::Request,
             CliError::Query(error) if error.is_request_error() => Exit::Request,
+            CliError::Plot(error) if error.is_request_error() => Exit::Request,
             CliError::Folder(error) if error.is_request_error() => Exit::Request,
             CliError::Batch(error) if error.is_request() => Exit::Request,
             CliError::Ssh(error) if error.is_request() => Exit::Request,

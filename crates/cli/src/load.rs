@@ -98,7 +98,9 @@ fn parsed(path: &Path, sets: &[String]) -> Result<(Spec, PathBuf, bool), CliErro
     let spec = if stored {
         Spec::parse_stored(&text, &name, sets)?
     } else {
-        Spec::parse(&text, &name, sets)?
+        let spec = Spec::parse(&text, &name, sets)?;
+        report::plot::check(&spec)?;
+        spec
     };
     Ok((spec, base, stored))
 }

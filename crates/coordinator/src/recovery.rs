@@ -197,14 +197,30 @@ pub(crate) fn submit(
         .folder
         .refuse_lost_precision(&newest, &|| false)
         .and_then(|()| opened.folder.grow(newest));
-    if grown.map_err(Box::new)? == Growth::Grown {
-        opened
-            .run_folder
-            .add_generation(&record(&opened.folder, &text.files), &text.toml)?;
-        opened.files.push(text.files);
-        opened.accepted = v1::Accepted::Grown;
+    match grown.map_err(Box::new)? {
+        Growth::Grown => {
+            opened
+                .run_folder
+                .add_generation(&record(&opened.folder, &text.files), &text.toml)?;
+            opened.files.push(text.files);
+            opened.accepted = v1::Accepted::Grown;
+        }
+        Growth::Same => {
+            let toml = with_pictures(&opened.folder, &text.toml);
+            opened.run_folder.replace_sweep(&toml)?;
+        }
     }
     Ok(opened)
+}
+
+/// The sweep of a folder with the pictures of a text of the same sweep, which may be newer.
+pub(crate) fn with_pictures(folder: &Folder, text: &str) -> String {
+    let mut spec = folder.newest().spec().clone();
+    // A text that does not read is refused before.
+    if let Ok(plots) = sweep::plots_of(text, "sweep.toml") {
+        spec.plots = plots;
+    }
+    spec.to_toml()
 }
 
 /// The grid with its data files read as those of the folder are.

@@ -454,6 +454,14 @@ impl SweepHandler {
         let trials = folder.count();
         let (named, files) = (name.clone(), request.files.clone());
         if growth == sweep::Growth::Same {
+            let toml = recovery::with_pictures(&folder, &request.toml);
+            let pictured = name.clone();
+            self.ask(|reply| SweepRequest::Pictures {
+                name: pictured,
+                toml,
+                reply,
+            })
+            .await??;
             if matches!(self.config.layout, Layout::Many(_)) && !files.is_empty() {
                 self.ask(|reply| SweepRequest::Restore { name, files, reply })
                     .await??;

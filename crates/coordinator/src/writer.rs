@@ -197,6 +197,11 @@ impl Writer {
         })
     }
 
+    /// Another text of the sweep, which differs in its pictures alone.
+    pub(crate) fn replace_sweep(&self, toml: String) -> Reply<()> {
+        self.ask(move |folder| folder.replace_sweep(&toml))
+    }
+
     /// Stores files, of which those that are there and whole are left alone: hashes, and where each is now.
     pub(crate) fn store_files(&self, files: Vec<(String, PathBuf)>) -> Reply<()> {
         self.ask(move |folder| {

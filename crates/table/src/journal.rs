@@ -329,6 +329,14 @@ impl Journal {
         Ok(())
     }
 
+    /// Another text of the newest generation's sweep file: one that differs in what no trial depends on.
+    pub(crate) fn set_newest_sweep(&mut self, sweep_toml: &str) -> Result<(), FolderError> {
+        let newest = "UPDATE generations SET sweep_toml = ?1
+                      WHERE number = (SELECT max(number) FROM generations)";
+        self.done(|connection| connection.execute(newest, [sweep_toml]))?;
+        Ok(())
+    }
+
     /// Every commit with its parts, in order.
     pub(crate) fn commits(&self) -> Result<Vec<CommitRow>, FolderError> {
         let rows = self.done(|connection| {

@@ -33,6 +33,7 @@ pub(crate) fn small(name: &str, sets: &[&str]) -> Small {
         words.extend(["--set", *set]);
     }
     run(folder.path(), &words).expect(0);
+    run(folder.path(), &["plot", "r"]).expect(0);
     let run = folder.path().join("r");
     let asked = queries(name);
     assert!(

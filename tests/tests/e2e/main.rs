@@ -29,6 +29,7 @@ mod metrics;
 mod netns;
 mod numbers;
 mod older_rules;
+mod pictures;
 mod pieces;
 mod planning;
 mod python;

@@ -11,6 +11,7 @@ mod launch;
 mod list;
 mod pause;
 mod plan;
+mod plot;
 mod query;
 mod remove;
 mod resume;
@@ -67,6 +68,7 @@ pub(crate) enum Command {
     Certs(certs::Certs),
     Launch(launch::Launch),
     Query(query::Query),
+    Plot(plot::PlotArgs),
     Check(check::Check),
     Diagnose(diagnose::Diagnose),
     Completions(completions::Completions),
@@ -98,6 +100,7 @@ impl Command {
             Command::Certs(command) => command.run(),
             Command::Launch(command) => command.run(),
             Command::Query(command) => command.run(),
+            Command::Plot(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Diagnose(command) => command.run(),
             Command::Completions(command) => command.run(Arguments::command()),

@@ -111,7 +111,7 @@ fn read(file: &Path) -> Result<String, CliError> {
 }
 
 /// Becomes true at Ctrl-C. A second Ctrl-C ends the program: a sort of many rows does not look.
-fn stop_at_interrupt() -> Arc<AtomicBool> {
+pub(super) fn stop_at_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&stop);
     // Where there is no thread to wait, Ctrl-C ends the program at once, as it does everywhere.
@@ -131,7 +131,7 @@ fn stop_at_interrupt() -> Arc<AtomicBool> {
 }
 
 /// Refuses what is no run folder in the words of this command.
-fn check_run(run: &Path) -> Result<(), CliError> {
+pub(super) fn check_run(run: &Path) -> Result<(), CliError> {
     let why = match std::fs::metadata(run) {
         Ok(found) if found.is_dir() && run.join("trials").is_dir() => return Ok(()),
         Ok(found) if found.is_dir() => "holds no tables",

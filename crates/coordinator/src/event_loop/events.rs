@@ -126,6 +126,12 @@ pub(crate) enum SweepRequest {
         files: Vec<v1::FileName>,
         reply: oneshot::Sender<Result<(), Status>>,
     },
+    /// A sweep was submitted again, maybe with other pictures: its text with them.
+    Pictures {
+        name: String,
+        toml: String,
+        reply: oneshot::Sender<Result<(), Status>>,
+    },
     Subscribe {
         name: String,
         reply: oneshot::Sender<Option<watch::Receiver<v1::SweepStatus>>>,

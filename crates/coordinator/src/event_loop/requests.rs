@@ -57,6 +57,7 @@ impl EventLoop {
                 reply,
             } => self.grow(&name, folder, files, reply),
             SweepRequest::Restore { name, files, reply } => self.restore(name, files, reply),
+            SweepRequest::Pictures { name, toml, reply } => self.pictures(&name, toml, reply),
             SweepRequest::Subscribe { name, reply } => {
                 let _ = reply.send(self.subscribe(&name));
             }

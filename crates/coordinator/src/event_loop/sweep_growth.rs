@@ -62,6 +62,29 @@ impl EventLoop {
         });
     }
 
+    /// A sweep's folder gets the text with its newest pictures: no trial, no lease and no worker depends on them.
+    pub(super) fn pictures(
+        &self,
+        name: &str,
+        toml: String,
+        reply: oneshot::Sender<Result<(), Status>>,
+    ) {
+        let sweep = self.names.get(name).and_then(|key| self.sweeps.get(key));
+        let Some(sweep) = sweep else {
+            let _ = reply.send(Err(wire::no_sweep(name)));
+            return;
+        };
+        let written = sweep.writer.replace_sweep(toml);
+        tokio::spawn(async move {
+            let answer = match written.await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(Status::internal(error.to_string())),
+                Err(_) => Err(wire::coordinator_stops()),
+            };
+            let _ = reply.send(answer);
+        });
+    }
+
     /// The second half of [`EventLoop::grow`].
     pub(super) fn grown(
         &mut self,

@@ -85,7 +85,7 @@ impl Grid {
         if text.len() > MAX_CANONICAL_BYTES {
             return Err(too_long(text.len()));
         }
-        let hash = hash(&text, &spec, &arrays);
+        let hash = hash(&spec.grid_toml(), &spec, &arrays);
         let layout = Arc::new(Layout::new(spec, arrays)?);
         let mut tests = conditions::tests(&layout.spec.filter, &layout);
         tests.extend(canonical::tests(&layout));

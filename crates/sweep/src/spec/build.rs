@@ -7,6 +7,7 @@ use super::axes;
 use super::collect::{self, Collected, Setting};
 use super::filters;
 use super::model::{Source, Spec};
+use super::plots;
 use super::set;
 use super::warnings;
 use crate::axis::Axis;
@@ -66,6 +67,7 @@ fn parse(text: &str, file_name: &str, sets: &[String], rules: Rules) -> Result<S
     let axes = swept(&collected, &mut places, &mut warnings, &mut errors);
     let reading = collected.reading.as_ref().map(filters::reading);
     let reading = reading.map_or(Some(rules), |named| errors.take(named));
+    let plots = plots::plots(collected.plots.as_ref(), &mut errors);
     let (filter, condition, excluded, included) = filter(&collected, rules, &mut errors);
     errors.finish()?;
     let (Some(name), Some(verify)) = (name, verify) else {
@@ -84,6 +86,7 @@ fn parse(text: &str, file_name: &str, sets: &[String], rules: Rules) -> Result<S
         fixed,
         filter,
         reading: reading.unwrap_or(rules),
+        plots,
         source: Source {
             text: source,
             keys: places.keys,

@@ -9,8 +9,9 @@ use crate::tree::{Entry, Node, Tree};
 use crate::values::MAX_LISTED;
 
 /// Names of the file that are no keys of a trial.
-pub(super) const FILE_NAMES: [&str; 10] = [
+pub(super) const FILE_NAMES: [&str; 11] = [
     "name",
+    "plot",
     "train.verify",
     "axes",
     "zip",
@@ -43,6 +44,8 @@ pub(super) struct Collected {
     pub(super) reading: Option<Tree>,
     pub(super) exclude: Listed,
     pub(super) include: Listed,
+    /// The list of every `[[plot]]`.
+    pub(super) plots: Option<Tree>,
     /// What is stated as a whole, not key by key: a `--set` of it replaces all.
     pub(super) whole: Whole,
     /// What a `--set` did beyond its own key, a sentence each.
@@ -95,6 +98,7 @@ pub(super) fn collect(entries: &[Entry], errors: &mut Errors) -> Collected {
                 let zips = zips(&entry.value, errors);
                 found.zips = errors.take(zips).unwrap_or_default();
             }
+            "plot" => found.plots = Some(entry.value.clone()),
             "filter" => {
                 found.whole.filter = is_whole(&entry.value);
                 filter(&entry.value, &mut found, errors);

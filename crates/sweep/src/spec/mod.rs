@@ -8,6 +8,7 @@ mod build;
 mod collect;
 mod filters;
 mod model;
+mod plots;
 mod reference;
 mod set;
 mod warnings;
@@ -22,5 +23,6 @@ mod tests_of_sets;
 
 pub use build::is_usable_name;
 pub use model::{Source, Spec};
+pub use plots::plots_of;
 pub use reference::reference;
 pub use write::defaults_toml;

@@ -10,6 +10,7 @@ use crate::axis::Axis;
 use crate::error::{Mistake, Place, SourceText, SweepError};
 use crate::filter::{Filter, Rules};
 use crate::keys::{ALWAYS, FILES, Facts, Id, keys};
+use crate::plots::Plot;
 use crate::refs::ArrayRef;
 use crate::value::Value;
 
@@ -31,6 +32,8 @@ pub struct Spec {
     /// How strictly data files are read. Only a run folder that was begun under earlier rules has others than the
     /// newest: whoever opens a folder says so.
     pub reading: Rules,
+    /// Pictures that `parsimony plot` draws: no part of the grid.
+    pub plots: Vec<Plot>,
     pub source: Source,
     pub(super) warnings: Vec<String>,
 }
@@ -44,6 +47,7 @@ impl PartialEq for Spec {
             && self.axes == other.axes
             && self.fixed == other.fixed
             && self.filter == other.filter
+            && self.plots == other.plots
             && (self.reading == other.reading || self.array_refs().is_empty())
     }
 }

@@ -1,7 +1,9 @@
 //! The reference of keys as Markdown: every key with its type, its default, where it applies and its choices.
 
 use super::collect::SECTIONS;
+use super::plots::WORDS;
 use crate::keys::{ALWAYS, Key, allowed, check, keys};
+use crate::plots::{Aggregate, Band, PlotKind};
 
 /// The reference of all keys of a sweep file, made from their declarations.
 pub fn reference() -> String {
@@ -29,9 +31,37 @@ pub fn reference() -> String {
             );
         }
     }
+    pictures(&mut out);
     out.truncate(out.trim_end().len());
     out.push('\n');
     out
+}
+
+fn pictures(out: &mut String) {
+    out.push_str(
+        "## [[plot]]\n\n\
+         Each `[[plot]]` is a picture that `parsimony plot RUN` draws. Pictures are no part of the grid: they can be \
+         added or changed at any time, and a run folder keeps the newest.\n\n\
+         | key | is |\n| --- | --- |\n",
+    );
+    for (key, words) in WORDS {
+        let choices: &[&str] = match key {
+            "kind" => PlotKind::NAMES,
+            "aggregate" => Aggregate::NAMES,
+            "band" => Band::NAMES,
+            _ => &[],
+        };
+        let choices: Vec<String> = choices.iter().map(|name| format!("`{name}`")).collect();
+        let separator = if choices.is_empty() { "" } else { ": " };
+        out.push_str(&format!(
+            "| `{key}` | {words}{separator}{} |\n",
+            choices.join(", ")
+        ));
+    }
+    out.push_str("\n| kind | shows |\n| --- | --- |\n");
+    for kind in PlotKind::ALL {
+        out.push_str(&format!("| `{}` | {} |\n", kind.name(), kind.words()));
+    }
 }
 
 fn entries(section: &str, out: &mut String) {

@@ -91,6 +91,7 @@ impl Collected {
             (&mut self.verify, set.verify),
             (&mut self.rules, set.rules),
             (&mut self.reading, set.reading),
+            (&mut self.plots, set.plots),
         ] {
             if new.is_some() {
                 *own = new;

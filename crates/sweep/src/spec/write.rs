@@ -2,6 +2,7 @@
 
 use super::collect::SECTIONS;
 use super::model::Spec;
+use super::plots;
 use crate::filter::Rules;
 use crate::keys::{Key, Preset, check, keys};
 use crate::value::{Value, toml_key, toml_string};
@@ -9,6 +10,13 @@ use crate::value::{Value, toml_key, toml_string};
 impl Spec {
     /// Canonical text that [`Spec::parse_stored`] reads to an equal spec.
     pub fn to_toml(&self) -> String {
+        let mut out = self.grid_toml();
+        plots::write(&self.plots, &mut out);
+        out
+    }
+
+    /// As [`Spec::to_toml`], without the pictures: everything that the grid depends on.
+    pub(crate) fn grid_toml(&self) -> String {
         to_toml(self)
     }
 }
@@ -126,6 +134,9 @@ pub fn defaults_toml() -> String {
          # where = \"problem.rank <= network.width / 2\"\n\
          # exclude = [{ \"network.depth\" = 4, \"problem.rank\" = 7 }]\n\
          # include = [{ \"network.depth\" = 12 }]\n\
+         # [[plot]]                                             # a picture that `parsimony plot` draws\n\
+         # kind = \"line\"\n\
+         # x = \"network_depth\"\n\
          \n\
          # names the run folder; the only key that has no default\n\
          name = \"my-sweep\"\n",

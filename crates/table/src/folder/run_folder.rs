@@ -96,6 +96,24 @@ impl RunFolder {
         disk::replace(&self.layout.sweep(), sweep_toml.as_bytes())
     }
 
+    /// Replaces the text of the newest generation's sweep file by one that differs in what no trial depends on, such as
+    /// its pictures. Nothing is written where the text is the same.
+    ///
+    /// # Errors
+    /// Where the disk or the journal refuse.
+    pub fn replace_sweep(&mut self, sweep_toml: &str) -> Result<(), FolderError> {
+        self.check_sure()?;
+        let Some(newest) = self.journal.generations()?.pop() else {
+            return Ok(());
+        };
+        if self.journal.newest_sweep()?.as_deref() == Some(sweep_toml) {
+            return Ok(());
+        }
+        self.write_generation_part(&newest, sweep_toml)?;
+        self.journal.set_newest_sweep(sweep_toml)?;
+        disk::replace(&self.layout.sweep(), sweep_toml.as_bytes())
+    }
+
     /// Writes the part without rows that carries a generation, so that the journal can be made again.
     pub(super) fn write_generation_part(
         &self,

@@ -1,6 +1,6 @@
 //! The generated pages of the book, rendered from the declarations.
 
-use super::pages::{columns, commands, functions, keys};
+use super::pages::{columns, commands, functions, keys, plots};
 
 /// Every generated page: its path within `docs/src`, and its text.
 pub(super) fn pages() -> Vec<(&'static str, String)> {
@@ -9,6 +9,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("reference/columns.md", columns::page()),
         ("reference/commands.md", commands::page()),
         ("reference/functions.md", functions::page()),
+        ("reference/plots.md", plots::page()),
     ]
 }
 

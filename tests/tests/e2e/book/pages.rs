@@ -4,3 +4,4 @@ pub(super) mod columns;
 pub(super) mod commands;
 pub(super) mod functions;
 pub(super) mod keys;
+pub(super) mod plots;
