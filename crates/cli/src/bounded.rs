@@ -20,9 +20,10 @@ const CONNECTIONS: usize = 16;
 /// Life of a connection: a page takes milliseconds. Collectors connect again without a word.
 const LIFE: Duration = Duration::from_secs(5);
 
-/// Has [`CONNECTIONS`] of a listener at a time.
+/// Has a bounded number of connections of a listener at a time.
 pub(crate) struct Bounded {
     listener: TcpListener,
+    connections: usize,
     /// The oldest first.
     places: VecDeque<oneshot::Sender<()>>,
     life: Duration,
@@ -30,10 +31,16 @@ pub(crate) struct Bounded {
 
 impl Bounded {
     pub(crate) fn new(listener: TcpListener) -> Self {
+        Bounded::with(listener, CONNECTIONS, LIFE)
+    }
+
+    /// One with other bounds.
+    pub(crate) fn with(listener: TcpListener, connections: usize, life: Duration) -> Self {
         Bounded {
             listener,
+            connections,
             places: VecDeque::new(),
-            life: LIFE,
+            life,
         }
     }
 }
@@ -46,7 +53,7 @@ impl Listener for Bounded {
         // Waits a second where the system has no more descriptors.
         let (stream, address) = Listener::accept(&mut self.listener).await;
         self.places.retain(|place| !place.is_closed());
-        if self.places.len() >= CONNECTIONS {
+        if self.places.len() >= self.connections {
             // Its sender is dropped, which its receiver sees.
             self.places.pop_front();
         }

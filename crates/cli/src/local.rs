@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use coordinator::Layout;
+use coordinator::{Layout, Observer};
 use rpc::auth::{Bearer, Gate, Role};
 use rpc::v1;
 use tokio::sync::{oneshot, watch};
@@ -37,6 +37,7 @@ pub(crate) struct LocalRun {
 /// [`CliError`].
 pub(crate) fn open(
     sweep: &Sweep,
+    observer: Observer,
     run: PathBuf,
     threads: usize,
     memory: Option<u64>,
@@ -57,15 +58,14 @@ pub(crate) fn open(
         users: Gate::open(Role::User),
         fault_hook: process::fault_hook(),
     };
-    let coordinator = tokio::spawn(coordinator::serve(
-        listener.into_stream(),
-        Server::builder(),
-        config,
-        async move {
+    let coordinator = tokio::spawn(async move {
+        let stop = async move {
             // A dropped sender means that the program is ending, which is as good as a word.
             let _ = coordinator_stops.await;
-        },
-    ));
+        };
+        let (incoming, server) = (listener.into_stream(), Server::builder());
+        coordinator::serve_observed(incoming, server, config, &observer, stop).await
+    });
     let (stop_worker, worker_stops) = watch::channel(Stop::No);
     let config = worker::Config {
         name: "local".to_owned(),

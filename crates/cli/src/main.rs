@@ -23,6 +23,7 @@ mod error;
 mod exit;
 mod fault;
 mod interrupts;
+mod live_page;
 mod load;
 mod local;
 mod log_limit;

@@ -10,8 +10,18 @@ pub(crate) fn colour() -> bool {
 
 /// Whether talk may be redrawn in place: on a terminal that can move its cursor.
 pub(crate) fn is_terminal() -> bool {
-    let can_move = |term: std::ffi::OsString| !term.is_empty() && term != "dumb";
-    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(can_move)
+    std::io::stderr().is_terminal() && can_move()
+}
+
+/// Whether a full screen can be shown on standard output and keys be read from standard input.
+pub(crate) fn is_screen() -> bool {
+    std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && can_move()
+}
+
+/// Whether the terminal can move its cursor.
+fn can_move() -> bool {
+    let can = |term: std::ffi::OsString| !term.is_empty() && term != "dumb";
+    std::env::var_os("TERM").is_some_and(can)
 }
 
 /// Columns of the terminal that standard output is; none where it is none.

@@ -16,6 +16,7 @@ mod files;
 mod folder_probe;
 mod inbox;
 mod lease_token;
+mod live;
 mod load;
 mod messages;
 mod metrics;
@@ -42,6 +43,8 @@ mod writer_pool;
 
 pub use comparisons::summary as comparison_summary;
 pub use config::{Config, CoordinatorError, Layout};
+pub use event_loop::events::Command;
+pub use live::{Now, SweepNow, WorkerNow};
 pub use load::{Load, PilotLimits, Pilots};
 pub use metrics::CONTENT_TYPE as METRICS_CONTENT_TYPE;
 pub use observer::Observer;

@@ -59,19 +59,22 @@ impl Observer {
         }
     }
 
-    async fn inspect<T: Send + 'static>(
+    /// `None` where no coordinator runs.
+    pub(crate) async fn send(&self, request: SweepRequest) -> Option<()> {
+        let events = self.0.events.get()?.upgrade()?;
+        events.send(Event::Request(request)).await.ok()
+    }
+
+    pub(crate) async fn inspect<T: Send + 'static>(
         &self,
         read: impl FnOnce(View<'_>) -> T + Send + 'static,
     ) -> Option<T> {
-        let events = self.0.events.get()?.upgrade()?;
         let (reply, answer) = oneshot::channel();
         let inspect = Box::new(move |view: View<'_>| {
             // Whoever asked may have gone.
             let _ = reply.send(read(view));
         });
-        let request = SweepRequest::Inspect(inspect);
-        events.send(Event::Request(request)).await.ok()?;
-        drop(events);
+        self.send(SweepRequest::Inspect(inspect)).await?;
         answer.await.ok()
     }
 }

@@ -117,6 +117,11 @@ impl Gate {
         })
     }
 
+    /// Whether the text of the header `Authorization` lets its bearer in.
+    pub fn admits(&self, header: &str) -> bool {
+        self.admit(Some(header)).is_ok()
+    }
+
     /// Whether the header's text lets its bearer in.
     ///
     /// # Errors

@@ -29,5 +29,7 @@ pub use config::{
 pub use event::{Event, Held, LeaseBeat, Report};
 pub use ids::{LeaseId, Now, SweepKey, WorkerId};
 pub use life::{Change, SweepState};
-pub use scheduler::{InvariantError, LeaseStatus, Place, Scheduler, SweepStatus, WorkerStatus};
+pub use scheduler::{
+    InvariantError, LeaseStatus, Numbers, Place, Scheduler, SweepStatus, WorkerStatus,
+};
 pub use work::Work;

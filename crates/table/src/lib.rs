@@ -45,7 +45,7 @@ pub use packed::Limits;
 pub use payload::Payload;
 pub use query::{
     Answer, Cell, Column, Function, QueryError, Sink, StatementError, Value, functions, query,
-    query_into,
+    query_into, query_newest,
 };
 pub use row::{
     HistoryValues, LayerValues, ScalarValues, SpectrumValues, TrialResult, TrialRow, bytes_of_rows,

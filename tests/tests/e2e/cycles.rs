@@ -10,7 +10,7 @@ use std::path::Path;
 use tests::process::root;
 
 /// Files on cycles, at most. What a crate has less is taken off its bound.
-const MOST_ON_CYCLES: [(&str, usize); 10] = [
+const MOST_ON_CYCLES: [(&str, usize); 11] = [
     ("cli", 0),
     ("coordinator", 0),
     ("dln", 0),
@@ -20,6 +20,7 @@ const MOST_ON_CYCLES: [(&str, usize); 10] = [
     ("scheduler", 0),
     ("sweep", 0),
     ("table", 0),
+    ("web", 0),
     ("worker", 0),
 ];
 

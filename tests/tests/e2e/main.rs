@@ -30,6 +30,7 @@ mod netns;
 mod numbers;
 mod older_rules;
 mod pictures;
+mod page;
 mod pieces;
 mod planning;
 mod python;
@@ -46,6 +47,7 @@ mod storage;
 mod terminal;
 mod tidy;
 mod tls;
+mod top;
 mod verified;
 mod worker_life;
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use tests::process::root;
 
 /// Crates and those of ours that they may use.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     (
         "cli",
         &[
@@ -18,6 +18,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "rpc",
             "sweep",
             "table",
+            "web",
             "worker",
         ],
     ),
@@ -30,6 +31,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("sweep", &["dln"]),
     ("table", &["sweep"]),
     ("tests", &["table"]),
+    ("web", &["report", "sweep", "table"]),
     ("worker", &["dln", "rpc", "sweep", "table"]),
 ];
 

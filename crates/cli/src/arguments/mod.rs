@@ -2,6 +2,7 @@
 
 mod batch_system;
 mod values;
+mod web;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ pub(crate) use self::batch_system::{System, options_help};
 pub(crate) use self::values::{
     Place, columns, duration, factor, host, listen, memory, place, positive,
 };
+pub(crate) use self::web::Web;
 
 #[derive(Debug, Args)]
 pub(crate) struct Sets {

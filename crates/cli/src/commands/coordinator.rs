@@ -12,10 +12,11 @@ use rpc::limits;
 use tokio::net::TcpListener;
 use tonic::transport::Server;
 
-use crate::arguments::{Autoscale, listen};
+use crate::arguments::{Autoscale, Web, listen};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupts::Interrupts;
+use crate::live_page::LivePage;
 use crate::{autoscale, certificate_end, metrics, other_users, output, process, runtime};
 
 /// Open files of a process on most systems, where the limit cannot be asked for.
@@ -55,6 +56,8 @@ pub(crate) struct Coordinator {
     #[arg(long, requires = "metrics")]
     metrics_open: bool,
     #[command(flatten)]
+    web: Web,
+    #[command(flatten)]
     autoscale: Autoscale,
 }
 
@@ -86,8 +89,12 @@ impl Coordinator {
         })?;
         let address = listener.local_addr().map_err(CliError::Runtime)?;
         let page = metrics::listen(self.metrics, self.insecure || self.metrics_open).await?;
+        let live = LivePage::listen(&self.web, self.certs.as_deref()).await?;
         let pilots = autoscale::plan(&self.autoscale, self.certs.as_deref(), address)?;
-        let lines = self.addresses(address, page.as_ref().map(|(_, address)| *address));
+        let mut lines = self.addresses(address, page.as_ref().map(|(_, address)| *address));
+        if let Some(live) = &live {
+            lines += &format!("{}\n", live.words());
+        }
         let observer = Observer::default();
         let serving = observer.clone();
         // Said, and pilots started, only once the data folder is this coordinator's.
@@ -96,6 +103,9 @@ impl Coordinator {
             output::announce(&lines)?;
             if let Some((listener, _)) = page {
                 tokio::spawn(metrics::serve(listener, serving.clone()));
+            }
+            if let Some(live) = live {
+                tokio::spawn(live.serve(serving.clone(), false));
             }
             if let Some(pilots) = pilots {
                 tokio::spawn(autoscale::run(pilots, serving));

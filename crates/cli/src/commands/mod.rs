@@ -19,6 +19,7 @@ mod retry;
 mod run;
 mod status;
 mod submit;
+mod top;
 mod verify;
 mod watch;
 mod worker;
@@ -64,6 +65,7 @@ pub(crate) enum Command {
     Retry(retry::Retry),
     Remove(remove::Remove),
     Workers(workers::Workers),
+    Top(top::Top),
     Fetch(fetch::Fetch),
     Certs(certs::Certs),
     Launch(launch::Launch),
@@ -96,6 +98,7 @@ impl Command {
             Command::Retry(command) => command.run(),
             Command::Remove(command) => command.run(),
             Command::Workers(command) => command.run(),
+            Command::Top(command) => command.run(),
             Command::Fetch(command) => command.run(),
             Command::Certs(command) => command.run(),
             Command::Launch(command) => command.run(),

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use coordinator::Observer;
 use rpc::v1;
 
-use crate::arguments::{Sets, memory};
+use crate::arguments::{Sets, Web, memory};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::live_page::LivePage;
 use crate::load::{self, Begun};
 use crate::render::{comparisons, numbers, sweeps};
 use crate::{local, process, run_dir, runtime, talk};
@@ -18,6 +20,7 @@ use crate::{local, process, run_dir, runtime, talk};
   parsimony run sweep.toml                      into runs/NAME
   parsimony run sweep.toml --out runs/try --set train.steps=100
   parsimony run sweep.toml --threads 4
+  parsimony run sweep.toml --web 127.0.0.1:8080       with a live page
 
 Ctrl-C loses nothing: run the same command again to continue. For a grown grid, only new trials are computed.")]
 pub(crate) struct Run {
@@ -34,6 +37,8 @@ pub(crate) struct Run {
     memory: Option<u64>,
     #[command(flatten)]
     sets: Sets,
+    #[command(flatten)]
+    web: Web,
     /// Print the final status as JSON on standard output
     #[arg(long)]
     json: bool,
@@ -67,8 +72,15 @@ impl Run {
             numbers::grouped(sweep.grid.count()),
             if threads == 1 { "" } else { "s" }
         );
+        let live = LivePage::listen(&self.web, None).await?;
+        let observer = Observer::default();
+        if let Some(live) = live {
+            say!("{}", live.words());
+            tokio::spawn(live.serve(observer.clone(), true));
+        }
         let mut local = local::open(
             &sweep,
+            observer,
             run.clone(),
             threads,
             process::memory(self.memory, threads),

@@ -8,6 +8,7 @@ pub(crate) mod hosts;
 pub(crate) mod numbers;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod screen;
 pub(crate) mod sweeps;
 pub(crate) mod table;
 pub(crate) mod trials;

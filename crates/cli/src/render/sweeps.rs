@@ -152,6 +152,11 @@ pub(crate) fn as_json(status: &SweepStatus) -> Value {
         "folder": status.folder,
         "problem": if status.problem.is_empty() { Value::Null } else { json!(status.problem) },
         "notes": status.notes,
+        "recent_failures": status.recent_failures.iter().map(|failure| json!({
+            "trial": failure.trial,
+            "error": failure.error,
+            "at_seconds": if failure.at_seconds == 0 { Value::Null } else { json!(failure.at_seconds) },
+        })).collect::<Vec<_>>(),
         "verify": status.comparisons.as_ref().map(comparisons::as_json),
     })
 }

@@ -190,7 +190,7 @@ pub(crate) enum Completion {
 
 /// What a client asks of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
+pub enum Command {
     Pause,
     Resume,
     Cancel,

@@ -14,6 +14,7 @@ mod opening;
 mod probes;
 mod publish;
 mod quarantine;
+mod recent;
 mod requests;
 mod results;
 mod state;

@@ -12,6 +12,7 @@ use table::{Batch, Comparison, Counts};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::recent::Recent;
 use crate::eta::Pace;
 use crate::folder_probe::FolderId;
 use crate::lease_token::SweepIdentity;
@@ -85,6 +86,7 @@ pub(crate) struct OpenSweep {
     pub(crate) open_guard: OpenGuard,
     /// When a request last changed its state.
     pub(crate) changed: Instant,
+    pub(crate) recent: Recent,
 }
 
 /// Whether the parts of a complete sweep have been joined.

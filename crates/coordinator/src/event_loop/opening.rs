@@ -17,6 +17,7 @@ use super::EventLoop;
 use super::dormant::{DormantSweep, Lookup, LookupPurpose, Phase, PhaseBefore};
 use super::events::Event;
 use super::open_sweep::{self, Buffer, Compaction, OpenGuard, OpenSweep};
+use super::recent::Recent;
 use crate::eta::Pace;
 use crate::lease_token::SweepIdentity;
 use crate::messages::PendingJoin;
@@ -105,6 +106,7 @@ impl EventLoop {
             compaction,
             open_guard: OpenGuard::default(),
             changed: Instant::now(),
+            recent: Recent::of_folder(&opened.progress.failed),
         };
         let paused = !state.state.grants();
         self.dormant.remove(&opened.name);

@@ -141,6 +141,10 @@ impl EventLoop {
             return;
         }
         let (this, blocked) = ((report.worker, report.report), state.is_blocked());
+        state.recent.reported(accepted);
+        for (trial, error) in &report.failed {
+            state.recent.failed(*trial, error);
+        }
         let numbers = report.numbers.len();
         let mut unwanted = report.numbers;
         unwanted.subtract(accepted);
@@ -373,6 +377,7 @@ impl EventLoop {
         if state.problem.is_empty() {
             state.problem = format!("trial {number}: {error}");
         }
+        state.recent.failed(number, error);
         match builder.finish() {
             Ok(batch) => {
                 if let Err(error) = state.append(batch) {

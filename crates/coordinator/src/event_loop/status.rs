@@ -62,6 +62,7 @@ impl View<'_> {
             leases: u32::try_from(leases).unwrap_or(u32::MAX),
             notes: state.notes.clone(),
             comparisons: comparisons::summary(state.folder.verified(), &state.comparisons),
+            recent_failures: state.recent.failures(),
             waiting: seen.and_then(|seen| waiting(state.state, &seen, self.pilots)),
         }
     }

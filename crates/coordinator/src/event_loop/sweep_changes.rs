@@ -153,6 +153,7 @@ impl EventLoop {
             .comparisons
             .retain(|comparison| !numbers.contains(comparison.trial));
         sweep.problem.clear();
+        sweep.recent.forget_failures();
         if !numbers.is_empty() {
             sweep.complete = false;
         }

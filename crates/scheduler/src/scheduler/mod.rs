@@ -17,4 +17,4 @@ mod tests;
 
 pub use check::{InvariantError, Place};
 pub use state::Scheduler;
-pub use status::{LeaseStatus, SweepStatus, WorkerStatus};
+pub use status::{LeaseStatus, Numbers, SweepStatus, WorkerStatus};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sweep::IntervalSet;
+
 use super::Scheduler;
 use crate::ahead::Waiting;
 use crate::life::SweepState;
@@ -78,7 +80,28 @@ pub struct LeaseStatus {
     pub speculative: bool,
 }
 
+/// Trial numbers of a sweep by where they stand; what is in none is pending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// With a row, and numbers that are not kept as far as they were met.
+    pub closed: IntervalSet,
+    /// Those of them whose row says failed.
+    pub failed: IntervalSet,
+    /// In workers' hands.
+    pub leased: IntervalSet,
+}
+
 impl Scheduler {
+    /// Where the numbers of a sweep stand. Costs a copy of the intervals.
+    pub fn numbers(&self, sweep: SweepKey) -> Option<Numbers> {
+        let pool = &self.sweeps.get(&sweep)?.pool;
+        Some(Numbers {
+            closed: pool.closed.clone(),
+            failed: pool.failed.clone(),
+            leased: pool.owners.runs().map(|(run, _)| run).collect(),
+        })
+    }
+
     pub fn sweep_status(&self, sweep: SweepKey) -> Option<SweepStatus> {
         let entry = self.sweeps.get(&sweep)?;
         let leases = entry.leases.iter().filter_map(|id| self.leases.get(id));

@@ -70,12 +70,38 @@ pub fn query_into(
     stop: &Arc<AtomicBool>,
     sink: &mut dyn Sink,
 ) -> Result<(), QueryError> {
+    run(dirs, sql, None, stop, sink)
+}
+
+/// As [`query_into`], over the newest `parts` parts of each table of each folder alone: what was written last, at a
+/// cost that does not grow with the run.
+///
+/// # Errors
+/// As [`query_into`].
+pub fn query_newest(
+    dirs: &[PathBuf],
+    sql: &str,
+    parts: usize,
+    stop: &Arc<AtomicBool>,
+    sink: &mut dyn Sink,
+) -> Result<(), QueryError> {
+    run(dirs, sql, Some(parts), stop, sink)
+}
+
+fn run(
+    dirs: &[PathBuf],
+    sql: &str,
+    newest: Option<usize>,
+    stop: &Arc<AtomicBool>,
+    sink: &mut dyn Sink,
+) -> Result<(), QueryError> {
     if dirs.is_empty() {
         return Err(QueryError::NoRun);
     }
     let runs = runs::named(dirs);
     let mut job = Job {
         runs: &runs,
+        newest,
         sql,
         stop,
         sink: Watched {
@@ -94,6 +120,8 @@ pub fn query_into(
 
 struct Job<'a> {
     runs: &'a [Named],
+    /// Parts of a table that are read; `None` for all.
+    newest: Option<usize>,
     sql: &'a str,
     stop: &'a Arc<AtomicBool>,
     sink: Watched<'a>,
@@ -110,7 +138,7 @@ impl Job<'_> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let listing = Arc::new(runs::list(self.runs)?);
+            let listing = Arc::new(runs::list(self.runs, self.newest)?);
             let answer = self.answer(&listing);
             match answer {
                 Err(QueryError::Part(TableError::Open { .. })) if listing.has_moved() => {

@@ -22,7 +22,7 @@ mod values;
 mod vtab;
 
 pub use answer::{Answer, Cell, Column, Sink, Value};
-pub use engine::{query, query_into};
+pub use engine::{query, query_into, query_newest};
 pub use error::QueryError;
 pub use functions::{Declared as Function, all as functions};
 pub use statement::StatementError;

@@ -46,11 +46,11 @@ pub(super) fn named(dirs: &[PathBuf]) -> Vec<Named> {
         .collect()
 }
 
-/// The parts of all runs.
+/// The parts of all runs, or the newest of each table.
 ///
 /// # Errors
 /// A folder that is no run, or that a newer program wrote.
-pub(super) fn list(runs: &[Named]) -> Result<Listing, FolderError> {
+pub(super) fn list(runs: &[Named], newest: Option<usize>) -> Result<Listing, FolderError> {
     let several = runs.len() > 1;
     let mut parts = Vec::new();
     for run in runs {
@@ -59,8 +59,13 @@ pub(super) fn list(runs: &[Named]) -> Result<Listing, FolderError> {
                 path,
                 run: several.then(|| Arc::clone(&run.name)),
             };
-            let paths = paths.into_iter().flatten();
-            parts.extend(paths.map(|path| (table, part(path))));
+            let mut paths: Vec<PathBuf> = paths.into_iter().flatten().collect();
+            if let Some(newest) = newest {
+                // Names are numbers of one width that rise.
+                paths.sort();
+                paths.drain(..paths.len().saturating_sub(newest));
+            }
+            parts.extend(paths.into_iter().map(|path| (table, part(path))));
         }
     }
     Ok(Listing {

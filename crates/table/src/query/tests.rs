@@ -57,6 +57,21 @@ fn one_run_is_asked() {
 }
 
 #[test]
+fn the_newest_parts_alone_are_asked() {
+    let home = tempfile::tempdir().unwrap();
+    let dirs = [run(&home, "a", 0..10)];
+    let count = |parts| {
+        let mut answer = crate::Answer::default();
+        let sql = "SELECT count(*) AS n, min(trial) AS least FROM trials";
+        super::query_newest(&dirs, sql, parts, &std::sync::Arc::default(), &mut answer).unwrap();
+        (answer.numbers("n"), answer.numbers("least"))
+    };
+    assert_eq!(count(1), (vec![5.0], vec![5.0]));
+    assert_eq!(count(2), (vec![10.0], vec![0.0]));
+    assert_eq!(count(9), (vec![10.0], vec![0.0]));
+}
+
+#[test]
 fn empty_tables_are_there() {
     let home = tempfile::tempdir().unwrap();
     let dirs = [run(&home, "none", 0..0)];
