@@ -24,6 +24,8 @@ pub(crate) enum CliError {
     Plot(#[from] report::plot::PlotError),
     #[error(transparent)]
     Folder(#[from] table::FolderError),
+    #[error(transparent)]
+    Report(#[from] report::ReportError),
     #[error("{path}: {source}")]
     Read {
         path: PathBuf,
@@ -130,6 +132,7 @@ impl CliError {
             CliError::Query(error) if error.is_request_error() => Exit::Request,
             CliError::Plot(error) if error.is_request_error() => Exit::Request,
             CliError::Folder(error) if error.is_request_error() => Exit::Request,
+            CliError::Report(error) if error.is_request_error() => Exit::Request,
             CliError::Batch(error) if error.is_request() => Exit::Request,
             CliError::Ssh(error) if error.is_request() => Exit::Request,
             CliError::ReaderGone => Exit::Done,

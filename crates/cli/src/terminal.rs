@@ -32,3 +32,13 @@ pub(crate) fn output_width() -> Option<usize> {
     let (width, _) = terminal_size::terminal_size()?;
     Some(usize::from(width.0))
 }
+
+/// Columns of the terminal that standard error is; none where it is none.
+pub(crate) fn talk_width() -> Option<usize> {
+    let err = std::io::stderr();
+    if !err.is_terminal() {
+        return None;
+    }
+    let (width, _) = terminal_size::terminal_size_of(err)?;
+    Some(usize::from(width.0))
+}

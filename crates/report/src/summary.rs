@@ -3,23 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use sweep::Grid;
+use table::Answer;
+
+use crate::error::ReportError;
+use crate::facts::{Ask, Axis, Unexplained, explained, measures};
 
 /// Rows that a person still reads.
 const ROWS: u64 = 24;
 
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    #[error(transparent)]
-    Query(#[from] table::QueryError),
-}
-
 /// Final train loss (and test loss and accuracy where there are any) by the swept parameters: the axes that move the
 /// loss most, as many as keep it to a screenful. Means are over completed trials alone; the other axes are averaged
-/// over, and a line names them.
+/// over, and a line names them. Columns that say least are left out to fit the width of a terminal, and a line names
+/// them too.
 ///
 /// # Errors
 /// [`ReportError`] where the tables cannot be read.
-pub fn summary(run: &Path, grid: &Grid) -> Result<String, ReportError> {
+pub fn summary(run: &Path, grid: &Grid, width: Option<usize>) -> Result<String, ReportError> {
     let runs = [run.to_owned()];
     let Axes { shown, dropped } = chosen_axes(&runs, grid)?;
     let mut columns = vec!["count(*) AS trials".to_owned()];
@@ -63,12 +62,49 @@ pub fn summary(run: &Path, grid: &Grid) -> Result<String, ReportError> {
             columns.join(", ")
         )
     };
-    let rows = table::query(&runs, &sql)?;
-    let mut text = table::to_text(&rows);
+    let (mut text, narrowed) = fitted(table::query(&runs, &sql)?, width);
     if !dropped.is_empty() {
         text += &format!("means are over {}\n", dropped.join(", "));
     }
+    if !narrowed.is_empty() {
+        text += &format!("left out to fit the terminal: {}\n", narrowed.join(", "));
+    }
     Ok(text + &refused_certificates(&runs)?)
+}
+
+/// Columns that are left out of a narrow terminal, the one that says least first.
+const LEFT_OUT: [&str; 8] = [
+    "train_seconds_mean",
+    "steps",
+    "effective_rank_mean",
+    "accuracy_mean",
+    "train_loss_min",
+    "test_loss_mean",
+    "diverged",
+    "trials",
+];
+
+/// The table with as many columns as fit, and the names of the others.
+fn fitted(mut answer: Answer, width: Option<usize>) -> (String, Vec<&'static str>) {
+    let mut left_out = Vec::new();
+    let mut candidates = LEFT_OUT.into_iter();
+    loop {
+        let text = table::to_text(&answer);
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        if width.is_none_or(|width| widest.unwrap_or(0) <= width) {
+            return (text, left_out);
+        }
+        let place = |name| answer.columns.iter().position(|column| column.name == name);
+        let next = candidates.find_map(|name| Some((name, place(name)?)));
+        let Some((name, place)) = next else {
+            return (text, left_out);
+        };
+        answer.columns.remove(place);
+        for row in &mut answer.rows {
+            row.remove(place);
+        }
+        left_out.push(name);
+    }
 }
 
 /// A column's value in completed trials: what a diverged one leaves behind says nothing in a mean.
@@ -110,40 +146,66 @@ struct Axes {
 
 /// The axes that move the loss most, in the order of the sweep file, while their rows fit a screen.
 fn chosen_axes(runs: &[PathBuf], grid: &Grid) -> Result<Axes, ReportError> {
-    let mut ranked = Vec::new();
-    let axes = grid.axes();
-    for (place, axis) in axes.iter().enumerate() {
-        let columns: Vec<String> = axis
-            .keys
-            .iter()
-            .filter_map(|name| sweep::key(name))
-            .map(|key| key.column.to_owned())
-            .collect();
-        let is_replicate = axis.keys.iter().all(|&key| key == "replicate");
-        let fits = !is_replicate && axis.count <= ROWS && !columns.is_empty();
-        let effect = if fits { effect(runs, &columns)? } else { 0.0 };
-        ranked.push((place, axis, columns, fits, effect));
-    }
+    let axes: Vec<Axis> = grid.spec().axes.iter().map(Axis::of).collect();
+    let effects = effects(runs, &axes)?;
+    let mut ranked: Vec<(usize, f64)> = effects.into_iter().enumerate().collect();
     // Stable: axes of one effect stay in the file's order.
-    ranked.sort_by(|a, b| b.4.total_cmp(&a.4));
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut rows = 1_u64;
     let mut shown = Vec::new();
     let mut dropped = Vec::new();
-    for (place, axis, columns, fits, _) in ranked {
+    for (place, _) in ranked {
+        let axis = &axes[place];
         let grown = rows.saturating_mul(axis.count);
-        if fits && grown <= ROWS {
+        if !axis.is_replicate && grown <= ROWS {
             rows = grown;
-            shown.push((place, columns));
+            shown.push(place);
         } else if axis.count > 1 {
-            dropped.push((place, axis.keys.join(" + ")));
+            dropped.push(place);
         }
     }
-    shown.sort_by_key(|(place, _)| *place);
-    dropped.sort_by_key(|(place, _)| *place);
+    shown.sort_unstable();
+    dropped.sort_unstable();
     Ok(Axes {
-        shown: shown.into_iter().flat_map(|(_, columns)| columns).collect(),
-        dropped: dropped.into_iter().map(|(_, name)| name).collect(),
+        shown: shown
+            .into_iter()
+            .flat_map(|place| axes[place].columns.clone())
+            .collect(),
+        dropped: dropped
+            .into_iter()
+            .map(|place| axes[place].name.clone())
+            .collect(),
     })
+}
+
+/// How far each axis moves the loss: its share of the variance with all its interactions where every combination of
+/// values has a completed trial, else what it does alone.
+fn effects(runs: &[PathBuf], axes: &[Axis]) -> Result<Vec<f64>, ReportError> {
+    let ask = Ask::new(runs);
+    let loss = measures(&ask)?;
+    let loss = loss
+        .into_iter()
+        .find(|measure| measure.column == "train_loss");
+    let Some(loss) = loss else {
+        return Ok(vec![0.0; axes.len()]);
+    };
+    let explained = explained(&ask, axes, &[loss])?;
+    let found = match explained.first() {
+        Some(Ok(found)) => found,
+        Some(Err(Unexplained::TooManyTrials)) => {
+            let each = axes.iter().map(|axis| match axis.count <= ROWS {
+                true => effect(runs, &axis.columns),
+                false => Ok(0.0),
+            });
+            return each.collect();
+        }
+        Some(Err(_)) | None => return Ok(vec![0.0; axes.len()]),
+    };
+    let of = |axis: &Axis| {
+        let own = found.axes.iter().find(|known| known.name == axis.name);
+        own.map_or(0.0, |own| own.total.unwrap_or(own.main))
+    };
+    Ok(axes.iter().map(of).collect())
 }
 
 /// How far an axis moves the loss: the variance, over its values, of the mean decimal logarithm of the train loss.
@@ -164,90 +226,104 @@ fn effect(runs: &[PathBuf], columns: &[String]) -> Result<f64, ReportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sweep::{Arrays, Spec};
-    use table::{
-        BatchBuilder, EngineKind, GenerationRecord, Meta, Outcome, RunFolder, ScalarValues, Status,
-        TrialResult, TrialRow,
-    };
+    use crate::test_runs::{Made, grid, make};
 
     const SWEEP: &str =
         "name = \"s\"\n[axes]\n\"replicate\" = { range = [0, 3] }\n[problem]\ndim = 4\nrank = 1\n";
 
-    /// Stands for a trial that diverged.
-    const DIVERGED: &str = "diverged";
-
-    /// A run of three trials: the engine of each and its residual.
-    fn summary_of(trials: [(&'static str, Option<f64>); 3]) -> String {
+    /// The summary of a run of three trials.
+    fn of(trials: [Made; 3]) -> String {
         let home = tempfile::tempdir().unwrap();
-        let spec = Spec::parse(SWEEP, "s.toml", &[]).unwrap();
-        let grid = Grid::new(spec, Arrays::new()).unwrap();
-        let meta = Meta {
-            name: "s".to_owned(),
-            program_version: "0".to_owned(),
-            revision: "none".to_owned(),
-        };
-        let run = home.path().join("run");
-        let mut folder = RunFolder::create(&run, &meta, None).unwrap();
-        let record = GenerationRecord {
-            number: 0,
-            base: 0,
-            size: 3,
-            toml: grid.spec().to_toml(),
-            hash: grid.hash().to_owned(),
-            files: Vec::new(),
-        };
-        folder.add_generation(&record, SWEEP).unwrap();
-        let mut builder = BatchBuilder::new();
-        for (trial, (engine, reduction_residual)) in (0..).zip(trials) {
-            let diverged = engine == DIVERGED;
-            let (status, engine) = match engine {
-                DIVERGED => (Status::Diverged, EngineKind::Full),
-                engine => (Status::Completed, EngineKind::named(engine).unwrap()),
-            };
-            let outcome = Outcome {
-                steps: 10,
-                last: ScalarValues {
-                    train_loss: Some(if diverged { 1e222 } else { 0.5 }),
-                    ..ScalarValues::default()
-                },
-                reduction_residual,
-                flops: 1.0,
-                ..Outcome::new(status, engine)
-            };
-            let point = grid.point(trial).unwrap();
-            let result = TrialResult::ran(&outcome);
-            builder.push(&TrialRow::new(trial, &point.id(), &point.row(), result));
+        let run = make(&home, "run", SWEEP, |trial, _| {
+            trials.get(trial as usize).cloned()
+        });
+        summary(&run, &grid(SWEEP), None).unwrap()
+    }
+
+    /// On the full engine; with a residual, since its certificate did not hold.
+    fn full(residual: Option<f64>) -> Made {
+        Made {
+            residual,
+            ..Made::completed(0.5)
         }
-        folder.commit(&builder.finish().unwrap()).unwrap();
-        summary(&run, &grid).unwrap()
     }
 
     #[test]
     fn a_certificate_that_did_not_hold_is_reported() {
-        let full = ("full", None);
-        let held = ("reduced", Some(1e-14));
-        let text = summary_of([full, held, ("full", Some(3e-9))]);
+        let held = || Made::on_core(1e-14);
+        let text = of([full(None), held(), full(Some(3e-9))]);
         let line = text.lines().last().unwrap();
         assert!(
             line.starts_with("1 trial ran on the full engine instead of a core")
                 && line.contains("3.0e-9"),
             "{text}"
         );
-        let text = summary_of([("full", Some(2e-10)), held, ("full", Some(3e-9))]);
+        let text = of([full(Some(2e-10)), held(), full(Some(3e-9))]);
         assert!(
             text.contains("2 trials ran") && text.contains("3.0e-9"),
             "{text}"
         );
-        assert!(!summary_of([full, held, held]).contains("certificate"));
+        assert!(!of([full(None), held(), held()]).contains("certificate"));
     }
 
     #[test]
     fn diverged_trials_are_counted_and_left_out_of_means() {
-        let full = ("full", None);
-        let text = summary_of([full, (DIVERGED, None), full]);
+        let text = of([full(None), Made::diverged(), full(None)]);
         assert!(text.contains("diverged") && text.contains("0.5"), "{text}");
         assert!(!text.contains("222"), "{text}");
         assert!(text.contains("means are over replicate"), "{text}");
-        assert!(!summary_of([full, full, full]).contains("diverged"));
+        assert!(!of([full(None), full(None), full(None)]).contains("diverged"));
+    }
+
+    const WIDE: &str = "name = \"s\"\n[axes]\n\"network.depth\" = [2, 3, 4, 5]\n\
+        \"network.width\" = [4, 5, 6, 7]\n\"problem.rank\" = [1, 2, 3, 4]\n[problem]\ndim = 4\n";
+
+    /// A run whose loss depends on the positions of depth, width and rank.
+    fn wide(loss: impl Fn([u64; 3]) -> f64) -> (tempfile::TempDir, PathBuf) {
+        let home = tempfile::tempdir().unwrap();
+        let run = make(&home, "run", WIDE, |trial, _| {
+            Some(Made::completed(loss([
+                trial / 16,
+                trial / 4 % 4,
+                trial % 4,
+            ])))
+        });
+        (home, run)
+    }
+
+    #[test]
+    fn an_axis_that_matters_by_its_interactions_alone_is_shown() {
+        // Depth and rank decide together, width a little; 24 rows hold two axes of four values at most.
+        let loss = |[depth, width, rank]: [u64; 3]| {
+            let together = if (depth + rank).is_multiple_of(2) {
+                0.0
+            } else {
+                3.0
+            };
+            10_f64.powf(-together - 0.1 * width as f64)
+        };
+        let (_home, run) = wide(loss);
+        let text = summary(&run, &grid(WIDE), None).unwrap();
+        assert!(text.starts_with("network_depth"), "{text}");
+        assert!(text.contains("problem_rank"), "{text}");
+        assert!(text.contains("means are over network.width"), "{text}");
+    }
+
+    #[test]
+    fn the_table_fits_its_terminal() {
+        let (_home, run) = wide(|[depth, ..]| 10_f64.powf(-(depth as f64)));
+        let whole = summary(&run, &grid(WIDE), None).unwrap();
+        assert!(whole.contains("train_seconds_mean") && !whole.contains("left out"));
+        let narrow = summary(&run, &grid(WIDE), Some(80)).unwrap();
+        let table = narrow.lines().take_while(|line| !line.starts_with("means"));
+        assert!(table.clone().count() == 17, "{narrow}");
+        for line in table {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        assert!(
+            narrow.contains("left out to fit the terminal: train_seconds_mean"),
+            "{narrow}"
+        );
+        assert!(narrow.contains("train_loss_mean"), "{narrow}");
     }
 }

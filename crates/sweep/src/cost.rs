@@ -5,7 +5,7 @@
 //! nothing depends on them being right.
 
 use dln::metric::Decomposition;
-use dln::{EngineKind, EnginePlan, Inputs, Metrics, Precision, StartDraw, Task, Trial};
+use dln::{EngineChoice, EngineKind, EnginePlan, Inputs, Metrics, Precision, StartDraw, Task, Trial};
 
 /// What one trial, or many, are predicted to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -64,6 +64,13 @@ impl Cost {
     /// Cost of a trial under the engine that would serve it.
     pub fn of(trial: &Trial) -> Cost {
         Cost::of_plan(trial, &dln::plan(trial))
+    }
+
+    /// Cost of a trial on the full engine, whichever would serve it.
+    pub fn of_full_engine(trial: &Trial) -> Cost {
+        let mut trial = trial.clone();
+        trial.train.engine = EngineChoice::Full;
+        Cost::of(&trial)
     }
 
     /// As [`Cost::of`], the plan being known.

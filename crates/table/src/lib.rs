@@ -37,15 +37,16 @@ pub use data::{
 };
 pub use error::{PayloadFault, RowFault, TableError};
 pub use folder::{
-    Checked, CommitInfo, Compaction, Counts, FailedTrial, Finding, FolderError, Format, Freed,
-    GenerationRecord, Hook, Joining, Kind, Listed, LocalFiles, Manifest, Meta, Numbering,
-    RunFolder, check_folder, durable_files, fault_of_file, fault_point, is_run_folder, numbering,
+    Checked, CommitInfo, Compaction, Counts, ExportFormat, Exported, FailedTrial, Finding,
+    FolderError, Format, Freed, GenerationRecord, Hook, Joining, Kind, Listed, LocalFiles,
+    Manifest, Meta, Numbering, RunFolder, check_folder, durable_files, export, fault_of_file,
+    fault_point, is_run_folder, numbering,
 };
 pub use packed::Limits;
 pub use payload::Payload;
 pub use query::{
     Answer, Cell, Column, Function, QueryError, Sink, StatementError, Value, functions, query,
-    query_into, query_newest,
+    query_into, query_newest, run_names,
 };
 pub use row::{
     HistoryValues, LayerValues, ScalarValues, SpectrumValues, TrialResult, TrialRow, bytes_of_rows,

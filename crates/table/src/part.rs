@@ -9,12 +9,15 @@ use std::fs::File;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use polars::polars_utils::compression::ZstdLevel;
 use polars::prelude::{
     DataFrame, DataType, KeyValueMetadata, ParallelStrategy, ParquetCompression, ParquetReader,
     ParquetWriter, PlSmallStr, PolarsResult, Schema, SerReader as _, StatisticsOptions,
 };
+
+use polars_parquet::read::FileMetadata;
 
 use crate::error::TableError;
 use crate::evolution;
@@ -40,6 +43,8 @@ pub(crate) struct Footer {
     pub(crate) rows: u64,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) columns: Schema,
+    /// Rows of each row group.
+    pub(crate) groups: Vec<usize>,
 }
 
 /// Encodes frames of the table's schema. Small frames are joined, large ones come in pieces; one row group is
@@ -112,6 +117,28 @@ pub(crate) fn read(
     path: &Path,
     columns: Option<&[&str]>,
 ) -> Result<DataFrame, TableError> {
+    read_rows(table, path, columns, None)
+}
+
+/// As [`read`], of one row group by its number within the file.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_group(
+    table: TableName,
+    path: &Path,
+    columns: Option<&[&str]>,
+    group: usize,
+) -> Result<DataFrame, TableError> {
+    read_rows(table, path, columns, Some(group))
+}
+
+fn read_rows(
+    table: TableName,
+    path: &Path,
+    columns: Option<&[&str]>,
+    group: Option<usize>,
+) -> Result<DataFrame, TableError> {
     let is_wanted = |name: &str| columns.is_none_or(|columns| columns.contains(&name));
     let wanted: Vec<(PlSmallStr, DataType)> = schema(table)
         .iter()
@@ -122,6 +149,10 @@ pub(crate) fn read(
         let mut reader = ParquetReader::new(file);
         let found = evolution::columns_of(reader.schema()?.as_ref());
         let unknown = evolution::unknown_column(table, &found).cloned();
+        if let Some(group) = group {
+            let metadata = alone(reader.get_metadata()?, group);
+            reader.set_metadata(metadata);
+        }
         let rows = reader.num_rows()?;
         let there = wanted.iter().filter(|(name, _)| found.contains(name));
         let there: Vec<String> = there.map(|(name, _)| name.to_string()).collect();
@@ -161,7 +192,29 @@ pub(crate) fn footer(path: &Path) -> Result<Footer, TableError> {
                 .filter_map(|label| Some((label.key.clone(), label.value.clone()?)))
                 .collect(),
             columns,
+            groups: metadata
+                .row_groups
+                .iter()
+                .map(|group| group.num_rows())
+                .collect(),
         })
+    })
+}
+
+/// The footer of a file that holds one of its row groups alone: the reader decodes all groups before the one that it is
+/// asked for.
+pub(crate) fn alone(all: &FileMetadata, group: usize) -> Arc<FileMetadata> {
+    let group = &all.row_groups[group];
+    Arc::new(FileMetadata {
+        version: all.version,
+        num_rows: group.num_rows(),
+        max_row_group_height: group.num_rows(),
+        created_by: None,
+        row_groups: vec![group.clone()],
+        key_value_metadata: None,
+        schema_descr: all.schema_descr.clone(),
+        column_orders: None,
+        footer_buf: all.footer_buf.clone(),
     })
 }
 

@@ -24,15 +24,13 @@ impl<W: Write> CsvWriter<W> {
             cell: String::new(),
         }
     }
-}
 
-impl<W: Write + Send> Sink for CsvWriter<W> {
-    fn columns(&mut self, columns: &[Column]) -> io::Result<()> {
-        let names = columns.iter().map(|column| &column.name);
+    /// The first line.
+    pub(crate) fn header<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> io::Result<()> {
         Ok(self.writer.write_record(names)?)
     }
 
-    fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
+    pub(crate) fn record(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
         for cell in cells {
             self.cell.clear();
             push_plain(cell, &mut self.cell);
@@ -41,8 +39,22 @@ impl<W: Write + Send> Sink for CsvWriter<W> {
         Ok(self.writer.write_record(None::<&[u8]>)?)
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+impl<W: Write + Send> Sink for CsvWriter<W> {
+    fn columns(&mut self, columns: &[Column]) -> io::Result<()> {
+        self.header(columns.iter().map(|column| column.name.as_str()))
+    }
+
+    fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
+        self.record(cells)
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.finish()
     }
 }
 

@@ -36,6 +36,7 @@ mod planning;
 mod python;
 mod questions;
 mod refusals;
+mod reports;
 mod regressions;
 mod request_errors;
 mod simulated;

@@ -3,9 +3,12 @@
 mod cancel;
 mod certs;
 mod check;
+mod compare;
 mod completions;
 mod coordinator;
+mod describe;
 mod diagnose;
+mod export;
 mod fetch;
 mod launch;
 mod list;
@@ -14,6 +17,7 @@ mod plan;
 mod plot;
 mod query;
 mod remove;
+mod report;
 mod resume;
 mod retry;
 mod run;
@@ -71,6 +75,10 @@ pub(crate) enum Command {
     Launch(launch::Launch),
     Query(query::Query),
     Plot(plot::PlotArgs),
+    Describe(describe::Describe),
+    Compare(compare::Compare),
+    Report(report::Report),
+    Export(export::Export),
     Check(check::Check),
     Diagnose(diagnose::Diagnose),
     Completions(completions::Completions),
@@ -104,6 +112,10 @@ impl Command {
             Command::Launch(command) => command.run(),
             Command::Query(command) => command.run(),
             Command::Plot(command) => command.run(),
+            Command::Describe(command) => command.run(),
+            Command::Compare(command) => command.run(),
+            Command::Report(command) => command.run(),
+            Command::Export(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Diagnose(command) => command.run(),
             Command::Completions(command) => command.run(Arguments::command()),

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::live_page::LivePage;
 use crate::load::{self, Begun};
 use crate::render::{comparisons, numbers, sweeps};
-use crate::{local, process, run_dir, runtime, talk};
+use crate::{local, process, run_dir, runtime, talk, terminal};
 
 /// Run a sweep on this machine; on a run folder, continue or extend it
 #[derive(Debug, Args)]
@@ -109,7 +109,7 @@ impl Run {
         sweeps::print_end(&status, self.json)?;
         comparisons::print_fewer_than_asked(&status, sweep.grid.spec().verify(), &self.file);
         if status.state() == v1::SweepState::Finished {
-            let summary = report::summary(&run, &sweep.grid);
+            let summary = report::summary(&run, &sweep.grid, terminal::talk_width());
             match summary {
                 Ok(text) => talk::write(format_args!("{text}")),
                 Err(error) => say!("no summary: {error}"),

@@ -37,6 +37,8 @@ pub enum FolderError {
     NotARun { dir: PathBuf },
     #[error("{dir} is not there")]
     Missing { dir: PathBuf },
+    #[error("{path} is there already; choose another folder, or give --force to replace it")]
+    Exists { path: PathBuf },
     #[error("{dir} is in use by another process; wait until it ends, or stop it")]
     Locked { dir: PathBuf },
     #[error("cannot {action} {path}: {source}")]
@@ -111,6 +113,7 @@ impl FolderError {
             self,
             FolderError::NotARun { .. }
                 | FolderError::Missing { .. }
+                | FolderError::Exists { .. }
                 | FolderError::Locked { .. }
                 | FolderError::JournalLost { .. }
                 | FolderError::JournalForeign { .. }

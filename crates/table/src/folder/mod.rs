@@ -4,6 +4,7 @@ mod check;
 mod commit;
 mod disk;
 mod error;
+mod export;
 mod fault;
 mod files;
 mod fit;
@@ -23,6 +24,7 @@ mod versions;
 
 pub use check::{Checked, Finding, Kind, check_folder};
 pub use error::{FolderError, Format};
+pub use export::{ExportFormat, Exported, export};
 pub use fault::{Hook, fault_point};
 pub use files::fault_of_file;
 pub(crate) use labels::setting;

@@ -18,11 +18,12 @@ mod statement;
 mod table;
 #[cfg(test)]
 mod tests;
-mod values;
+pub(crate) mod values;
 mod vtab;
 
 pub use answer::{Answer, Cell, Column, Sink, Value};
 pub use engine::{query, query_into, query_newest};
 pub use error::QueryError;
 pub use functions::{Declared as Function, all as functions};
+pub use runs::run_names;
 pub use statement::StatementError;

@@ -13,6 +13,12 @@ pub(super) struct Named {
     name: Arc<str>,
 }
 
+/// The folders of a query, each once, with what the column `run` says of its rows where there are several.
+pub fn run_names(dirs: &[PathBuf]) -> Vec<(PathBuf, String)> {
+    let runs = named(dirs).into_iter();
+    runs.map(|run| (run.dir, run.name.to_string())).collect()
+}
+
 /// The folders, each once, with the name of the folder, or the path as it was given where two folders have one name.
 pub(super) fn named(dirs: &[PathBuf]) -> Vec<Named> {
     let mut known: Vec<(PathBuf, &Path)> = Vec::new();

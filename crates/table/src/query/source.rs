@@ -17,6 +17,7 @@ use polars::prelude::{
 use polars_parquet::read::FileMetadata;
 
 use crate::error::TableError;
+use crate::part;
 use crate::schema::{TableName, schema};
 
 use super::values::{Type, Values};
@@ -117,8 +118,7 @@ pub(super) struct Chunk {
     part: usize,
     /// Number within the file.
     group: usize,
-    /// The footer of a file that holds this row group alone: the reader decodes all groups before the one it is asked
-    /// for.
+    /// The footer of a file that holds this row group alone.
     alone: OnceCell<Arc<FileMetadata>>,
     /// First row within the table.
     pub(super) start: usize,
@@ -286,7 +286,9 @@ impl Source {
         }
         self.guarded(part, |file| {
             let mut reader = ParquetReader::new(file);
-            let alone = chunk.alone.get_or_init(|| footer.alone(chunk.group));
+            let alone = chunk
+                .alone
+                .get_or_init(|| part::alone(&footer.metadata, chunk.group));
             reader.set_metadata(Arc::clone(alone));
             let frame = reader
                 .with_columns(Some(vec![column.name.clone()]))
@@ -339,23 +341,6 @@ impl Source {
 }
 
 impl Footer {
-    /// The footer with one of its row groups.
-    fn alone(&self, group: usize) -> Arc<FileMetadata> {
-        let all = self.metadata.as_ref();
-        let group = &all.row_groups[group];
-        Arc::new(FileMetadata {
-            version: all.version,
-            num_rows: group.num_rows(),
-            max_row_group_height: group.num_rows(),
-            created_by: None,
-            row_groups: vec![group.clone()],
-            key_value_metadata: None,
-            schema_descr: all.schema_descr.clone(),
-            column_orders: None,
-            footer_buf: all.footer_buf.clone(),
-        })
-    }
-
     /// Whether every row group says that the column has no null in it.
     fn is_full(&self, column: &str) -> bool {
         self.metadata.row_groups.iter().all(|group| {

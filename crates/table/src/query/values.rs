@@ -8,7 +8,7 @@ use polars_arrow::array::{BooleanArray, PrimitiveArray, Utf8ViewArray};
 
 /// Type of a column in queries, by which it is declared to SQLite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
+pub(crate) enum Type {
     Integer,
     Real,
     Text,
@@ -18,7 +18,7 @@ pub(super) enum Type {
 
 impl Type {
     /// The type in which a column of a file is read.
-    pub(super) fn of(dtype: &DataType) -> Type {
+    pub(crate) fn of(dtype: &DataType) -> Type {
         match dtype {
             DataType::Boolean => Type::Boolean,
             DataType::Datetime(_, _) => Type::Timestamp,
@@ -45,7 +45,7 @@ impl Type {
 pub(super) const BOOLEAN: &str = "BOOLEAN";
 
 /// Values of one column in one row group.
-pub(super) enum Values {
+pub(crate) enum Values {
     /// The file lacks the column.
     Null,
     /// The name of the run, in every row.
@@ -60,7 +60,7 @@ pub(super) enum Values {
 
 /// One value.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Null,
     Integer(i64),
     Real(f64),
@@ -74,7 +74,7 @@ impl Values {
     ///
     /// # Errors
     /// Where a value does not fit the type: a whole number above 2^63 - 1.
-    pub(super) fn new(series: &Series, wanted: Type) -> PolarsResult<Values> {
+    pub(crate) fn new(series: &Series, wanted: Type) -> PolarsResult<Values> {
         let series = series.rechunk();
         Ok(match wanted {
             Type::Integer => {
@@ -102,7 +102,7 @@ impl Values {
     }
 
     /// The value of a row; null beyond the last one.
-    pub(super) fn get(&self, row: usize) -> Value<'_> {
+    pub(crate) fn get(&self, row: usize) -> Value<'_> {
         match self {
             Values::Null => Value::Null,
             Values::Constant(text) => Value::Text(text),
@@ -179,7 +179,7 @@ impl Value<'_> {
 }
 
 /// A moment as text, UTC: `2023-11-14 22:13:20`, with a fraction where there is one, without zeros at its end.
-pub(super) fn moment(micros: i64) -> String {
+pub(crate) fn moment(micros: i64) -> String {
     let Some(time) = DateTime::from_timestamp_micros(micros) else {
         return micros.to_string();
     };

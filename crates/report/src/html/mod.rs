@@ -1,0 +1,13 @@
+//! The report of a run: one HTML file that needs nothing from outside. Texts from sweeps and tables are escaped by
+//! `writer`; what the sentences say is made in `sentences`.
+
+mod listing;
+mod page;
+mod picture;
+mod provenance;
+mod report;
+mod rows;
+mod writer;
+
+pub use picture::Picture;
+pub use report::report;
