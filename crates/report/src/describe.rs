@@ -148,7 +148,7 @@ impl Description {
         }
     }
 
-    /// The same numbers, and more of them.
+    /// The same numbers, and more.
     pub fn to_json(&self, watts: f64) -> Value {
         let outcome = &self.outcome;
         let statuses: serde_json::Map<String, Value> = outcome

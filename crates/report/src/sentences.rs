@@ -87,7 +87,7 @@ pub fn same(measure: &Measure, found: &Extreme) -> String {
     match measure.count {
         1 => format!("Its {} is {}.", measure.words(), number(found.value)),
         _ => format!(
-            "All of them have a {} of {}.",
+            "Every one has a {} of {}.",
             measure.words(),
             number(found.value)
         ),

@@ -132,7 +132,7 @@ pub fn listed(words: &[String]) -> String {
     }
 }
 
-/// A text of at most so many characters; a longer one is cut in the middle.
+/// A text of at most `limit` characters; a longer one is cut in the middle.
 pub fn shortened(text: &str, limit: usize) -> String {
     let count = text.chars().count();
     if count <= limit {

@@ -102,7 +102,7 @@ impl EngineShare {
 }
 
 impl Saving {
-    /// Energy that the saved seconds would have taken, in kWh, at so many watts a trial.
+    /// Energy that the saved seconds would have taken, in kWh, at a power of each core in watts.
     pub fn kwh(&self, watts: f64) -> f64 {
         kwh(self.wide_seconds - self.done_seconds, watts)
     }

@@ -81,7 +81,7 @@ pub struct Reason {
     pub status: String,
     pub error: String,
     pub trials: u64,
-    /// The number of one of them.
+    /// The number of one such trial.
     pub example: u64,
 }
 

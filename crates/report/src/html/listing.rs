@@ -11,7 +11,7 @@ use crate::words::{grouped, number, shortened};
 /// Rows of a table on a page: some 150 bytes each.
 const ROWS: u64 = 5000;
 
-/// Bytes of a table's data; a table with longer rows has fewer of them.
+/// Bytes of a table's data; a table with longer rows has fewer rows.
 const BYTES: usize = 1_500_000;
 
 /// Rows that a page shows without its script, and on paper.

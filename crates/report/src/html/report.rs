@@ -10,7 +10,7 @@ use super::listing::Listing;
 use super::page;
 use super::picture::Picture;
 
-/// The report of the runs as an HTML page, with pictures of them, at a wattage of a core.
+/// The report of the runs as an HTML page, with pictures, at a wattage of a core.
 ///
 /// # Errors
 /// [`ReportError`] where the tables cannot be read.

@@ -1,5 +1,5 @@
 //! A run folder's tables as one file each, rows in order of trial. Rows are read a row group at a time and written as
-//! they come; the files get their names when all of them are whole.
+//! they come; the files get their names when all are whole.
 //!
 //! Parts are not in order: each holds the trials that were reported together. A stretch of ascending trials within a
 //! row group is a run of rows; the runs are merged by trial, and each trial's rows stay in the order of its part.
@@ -122,8 +122,8 @@ fn stage_all(
     loop {
         tries += 1;
         let mut moved = false;
-        let mut stage = |(table, alike): (TableName, Vec<Vec<PathBuf>>)| {
-            let paths: Vec<PathBuf> = alike.into_iter().flatten().collect();
+        let mut stage = |(table, groups): (TableName, Vec<Vec<PathBuf>>)| {
+            let paths: Vec<PathBuf> = groups.into_iter().flatten().collect();
             let staged = stage_table(table, &paths, format, name(table));
             moved |= staged.is_err() && paths.iter().any(|path| !path.exists());
             staged
