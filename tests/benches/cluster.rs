@@ -255,13 +255,13 @@ async fn keep_going(
         number += 1;
         let trials = count(&lease);
         let message = Session::request(Say::Report(report(&grid, number, &lease)));
-        let told = Instant::now();
+        let reported = Instant::now();
         for piece in rpc::pieces::Pieces::of(message) {
             session.say.send(piece).await.expect("an open stream");
         }
         let (next, came) = session.lease().await;
         in_hand.push_back(next);
-        let waited = (came - told).as_secs_f64();
+        let waited = (came - reported).as_secs_f64();
         seen.lock().expect("no panic").push((came, waited, trials));
     }
     beat.abort();
@@ -324,8 +324,8 @@ fn killed(at: &Path) {
         submit(at, &coordinator, &name, &text);
         let mut victim = coordinator.worker(at, "victim", 2);
         tests::process::until("the victim has both", || {
-            let told = coordinator.call(at, &["status", &name, "--json"]);
-            told.out.contains("\"leased\":2") || told.out.contains("\"leased\": 2")
+            let ended = coordinator.call(at, &["status", &name, "--json"]);
+            ended.out.contains("\"leased\":2") || ended.out.contains("\"leased\": 2")
         });
         seconds.push(runtime.block_on(async {
             let mut other = Session::join(&coordinator.url, 99).await;
@@ -394,11 +394,11 @@ fn restart(at: &Path) {
         coordinator.process.kill();
         let begun = Instant::now();
         coordinator = Coordinator::start(at, "data");
-        let told = coordinator.call(at, &["status", "million", "--json"]);
+        let ended = coordinator.call(at, &["status", "million", "--json"]);
         let seconds = begun.elapsed().as_secs_f64();
-        assert!(told.out.contains("1000000"), "{}", told.out);
+        assert!(ended.out.contains("1000000"), "{}", ended.out);
         println!(
-            "restart with 10^6 done: listens and tells its status after {seconds:.2} s, {} MB",
+            "restart with 10^6 done: listens and reports its status after {seconds:.2} s, {} MB",
             memory(&coordinator, "VmHWM:")
         );
     }
@@ -417,11 +417,11 @@ fn billion(at: &Path) {
     let submitted = begun.elapsed().as_secs_f64();
     let worker = coordinator.worker(at, "w", 2);
     std::thread::sleep(Duration::from_secs(15));
-    let told = coordinator.call(at, &["status", "billion"]);
+    let ended = coordinator.call(at, &["status", "billion"]);
     drop(worker);
     println!(
         "grid of 10^9: submitted in {submitted:.2} s; after 15 s of work the coordinator's peak is {} MB\n{}",
         memory(&coordinator, "VmHWM:"),
-        told.out.trim_end(),
+        ended.out.trim_end(),
     );
 }

@@ -407,8 +407,8 @@ class World:
         if process.child.returncode != 0:
             return
         if words[0] in ("list", "status", "workers") and "--json" in words:
-            told = json.loads(process.out())
-            sweeps = [] if words[0] == "workers" else told if isinstance(told, list) else [told]
+            printed = json.loads(process.out())
+            sweeps = [] if words[0] == "workers" else printed if isinstance(printed, list) else [printed]
             for sweep in sweeps:
                 name, done = sweep["name"], sweep["completed"]
                 if name not in SWEEPS:

@@ -178,8 +178,8 @@ def main():
             for share in (0.1, 0.5, 0.9):
                 at, status = min(seen, key=lambda pair: abs(pair[0] - begun - share * (end - begun)))
                 left, eta = end - at, status["eta_seconds"]
-                told = "?" if eta is None else f"{eta:.1f} / {left:.1f} = {eta / left:.2f}" if left > 0 else "-"
-                row += f"  {told:<20}"
+                shown = "?" if eta is None else f"{eta:.1f} / {left:.1f} = {eta / left:.2f}" if left > 0 else "-"
+                row += f"  {shown:<20}"
             print(row, flush=True)
             longer = [done(status) for _, status in seen]
             assert longer == sorted(longer), "rows were lost"

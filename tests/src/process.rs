@@ -75,7 +75,7 @@ impl Finished {
         }
     }
 
-    /// Fails unless the exit code is as told.
+    /// Fails unless the process ended with this exit code.
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(

@@ -1,5 +1,5 @@
 //! Trials that fit a worker's time and memory go first; what fits nobody waits with its reason, and a local run fails it.
-//! Why nothing runs is told, and the time to the end is honest across interruptions.
+//! The status says why nothing runs, and the time to the end is honest across interruptions.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -79,9 +79,9 @@ fn short_trials_run_though_long_ones_come_first() {
         "{why}"
     );
     assert_eq!(why["needed_bytes"], Value::Null);
-    let told = coordinator.call(at, &["status", "s"]).expect(0);
+    let ended = coordinator.call(at, &["status", "s"]).expect(0);
     let words = "waiting: 5 trials fit no worker: trial 0 needs about ";
-    assert!(told.err.contains(words), "{}", told.err);
+    assert!(ended.err.contains(words), "{}", ended.err);
     let list = coordinator.call(at, &["list"]).expect(0);
     assert!(list.out.contains("walltime"), "{}", list.out);
     coordinator.call(at, &["cancel", "s"]).expect(0);
@@ -134,8 +134,8 @@ fn a_local_run_fails_what_it_cannot_hold_and_runs_the_rest() {
             .args(&words)
             .output()
             .unwrap();
-        let told = String::from_utf8_lossy(&ran.stderr);
-        assert_eq!(ran.status.code(), Some(3), "{told}");
+        let ended = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(3), "{ended}");
         let run = at.join(out);
         let rows = |sql: &str| number(&run, sql);
         let count = "SELECT count(*) FROM trials WHERE";
@@ -193,7 +193,7 @@ fn no_more_trials_run_at_once_than_memory_holds() {
     assert_eq!(process.wait(), Some(0));
     assert_eq!(number(&at.join("r"), "SELECT count(*) FROM trials"), 16.0);
     if most == 0 {
-        eprintln!("SKIPPED: /proc does not tell a process's peak");
+        eprintln!("SKIPPED: /proc does not report a process's peak");
         return;
     }
     // What the program itself takes comes on top: some 80 MB, and reports.
@@ -201,7 +201,7 @@ fn no_more_trials_run_at_once_than_memory_holds() {
 }
 
 #[test]
-fn why_nothing_runs_is_told() {
+fn status_says_why_nothing_runs() {
     let folder = folder_with("s.toml", &sweep("s", "", 4));
     let at = folder.path();
     let coordinator = Coordinator::start(at, "data");
@@ -229,7 +229,7 @@ fn why_nothing_runs_is_told() {
     assert_eq!(watch.wait(), Some(0));
 }
 
-/// Programs of a batch system that say what they are told to, before all others.
+/// Programs of a batch system that print what the test wants, before all others on the path.
 fn fake_slurm(at: &Path, sbatch: &str, squeue: &str) -> String {
     let bin = at.join("bin");
     std::fs::create_dir_all(&bin).unwrap();
@@ -252,7 +252,7 @@ fn autoscaled(at: &Path, path: &str, more: &[&str]) -> Coordinator {
 }
 
 #[test]
-fn pilots_that_wait_or_are_refused_are_told_with_the_batch_systems_reason() {
+fn pilots_that_wait_or_are_refused_are_reported_with_the_batch_systems_reason() {
     let folder = folder_with("s.toml", &sweep("s", "", 4));
     let at = folder.path();
     // Refused from the start: no sweep is needed to know it.
@@ -260,8 +260,8 @@ fn pilots_that_wait_or_are_refused_are_told_with_the_batch_systems_reason() {
     let path = fake_slurm(at, refusal, "echo '{\"jobs\": []}'");
     let coordinator = autoscaled(at, &path, &["--", "--partition=nowhere"]);
     until("the warning", || {
-        let told = log(&at.join("coordinator.log"));
-        told.lines().any(|line| {
+        let ended = log(&at.join("coordinator.log"));
+        ended.lines().any(|line| {
             line.starts_with("warning: ") && line.contains("invalid partition specified: nowhere")
         })
     });
@@ -334,13 +334,13 @@ fn the_time_to_the_end_is_honest_after_a_restart() {
     until("an estimate", || {
         !status(&coordinator, at, "s")["eta_seconds"].is_null()
     });
-    let told = status(&coordinator, at, "s");
-    if told["state"] == "running" {
-        let number = |key: &str| told[key].as_f64().unwrap();
+    let ended = status(&coordinator, at, "s");
+    if ended["state"] == "running" {
+        let number = |key: &str| ended[key].as_f64().unwrap();
         let left = TRIALS as f64 - number("completed");
         // Of those that are done, some are not durable yet; a slow machine makes trials slower.
         let least = 0.3 * (left - 20.0) * SLOW_MS as f64 / 1e3;
-        assert!(number("eta_seconds") >= least, "{told}");
+        assert!(number("eta_seconds") >= least, "{ended}");
     }
     until_finished(&coordinator, at, "s");
     // Time stands still for what has ended, whatever else runs.

@@ -316,12 +316,12 @@ impl Arena {
     fn submit(&mut self, file: &str) {
         let begun = Instant::now();
         loop {
-            let told = run(self.at(), &["submit", file, "--coordinator", &self.url]);
-            if told.code == Some(0) {
+            let output = run(self.at(), &["submit", file, "--coordinator", &self.url]);
+            if output.code == Some(0) {
                 return;
             }
-            assert_ne!(told.code, Some(2), "{}", told.err);
-            assert!(begun.elapsed() < Duration::from_secs(60), "{}", told.err);
+            assert_ne!(output.code, Some(2), "{}", output.err);
+            assert!(begun.elapsed() < Duration::from_secs(60), "{}", output.err);
             self.turn();
         }
     }
@@ -344,7 +344,7 @@ impl Arena {
             if count(&coordinator, &at, name, "failed") == 0 {
                 continue;
             }
-            // A trial in whose company three workers died is told as such, and runs again when asked to.
+            // A trial during which three workers died is reported as such, and runs again after `retry`.
             let sql = "SELECT error FROM trials WHERE status = 'failed'";
             let failed = query(&at.join("data").join(name), sql);
             for error in texts(&failed, "error") {

@@ -140,7 +140,7 @@ fn a_damaged_checkpoint_only_costs_the_steps() {
 }
 
 #[test]
-fn a_checkpoint_time_that_is_no_number_is_told() {
+fn a_checkpoint_time_that_is_no_number_is_reported() {
     let folder = folder_with("long.toml", &long("long", 1, 1));
     let mut command = tests::process::command(folder.path());
     command.args(["run", "long.toml"]).env(OFTEN.0, "soon");

@@ -74,8 +74,8 @@ pub(crate) fn steps_for(seconds: f64) -> u64 {
 /// A sweep's status.
 #[track_caller]
 pub(crate) fn status(coordinator: &Coordinator, at: &Path, name: &str) -> Value {
-    let told = coordinator.call(at, &["status", name, "--json"]).expect(0);
-    serde_json::from_str(&told.out).expect("the status is JSON")
+    let output = coordinator.call(at, &["status", name, "--json"]).expect(0);
+    serde_json::from_str(&output.out).expect("the status is JSON")
 }
 
 /// A number of a sweep's status.
@@ -112,8 +112,8 @@ pub(crate) fn until_leased(coordinator: &Coordinator, at: &Path, name: &str) {
 /// Workers that are connected.
 #[track_caller]
 pub(crate) fn workers(coordinator: &Coordinator, at: &Path) -> Vec<Value> {
-    let told = coordinator.call(at, &["workers", "--json"]).expect(0);
-    let workers: Value = serde_json::from_str(&told.out).expect("the list is JSON");
+    let output = coordinator.call(at, &["workers", "--json"]).expect(0);
+    let workers: Value = serde_json::from_str(&output.out).expect("the list is JSON");
     workers.as_array().expect("a list").clone()
 }
 

@@ -39,8 +39,8 @@ fn submit(coordinator: &Coordinator, at: &Path, name: &str, text: &str) -> Strin
 /// Statuses of all sweeps.
 #[track_caller]
 fn list(coordinator: &Coordinator, at: &Path) -> Vec<Value> {
-    let said = coordinator.call(at, &["list", "--json"]).expect(0);
-    let list: Value = serde_json::from_str(&said.out).unwrap();
+    let ended = coordinator.call(at, &["list", "--json"]).expect(0);
+    let list: Value = serde_json::from_str(&ended.out).unwrap();
     list.as_array().unwrap().clone()
 }
 
@@ -129,10 +129,10 @@ fn sweeps_that_are_done_cost_neither_threads_nor_descriptors_and_wake_up() {
         .call(at, &["fetch", "s7", "--out", "here"])
         .expect(0);
     assert_eq!(rows(&at.join("here")), 2);
-    let said = submit(&coordinator, at, "s7", &tiny("s7", 2));
-    assert!(said.contains("continued"), "{said}");
-    let said = submit(&coordinator, at, "s7", &tiny("s7", 5));
-    assert!(said.contains("grown"), "{said}");
+    let ended = submit(&coordinator, at, "s7", &tiny("s7", 2));
+    assert!(ended.contains("continued"), "{ended}");
+    let ended = submit(&coordinator, at, "s7", &tiny("s7", 5));
+    assert!(ended.contains("grown"), "{ended}");
     until("the grown sweep", || {
         state(&coordinator, at, "s7") == "finished"
             && count(&coordinator, at, "s7", "completed") == 5
@@ -147,8 +147,8 @@ fn a_cancelled_sweep_rests_and_is_taken_up_again() {
     let at = folder.path();
     let coordinator = Coordinator::start(at, "data");
     submit(&coordinator, at, "s", &tiny("s", 6));
-    let said = coordinator.call(at, &["pause", "s"]).expect(0);
-    assert!(said.err.contains("s: paused"), "{}", said.err);
+    let ended = coordinator.call(at, &["pause", "s"]).expect(0);
+    assert!(ended.err.contains("s: paused"), "{}", ended.err);
     coordinator.call(at, &["cancel", "s"]).expect(0);
     until("rest", || open_below(&coordinator, &at.join("data")) <= 1);
     assert_eq!(state(&coordinator, at, "s"), "cancelled");
@@ -167,8 +167,8 @@ fn few_descriptors_are_enough_for_many_sweeps_and_many_connections() {
     let _worker = coordinator.worker(at, "w", 1);
     for k in 0..40 {
         let name = format!("s{k}");
-        let said = submit(&coordinator, at, &name, &tiny(&name, 1));
-        assert!(said.contains("new"), "{said}");
+        let ended = submit(&coordinator, at, &name, &tiny(&name, 1));
+        assert!(ended.contains("new"), "{ended}");
         if k % 5 == 4 {
             until("the end of all", || all_finished(&coordinator, at, k + 1));
         }
@@ -249,8 +249,8 @@ fn a_folder_that_is_removed_by_hand_is_noticed() {
         .call(at, &["fetch", "done", "--out", "here"])
         .expect(2);
     assert!(refused.err.contains("is gone"), "{}", refused.err);
-    let said = submit(&coordinator, at, "done", &tiny("done", 3));
-    assert!(said.contains("new"), "{said}");
+    let ended = submit(&coordinator, at, "done", &tiny("done", 3));
+    assert!(ended.contains("new"), "{ended}");
     until_finished(&coordinator, at, "done");
     assert_eq!(rows(&at.join("data/done")), 3);
 }
@@ -279,8 +279,8 @@ fn a_running_sweep_whose_folder_goes_stops_and_starts_afresh_or_goes_on() {
     until("the loss to be noticed", || {
         state(&coordinator, at, "s") == "gone"
     });
-    let said = submit(&coordinator, at, "s", &text);
-    assert!(said.contains("new"), "{said}");
+    let ended = submit(&coordinator, at, "s", &text);
+    assert!(ended.contains("new"), "{ended}");
     until_finished(&coordinator, at, "s");
     let run = at.join("data/s");
     assert_eq!(
@@ -305,8 +305,8 @@ fn a_sweep_is_removed_with_its_folder_for_good() {
     assert!(refused.err.contains("--yes"), "{}", refused.err);
     assert!(at.join("data/slow").exists());
     for name in ["slow", "done"] {
-        let said = coordinator.call(at, &["remove", name, "--yes"]).expect(0);
-        assert!(said.err.contains("removed"), "{}", said.err);
+        let ended = coordinator.call(at, &["remove", name, "--yes"]).expect(0);
+        assert!(ended.err.contains("removed"), "{}", ended.err);
         assert!(!at.join("data").join(name).exists());
         coordinator.call(at, &["remove", name, "--yes"]).expect(2);
     }
@@ -317,8 +317,8 @@ fn a_sweep_is_removed_with_its_folder_for_good() {
     coordinator.process.kill();
     let coordinator = Coordinator::start(at, "data");
     assert!(list(&coordinator, at).is_empty());
-    let said = submit(&coordinator, at, "done", &tiny("done", 2));
-    assert!(said.contains("new"), "{said}");
+    let ended = submit(&coordinator, at, "done", &tiny("done", 2));
+    assert!(ended.contains("new"), "{ended}");
 }
 
 /// A run folder that the coordinator's start finds.
@@ -357,8 +357,8 @@ fn folders_that_do_not_open_are_reported_and_leave_the_others_alone() {
     let begun = Instant::now();
     let mut coordinator = Coordinator::start(at, "data");
     assert_eq!(state(&coordinator, at, "n"), "finished");
-    let said = coordinator.call(at, &["pause", "b-broken"]).expect(2);
-    assert!(said.err.contains("b-broken"), "{}", said.err);
+    let ended = coordinator.call(at, &["pause", "b-broken"]).expect(2);
+    assert!(ended.err.contains("b-broken"), "{}", ended.err);
     until("the others", || {
         let list = list(&coordinator, at);
         let is = |name: &str, state: &str| {
@@ -379,8 +379,8 @@ fn folders_that_do_not_open_are_reported_and_leave_the_others_alone() {
     coordinator
         .call(at, &["fetch", "b-broken", "--out", "here"])
         .expect(0);
-    let said = submit(&coordinator, at, "m", &tiny("m", 4));
-    assert!(said.contains("grown"), "{said}");
+    let ended = submit(&coordinator, at, "m", &tiny("m", 4));
+    assert!(ended.contains("grown"), "{ended}");
     coordinator.process.signal("TERM");
     assert_eq!(coordinator.process.wait(), Some(0));
 }
@@ -396,11 +396,11 @@ fn a_priority_given_later_takes_effect_and_stays() {
     let priority = |coordinator: &Coordinator| status(coordinator, at, &name)["priority"].as_i64();
     assert_eq!(priority(&coordinator), Some(0));
     let words = ["submit", &file, "--priority", "7"];
-    let said = coordinator.call(at, &words).expect(0);
+    let ended = coordinator.call(at, &words).expect(0);
     assert!(
-        said.err.contains("continued") && said.err.contains("priority: 7"),
+        ended.err.contains("continued") && ended.err.contains("priority: 7"),
         "{}",
-        said.err
+        ended.err
     );
     assert_eq!(priority(&coordinator), Some(7));
     // Without one it stays.
@@ -410,11 +410,11 @@ fn a_priority_given_later_takes_effect_and_stays() {
     let coordinator = Coordinator::start(at, "data");
     assert_eq!(priority(&coordinator), Some(7));
     let words = ["submit", &file, "--priority", "0", "--json"];
-    let said = coordinator.call(at, &words).expect(0);
+    let ended = coordinator.call(at, &words).expect(0);
     assert!(
-        said.out.contains("\"priority\": 0") || said.out.contains("\"priority\":0"),
+        ended.out.contains("\"priority\": 0") || ended.out.contains("\"priority\":0"),
         "{}",
-        said.out
+        ended.out
     );
     assert_eq!(priority(&coordinator), Some(0));
 }

@@ -1,4 +1,4 @@
-//! Folders that were damaged while nobody looked: what can be mended is mended, the rest is told, nothing that
+//! Folders that were damaged while nobody looked: what can be mended is mended, the rest is reported, nothing that
 //! was sound is lost or written twice.
 
 use std::path::{Path, PathBuf};
@@ -92,15 +92,15 @@ impl Sound {
 
     /// Damages a copy and runs it again.
     #[track_caller]
-    fn check(&self, what: &str, harm: impl FnOnce(&Path), told: &str, cost: Cost) {
+    fn check(&self, what: &str, harm: impl FnOnce(&Path), output: &str, cost: Cost) {
         let at = self.home.path();
         let (sound, harmed) = (at.join("sound"), at.join(what));
         copy(&sound, &harmed);
         harm(&harmed);
         let mended = again(at, what).expect(0);
         assert!(
-            mended.err.contains(told),
-            "{what}: `{told}` is missing in:\n{}",
+            mended.err.contains(output),
+            "{what}: `{output}` is missing in:\n{}",
             mended.err
         );
         let status: serde_json::Value = serde_json::from_str(&mended.out).unwrap();
@@ -280,7 +280,7 @@ fn a_coordinator_mends_its_folders_when_it_starts() {
 }
 
 #[test]
-fn a_folder_beyond_repair_is_told_left_alone_and_stops_no_other() {
+fn a_folder_beyond_repair_is_reported_left_alone_and_stops_no_other() {
     let folder = folder_with("small.toml", SMALL);
     let at = folder.path();
     std::fs::create_dir(at.join("data")).unwrap();
@@ -290,11 +290,11 @@ fn a_folder_beyond_repair_is_told_left_alone_and_stops_no_other() {
     std::fs::write(bad.join("journal.sqlite"), "x".repeat(5000)).unwrap();
     std::fs::remove_file(bad.join("trials/generation-00000000.parquet")).unwrap();
     let before = parts(&bad, "trials");
-    let told = run(at, &["run", "small.toml", "--out", "data/bad"]).expect(2);
+    let output = run(at, &["run", "small.toml", "--out", "data/bad"]).expect(2);
     assert!(
-        told.err.contains("cannot be read") && told.err.contains("put back"),
+        output.err.contains("cannot be read") && output.err.contains("put back"),
         "{}",
-        told.err
+        output.err
     );
     let coordinator = Coordinator::with(at, "data", "127.0.0.1:0", |command| {
         logged(command, &at.join("log"));
@@ -348,7 +348,7 @@ fn one_owner_at_a_time_and_the_lock_dies_with_it() {
 }
 
 #[test]
-fn a_read_only_folder_is_told_can_be_read_and_goes_on_later() {
+fn a_read_only_folder_is_reported_can_be_read_and_goes_on_later() {
     let folder = folder_with("small.toml", &three_seconds());
     let at = folder.path();
     let place = at.join("disk");
@@ -363,13 +363,25 @@ fn a_read_only_folder_is_told_can_be_read_and_goes_on_later() {
     begun.signal("INT");
     assert_eq!(begun.wait(), Some(130));
     assert!(disk.set_read_only(true), "the file system is still in use");
-    let told = run(at, &["run", "small.toml", "--out", "disk/r"]).expect(1);
-    assert!(told.err.contains("Read-only file system"), "{}", told.err);
-    let told = run(at, &["run", "small.toml", "--out", "disk/new"]).expect(1);
-    assert!(told.err.contains("Read-only file system"), "{}", told.err);
+    let output = run(at, &["run", "small.toml", "--out", "disk/r"]).expect(1);
+    assert!(
+        output.err.contains("Read-only file system"),
+        "{}",
+        output.err
+    );
+    let output = run(at, &["run", "small.toml", "--out", "disk/new"]).expect(1);
+    assert!(
+        output.err.contains("Read-only file system"),
+        "{}",
+        output.err
+    );
     let words = ["coordinator", "--listen", "127.0.0.1:0", "--data", "disk"];
-    let told = run(at, &words).expect(2);
-    assert!(told.err.contains("Read-only file system"), "{}", told.err);
+    let output = run(at, &words).expect(2);
+    assert!(
+        output.err.contains("Read-only file system"),
+        "{}",
+        output.err
+    );
     let read = run(
         at,
         &[

@@ -32,14 +32,14 @@ fn of_csv(more: &str) -> String {
 #[track_caller]
 fn said(at: &Path, code: i32, words: &[&str]) -> Finished {
     for command in ["plan", "run"] {
-        let told = run(at, &[command, "d.toml"]).expect(code);
-        let holds = told
+        let ended = run(at, &[command, "d.toml"]).expect(code);
+        let holds = ended
             .err
             .lines()
             .any(|line| words.iter().all(|word| line.contains(word)));
-        assert!(holds, "{words:?} are not in\n{}", told.err);
+        assert!(holds, "{words:?} are not in\n{}", ended.err);
         if command == "run" {
-            return told;
+            return ended;
         }
     }
     unreachable!("`run` is the last command");
@@ -47,8 +47,8 @@ fn said(at: &Path, code: i32, words: &[&str]) -> Finished {
 
 #[track_caller]
 fn refused(at: &Path, words: &[&str]) {
-    let told = said(at, 2, words);
-    assert!(told.out.is_empty(), "{}", told.out);
+    let ended = said(at, 2, words);
+    assert!(ended.out.is_empty(), "{}", ended.out);
     assert!(!at.join("runs").exists(), "a refused sweep left a folder");
 }
 
@@ -62,8 +62,8 @@ fn warned(at: &Path, words: &[&str]) {
 #[track_caller]
 fn silent(at: &Path) {
     for command in ["plan", "run"] {
-        let told = run(at, &[command, "d.toml"]).expect(0);
-        assert!(!told.err.contains("warning:"), "{}", told.err);
+        let ended = run(at, &[command, "d.toml"]).expect(0);
+        assert!(!ended.err.contains("warning:"), "{}", ended.err);
     }
 }
 
@@ -228,12 +228,13 @@ fn a_cluster_fills_the_sizes_and_warns_at_submit() {
     std::fs::write(at.join("x.csv"), "1,2,a\n3,5,b\n5,6,c\n0,1,a\n").unwrap();
     let coordinator = Coordinator::start(at, "data");
     let _worker = coordinator.worker(at, "w", 1);
-    let told = coordinator.call(at, &["submit", "d.toml"]).expect(0);
+    let ended = coordinator.call(at, &["submit", "d.toml"]).expect(0);
     assert!(
-        told.err
+        ended
+            .err
             .contains("warning: 1 of 4 samples is used for both training and test"),
         "{}",
-        told.err
+        ended.err
     );
     until_finished(&coordinator, at, "d");
     let sql = "SELECT problem_inputs_dim * 100 + problem_outputs_dim * 10 + problem_classes AS n FROM trials WHERE status = 'completed'";
@@ -304,8 +305,8 @@ fn pipes_devices_and_folders_are_refused_at_once() {
     let made = Command::new("mkfifo").arg(&pipe).status();
     if made.is_ok_and(|status| status.success()) {
         refused(at, &["`problem.", "x.csv: is a pipe"]);
-        let told = run(at, &["diagnose", "x.csv"]).expect(2);
-        assert!(told.err.contains("is a pipe"), "{}", told.err);
+        let ended = run(at, &["diagnose", "x.csv"]).expect(2);
+        assert!(ended.err.contains("is a pipe"), "{}", ended.err);
         std::fs::remove_file(&pipe).unwrap();
     } else {
         eprintln!("SKIPPED: mkfifo makes no pipe here");
@@ -480,8 +481,8 @@ fn a_tall_matrix_is_diagnosed_in_time_that_grows_with_its_size() {
     write_npy(&at.join("tall.npy"), &tall);
     write_npy(&at.join("wide.npy"), &tall.t().to_owned());
     for file in ["tall.npy", "wide.npy"] {
-        let told = run(at, &["diagnose", file, "--json"]).expect(0);
-        let found: Value = serde_json::from_str(&told.out).unwrap();
+        let ended = run(at, &["diagnose", file, "--json"]).expect(0);
+        let found: Value = serde_json::from_str(&ended.out).unwrap();
         assert_eq!(found["rank"], 1, "{file}");
         assert_eq!(found["advice"], "core", "{file}");
     }

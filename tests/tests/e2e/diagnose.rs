@@ -39,8 +39,8 @@ fn digits(folder: &Path, more: &[&str]) -> Finished {
     run(folder, &words)
 }
 
-fn json(told: &Finished) -> Value {
-    serde_json::from_str(&told.out).unwrap()
+fn json(ended: &Finished) -> Value {
+    serde_json::from_str(&ended.out).unwrap()
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn digits_and_noise_get_opposite_advice() {
     );
     assert_eq!(found["stages"].as_array().unwrap().len(), 4);
 
-    let told = digits(at, &[]).expect(0);
+    let ended = digits(at, &[]).expect(0);
     for word in [
         "1797 samples of 64 numbers, 10 classes",
         "74 wide",
@@ -96,12 +96,12 @@ fn digits_and_noise_get_opposite_advice() {
         "1. check the data",
     ] {
         assert!(
-            told.out.contains(word),
+            ended.out.contains(word),
             "`{word}` is missing in:\n{}",
-            told.out
+            ended.out
         );
     }
-    let told = run(at, &["diagnose", "noise.csv", "--steps", "500"]).expect(0);
+    let ended = run(at, &["diagnose", "noise.csv", "--steps", "500"]).expect(0);
     for word in [
         "a matrix, 40 x 40",
         "40, which is full",
@@ -109,9 +109,9 @@ fn digits_and_noise_get_opposite_advice() {
         "500 asked for",
     ] {
         assert!(
-            told.out.contains(word),
+            ended.out.contains(word),
             "`{word}` is missing in:\n{}",
-            told.out
+            ended.out
         );
     }
 }
@@ -131,19 +131,19 @@ fn the_written_plan_of_low_rank_data_runs_on_the_core_and_is_verified() {
     let elsewhere = at.join("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
     let words = ["run", "../plans/digits plan.toml", "--out", "r", "--json"];
-    let told = run(&elsewhere, &words).expect(0);
+    let ended = run(&elsewhere, &words).expect(0);
     let rows = elsewhere.join("r");
     assert_eq!(number(&rows, "SELECT count(*) AS n FROM trials"), 8.0);
     let reduced = "SELECT count(*) AS n FROM trials WHERE engine = 'reduced' AND core_width = 74";
     assert_eq!(number(&rows, reduced), 8.0);
-    let told_flops = 40.0 * found["reduced"]["flops_per_step"].as_f64().unwrap();
+    let printed_flops = 40.0 * found["reduced"]["flops_per_step"].as_f64().unwrap();
     for extreme in ["min", "max"] {
         let sql = format!("SELECT {extreme}(flops) AS x FROM trials");
-        assert_eq!(number(&rows, &sql), told_flops);
+        assert_eq!(number(&rows, &sql), printed_flops);
     }
     let lost = "SELECT count(*) AS n FROM trials WHERE status <> 'completed'";
     assert_eq!(number(&rows, lost), 0.0, "half of the safe rate diverged");
-    let verified = &json(&told)["verify"];
+    let verified = &json(&ended)["verify"];
     assert_eq!(
         (&verified["compared"], &verified["within"]),
         (&Value::from(3), &Value::from(true))
@@ -157,9 +157,9 @@ fn the_written_plan_of_low_rank_data_runs_on_the_core_and_is_verified() {
         assert!(found <= most, "{difference}: {found:e}");
     }
     assert!(
-        told.err.contains("within what the law promises"),
+        ended.err.contains("within what the law promises"),
         "{}",
-        told.err
+        ended.err
     );
     // Nothing is overwritten.
     let before = std::fs::read(at.join("plans/digits plan.toml")).unwrap();
@@ -247,20 +247,24 @@ fn targets_are_read_from_another_file_and_samples_may_stand_in_columns() {
 }
 
 #[test]
-fn wrong_requests_are_told() {
+fn wrong_requests_are_reported() {
     let folder = folder_with("x.csv", "1,0,a\n0,1,b\n1,1,a\n");
     let at = folder.path();
     std::fs::write(at.join("y.csv"), "1\n2\n").unwrap();
     let check = |words: &[&str], word: &str| {
         let mut all = vec!["diagnose"];
         all.extend(words);
-        let told = run(at, &all).expect(2);
+        let ended = run(at, &all).expect(2);
         assert!(
-            told.err.contains(word),
+            ended.err.contains(word),
             "`{word}` is missing in:\n{}",
-            told.err
+            ended.err
         );
-        assert!(told.out.is_empty(), "talk on standard output: {}", told.out);
+        assert!(
+            ended.out.is_empty(),
+            "talk on standard output: {}",
+            ended.out
+        );
     };
     check(&["absent.csv"], "absent.csv");
     check(&["x.csv"], "'a' is not a number");
@@ -301,15 +305,15 @@ fn verification_says_where_the_law_does_not_hold() {
     let sweep = "name = \"v\"\n[axes]\n\"init.kind\" = [\"orthogonal\", \"gaussian\"]\n[problem]\ndim = 10\nrank = 2\n[train]\nsteps = 50\nverify = 5\n";
     let folder = folder_with("v.toml", sweep);
     let at = folder.path();
-    let told = run(at, &["run", "v.toml", "--json"]).expect(0);
-    let verified = &json(&told)["verify"];
+    let ended = run(at, &["run", "v.toml", "--json"]).expect(0);
+    let verified = &json(&ended)["verify"];
     // One of the two trials; the gaussian start has no small core.
     assert_eq!(
         (&verified["wanted"], &verified["compared"]),
         (&Value::from(5), &Value::from(1))
     );
     assert_eq!(verified["within"], true);
-    let told = run(
+    let ended = run(
         at,
         &[
             "run",
@@ -321,8 +325,12 @@ fn verification_says_where_the_law_does_not_hold() {
         ],
     )
     .expect(0);
-    assert!(told.err.contains("no trial can be reduced"), "{}", told.err);
-    let told = run(
+    assert!(
+        ended.err.contains("no trial can be reduced"),
+        "{}",
+        ended.err
+    );
+    let ended = run(
         at,
         &[
             "run",
@@ -336,8 +344,8 @@ fn verification_says_where_the_law_does_not_hold() {
     )
     .expect(0);
     assert!(
-        json(&told)["verify"].is_null() && !told.err.contains("verified"),
+        json(&ended)["verify"].is_null() && !ended.err.contains("verified"),
         "{}",
-        told.err
+        ended.err
     );
 }

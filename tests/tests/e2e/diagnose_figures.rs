@@ -14,8 +14,8 @@ const DRAWS: usize = 4;
 /// Standard output of a call as JSON.
 #[track_caller]
 fn ask(at: &Path, words: &[&str]) -> Value {
-    let told = run(at, words).expect(0);
-    serde_json::from_str(&told.out).expect("the answer is JSON")
+    let output = run(at, words).expect(0);
+    serde_json::from_str(&output.out).expect("the answer is JSON")
 }
 
 #[track_caller]
@@ -113,7 +113,7 @@ metrics = ["sharpness"]
 }
 
 #[test]
-fn core_and_operations_told_of_a_low_rank_matrix_are_those_of_its_plan_and_run() {
+fn core_and_operations_of_a_low_rank_matrix_are_those_of_its_plan_and_run() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     write_npy(&at.join("m.npy"), &low_rank(60, 40, 3));
@@ -228,25 +228,25 @@ fn two_over_the_safe_rate_is_the_sharpness_of_the_wide_network_at_its_start() {
         write_npy(&at.join("m.npy"), &low_rank(60, 40, 3));
         let found = diagnosed(at, network);
         assert_eq!(found["curvature_exact"], true);
-        let told = 2.0 / float(&found["safe_rate"]);
+        let output = 2.0 / float(&found["safe_rate"]);
         near(
-            told,
+            output,
             float(&found["curvature"]),
             1e-12,
-            "the told curvature",
+            "the reported curvature",
         );
         let sharpness = sharpness(at, network);
         let what = format!("depth {}", network.depth);
-        near(told, sharpness[0], 1e-6, &what);
+        near(output, sharpness[0], 1e-6, &what);
         // Half of the safe rate, the largest that a plan tries, is stable at the start of every draw.
         for found in sharpness {
-            assert!(found < 2.0 * told, "{what}: {found:e} against {told:e}");
+            assert!(found < 2.0 * output, "{what}: {found:e} against {output:e}");
         }
     }
 }
 
 #[test]
-fn the_curvature_told_of_a_full_rank_matrix_is_a_bound_and_not_far() {
+fn the_curvature_of_a_full_rank_matrix_is_a_bound_and_not_far() {
     let network = Network {
         depth: 3,
         width: 24,
@@ -260,11 +260,11 @@ fn the_curvature_told_of_a_full_rank_matrix_is_a_bound_and_not_far() {
         (&found["advice"], &found["curvature_exact"]),
         (&Value::from("wide"), &Value::from(false))
     );
-    let told = 2.0 / float(&found["safe_rate"]);
+    let output = 2.0 / float(&found["safe_rate"]);
     for sharpness in sharpness(at, network) {
         assert!(
-            sharpness <= told && told <= 4.0 * sharpness,
-            "{sharpness:e} against {told:e}"
+            sharpness <= output && output <= 4.0 * sharpness,
+            "{sharpness:e} against {output:e}"
         );
     }
 }

@@ -61,8 +61,8 @@ fn a_full_disk_stops_the_sweep_and_room_lets_it_go_on() {
     let big = ["--set", "measure.every=1", "--set", "train.steps=300"];
     let mut words = vec!["run", "small.toml", "--out", "disk/r"];
     words.extend(big);
-    let told = run(at, &words).expect(1);
-    assert!(told.err.contains("No space left"), "{}", told.err);
+    let ended = run(at, &words).expect(1);
+    assert!(ended.err.contains("No space left"), "{}", ended.err);
     assert!(disk.resize(400_000));
     run(at, &words).expect(0);
     let mut words = vec!["run", "small.toml", "--out", "whole"];

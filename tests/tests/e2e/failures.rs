@@ -99,7 +99,7 @@ fn sigterm_drains_a_worker_and_nothing_is_held_against_its_trials() {
     let coordinator = Coordinator::start(at, "data");
     let mut leaving = coordinator.worker(at, "leaving", 1);
     coordinator.call(at, &["submit", "long.toml"]).expect(0);
-    // Two heartbeats have told what runs.
+    // Two heartbeats have reported what runs.
     until("a trial that is known to run", || {
         let workers = workers(&coordinator, at);
         workers.iter().any(|worker| {
@@ -317,8 +317,8 @@ fn readers_never_find_the_database_locked() {
     let sql = "SELECT count(*) AS n, sum(train_loss) AS loss FROM trials";
     let mut seen = 0;
     while writer.child.try_wait().unwrap().is_none() {
-        let told = run(at, &["query", "r", sql, "--csv"]).expect(0);
-        let counted = told
+        let output = run(at, &["query", "r", sql, "--csv"]).expect(0);
+        let counted = output
             .out
             .lines()
             .nth(1)
@@ -355,8 +355,8 @@ fn a_fetch_of_a_running_sweep_is_a_whole_folder() {
         .expect(0);
     assert_equal(&at.join("data/short"), &at.join("copy"));
     // The copy is a run folder of its own, with nothing left to do.
-    let told = run(at, &["run", "short.toml", "--out", "copy", "--json"]).expect(0);
-    let status: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    let output = run(at, &["run", "short.toml", "--out", "copy", "--json"]).expect(0);
+    let status: serde_json::Value = serde_json::from_str(&output.out).unwrap();
     assert_eq!(status["reported"], 0);
 }
 
@@ -397,7 +397,7 @@ metrics = ["train_loss"]
         count(&coordinator, at, "tiny", "completed") >= trials / 3
     });
     let Some(early) = resident(&coordinator.process) else {
-        eprintln!("SKIPPED: this machine does not tell a process's memory");
+        eprintln!("SKIPPED: this machine does not report a process's memory");
         return;
     };
     until_finished(&coordinator, at, "tiny");

@@ -15,8 +15,8 @@ fn a_grown_grid_computes_only_what_is_new() {
         .replace("[2, 3]", "[2, 3, 4]")
         .replace("range = [0, 4]", "range = [0, 5]");
     std::fs::write(at.join("grown.toml"), grown).unwrap();
-    let told = run(at, &["run", "grown.toml", "--out", "r", "--json"]).expect(0);
-    let status: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    let output = run(at, &["run", "grown.toml", "--out", "r", "--json"]).expect(0);
+    let status: serde_json::Value = serde_json::from_str(&output.out).unwrap();
     assert_eq!(status["trials"], 135);
     assert_eq!(status["reported"], 135 - 72);
     assert_eq!(

@@ -37,8 +37,8 @@ steps = 3
 fn plan(at: &Path, words: &[&str]) -> Value {
     let mut all = vec!["plan", "o.toml", "--json"];
     all.extend(words);
-    let told = run(at, &all).expect(0);
-    serde_json::from_str(&told.out).expect("the plan is JSON")
+    let output = run(at, &all).expect(0);
+    serde_json::from_str(&output.out).expect("the plan is JSON")
 }
 
 #[test]
@@ -64,11 +64,11 @@ fn filters_keep_what_people_expect() {
     for command in ["plan", "run"] {
         let mut all = vec![command];
         all.extend(words);
-        let told = run(at, &all).expect(2);
-        assert!(told.err.contains("no trial is left"), "{}", told.err);
-        assert!(told.out.is_empty(), "{}", told.out);
+        let output = run(at, &all).expect(2);
+        assert!(output.err.contains("no trial is left"), "{}", output.err);
+        assert!(output.out.is_empty(), "{}", output.out);
     }
-    let told = run(
+    let output = run(
         at,
         &[
             "plan",
@@ -78,11 +78,11 @@ fn filters_keep_what_people_expect() {
         ],
     )
     .expect(0);
-    let warned = told
+    let warned = output
         .err
         .lines()
         .any(|line| line == "warning: `exclude` leaves out no trial: none has network.depth = 9");
-    assert!(warned, "{}", told.err);
+    assert!(warned, "{}", output.err);
 }
 
 /// A stored sweep that names no rules is of an earlier program: it means what it meant then.
@@ -105,8 +105,9 @@ steps = 3
     let at = folder.path();
     let trials = |run_folder: &str| {
         let sql = "SELECT trial, id FROM trials ORDER BY trial";
-        let told = run(at, &["query", run_folder, sql, "--csv"]).expect(0);
-        told.out
+        let output = run(at, &["query", run_folder, sql, "--csv"]).expect(0);
+        output
+            .out
             .lines()
             .skip(1)
             .map(str::to_owned)
@@ -155,8 +156,8 @@ steps = 3
 fn a_set_reaches_every_place_of_its_key() {
     let folder = folder_with("o.toml", OPTIMIZERS);
     let at = folder.path();
-    let told = run(at, &["plan", "o.toml", "--set", "optimizer.kind=adam"]).expect(2);
-    let said = told.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    let output = run(at, &["plan", "o.toml", "--set", "optimizer.kind=adam"]).expect(2);
+    let said = output.err.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         said.contains("moves together with `optimizer.rate`"),
         "{said}"
@@ -196,32 +197,32 @@ fn errors_come_together_with_hints() {
         .replace("steps = 3", "steps = 3\nlr = 0.1")
         .replace("dim = 8", "dim = \"eight\"");
     let folder = folder_with("o.toml", &text);
-    let told = run(folder.path(), &["plan", "o.toml"]).expect(2);
+    let output = run(folder.path(), &["plan", "o.toml"]).expect(2);
     for word in ["train.lr", "optimizer.rate", "problem.dim", "'eight'"] {
         assert!(
-            told.err.contains(word),
+            output.err.contains(word),
             "`{word}` is missing in {}",
-            told.err
+            output.err
         );
     }
     std::fs::write(folder.path().join("o.toml"), OPTIMIZERS).unwrap();
     let at = folder.path();
-    let told = run(at, &["plan", "o.toml", "--set", "depth=2,3"]).expect(2);
+    let output = run(at, &["plan", "o.toml", "--set", "depth=2,3"]).expect(2);
     assert!(
-        told.err.contains("axes.network.depth=[2, 3]"),
+        output.err.contains("axes.network.depth=[2, 3]"),
         "{}",
-        told.err
+        output.err
     );
     run(at, &["run", "o.toml", "--out", "r"]).expect(0);
-    let told = run(
+    let output = run(
         at,
         &["run", "o.toml", "--out", "r", "--set", "problem.dim=9"],
     )
     .expect(2);
     assert!(
-        told.err.contains("problem.dim") && told.err.contains("--out"),
+        output.err.contains("problem.dim") && output.err.contains("--out"),
         "{}",
-        told.err
+        output.err
     );
 }
 
@@ -260,8 +261,8 @@ fn with_data() -> tempfile::TempDir {
 #[track_caller]
 fn inputs(at: &Path, run_folder: &str) -> Vec<String> {
     let sql = "SELECT problem_inputs FROM trials ORDER BY trial";
-    let told = run(at, &["query", run_folder, sql, "--json"]).expect(0);
-    let rows: Value = serde_json::from_str(&told.out).expect("rows");
+    let output = run(at, &["query", run_folder, sql, "--json"]).expect(0);
+    let rows: Value = serde_json::from_str(&output.out).expect("rows");
     let rows = rows.as_array().expect("a list").clone();
     let cells = rows.iter().map(|row| {
         let cell = row["problem_inputs"].as_str().expect("a text");
@@ -283,13 +284,13 @@ fn swept_files_keep_their_names() {
         assert!(listed.out.contains(name), "{}", listed.out);
     }
     assert!(!listed.out.contains("blake3"), "{}", listed.out);
-    let told = run(at, &["run", "sweeps/d.toml", "--out", "r"]).expect(0);
-    assert!(told.err.contains(names[0]), "{}", told.err);
+    let output = run(at, &["run", "sweeps/d.toml", "--out", "r"]).expect(0);
+    assert!(output.err.contains(names[0]), "{}", output.err);
     assert_eq!(inputs(at, "r"), names);
     // Identities are of the contents alone, as they were before rows had names.
     let sql = "SELECT id FROM trials ORDER BY trial";
-    let told = run(at, &["query", "r", sql, "--csv"]).expect(0);
-    let ids: Vec<&str> = told.out.lines().skip(1).collect();
+    let output = run(at, &["query", "r", sql, "--csv"]).expect(0);
+    let ids: Vec<&str> = output.out.lines().skip(1).collect();
     assert_eq!(
         ids,
         [
@@ -304,11 +305,11 @@ fn swept_files_keep_their_names() {
     assert_eq!(inputs(at, "c/d"), names);
     // Another content under the same name is said to be that.
     std::fs::write(at.join("data/y.csv"), "1\n0\n3\n").unwrap();
-    let told = run(at, &["run", "sweeps/d.toml", "--out", "r"]).expect(2);
+    let output = run(at, &["run", "sweeps/d.toml", "--out", "r"]).expect(2);
     assert!(
-        told.err.contains("y.csv") && told.err.contains("content"),
+        output.err.contains("y.csv") && output.err.contains("content"),
         "{}",
-        told.err
+        output.err
     );
 }
 
@@ -332,8 +333,8 @@ fn a_run_folder_stands_alone() {
         "elsewhere/r",
         "--json",
     ];
-    let told = run(at, &again).expect(0);
-    let status: Value = serde_json::from_str(&told.out).unwrap();
+    let output = run(at, &again).expect(0);
+    let status: Value = serde_json::from_str(&output.out).unwrap();
     assert_eq!(
         (&status["trials"], &status["reported"]),
         (&2.into(), &0.into())

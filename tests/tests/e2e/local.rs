@@ -26,15 +26,15 @@ fn one_and_two_threads_give_equal_tables() {
 }
 
 #[test]
-fn a_run_tells_where_its_tables_are() {
+fn a_run_prints_where_its_tables_are() {
     let folder = folder_with("small.toml", SMALL);
-    let told = run(
+    let output = run(
         folder.path(),
         &["run", "small.toml", "--set", "train.steps=5"],
     )
     .expect(0);
-    assert!(told.err.contains("tables: runs/small"), "{}", told.err);
-    assert!(told.err.contains("72 completed"), "{}", told.err);
+    assert!(output.err.contains("tables: runs/small"), "{}", output.err);
+    assert!(output.err.contains("72 completed"), "{}", output.err);
     let json = run(
         folder.path(),
         &["run", "small.toml", "--set", "train.steps=5", "--json"],

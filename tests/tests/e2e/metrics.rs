@@ -32,7 +32,7 @@ pub(crate) fn start(at: &Path) -> (Coordinator, String) {
         process: Background { child },
         url,
     };
-    // The address is told before the sweeps of the folder are open; until then the page says so with 503.
+    // The address is printed before the sweeps of the folder are open; until then the page answers 503.
     until("the first page", || {
         get(&page, None).0.starts_with("HTTP/1.1 200")
     });
@@ -184,7 +184,7 @@ fn the_page_is_plain_http_and_alone() {
 }
 
 #[test]
-fn metrics_leave_the_machine_only_when_told() {
+fn metrics_leave_the_machine_only_with_the_flag() {
     let folder = tempfile::tempdir().unwrap();
     let words = [
         "coordinator",
@@ -195,8 +195,8 @@ fn metrics_leave_the_machine_only_when_told() {
         "--metrics",
         "0.0.0.0:0",
     ];
-    let told = run(folder.path(), &words).expect(2);
-    assert!(told.err.contains("--metrics-open"), "{}", told.err);
+    let output = run(folder.path(), &words).expect(2);
+    assert!(output.err.contains("--metrics-open"), "{}", output.err);
     run(
         folder.path(),
         &["coordinator", "--data", "d", "--metrics-open"],

@@ -163,8 +163,8 @@ fn a_worker_behind_a_pulled_cable_comes_back_with_its_results() {
     let coordinator = Coordinator::of(coordinator);
     let url = coordinator.url.clone();
     let json = |words: &[&str]| -> Value {
-        let told = ask(&cable, at, &url, words).expect(0);
-        serde_json::from_str(&told.out).unwrap()
+        let ended = ask(&cable, at, &url, words).expect(0);
+        serde_json::from_str(&ended.out).unwrap()
     };
     let number = |key: &str| json(&["status", "short", "--json"])[key].as_u64().unwrap();
     ask(&cable, at, &url, &["submit", "short.toml"]).expect(0);

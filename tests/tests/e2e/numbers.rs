@@ -35,12 +35,12 @@ steps = 10
     );
     let at = folder.path();
     run(at, &["run", "huge.toml", "--out", "r"]).expect(0);
-    let told = answer(
+    let output = answer(
         at,
         "SELECT status, count(*) AS trials, count(reduction_residual) AS residuals, count(error) AS reasons \
          FROM trials GROUP BY status",
     );
-    assert_eq!(told, "status,trials,residuals,reasons\ndiverged,3,0,3\n");
+    assert_eq!(output, "status,trials,residuals,reasons\ndiverged,3,0,3\n");
     let why = answer(at, "SELECT error FROM trials WHERE train_engine = 'auto'");
     assert!(why.contains("not finite at the start"), "{why}");
 }

@@ -62,13 +62,17 @@ fn a_mask_of_any_numbers_goes_on_where_it_began() {
         vec!["run", "same.toml", "--out", "new"],
         vec!["verify", "same.toml"],
     ] {
-        let told = run(at, &words).expect(2);
-        assert!(told.err.contains("a mask holds 0 and 1"), "{}", told.err);
+        let output = run(at, &words).expect(2);
+        assert!(
+            output.err.contains("a mask holds 0 and 1"),
+            "{}",
+            output.err
+        );
     }
     assert!(!at.join("new").exists());
 
-    let told = run(at, &["plan", "same.toml", "--out", "old"]).expect(0);
-    assert!(told.out.contains("left    1 trials"), "{}", told.out);
+    let output = run(at, &["plan", "same.toml", "--out", "old"]).expect(0);
+    assert!(output.out.contains("left    1 trials"), "{}", output.out);
     run(at, &["run", "same.toml", "--out", "old"]).expect(0);
     run(at, &["run", "grown.toml", "--out", "old"]).expect(0);
     let expected = [
@@ -86,8 +90,12 @@ fn a_mask_of_any_numbers_goes_on_where_it_began() {
     }
     // The folder has its files by now. Elsewhere its sweep is new.
     run(at, &["run", "old/sweep.toml", "--out", "old"]).expect(0);
-    let told = run(at, &["run", "old/sweep.toml", "--out", "new"]).expect(2);
-    assert!(told.err.contains("a mask holds 0 and 1"), "{}", told.err);
+    let output = run(at, &["run", "old/sweep.toml", "--out", "new"]).expect(2);
+    assert!(
+        output.err.contains("a mask holds 0 and 1"),
+        "{}",
+        output.err
+    );
     assert_eq!(rows(&at.join("old")), 3);
 }
 
@@ -108,21 +116,21 @@ fn labels_of_any_texts_go_on_where_they_began() {
     let coordinator = Coordinator::start(at, "data");
     let mut worker = coordinator.worker(at, "w", 1);
     until_finished(&coordinator, at, "labelled");
-    let told = coordinator.call(at, &["submit", "same.toml"]).expect(0);
-    assert!(told.err.contains("continued"), "{}", told.err);
-    let told = coordinator.call(at, &["submit", "grown.toml"]).expect(0);
-    assert!(told.err.contains("grown"), "{}", told.err);
+    let output = coordinator.call(at, &["submit", "same.toml"]).expect(0);
+    assert!(output.err.contains("continued"), "{}", output.err);
+    let output = coordinator.call(at, &["submit", "grown.toml"]).expect(0);
+    assert!(output.err.contains("grown"), "{}", output.err);
     until_finished(&coordinator, at, "labelled");
-    let told = coordinator.call(at, &["submit", "other.toml"]).expect(2);
-    assert!(told.err.contains("`problem.labels`"), "{}", told.err);
+    let output = coordinator.call(at, &["submit", "other.toml"]).expect(2);
+    assert!(output.err.contains("`problem.labels`"), "{}", output.err);
     // A client that reads less strictly does not change that.
-    let told = coordinator
+    let output = coordinator
         .call(
             at,
             &["submit", "data/labelled/sweep.toml", "--set", "name=other"],
         )
         .expect(2);
-    assert!(told.err.contains("`problem.labels`"), "{}", told.err);
+    assert!(output.err.contains("`problem.labels`"), "{}", output.err);
     worker.kill();
     drop(coordinator);
 
@@ -154,13 +162,13 @@ fn a_scale_that_single_precision_loses_goes_on_where_it_began() {
         vec!["run", "same.toml", "--out", "new"],
         vec!["verify", "same.toml"],
     ] {
-        let told = run(at, &words).expect(2);
+        let output = run(at, &words).expect(2);
         for words in [
             "`init.scale` is 1e-50",
             "same.toml:4:",
             "set train.precision = \"f64\"",
         ] {
-            assert!(told.err.contains(words), "{}", told.err);
+            assert!(output.err.contains(words), "{}", output.err);
         }
     }
     assert!(!at.join("new").exists());
@@ -177,8 +185,12 @@ fn a_scale_that_single_precision_loses_goes_on_where_it_began() {
     run(at, &["run", "fine.toml", "--out", "fine"]).expect(0);
     let words = ["run", "fine.toml", "--out", "fine", "--set"];
     let tiny = [&words[..], &["axes.init.scale=[1.0, 0.5, 1e-50]"]].concat();
-    let told = run(at, &tiny).expect(2);
-    assert!(told.err.contains("`init.scale` is 1e-50"), "{}", told.err);
+    let output = run(at, &tiny).expect(2);
+    assert!(
+        output.err.contains("`init.scale` is 1e-50"),
+        "{}",
+        output.err
+    );
     assert_eq!(rows(&at.join("fine")), 6);
 }
 
@@ -210,9 +222,9 @@ fn numbers_beyond_single_precision_are_refused_by_key() {
             "--set",
             set,
         ];
-        let told = run(at, &words).expect(2);
-        assert!(told.err.contains(expected), "{set}: {}", told.err);
-        assert!(told.err.contains("help: "), "{set}: {}", told.err);
+        let output = run(at, &words).expect(2);
+        assert!(output.err.contains(expected), "{set}: {}", output.err);
+        assert!(output.err.contains("help: "), "{set}: {}", output.err);
         // In double precision all of that is a number as others.
         run(at, &["plan", "s.toml", "--set", set]).expect(0);
     }
@@ -220,7 +232,7 @@ fn numbers_beyond_single_precision_are_refused_by_key() {
     let file = "name = \"t\"\n[problem]\ntarget = { file = \"m.csv\" }\n[network]\nwidth = 2\n";
     std::fs::write(at.join("t.toml"), file).unwrap();
     run(at, &["plan", "t.toml"]).expect(0);
-    let told = run(at, &["plan", "t.toml", "--set", "train.precision=f32"]).expect(2);
+    let output = run(at, &["plan", "t.toml", "--set", "train.precision=f32"]).expect(2);
     let expected = "`problem.target` is a file whose largest number is 1e39";
-    assert!(told.err.contains(expected), "{}", told.err);
+    assert!(output.err.contains(expected), "{}", output.err);
 }

@@ -83,9 +83,9 @@ fn a_report_that_takes_long_on_a_slow_link_costs_no_attempt() {
     ask(&cable, at, &url, &["watch", "slow"]).expect(0);
     let data = at.join("data/slow");
     assert_eq!(number(&data, "SELECT attempt FROM trials"), 1.0);
-    let told = log(&at.join("coordinator.log"));
-    assert!(!told.contains("worker lost"), "{told}");
-    assert!(!told.contains("connection lost"), "{told}");
+    let output = log(&at.join("coordinator.log"));
+    assert!(!output.contains("worker lost"), "{output}");
+    assert!(!output.contains("connection lost"), "{output}");
     let workers = ask(&cable, at, &url, &["workers", "--json"]).expect(0);
     let workers: Value = serde_json::from_str(&workers.out).unwrap();
     assert_eq!(workers.as_array().unwrap().len(), 1, "{workers}");
@@ -95,7 +95,7 @@ fn a_report_that_takes_long_on_a_slow_link_costs_no_attempt() {
     assert_equal(&at.join("local"), &data);
 }
 
-/// Peak of a process's memory in megabytes, and where the machine tells.
+/// Peak of a process's memory in megabytes, where the machine reports it.
 fn peak(process: &Background) -> u64 {
     let status = format!("/proc/{}/status", process.child.id());
     let status = std::fs::read_to_string(status).unwrap();
@@ -184,8 +184,8 @@ fn rows_that_left_memory_come_back_with_a_checkpoint() {
         logged(command, &at.join("second.log"));
     });
     coordinator.call(at, &["watch", "rows"]).expect(0);
-    let told = log(&at.join("second.log"));
-    assert!(told.contains("continues from its checkpoint"), "{told}");
+    let output = log(&at.join("second.log"));
+    assert!(output.contains("continues from its checkpoint"), "{output}");
     run(at, &["run", "rows.toml", "--out", "local"]).expect(0);
     assert_equal(&at.join("local"), &at.join("data/rows"));
 }

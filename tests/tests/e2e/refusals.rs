@@ -99,8 +99,8 @@ fn write_weights(at: &Path, weights: &[Array2<f64>; 3]) {
 
 /// What is said is wrong, on one line. Lines are broken at the width of a page, and below the words the
 /// lines of the sweep file are drawn, which hold the names of kinds whatever is said of them.
-fn message(told: &Finished) -> String {
-    let words: Vec<&str> = told
+fn message(ended: &Finished) -> String {
+    let words: Vec<&str> = ended
         .err
         .split_whitespace()
         .filter(|&word| word != "|")
@@ -114,16 +114,20 @@ fn message(told: &Finished) -> String {
 #[track_caller]
 fn check_refused(at: &Path, words: &[&str]) {
     for command in ["plan", "run"] {
-        let told = run(at, &[command, "refused.toml"]).expect(2);
-        let said = message(&told);
+        let ended = run(at, &[command, "refused.toml"]).expect(2);
+        let said = message(&ended);
         for word in words {
             assert!(
                 said.contains(word),
                 "`{word}` is not said by {command}:\n{}",
-                told.err
+                ended.err
             );
         }
-        assert!(told.out.is_empty(), "talk on standard output: {}", told.out);
+        assert!(
+            ended.out.is_empty(),
+            "talk on standard output: {}",
+            ended.out
+        );
     }
     assert!(
         !at.join("runs").exists(),
@@ -134,8 +138,8 @@ fn check_refused(at: &Path, words: &[&str]) {
 /// The plan of a sweep in a folder.
 #[track_caller]
 fn planned(at: &Path, file: &str) -> Value {
-    let told = run(at, &["plan", file, "--json"]).expect(0);
-    serde_json::from_str(&told.out).expect("the plan is JSON")
+    let ended = run(at, &["plan", file, "--json"]).expect(0);
+    serde_json::from_str(&ended.out).expect("the plan is JSON")
 }
 
 /// The one engine of a plan, its core width and the reason.
@@ -322,7 +326,7 @@ const GROUPS: [Group; 4] = [
     },
 ];
 
-/// The values of a trial as `plan --list` tells them.
+/// The values of a trial as `plan --list` prints them.
 #[track_caller]
 fn values_of(list: &str, trial: u64) -> Value {
     let mut rows = list
@@ -341,7 +345,7 @@ fn word(value: &Value) -> String {
 }
 
 #[test]
-fn a_plan_of_mixed_groups_tells_engine_core_and_reason_of_each() {
+fn a_plan_of_mixed_groups_prints_engine_core_and_reason_of_each() {
     let folder = folder_with("mixed.toml", MIXED);
     let at = folder.path();
     let plan = planned(at, "mixed.toml");
@@ -373,10 +377,10 @@ fn a_plan_of_mixed_groups_tells_engine_core_and_reason_of_each() {
             having,
         } = expected;
         let group = engines.iter().find(|group| {
-            let told = group["reason"].as_str().unwrap_or_default();
+            let ended = group["reason"].as_str().unwrap_or_default();
             group["engine"] == engine
                 && group["core_width"].as_u64() == core
-                && told.contains(reason)
+                && ended.contains(reason)
         });
         let group =
             group.unwrap_or_else(|| panic!("no {engine}, {core:?}, `{reason}` in {engines:?}"));
@@ -463,11 +467,11 @@ fn a_low_rank_matrix_from_a_file_is_planned_and_run_on_its_core() {
             reason.contains("4 wide of a network 60 wide"),
             "{file}: {reason}"
         );
-        let told = run(at, &["run", "given.toml", "--out", "r", "--json"]).expect(0);
+        let ended = run(at, &["run", "given.toml", "--out", "r", "--json"]).expect(0);
         let reduced = "engine = 'reduced' AND core_width = 4 AND reduction_residual < 1e-10";
         assert_eq!(counted(at, reduced), 1.0, "{file}");
         // The wide network is trained beside it, and the losses and singular values are the same.
-        let verified: Value = serde_json::from_str(&told.out).unwrap();
+        let verified: Value = serde_json::from_str(&ended.out).unwrap();
         let verified = &verified["verify"];
         assert_eq!(
             (&verified["compared"], &verified["within"]),

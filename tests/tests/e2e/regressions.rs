@@ -48,7 +48,7 @@ fn assert_equal_by_id(one: &Path, other: &Path) {
     assert!((a - b).abs() <= 1e-12 * a.abs(), "{a} and {b}");
 }
 
-/// What a person was told has happened: a coordinator that dies the moment after knows of it.
+/// A change that was confirmed is durable: a coordinator that dies the moment after knows of it.
 #[test]
 fn an_answered_pause_or_cancel_outlives_the_coordinator() {
     let folder = folder_with("small.toml", SMALL);
@@ -79,8 +79,8 @@ fn a_submit_returns_before_anything_runs_and_each_lease_is_a_line() {
         command.env("RUST_LOG", "info");
         logged(command, &talk);
     });
-    let told = coordinator.call(at, &["submit", "small.toml"]).expect(0);
-    assert_eq!(told.out, "small\n");
+    let output = coordinator.call(at, &["submit", "small.toml"]).expect(0);
+    assert_eq!(output.out, "small\n");
     assert_eq!(count(&coordinator, at, "small", "completed"), 0);
     let _worker = coordinator.worker(at, "w", 2);
     coordinator.call(at, &["watch", "small"]).expect(0);
@@ -117,7 +117,7 @@ fn the_services_may_open_as_many_files_as_the_system_allows() {
     let coordinator = Coordinator::of(shell);
     let limits = format!("/proc/{}/limits", coordinator.process.child.id());
     let Ok(limits) = std::fs::read_to_string(limits) else {
-        eprintln!("SKIPPED: this machine does not tell a process's limits");
+        eprintln!("SKIPPED: this machine does not report a process's limits");
         return;
     };
     let line = limits
@@ -212,8 +212,8 @@ fn a_service_whose_disk_was_full_goes_on_when_resumed() {
     let coordinator = Coordinator::start(at, "disk");
     submitted(at, &coordinator);
     let _worker = coordinator.worker(at, "w", 2);
-    let told = coordinator.call(at, &["watch", "small"]);
-    assert_ne!(told.code, Some(0));
+    let output = coordinator.call(at, &["watch", "small"]);
+    assert_ne!(output.code, Some(0));
     assert_eq!(state(&coordinator, at, "small"), "stopped");
     // Tables can be fetched all the same.
     coordinator

@@ -244,8 +244,8 @@ async fn until(mut holds: impl AsyncFnMut() -> turmoil::Result<bool>) -> turmoil
 }
 
 async fn workers(client: &mut Client) -> turmoil::Result<Vec<v1::WorkerStatus>> {
-    let told = client.workers(v1::WorkersRequest {}).await?;
-    Ok(told.into_inner().workers)
+    let output = client.workers(v1::WorkersRequest {}).await?;
+    Ok(output.into_inner().workers)
 }
 
 async fn is_finished(client: &mut Client) -> turmoil::Result<bool> {

@@ -51,8 +51,8 @@ impl Lab {
             .env("SLURM_PORT", self.port.to_string())
             .output()
             .unwrap();
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "one-machine.sh {verb}: {told}");
+        let ended = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "one-machine.sh {verb}: {ended}");
     }
 
     fn point(&self, command: &mut Command) {
@@ -311,8 +311,8 @@ fn a_job_whose_node_is_lost_comes_back_and_nothing_is_lost() {
         count(&coordinator, at, "long", "completed") >= 2
     });
     let ask = |format: &str| {
-        let told = lab.ask(&["squeue", "--noheader", "--array", "--format", format]);
-        told.trim().to_owned()
+        let ended = lab.ask(&["squeue", "--noheader", "--array", "--format", format]);
+        ended.trim().to_owned()
     };
     lab.call_with("lose", &[&ask("%N")]);
     until("the worker to be missed", || {
@@ -434,7 +434,7 @@ fn a_sites_habits_do_not_change_what_a_pilot_is() {
 }
 
 #[test]
-fn what_slurm_refuses_is_told() {
+fn what_slurm_refuses_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let Some(lab) = Lab::start(at) else {
@@ -451,15 +451,15 @@ fn what_slurm_refuses_is_told() {
         ];
         lab.run(at, &[&words[..], more].concat())
     };
-    let told = launch(&["--", "--partition=nowhere"]).expect(1);
+    let ended = launch(&["--", "--partition=nowhere"]).expect(1);
     assert!(
-        told.err.contains("sbatch") && told.err.contains("partition"),
+        ended.err.contains("sbatch") && ended.err.contains("partition"),
         "{}",
-        told.err
+        ended.err
     );
-    assert_eq!(told.out, "");
-    let told = launch(&["--", "--array=1-5"]).expect(2);
-    assert!(told.err.contains("--workers"), "{}", told.err);
+    assert_eq!(ended.out, "");
+    let ended = launch(&["--", "--array=1-5"]).expect(2);
+    assert!(ended.err.contains("--workers"), "{}", ended.err);
     launch(&["--time", "30s"]).expect(2);
     // Another coordinator's pilots are nobody's business here.
     launch(&["--program", "/bin/sleep", "--", "--hold"]).expect(0);
@@ -483,6 +483,6 @@ fn what_slurm_refuses_is_told() {
     until("an empty queue", || lab.queue().is_empty());
     // A controller that is down is an error, and not an empty queue.
     lab.call("down");
-    let told = lab.run(at, &ours).expect(1);
-    assert!(told.err.contains("squeue"), "{}", told.err);
+    let ended = lab.run(at, &ours).expect(1);
+    assert!(ended.err.contains("squeue"), "{}", ended.err);
 }

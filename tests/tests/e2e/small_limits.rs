@@ -202,8 +202,8 @@ fn watch_prints_a_line_of_json_for_each_change() {
     );
     assert_eq!(last["state"], "finished");
     // A sweep that has ended is one line.
-    let told = coordinator
+    let ended = coordinator
         .call(at, &["watch", "small", "--json"])
         .expect(0);
-    assert_eq!(told.out.lines().count(), 1, "{}", told.out);
+    assert_eq!(ended.out.lines().count(), 1, "{}", ended.out);
 }

@@ -159,20 +159,24 @@ fn workers_over_ssh_run_a_sweep_and_drain() {
         "--reconnect",
         "5s",
     ];
-    // The second has no sshd: it is told, with the reason, and the first starts all the same.
+    // The second has no sshd: it is reported with the reason, and the first starts.
     std::fs::write(at.join("hosts.txt"), "127.0.0.1 # here\n127.0.0.2\n").unwrap();
-    let told = launch(at, &host, &start).expect(1);
+    let printed = launch(at, &host, &start).expect(1);
     assert!(
-        told.err.contains("127.0.0.2:") && told.err.contains("refused"),
+        printed.err.contains("127.0.0.2:") && printed.err.contains("refused"),
         "{}",
-        told.err
+        printed.err
     );
-    assert!(told.err.contains("1 of 2 hosts failed"), "{}", told.err);
+    assert!(
+        printed.err.contains("1 of 2 hosts failed"),
+        "{}",
+        printed.err
+    );
     let workers = remembered.workers();
     let [(name, process)] = workers.as_slice() else {
         panic!("{workers:?} are remembered");
     };
-    assert_eq!(told.out, format!("{name} {process}\n"));
+    assert_eq!(printed.out, format!("{name} {process}\n"));
     let token = std::fs::read_to_string(at.join("certs/worker.token")).unwrap();
     let words = command_line(*process);
     assert!(words.contains(" worker --coordinator "), "{words}");
@@ -192,7 +196,7 @@ fn workers_over_ssh_run_a_sweep_and_drain() {
     // Started again, it is found.
     std::fs::write(at.join("hosts.txt"), "127.0.0.1\n").unwrap();
     let again = launch(at, &host, &start).expect(0);
-    assert_eq!(again.out, told.out);
+    assert_eq!(again.out, printed.out);
     assert!(again.err.contains("there already"), "{}", again.err);
 
     let stopped = launch(at, &host, &["--stop"]).expect(0);
@@ -205,7 +209,7 @@ fn workers_over_ssh_run_a_sweep_and_drain() {
 }
 
 #[test]
-fn a_worker_that_is_refused_is_told_with_the_reason() {
+fn a_refused_worker_is_reported_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let Some(host) = host(at) else {
@@ -235,19 +239,19 @@ fn a_worker_that_is_refused_is_told_with_the_reason() {
     };
     let program = program();
     // On a machine that is busy, the refusal may come after the launch has stopped to wait for it.
-    until("the refusal to be told", || {
-        let told = launch_with("others/worker.token", program.to_str().unwrap());
-        told.code == Some(1) && told.err.contains("wrong token")
+    until("the report of the refusal", || {
+        let printed = launch_with("others/worker.token", program.to_str().unwrap());
+        printed.code == Some(1) && printed.err.contains("wrong token")
     });
-    let told = launch_with("certs/worker.token", "/no/such/program").expect(1);
+    let printed = launch_with("certs/worker.token", "/no/such/program").expect(1);
     assert!(
-        told.err.contains("/no/such/program is not there"),
+        printed.err.contains("/no/such/program is not there"),
         "{}",
-        told.err
+        printed.err
     );
     // A person's token is refused here already.
-    let told = launch_with("certs/user.token", program.to_str().unwrap()).expect(2);
-    assert!(told.err.contains("worker.token"), "{}", told.err);
+    let printed = launch_with("certs/user.token", program.to_str().unwrap()).expect(2);
+    assert!(printed.err.contains("worker.token"), "{}", printed.err);
 }
 
 /// A login shell that greets without ending its line.
@@ -301,8 +305,8 @@ fn hosts_that_are_none_are_refused() {
     let check = |hosts: &str, word: &str| {
         std::fs::write(at.join("hosts.txt"), hosts).unwrap();
         let words = ["launch", "ssh", "--state", "s.json", "--hosts", "hosts.txt"];
-        let told = run(at, &words).expect(2);
-        assert!(told.err.contains(word), "{}", told.err);
+        let printed = run(at, &words).expect(2);
+        assert!(printed.err.contains(word), "{}", printed.err);
     };
     check("node1\n-oProxyCommand=reboot\n", "line 2");
     check("# nobody\n", "no host");

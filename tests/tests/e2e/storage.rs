@@ -36,8 +36,8 @@ fn flip(path: &Path) {
 fn check(at: &Path, run_folder: &str, more: &[&str], code: i32) -> Value {
     let mut words = vec!["check", run_folder, "--json"];
     words.extend(more);
-    let told = run(at, &words).expect(code);
-    serde_json::from_str(&told.out).expect("the answer is JSON")
+    let ended = run(at, &words).expect(code);
+    serde_json::from_str(&ended.out).expect("the answer is JSON")
 }
 
 /// A run that has all its rows in several parts: it was killed when it was about to join them.
@@ -104,10 +104,10 @@ fn check_finished(release: &str, hashed: bool) {
 
     let checked = check(at, "old", &[], 0);
     assert_eq!(checked["unhashed"] == 0, hashed, "{checked}");
-    let told = run(at, &["run", "same.toml", "--out", "old", "--json"]).expect(0);
-    let told: Value = serde_json::from_str(&told.out).unwrap();
-    assert_eq!(told["reported"], 0, "{told}");
-    assert_eq!(told["notes"], serde_json::json!([]), "{told}");
+    let ended = run(at, &["run", "same.toml", "--out", "old", "--json"]).expect(0);
+    let ended: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(ended["reported"], 0, "{ended}");
+    assert_eq!(ended["notes"], serde_json::json!([]), "{ended}");
     assert_same(&at.join("old"), &at.join("fresh"));
 
     let text = std::fs::read_to_string(at.join("same.toml")).unwrap();
@@ -198,25 +198,25 @@ fn a_flipped_bit_in_a_part_costs_its_own_rows_and_is_never_read() {
         copy(&at.join("sound"), &harmed);
         let part = parts(&harmed, table)[1].clone();
         flip(&part);
-        let told = check(at, table, &[], 3);
-        let damaged = told["damaged"].as_array().unwrap();
-        assert_eq!(damaged.len(), 1, "{told}");
+        let ended = check(at, table, &[], 3);
+        let damaged = ended["damaged"].as_array().unwrap();
+        assert_eq!(damaged.len(), 1, "{ended}");
         assert!(
             part.ends_with(damaged[0]["path"].as_str().unwrap()),
-            "{told}"
+            "{ended}"
         );
         let trials = damaged[0]["trials"].as_u64().unwrap();
-        assert!(trials > 0 && trials < 72, "{told}");
+        assert!(trials > 0 && trials < 72, "{ended}");
         if table == "history" {
             // Where nobody looks at opening, mending makes sure of it.
             assert_eq!(check(at, table, &["--mend"], 3)["mended"], 1);
             assert!(!part.exists());
         }
         let words = ["run", "small.toml", "--out", table, "--json"];
-        let told = run(at, &words).expect(0);
-        assert!(told.err.contains("will run again"), "{}", told.err);
-        let told: Value = serde_json::from_str(&told.out).unwrap();
-        assert_eq!(told["reported"], trials, "{told}");
+        let ended = run(at, &words).expect(0);
+        assert!(ended.err.contains("will run again"), "{}", ended.err);
+        let ended: Value = serde_json::from_str(&ended.out).unwrap();
+        assert_eq!(ended["reported"], trials, "{ended}");
         assert_equal(&at.join("sound"), &harmed);
         assert_eq!(
             std::fs::read_dir(harmed.join("damaged")).unwrap().count(),
@@ -235,8 +235,8 @@ fn what_check_is_asked_of_must_be_a_run_that_nobody_mends_meanwhile() {
     let coordinator = Coordinator::start(at, "data");
     coordinator.call(at, &["submit", "small.toml"]).expect(0);
     run(at, &["check", "data/small"]).expect(0);
-    let told = run(at, &["check", "data/small", "--mend"]).expect(2);
-    assert!(told.err.contains("in use"), "{}", told.err);
+    let ended = run(at, &["check", "data/small", "--mend"]).expect(2);
+    assert!(ended.err.contains("in use"), "{}", ended.err);
 }
 
 #[test]
@@ -298,18 +298,18 @@ fn a_damaged_checkpoint_is_refused_and_its_trial_begins_again() {
         let mut bytes = std::fs::read(&state).unwrap();
         harm(&mut bytes);
         std::fs::write(&state, bytes).unwrap();
-        let told = check(at, what, &[], 3);
-        assert_eq!(told["damaged"][0]["kind"], "checkpoint", "{told}");
-        let told = run(at, &["run", "long.toml", "--out", what]).expect(0);
-        assert!(told.err.contains("a trial begins anew"), "{}", told.err);
+        let ended = check(at, what, &[], 3);
+        assert_eq!(ended["damaged"][0]["kind"], "checkpoint", "{ended}");
+        let ended = run(at, &["run", "long.toml", "--out", what]).expect(0);
+        assert!(ended.err.contains("a trial begins anew"), "{}", ended.err);
         assert_equal(&at.join("local"), &at.join(what));
     }
     // The sound one is taken up, to the same bits.
     let mut again = command(at);
     again.args(["run", "long.toml", "--out", "killed"]);
-    let told = again.env("RUST_LOG", "info").output().unwrap();
-    let told = String::from_utf8_lossy(&told.stderr).into_owned();
-    assert!(told.contains("continues from its checkpoint"), "{told}");
+    let ended = again.env("RUST_LOG", "info").output().unwrap();
+    let ended = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.contains("continues from its checkpoint"), "{ended}");
     assert_equal(&at.join("local"), &at.join("killed"));
 }
 
@@ -400,8 +400,8 @@ fn a_stored_file_that_was_cut_is_named_and_mended_by_the_good_one() {
     let path = stored(at);
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-    let told = check(at, "data/points", &[], 3);
-    assert_eq!(told["damaged"][0]["kind"], "file", "{told}");
+    let ended = check(at, "data/points", &[], 3);
+    assert_eq!(ended["damaged"][0]["kind"], "file", "{ended}");
     let _worker = coordinator.worker(at, "w", 1);
     until("the sweep stops", || {
         state(&coordinator, at, "points") == "stopped"

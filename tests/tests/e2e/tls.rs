@@ -69,8 +69,8 @@ fn certs(at: &Path, folder: &str, hosts: &[&str], valid: &str) {
     for host in hosts {
         words.extend(["--host", host]);
     }
-    let told = run(at, &words).expect(0);
-    assert_eq!(told.out.lines().count(), 6, "{}", told.out);
+    let output = run(at, &words).expect(0);
+    assert_eq!(output.out.lines().count(), 6, "{}", output.out);
 }
 
 #[test]
@@ -104,12 +104,12 @@ fn wrong_missing_and_expired_tokens_are_refused_and_logged() {
     certs(at, "others", &["127.0.0.1"], "1d");
     let ca = "certs/ca.pem";
     lab.list(ca, "certs/user.token").expect(0);
-    let refused = |told: Finished, why: &str| {
-        let told = told.expect(2);
+    let refused = |output: Finished, why: &str| {
+        let output = output.expect(2);
         assert!(
-            told.err.contains(why),
+            output.err.contains(why),
             "`{why}` is missing in:\n{}",
-            told.err
+            output.err
         );
     };
     refused(lab.list(ca, "others/user.token"), "wrong token");
@@ -143,8 +143,8 @@ fn an_expired_token_is_refused() {
             std::fs::write(certs.join(format!("{role}.token")), token).unwrap();
         }
     });
-    let told = lab.list("certs/ca.pem", "certs/user.token").expect(2);
-    assert!(told.err.contains("expired token"), "{}", told.err);
+    let output = lab.list("certs/ca.pem", "certs/user.token").expect(2);
+    assert!(output.err.contains("expired token"), "{}", output.err);
     assert_eq!(
         lab.worker("certs/ca.pem", "certs/worker.token").wait(),
         Some(2)
@@ -215,15 +215,15 @@ fn an_expired_certificate_is_refused() {
         "certs/user.token",
     ];
     until("the end of the certificate", || {
-        let told = coordinator.call(at, &words);
+        let output = coordinator.call(at, &words);
         // The token ends with the certificate: in between it is the one that is refused.
         assert!(
-            matches!(told.code, Some(0 | 2 | 4)),
+            matches!(output.code, Some(0 | 2 | 4)),
             "{:?}: {}",
-            told.code,
-            told.err
+            output.code,
+            output.err
         );
-        told.code == Some(4)
+        output.code == Some(4)
     });
 }
 
@@ -233,8 +233,8 @@ fn certificates_are_for_their_owner_and_not_overwritten() {
     let at = folder.path();
     certs(at, "certs", &["127.0.0.1"], "1d");
     let before = std::fs::read(at.join("certs/ca.pem")).unwrap();
-    let told = run(at, &["certs", "certs", "--host", "127.0.0.1"]).expect(2);
-    assert!(told.err.contains("never overwritten"), "{}", told.err);
+    let output = run(at, &["certs", "certs", "--host", "127.0.0.1"]).expect(2);
+    assert!(output.err.contains("never overwritten"), "{}", output.err);
     assert_eq!(std::fs::read(at.join("certs/ca.pem")).unwrap(), before);
     run(at, &["certs", "c", "--host", "h\u{f6}st"]).expect(2);
     use std::os::unix::fs::PermissionsExt as _;
@@ -250,11 +250,11 @@ fn off_loopback_a_coordinator_wants_certificates_or_a_word() {
     let folder = folder_with("small.toml", SMALL);
     let at = folder.path();
     let words = ["coordinator", "--listen", "0.0.0.0:0", "--data", "data"];
-    let told = run(at, &words).expect(2);
+    let output = run(at, &words).expect(2);
     assert!(
-        told.err.contains("--certs") && told.err.contains("--insecure"),
+        output.err.contains("--certs") && output.err.contains("--insecure"),
         "{}",
-        told.err
+        output.err
     );
     assert!(!at.join("data").exists(), "it made a folder all the same");
     let mut both = words.to_vec();
@@ -281,7 +281,7 @@ fn off_loopback_a_coordinator_wants_certificates_or_a_word() {
     let mut words = words.to_vec();
     words.extend(["--coordinator", &url]);
     run(at, &words).expect(0);
-    // Certificates that are not there, or are not certificates, are told before anything is served.
+    // Certificates that are not there, or are not certificates, are reported before anything is served.
     run(
         at,
         &[

@@ -1,4 +1,4 @@
-//! `[train] verify` on a cluster: workers compare the engines, the coordinator tells, the tables keep it.
+//! `[train] verify` on a cluster: workers compare the engines, the coordinator reports the result, the tables keep it.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn counted(run_folder: &Path, condition: &str) -> f64 {
 }
 
 #[test]
-fn a_cluster_compares_as_many_trials_as_the_sweep_asks_for_and_tells_for_good() {
+fn a_cluster_compares_as_many_trials_as_the_sweep_asks_for_and_keeps_the_result() {
     let folder = folder_with("small.toml", &verifying(5));
     let at = folder.path();
     let mut coordinator = Coordinator::start(at, "data");
@@ -32,18 +32,19 @@ fn a_cluster_compares_as_many_trials_as_the_sweep_asks_for_and_tells_for_good() 
     );
     // The same sweep with more to compare is the same sweep.
     let more = ["submit", "small.toml", "--set", "train.verify=9"];
-    let told = coordinator.call(at, &more).expect(0);
+    let output = coordinator.call(at, &more).expect(0);
     assert!(
-        told.err.contains("`parsimony verify small.toml`"),
+        output.err.contains("`parsimony verify small.toml`"),
         "{}",
-        told.err
+        output.err
     );
     let _workers = ["one", "two"].map(|name| coordinator.worker(at, name, 1));
-    let told = coordinator.call(at, &["watch", "small"]).expect(0);
+    let output = coordinator.call(at, &["watch", "small"]).expect(0);
     assert!(
-        told.err.contains("verified: 5 of 5 trials") && told.err.contains("within what the law"),
+        output.err.contains("verified: 5 of 5 trials")
+            && output.err.contains("within what the law"),
         "{}",
-        told.err
+        output.err
     );
     let found = status(&coordinator, at, "small")["verify"].clone();
     assert_eq!(
@@ -94,8 +95,12 @@ fn a_sweep_that_grows_compares_some_of_what_is_new_and_nothing_again() {
     );
     let grown = verifying(2).replace("range = [0, 4]", "range = [0, 6]");
     std::fs::write(at.join("small.toml"), grown).unwrap();
-    let told = run(at, &["run", "small.toml", "--out", "r"]).expect(0);
-    assert!(told.err.contains("verified: 4 of 4 trials"), "{}", told.err);
+    let output = run(at, &["run", "small.toml", "--out", "r"]).expect(0);
+    assert!(
+        output.err.contains("verified: 4 of 4 trials"),
+        "{}",
+        output.err
+    );
     let new = format!("{verdicts} AND replicate >= 4");
     assert_eq!(counted(&at.join("r"), &new), 2.0);
 }
@@ -106,14 +111,18 @@ fn a_finished_sweep_that_is_asked_to_verify_says_how() {
     let at = folder.path();
     run(at, &["run", "small.toml", "--out", "r"]).expect(0);
     let words = ["run", "small.toml", "--out", "r", "--set", "train.verify=3"];
-    let told = run(at, &words).expect(0);
+    let output = run(at, &words).expect(0);
     assert!(
-        told.err.contains("`parsimony verify small.toml`"),
+        output.err.contains("`parsimony verify small.toml`"),
         "{}",
-        told.err
+        output.err
     );
-    let told = run(at, &["verify", "small.toml", "--trials", "3"]).expect(0);
-    assert!(told.out.contains("verified: 3 of 3 trials"), "{}", told.out);
+    let output = run(at, &["verify", "small.toml", "--trials", "3"]).expect(0);
+    assert!(
+        output.out.contains("verified: 3 of 3 trials"),
+        "{}",
+        output.out
+    );
 }
 
 /// Whether a checkpoint is that of a wide run: a mark, the length of the reduced run's last state, that state, the

@@ -97,8 +97,8 @@ fn a_stored_file_that_changed_stops_its_sweep_alone() {
         let mut second = coordinator.worker(at, "second", 1);
         until_finished(&coordinator, at, "small");
         until("the stop", || state(&coordinator, at, "reads") == "stopped");
-        let told = status(&coordinator, at, "reads");
-        let problem = told["problem"].as_str().unwrap_or_default();
+        let printed = status(&coordinator, at, "reads");
+        let problem = printed["problem"].as_str().unwrap_or_default();
         let path = file.display().to_string();
         assert!(
             problem.contains(&path) && problem.contains("submit the sweep again"),
@@ -166,7 +166,7 @@ fn a_folder_for_temporary_files_that_cannot_be_used_is_an_error_at_the_start() {
     std::fs::write(at.join("file"), "").unwrap();
     for tmp in ["missing", "file"] {
         let tmp = at.join(tmp);
-        let told = command(at)
+        let printed = command(at)
             .args([
                 "worker",
                 "--coordinator",
@@ -177,8 +177,8 @@ fn a_folder_for_temporary_files_that_cannot_be_used_is_an_error_at_the_start() {
             .env("TMPDIR", &tmp)
             .output()
             .unwrap();
-        let err = String::from_utf8_lossy(&told.stderr);
-        assert_eq!(told.status.code(), Some(2), "{err}");
+        let err = String::from_utf8_lossy(&printed.stderr);
+        assert_eq!(printed.status.code(), Some(2), "{err}");
         let path = tmp.display().to_string();
         assert!(err.contains(&path) && err.contains("TMPDIR"), "{err}");
     }
@@ -432,7 +432,7 @@ fn certs(at: &Path, folder: &str, more: &[&str]) {
 /// A worker that would try for an hour; returns its standard error once it has ended.
 #[track_caller]
 fn hopeless(at: &Path, url: &str, ca: &str) -> String {
-    let told = run(
+    let printed = run(
         at,
         &[
             "worker",
@@ -446,7 +446,7 @@ fn hopeless(at: &Path, url: &str, ca: &str) -> String {
             "1h",
         ],
     );
-    told.expect(4).err
+    printed.expect(4).err
 }
 
 #[test]
@@ -550,9 +550,13 @@ fn a_coordinator_listens_only_once_the_data_are_its_own() {
     let at = folder.path();
     let _first = Coordinator::start(at, "data");
     let words = ["coordinator", "--listen", "127.0.0.1:0", "--data", "data"];
-    let told = run(at, &words).expect(2);
-    assert_eq!(told.out, "");
-    assert!(told.err.contains("another coordinator"), "{}", told.err);
+    let printed = run(at, &words).expect(2);
+    assert_eq!(printed.out, "");
+    assert!(
+        printed.err.contains("another coordinator"),
+        "{}",
+        printed.err
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ use super::disk;
 use super::error::{FolderError, io_error};
 use super::layout::Layout;
 use super::listing::readable_parts;
-use super::run_folder::label;
+use super::labels::label;
 
 /// Bytes of decoded row groups that are kept: four of `trials`, or a hundred of `history`. Runs of many workers that
 /// take turns lie in as many row groups.

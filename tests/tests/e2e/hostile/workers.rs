@@ -112,7 +112,7 @@ fn a_lease_that_was_never_granted_is_dropped_and_its_report_writes_nothing() {
             Response::Revoke(revoke) => Some((revoke.lease, revoke.ranges, revoke.stop_running)),
             _ => None,
         });
-        let revoked = revoked.await.expect("a request to drop it");
+        let revoked = revoked.await.expect("the order to drop it");
         assert_eq!(revoked, (lease.lease, lease.ranges.clone(), true));
         // Forgotten, not written.
         worker.send(Request::Report(report(1, &lease))).await;
