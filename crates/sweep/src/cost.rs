@@ -5,7 +5,9 @@
 //! nothing depends on them being right.
 
 use dln::metric::Decomposition;
-use dln::{EngineChoice, EngineKind, EnginePlan, Inputs, Metrics, Precision, StartDraw, Task, Trial};
+use dln::{
+    EngineChoice, EngineKind, EnginePlan, Inputs, Metrics, Precision, StartDraw, Task, Trial,
+};
 
 /// What one trial, or many, are predicted to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -188,7 +188,6 @@ fn rows_of(
     rows
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is one part of the picture")]
 fn layers(
     range: (f64, f64),
     x: &Channel,

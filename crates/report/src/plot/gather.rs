@@ -366,7 +366,8 @@ fn of_detail(
     );
     let x = want.x.len();
     let mut groups = Groups::new();
-    let mut last: Option<((u32, i64), Option<(u32, u32, i64)>)> = None;
+    // Rows of one trial follow each other.
+    let mut last = None;
     tables.scan_until(&text, |cells| {
         let Cell::Integer(trial) = cells[1] else {
             return true;

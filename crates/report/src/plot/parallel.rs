@@ -178,7 +178,7 @@ fn conditions(
     if condition.names_status {
         (left_out.diverged, left_out.failed) = (0, 0);
     }
-    values.sort_by(|a, b| a.0.cmp(&b.0));
+    values.sort_by_key(|row| row.0);
     let mut by_group: Vec<(u32, Vec<u32>)> = groups
         .into_iter()
         .map(|(key, group)| (group, key))

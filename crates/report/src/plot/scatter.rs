@@ -177,7 +177,7 @@ fn conditions(
     if condition.names_status {
         (found.left_out.diverged, found.left_out.failed) = (0, 0);
     }
-    values.sort_by(|a, b| a.0.cmp(&b.0));
+    values.sort_by_key(|row| row.0);
     let reduction = Reduction::of(plot.aggregate, plot.band);
     let across = Reduction {
         band: sweep::Band::Off,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use sweep::metric::{LayerRow, SpectrumRow};
 use sweep::{Arrays, Grid, Plot, PlotKind, Spec};
 use table::{
-    BatchBuilder, GenerationRecord, HistoryValues, Meta, OutcomeRow, RunFolder, ScalarValues,
-    TrialResult, TrialRow,
+    BatchBuilder, EngineKind, GenerationRecord, HistoryValues, Meta, Outcome, RunFolder,
+    ScalarValues, Status, TrialResult, TrialRow,
 };
 
 use super::*;
@@ -48,25 +48,14 @@ fn run(home: &Path, sweep: &str, name: &str) -> std::path::PathBuf {
         let point = grid.point(trial).unwrap();
         let row = point.row();
         let outcome = outcome(trial, trial + 1 == grid.size());
-        builder.push(&TrialRow {
-            trial,
-            id: &point.id(),
-            params: &row,
-            result: TrialResult::Ran(&outcome),
-            worker: "w",
-            host: "h",
-            attempt: 1,
-            started_at_us: 0,
-            run_isa: "none",
-            run_version: "none",
-            comparison: None,
-        });
+        let result = TrialResult::ran(&outcome);
+        builder.push(&TrialRow::new(trial, &point.id(), &row, result));
     }
     folder.commit(&builder.finish().unwrap()).unwrap();
     run
 }
 
-fn outcome(trial: u64, has_diverged: bool) -> OutcomeRow {
+fn outcome(trial: u64, has_diverged: bool) -> Outcome {
     let depth = (trial / 28) as f64 + 2.0;
     let kind = (trial / 14 % 2) as f64;
     let scale = (trial / 2 % 7) as f64;
@@ -91,27 +80,20 @@ fn outcome(trial: u64, has_diverged: bool) -> OutcomeRow {
         separation: Some(10f64.powf(-f64::from(layer) * 0.5 - 0.1 * repeat)),
         ..LayerRow::new(40, layer)
     });
-    OutcomeRow {
-        status: if has_diverged {
-            "diverged"
-        } else {
-            "completed"
-        },
-        error: None,
+    let status = if has_diverged {
+        Status::Diverged
+    } else {
+        Status::Completed
+    };
+    Outcome {
         steps: 40,
         last: history[3].scalars,
         history: history.to_vec(),
         spectra: spectra.collect(),
         layers: layers.collect(),
-        engine: "full",
-        core_width: None,
-        reduction_residual: None,
         flops: 1e6 * depth * (1.0 + scale),
-        tolerance_steps: None,
-        tolerance_seconds: None,
-        setup_seconds: 0.0,
         train_seconds: 0.1 * depth,
-        measure_seconds: 0.0,
+        ..Outcome::new(status, EngineKind::Full)
     }
 }
 

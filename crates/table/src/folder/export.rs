@@ -23,9 +23,9 @@ use crate::text::CsvWriter;
 
 use super::disk;
 use super::error::{FolderError, io_error};
+use super::labels::label;
 use super::layout::Layout;
 use super::listing::readable_parts;
-use super::labels::label;
 
 /// Bytes of decoded row groups that are kept: four of `trials`, or a hundred of `history`. Runs of many workers that
 /// take turns lie in as many row groups.
