@@ -22,14 +22,14 @@ const STANDARD_INPUT: &str = "-";
 /// SQL over the tables of one or more runs
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  parsimony query runs/quickstart \"SELECT network_depth, min(train_loss) FROM trials GROUP BY 1 ORDER BY 1\"
+  parsimony query runs/quickstart \"SELECT network_depth, min(train_loss) FROM trials GROUP BY 1\"
   parsimony query runs/a runs/b \"SELECT run, count(*) FROM trials GROUP BY 1\" --csv
   parsimony query runs/a --file best.sql --json
   parsimony query runs/a \"DESCRIBE trials\"
 
-Tables: trials, history, spectra, layers; with several runs, a column `run` names the run of each row.
-SQL as SQLite and DuckDB know it: median, quantile_cont, stddev, arg_min, regexp_matches, date_trunc and more.
-Null comes last in any order, a whole number divided by a whole number is a whole number, NaN reads as null.")]
+Tables: trials, history, spectra, layers; with several runs, a column `run` names each row's run.
+SQL as SQLite and DuckDB know it: median, quantile_cont, stddev, arg_min, date_trunc and more.
+Null comes last in any order, an integer divided by an integer is an integer, NaN reads as null.")]
 pub(crate) struct Query {
     /// Run folders, then the SQL; `-` reads the SQL from standard input
     #[arg(required = true, num_args = 1.., value_name = "RUN... SQL")]

@@ -19,13 +19,13 @@ const HOSTS_AT_ONCE: usize = 8;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  parsimony launch ssh --hosts hosts.txt --coordinator https://head.lab:7070 --ca /opt/parsimony/ca.pem \\
-      --token-file worker.token --program /opt/parsimony/bin/parsimony
+  parsimony launch ssh --hosts hosts.txt --coordinator https://head.lab:7070 \\
+      --ca /opt/parsimony/ca.pem --token-file worker.token --program /opt/parsimony/bin/parsimony
   parsimony launch ssh --stop
 
-One host per line, [USER@]NAME; `#` begins a comment. Nothing is copied: the program and the authority are paths on the
-hosts. The token is read here and sent over standard input. Failures are reported per host; run the command again to
-start the missing workers.")]
+One host per line, [USER@]NAME; `#` begins a comment. Nothing is copied: the program and the
+authority are paths on the hosts. The token is read here and sent over standard input. Failures
+are reported per host; run the command again to start the missing workers.")]
 pub(crate) struct LaunchSsh {
     /// File with the hosts; with --stop, only these hosts
     #[arg(long, value_name = "FILE", required_unless_present = "stop")]
