@@ -214,48 +214,28 @@ fn licence_expressions_are_read() {
     );
 }
 
-/// Files of a `vendor` folder that come without a licence. Those of `vendor/NAME` have it in their own folder or in one
-/// above, up to `vendor/NAME`; a file in `vendor` itself has one of its own.
+/// Files of a `vendor` folder without a licence. A line of its `MANIFEST` begins with a file and ends with the file of its
+/// licence, which lies in the folder, too.
 fn unlicensed(vendor: &Path) -> Vec<PathBuf> {
-    fn collect(folder: &Path, licensed: bool, found: &mut Vec<PathBuf>) {
-        let entries = std::fs::read_dir(folder).unwrap();
-        let paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-        let licensed = licensed || paths.iter().any(|path| path.is_file() && is_licence(path));
-        for path in paths {
-            if path.is_dir() {
-                collect(&path, licensed, found);
-            } else if !licensed && !path.ends_with("README.md") {
-                found.push(path);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(vendor).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, false, &mut found);
-        } else if !is_licence(&path) && !path.ends_with("README.md") && !has_own_licence(&path) {
-            found.push(path);
-        }
-    }
-    found
-}
-
-fn is_licence(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = name.to_ascii_uppercase();
-    ["LICENSE", "LICENCE", "COPYING", "OFL"]
-        .iter()
-        .any(|word| name.contains(word))
-}
-
-/// `NAME.LICENSE` or `NAME.LICENSE.txt` for the file `NAME`.
-fn has_own_licence(path: &Path) -> bool {
-    ["LICENSE", "LICENSE.txt"].iter().any(|ending| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{ending}"));
-        Path::new(&name).exists()
-    })
+    let manifest = std::fs::read_to_string(vendor.join("MANIFEST")).unwrap_or_default();
+    let lines = manifest.lines().filter(|line| !line.starts_with('#'));
+    let licensed: BTreeMap<&str, &str> = lines
+        .filter_map(|line| Some((line.split(' ').next()?, line.rsplit(' ').next()?)))
+        .collect();
+    let has_licence = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let licence = licensed.get(&*name).map(|licence| vendor.join(licence));
+        let length = licence.and_then(|licence| std::fs::metadata(licence).ok());
+        length.is_some_and(|metadata| metadata.is_file() && metadata.len() > 0)
+    };
+    let needs_none = |path: &Path| {
+        path.ends_with("MANIFEST") || path.extension().is_some_and(|ending| ending == "LICENSE")
+    };
+    let entries = std::fs::read_dir(vendor).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| !needs_none(path) && !has_licence(path))
+        .collect()
 }
 
 #[test]
@@ -273,20 +253,19 @@ fn vendored_files_come_with_their_licence() {
 fn a_vendored_file_without_a_licence_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    for name in [
-        "vega/LICENSE",
-        "vega/build/vega.min.js",
-        "font/font.ttf",
-        "loose.js",
-        "kept.js",
-        "kept.js.LICENSE",
-        "README.md",
+    for (name, text) in [
+        (
+            "MANIFEST",
+            "# file ... licence\nfine.js fine@1 fine.LICENSE\nbare.js bare@1 bare.LICENSE\n",
+        ),
+        ("fine.js", "1"),
+        ("fine.LICENSE", "Do what you like."),
+        ("bare.js", "1"),
+        ("unlisted.ttf", "1"),
     ] {
-        let path = at.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, "").unwrap();
+        std::fs::write(at.join(name), text).unwrap();
     }
     let mut found = unlicensed(at);
     found.sort();
-    assert_eq!(found, [at.join("font/font.ttf"), at.join("loose.js")]);
+    assert_eq!(found, [at.join("bare.js"), at.join("unlisted.ttf")]);
 }
