@@ -1,6 +1,6 @@
 //! Vega and Vega-Lite inside QuickJS: specifications in, SVG out.
 //!
-//! The engine has no file, no socket and no clock; it gets what the libraries want of a browser (`shims.js`), a bound
+//! The engine has no file, no socket and no clock; it gets what the libraries want of a browser (`browser.js`), a bound
 //! on memory, stack and time, and a thread of its own.
 
 use std::time::{Duration, Instant};
@@ -23,8 +23,11 @@ const MEMORY_MIB: usize = 512;
 /// 10^4 marks take about a second; a machine may be twenty times slower.
 const TIME: Duration = Duration::from_secs(60);
 
-/// What QuickJS lacks, and the functions that [`svgs`] calls.
-const SHIMS: &str = include_str!("shims.js");
+/// What QuickJS lacks and the libraries use.
+const BROWSER: &str = include_str!("browser.js");
+
+/// The functions that [`svgs`] calls.
+const DRAW: &str = include_str!("draw.js");
 
 /// Draws Vega-Lite specifications, given as JSON, as SVG. Equal specifications give equal bytes.
 ///
@@ -50,7 +53,12 @@ fn draw(specs: &[String]) -> Result<Vec<String>, RenderError> {
     let is_late = move || begun.elapsed() > allowed;
     runtime.set_interrupt_handler(Some(Box::new(is_late)));
     let context = Context::full(&runtime).map_err(refused)?;
-    let libraries = [VEGA.text()?, VEGA_LITE.text()?, SHIMS.to_owned()];
+    let libraries = [
+        BROWSER.to_owned(),
+        VEGA.text()?,
+        VEGA_LITE.text()?,
+        DRAW.to_owned(),
+    ];
     let explained = |why: String| {
         if is_late() || why.contains("out of memory") {
             return RenderError::Limit {
@@ -84,7 +92,6 @@ fn load(ctx: &Ctx<'_>, libraries: &[String]) -> Result<(), String> {
     let function = function.catch(ctx).map_err(|error| error.to_string())?;
     let set = ctx.globals().set("glyphWidth", function);
     set.catch(ctx).map_err(|error| error.to_string())?;
-    // The libraries look for what the shims bring only when they draw.
     for library in libraries {
         let evaluated: rquickjs::Result<()> = ctx.eval(library.as_str());
         evaluated.catch(ctx).map_err(|error| error.to_string())?;

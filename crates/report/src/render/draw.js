@@ -1,21 +1,5 @@
-// What Vega wants of a browser, and the three functions that the program calls.
+// The three functions that the program calls, once the libraries are there.
 "use strict";
-
-const warnings = [];
-globalThis.console = {
-  log() {},
-  info() {},
-  debug() {},
-  warn(...words) { warnings.push(words.join(" ")); },
-  error(...words) { warnings.push(words.join(" ")); },
-};
-
-let timers = [];
-globalThis.setTimeout = (action) => timers.push(action);
-globalThis.clearTimeout = (timer) => { timers[timer - 1] = undefined; };
-
-// Specifications are JSON: they have no dates, maps or cycles.
-globalThis.structuredClone = (value) => value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 
 vega.textMetrics.width = (item, text) =>
   text === null || text === undefined ? 0 : glyphWidth(String(text), Number(item.fontSize) || 11);
