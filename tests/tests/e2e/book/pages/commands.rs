@@ -49,12 +49,21 @@ fn help(path: &[&str]) -> String {
 /// The commands that a help lists, with their words; `help` itself is left out.
 fn listed(help: &str) -> Vec<(String, String)> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let lines = lines.take_while(|line| !line.is_empty());
-    lines
-        .filter_map(|line| {
-            let (name, words) = line.trim().split_once(' ')?;
-            Some((name.to_owned(), words.trim().to_owned()))
-        })
-        .filter(|(name, _)| name != "help")
-        .collect()
+    let mut found: Vec<(String, String)> = Vec::new();
+    for line in lines.take_while(|line| !line.is_empty()) {
+        let text = line.trim();
+        // Words that take another line stand further in than names.
+        match (found.last_mut(), line.starts_with("   ")) {
+            (Some((_, words)), true) => {
+                words.push(' ');
+                words.push_str(text);
+            }
+            _ => {
+                let (name, words) = text.split_once(' ').unwrap_or((text, ""));
+                found.push((name.to_owned(), words.trim().to_owned()));
+            }
+        }
+    }
+    found.retain(|(name, _)| name != "help");
+    found
 }
