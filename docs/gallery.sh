@@ -9,7 +9,7 @@ trap 'rm -rf "$runs"' EXIT
 mkdir -p "$out"
 
 run() { "$program" run "$1" --out "$runs/$2" "${@:3}" > /dev/null 2>&1; }
-draw() { "$program" plot "$runs/$1" --width 480 --out "$out/$2.svg" "${@:3}"; }
+draw() { "$program" plot "$runs/$1" --width "${width:-480}" --out "$out/$2.svg" "${@:3}"; }
 
 run docs/gallery.toml gallery
 run sweeps/quickstart.toml quickstart
@@ -21,11 +21,11 @@ run sweeps/digits.toml digits --set train.steps=1000
 draw quickstart curves --name curves
 draw decay line --name rank
 draw gallery heatmap --kind heatmap --x optimizer_rate --y init_scale --title "train loss after 100 steps"
-draw subspace spectrum --kind spectrum --facet layer --where "layer > 0" --width 620
-draw subspace angles --kind angles --facet layer --where "layer > 0" --width 620
+width=620 draw subspace spectrum --kind spectrum --facet layer --where "layer > 0"
+width=620 draw subspace angles --kind angles --facet layer --where "layer > 0"
 draw collapse separation --kind separation --color init_scale
 draw quickstart scatter --kind scatter --x flops --y train_loss --color init_kind
-draw quickstart parallel --kind parallel --width 620
+width=620 draw quickstart parallel --kind parallel
 draw quickstart importance --kind importance
 draw digits distribution --kind distribution --x init_kind --value test_accuracy --facet network_depth
 draw gallery dark --kind heatmap --x optimizer_rate --y init_scale --theme dark --title "train loss after 100 steps"

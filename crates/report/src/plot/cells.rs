@@ -118,11 +118,11 @@ impl CellAxis {
                     scale.insert("nice".to_owned(), json!(false));
                 }
                 let mut axis = figure::axis(edges.is_log, length, (ends[0], ends[1]));
+                if self.count <= 8 {
+                    figure::set_ticks(&mut axis, json!(edges.centers));
+                }
                 if let Some(axis) = axis.as_object_mut() {
                     axis.insert("grid".to_owned(), json!(false));
-                    if self.count <= 8 {
-                        axis.insert("values".to_owned(), json!(edges.centers));
-                    }
                 }
                 encoding.insert(
                     name.to_owned(),

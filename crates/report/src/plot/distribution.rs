@@ -199,7 +199,7 @@ fn layers(
 ) -> Value {
     let y = |name: &str| {
         json!({ "field": name, "type": "quantitative", "scale": figure::scale(log),
-            "axis": figure::axis(log, layout.height, range), "title": value_title })
+            "axis": figure::axis(log, 1.5 * layout.height, range), "title": value_title })
     };
     let only = |name: &str| json!([{ "filter": format!("isValid(datum[{}])", json!(name)) }]);
     let mut shared = Map::new();

@@ -54,7 +54,7 @@ pub(crate) fn layout(look: &Look, color: &Channel, panels: usize, aspect: f64) -
     }
     let gaps = SPACING * (columns as f64 - 1.0);
     let width = ((room - gaps) / columns as f64).floor().max(80.0);
-    let height = (width * aspect).clamp(90.0, 340.0).round();
+    let height = (width * aspect).clamp(130.0, 340.0).round();
     let legend = match (color.nature, is_right) {
         (Nature::Single, _) => Value::Null,
         (Nature::Scale { .. }, true) => {
@@ -184,10 +184,18 @@ pub(crate) fn axis(is_log: bool, length: f64, (low, high): (f64, f64)) -> Value 
     } else {
         Vec::new()
     };
-    if let (Some(axis), false) = (axis.as_object_mut(), values.is_empty()) {
-        axis.insert("values".to_owned(), json!(values));
+    if !values.is_empty() {
+        set_ticks(&mut axis, json!(values));
     }
     axis
+}
+
+/// Puts ticks at values; with a number of ticks besides, Vega would leave some out.
+pub(crate) fn set_ticks(axis: &mut Value, values: Value) {
+    if let Some(axis) = axis.as_object_mut() {
+        axis.remove("tickCount");
+        axis.insert("values".to_owned(), values);
+    }
 }
 
 /// The smallest and the largest of some numbers.

@@ -25,6 +25,9 @@ const MOST_LINES: usize = 384;
 /// Lines of up to this many places show each as a point.
 const MOST_POINTS: usize = 24;
 
+/// Pixels along a line that a point takes without touching the next.
+const POINT_ROOM: f64 = 14.0;
+
 /// A line.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
@@ -338,7 +341,8 @@ impl Lines {
         let fits = self.fits(style, y_log);
         let layout = figure::layout(look, &self.color, self.facet.codes.len(), 0.68);
         let longest = self.series.iter().map(|series| series.places.len()).max();
-        let has_points = longest.unwrap_or(0) <= MOST_POINTS;
+        let longest = longest.unwrap_or(0);
+        let has_points = longest <= MOST_POINTS && layout.width >= POINT_ROOM * longest as f64;
         let second = if has_points || !self.is_joined {
             "shape"
         } else {
@@ -356,7 +360,7 @@ impl Lines {
         encoding.insert(
             "y".to_owned(),
             json!({ "field": value_field, "type": "quantitative", "scale": figure::scale(y_log),
-                "axis": figure::axis(y_log, layout.height, y_range), "title": y_title }),
+                "axis": figure::axis(y_log, 1.5 * layout.height, y_range), "title": y_title }),
         );
         let data = self.data(&value_field, &fits);
         let body = self.layers(&value_field, encoding, has_points, !fits.is_empty());
@@ -428,8 +432,8 @@ impl Lines {
             let mut axis = figure::axis(is_log, width, figure::range(numbers));
             // Few places are labelled each: a depth of 2.5 is none.
             let few = self.x.numbers.len() <= 8 && (whole || is_log);
-            if few && let Some(axis) = axis.as_object_mut() {
-                axis.insert("values".to_owned(), json!(self.x.numbers));
+            if few {
+                figure::set_ticks(&mut axis, json!(self.x.numbers));
             }
             return json!({ "field": self.x.field, "type": "quantitative", "scale": scale, "axis": axis,
                 "title": self.x.title });

@@ -234,6 +234,12 @@ fn upright(levels: &Levels, column: &Expression, listed: Vec<sweep::Value>, slot
     }
 }
 
+/// A number of two digits that matter.
+fn short(x: f64) -> String {
+    let text = format!("{x:.1e}");
+    number_label(text.parse().unwrap_or(x))
+}
+
 fn value_axis(value: &Expression, values: &[f64], log: bool) -> Upright {
     let (low, high) = values
         .iter()
@@ -245,7 +251,7 @@ fn value_axis(value: &Expression, values: &[f64], log: bool) -> Upright {
             true => (low.ln() + height * (high.ln() - low.ln())).exp(),
             false => low + height * (high - low),
         };
-        (number_label(at.clamp(low, high)), height)
+        (short(at.clamp(low, high)), height)
     });
     let ticks: Vec<(String, f64)> = ticks.collect();
     Upright {

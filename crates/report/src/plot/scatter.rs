@@ -311,7 +311,7 @@ fn picture(
     };
     let encodings = [
         axis(&fields[0], logs[0], layout.width, &x, ranges[0]),
-        axis(&fields[1], logs[1], layout.height, &y, ranges[1]),
+        axis(&fields[1], logs[1], 1.5 * layout.height, &y, ranges[1]),
     ];
     let mut data = if is_counted {
         counted(&points, &channels.facet, &fields, logs)

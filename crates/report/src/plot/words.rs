@@ -37,16 +37,12 @@ pub(crate) fn unit(column: &str) -> Option<&'static str> {
     if column == "flops" {
         return Some("operations");
     }
-    is_angle(column).then_some("rad")
-}
-
-/// Whether a measured column is an angle, by its words.
-fn is_angle(column: &str) -> bool {
     use sweep::metric::{LayerRow, Scalars, SpectrumRow};
-    let all = Scalars::MEASURED.iter().zip(Scalars::WORDS);
-    let all = all.chain(SpectrumRow::MEASURED.iter().zip(SpectrumRow::WORDS));
-    let mut all = all.chain(LayerRow::MEASURED.iter().zip(LayerRow::WORDS));
-    all.any(|(name, words)| *name == column && words.contains("radians"))
+    let all = Scalars::MEASURED.iter().zip(Scalars::UNITS);
+    let all = all.chain(SpectrumRow::MEASURED.iter().zip(SpectrumRow::UNITS));
+    let mut all = all.chain(LayerRow::MEASURED.iter().zip(LayerRow::UNITS));
+    let found = all.find(|(name, unit)| **name == column && !unit.is_empty());
+    found.map(|(_, unit)| unit)
 }
 
 /// The metric that fills a measured column, for the sentence that says what to measure.
