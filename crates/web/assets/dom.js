@@ -42,7 +42,7 @@ export function number(value) {
 
 export function duration(seconds) {
   if (seconds == null || !Number.isFinite(seconds) || seconds < 0) return "?";
-  if (seconds < 1) return seconds < 0.1 ? "0 s" : `${seconds.toFixed(1)} s`;
+  if (seconds < 1) return seconds < 5e-7 ? "0 s" : seconds < 5e-4 ? `${Math.round(seconds * 1e6)} us` : `${Math.round(seconds * 1e3)} ms`;
   if (seconds < 59.5) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);
   if (seconds < 3570) return `${minutes} min`;

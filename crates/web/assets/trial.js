@@ -39,7 +39,7 @@ export function trialPage(sweep, trial) {
       badge.replaceChildren(state(now.state));
       setText(words, "");
       announce(`Trial ${trial} of ${sweep} is ${now.state}`);
-      parameters.replaceChildren(...now.parameters.map(({ name, value, swept }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, swept ? h("strong", {}, value) : value))));
+      parameters.replaceChildren(...now.parameters.map(({ name, value, swept }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, swept ? h("strong", {}, plain(value)) : plain(value)))));
       const known = new Set([...ATTEMPT, "trial", ...now.parameters.map(({ name }) => name.replaceAll(".", "_"))]);
       const values = Object.entries(now.row).filter(([name, value]) => value != null && !known.has(name));
       results.replaceChildren(...values.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, typeof value === "number" ? number(value) : String(value)))));
@@ -86,6 +86,9 @@ export function trialPage(sweep, trial) {
   };
   return page;
 }
+
+// A text without the quotes of a sweep file.
+const plain = (value) => value.replace(/^"([^"]*)"$/, "$1");
 
 // The log of attempts, as far as it is kept: the last one has a row, earlier ones a count.
 function attempt(now) {

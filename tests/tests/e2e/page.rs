@@ -302,7 +302,7 @@ name = "busy"
 [axes]
 "problem.rank" = { range = [1, 9] }
 "init.scale" = { log = [1e-3, 1.0], points = 12 }
-"replicate" = { range = [0, 40] }
+"replicate" = { range = [0, 4000] }
 [problem]
 kind = "factorization"
 dim = 12
