@@ -29,4 +29,3 @@ width=620 draw quickstart parallel --kind parallel
 draw quickstart importance --kind importance
 draw digits distribution --kind distribution --x init_kind --value test_accuracy --facet network_depth
 draw gallery dark --kind heatmap --x optimizer_rate --y init_scale --theme dark --title "train loss after 100 steps"
-"$program" plot "$runs/quickstart" --name curves --text --where "network_depth = 3" > "$out/text.txt"
