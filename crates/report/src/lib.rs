@@ -18,6 +18,6 @@ pub mod words;
 pub use compare::{Comparison, compare};
 pub use describe::{Description, describe};
 pub use error::ReportError;
-pub use html::{Picture as ReportPicture, report};
+pub use html::{Picture as ReportPicture, pictures, report};
 pub use importance::{AxisEffect, Factor, Importance, ImportanceError, PairEffect, importance};
 pub use summary::summary;

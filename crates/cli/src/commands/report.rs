@@ -46,7 +46,11 @@ impl Report {
             (None, Some(first)) => first.join(NAME),
             (None, None) => PathBuf::from(NAME),
         };
-        let page = report::report(&self.runs, &[], self.watts)?;
+        let (pictures, missing) = report::pictures(&self.runs)?;
+        for why in missing {
+            say!("warning: {why}");
+        }
+        let page = report::report(&self.runs, &pictures, self.watts)?;
         let written = StagedFile::with_content(&out, page.as_bytes()).and_then(StagedFile::publish);
         written.map_err(|source| CliError::Write {
             path: out.clone(),

@@ -4,10 +4,12 @@
 mod listing;
 mod page;
 mod picture;
+mod pictures;
 mod provenance;
 mod report;
 mod rows;
 mod writer;
 
 pub use picture::Picture;
+pub use pictures::pictures;
 pub use report::report;

@@ -269,7 +269,8 @@ fn asked_section(asked: &Asked, html: &mut Html) {
 fn answer(content: &Content<'_>, html: &mut Html) {
     html.element("ul", &[("class", "answer")], |html| {
         for sentence in content.about.answer() {
-            html.words("li", &[], &sentence);
+            // A number stays with its sign on one line.
+            html.words("li", &[], &sentence.replace(" %", "\u{a0}%"));
         }
     });
 }
