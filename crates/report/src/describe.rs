@@ -393,7 +393,7 @@ mod tests {
         );
         assert_eq!(
             answer[1],
-            "The best setting is network.depth = 2, optimizer.rate = 2: a median train loss of 0.00505 over 2 \
+            "The best setting is network.depth = 2, optimizer.rate = 2: a median train loss of 0.0055 over 2 \
              replicates, from 0.001 to 0.01."
         );
         assert!(

@@ -185,7 +185,7 @@ fn a_report_is_one_page_that_needs_nothing() {
     run(at, &["report", hostile, "--out", "again.html"]).expect(0);
     assert!(std::fs::read_to_string(at.join("again.html")).unwrap() == text);
     run(at, &["report", "none"]).expect(2);
-    let unknown = run(at, &["report", hostile, "--watts", "-1"]).expect(2);
+    let unknown = run(at, &["report", hostile, "--watts=-1"]).expect(2);
     assert!(unknown.err.contains("--watts"), "{}", unknown.err);
 }
 
