@@ -11,7 +11,7 @@ mod system;
 pub use error::BatchError;
 pub use jobs::{Job, Ours, State, count, in_state, reason};
 pub use submitted::Submitted;
-pub use system::{BatchSystem, JobLimits, Order, Words, drain};
+pub use system::{BatchSystem, JobLimits, Order, Words, check_time, drain};
 
 /// The batch systems that workers can be started on.
 pub static SYSTEMS: &[&dyn BatchSystem] = &[

@@ -45,11 +45,20 @@ impl Order {
     /// # Errors
     /// [`BatchError::ShortTime`], and those of [`BatchSystem::check_options`].
     pub fn check(&self, system: &dyn BatchSystem) -> Result<(), BatchError> {
-        if self.time.is_some_and(|time| time < LEAST_TIME) {
-            return Err(BatchError::ShortTime);
-        }
+        check_time(self.time)?;
         system.check_options(&self.options)
     }
+}
+
+/// Refuses a walltime that a batch system would take for none.
+///
+/// # Errors
+/// [`BatchError::ShortTime`] below a minute.
+pub fn check_time(time: Option<Duration>) -> Result<(), BatchError> {
+    if time.is_some_and(|time| time < LEAST_TIME) {
+        return Err(BatchError::ShortTime);
+    }
+    Ok(())
 }
 
 /// What a batch system has given the job that a process runs in; none where it does not say.

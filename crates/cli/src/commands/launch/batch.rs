@@ -59,6 +59,7 @@ impl LaunchBatch {
     }
 
     fn start(&self, system: &dyn BatchSystem) -> Result<Exit, CliError> {
+        batch::check_time(self.time)?;
         let order = Order {
             pilot: pilot::new(&self.elsewhere, &self.coordinator)?,
             time: self.time,
