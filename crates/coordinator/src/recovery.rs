@@ -165,21 +165,7 @@ pub(crate) fn submit(
         }
     }
     if run_folder.generations()?.is_empty() {
-        run_folder.add_generation(&record(&fresh, &text.files), &text.toml)?;
-        let progress = Progress::of(&run_folder, fresh.verified())?;
-        return Ok(RecoveredSweep {
-            name: name.to_owned(),
-            folder_id: FolderId::of(&dir),
-            dir,
-            folder: fresh,
-            run_folder,
-            progress,
-            files: vec![text.files],
-            state: SweepState::Running,
-            priority: 0,
-            notes: Vec::new(),
-            accepted: v1::Accepted::New,
-        });
+        return begun(name, dir, fresh, text, run_folder);
     }
     let mut opened = opened(config, name, dir.clone(), run_folder)?
         .ok_or(OpenError::NoGeneration { folder: dir })?;
@@ -211,6 +197,31 @@ pub(crate) fn submit(
         }
     }
     Ok(opened)
+}
+
+/// The first generation of a folder.
+fn begun(
+    name: &str,
+    dir: PathBuf,
+    fresh: Folder,
+    text: Text,
+    mut run_folder: RunFolder,
+) -> Result<RecoveredSweep, OpenError> {
+    run_folder.add_generation(&record(&fresh, &text.files), &text.toml)?;
+    let progress = Progress::of(&run_folder, fresh.verified())?;
+    Ok(RecoveredSweep {
+        name: name.to_owned(),
+        folder_id: FolderId::of(&dir),
+        dir,
+        folder: fresh,
+        run_folder,
+        progress,
+        files: vec![text.files],
+        state: SweepState::Running,
+        priority: 0,
+        notes: Vec::new(),
+        accepted: v1::Accepted::New,
+    })
 }
 
 /// The sweep of a folder with the pictures of a text of the same sweep, which may be newer.
