@@ -40,8 +40,12 @@ const EXAMPLES: [Example; 7] = [
     Example {
         change: "a metric",
         names: &["nuclear_norm", "NuclearNorm"],
-        // The metrics of the sweep that `diagnose` writes.
-        users: &["crates/cli/src/diagnose/"],
+        // The sweep that `diagnose` writes, the plots and the tables of the live page name some metrics.
+        users: &[
+            "crates/cli/src/",
+            "crates/report/src/plot/",
+            "crates/web/src/",
+        ],
     },
     Example {
         change: "a key",

@@ -7,6 +7,7 @@ use super::axes;
 use super::collect::{self, Collected, Setting};
 use super::filters;
 use super::model::{Source, Spec};
+use super::names::is_usable_name;
 use super::plots;
 use super::set;
 use super::warnings;
@@ -16,9 +17,6 @@ use crate::filter::{Filter, Rules};
 use crate::keys::{Id, Key, check, keys};
 use crate::tree::{self, Node, Tree};
 use crate::value::Value;
-
-/// A sweep's name is the name of its folder, on every machine that takes part.
-const MAX_NAME_BYTES: usize = 128;
 
 impl Spec {
     /// Reads a sweep file and applies `sets`, the KEY=VALUE arguments of `--set`.
@@ -170,16 +168,6 @@ fn name(tree: Option<&Tree>, source: &Arc<SourceText>) -> Result<String, SweepEr
     })
     .at(Some(tree.place.clone()))
     .help("letters, digits, '-', '_' and '.', a letter or digit first, at most 128 of them"))
-}
-
-/// Whether a sweep may be called so: the name is safe as a folder of any file system.
-pub fn is_usable_name(name: &str) -> bool {
-    name.len() <= MAX_NAME_BYTES
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && !name.ends_with('.')
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
 /// Most trials that a sweep has compared on both engines: each costs a wide run, and whoever serves or trains the

@@ -8,6 +8,7 @@ mod build;
 mod collect;
 mod filters;
 mod model;
+mod names;
 mod plots;
 mod reference;
 mod set;
@@ -21,8 +22,8 @@ mod tests_of_rules;
 #[cfg(test)]
 mod tests_of_sets;
 
-pub use build::is_usable_name;
 pub use model::{Source, Spec};
+pub use names::is_usable_name;
 pub use plots::plots_of;
 pub use reference::reference;
 pub use write::defaults_toml;

@@ -5,7 +5,7 @@ use crate::plots::{Aggregate, Band, LogScale, MAX_PLOT_TEXT, MAX_PLOTS, Plot, Pl
 use crate::tree::{Entry, Node, Tree};
 use crate::value::toml_string;
 
-use super::build::is_usable_name;
+use super::names::is_usable_name;
 
 /// The keys of a `[[plot]]`.
 const KEYS: [&str; 12] = [
