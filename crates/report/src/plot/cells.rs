@@ -4,13 +4,20 @@ use serde_json::{Map, Value, json};
 
 use super::channel::Channel;
 use super::figure::{self, rounded};
-use super::look;
+use super::look::{self, LETTERS};
+use crate::render::text_width;
 
 /// Cells along an axis: narrower ones cannot be told apart.
 pub(crate) const MOST_CELLS: usize = 64;
 
 /// Fewest values of an axis whose places mean something.
 const FEWEST: usize = 4;
+
+/// Values that have a tick each, whatever their labels: Vega leaves out labels that would meet.
+const ALWAYS_TICKED: usize = 8;
+
+/// Values that have a tick each where their labels fit.
+const MOST_TICKED: usize = 12;
 
 /// How uneven the gaps of an axis of numbers may be.
 const UNEVEN: f64 = 3.0;
@@ -89,6 +96,19 @@ impl CellAxis {
         }
     }
 
+    /// Length of the shortest cell of an axis of a length.
+    pub(crate) fn shortest(&self, length: f64) -> f64 {
+        let Some(Edges { is_log, edges, .. }) = &self.edges else {
+            return length / self.count.max(1) as f64;
+        };
+        let to = |x: f64| if *is_log { x.ln() } else { x };
+        let all = to(edges[self.count]) - to(edges[0]);
+        let shares = edges
+            .windows(2)
+            .map(|pair| (to(pair[1]) - to(pair[0])) / all);
+        length * shares.fold(f64::INFINITY, f64::min)
+    }
+
     /// Puts the place of a cell into a row of data.
     pub(crate) fn put(&self, cell: usize, row: &mut Map<String, Value>) {
         let field = &self.channel.field;
@@ -118,7 +138,7 @@ impl CellAxis {
                     scale.insert("nice".to_owned(), json!(false));
                 }
                 let mut axis = figure::axis(edges.is_log, length, (ends[0], ends[1]));
-                if self.count <= 8 {
+                if has_tick_each(&edges.centers, name, length) {
                     figure::set_ticks(&mut axis, json!(edges.centers));
                 }
                 if let Some(axis) = axis.as_object_mut() {
@@ -151,6 +171,24 @@ impl CellAxis {
             }
         }
     }
+}
+
+/// Whether every value of an axis, `x` or `y`, has a tick of its own.
+fn has_tick_each(centers: &[f64], name: &str, length: f64) -> bool {
+    if centers.len() <= ALWAYS_TICKED {
+        return true;
+    }
+    // As Vega writes numbers: six digits.
+    let label = |x: f64| {
+        let six: f64 = format!("{x:.5e}").parse().unwrap_or(x);
+        six.to_string()
+    };
+    let size = LETTERS - 1.0;
+    let room = |x: &f64| match name {
+        "x" => text_width(&label(*x), size) + 4.0,
+        _ => size,
+    };
+    centers.len() <= MOST_TICKED && centers.iter().map(room).sum::<f64>() <= length
 }
 
 fn is_even(numbers: &[f64], is_log: bool) -> bool {
@@ -202,6 +240,28 @@ mod tests {
         assert!(log.is_log && (log.edges[1] - 10f64.powf(-2.5)).abs() < 1e-12);
         assert_eq!(axis(&[0.0, 0.001, 0.003, 0.01, 0.1]).edges, None);
         assert_eq!(axis(&[2.0, 3.0]).edges, None);
+    }
+
+    #[test]
+    fn few_values_have_a_tick_each() {
+        let ticks = |numbers: &[f64], length: f64| {
+            let mut encoding = Map::new();
+            axis(numbers).encode("x", length, &mut encoding);
+            encoding["x"]["axis"]["values"].clone()
+        };
+        let powers = |count: i32| -> Vec<f64> { (0..count).map(|i| 2f64.powi(i)).collect() };
+        assert_eq!(ticks(&powers(4), 100.0), json!(powers(4)));
+        assert_eq!(ticks(&powers(12), 500.0), json!(powers(12)));
+        assert_ne!(ticks(&powers(12), 100.0), json!(powers(12)));
+        assert_ne!(ticks(&powers(13), 500.0), json!(powers(13)));
+    }
+
+    #[test]
+    fn the_shortest_cell_is_found() {
+        let uneven = axis(&[0.0, 1.0, 2.0, 4.0]);
+        // Edges at -0.5, 0.5, 1.5, 3 and 5.
+        assert!((uneven.shortest(110.0) - 20.0).abs() < 1e-9);
+        assert!((axis(&[2.0, 3.0]).shortest(110.0) - 55.0).abs() < 1e-9);
     }
 
     #[test]

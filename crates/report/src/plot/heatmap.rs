@@ -45,6 +45,12 @@ const CONTOURS: usize = 6;
 /// Cells that have their number written in them.
 const MOST_WRITTEN: usize = 56;
 
+/// Size of the letters of those numbers.
+const WRITTEN_LETTERS: f64 = 9.0;
+
+/// Numbers below that are written with an exponent: their zeros would fill the cell.
+const SHORT_BELOW: f64 = 0.001;
+
 /// The cells of a picture.
 struct Map2 {
     x: CellAxis,
@@ -398,45 +404,92 @@ fn layers(
             "mark": { "type": "rule", "strokeWidth": 0.8, "opacity": 0.75, "color": "#ffffff" }
         }));
     }
-    let cells = map.x.count * map.y.count;
-    let width = layout.width / map.x.count as f64;
-    let (sample, digits) = ("0.0000", ".2~g");
-    let is_written = cells <= MOST_WRITTEN
-        && width > text_width(sample, 9.0) + 4.0
-        && layout.height / map.y.count as f64 > 14.0;
-    if is_written {
-        let middle = if value_log {
-            (low * high).sqrt()
-        } else {
-            f64::midpoint(low, high)
-        };
-        let mut own = Map::new();
-        for (name, axis) in [("x", &map.x), ("y", &map.y)] {
-            if axis.edges.is_some() {
-                let center = json!({ "field": axis.channel.field, "type": "quantitative",
-                    "title": axis.channel.title });
-                own.insert(name.to_owned(), center);
-                own.insert(format!("{name}2"), Value::Null);
-            }
-        }
-        own.insert(
-            "text".to_owned(),
-            json!({ "field": field, "type": "quantitative", "format": digits }),
-        );
-        own.insert(
-            "color".to_owned(),
-            json!({ "condition": { "test": format!("datum[{}] > {middle}", json!(field)), "value": "#000000" },
-                "value": "#ffffff" }),
-        );
-        layers.push(json!({
-            "transform": only(field),
-            "mark": { "type": "text", "fontSize": 9 },
-            "encoding": own
-        }));
+    if are_written(map, layout, value_log) {
+        layers.push(numbers_layer(map, field, value_log, (low, high)));
     }
     json!({
         "layer": layers,
         "encoding": encoding,
         "view": { "fill": look.theme.faint() }
     })
+}
+
+/// Whether every number fits its cell.
+fn are_written(map: &Map2, layout: &figure::Layout, value_log: bool) -> bool {
+    if map.x.count * map.y.count > MOST_WRITTEN || map.y.shortest(layout.height) <= 14.0 {
+        return false;
+    }
+    let values = map.values.iter().flatten().flatten().copied().flatten();
+    let widest = values
+        .filter(|value| !value_log || *value > 0.0)
+        .map(|value| text_width(&written(value), WRITTEN_LETTERS))
+        .fold(0.0, f64::max);
+    map.x.shortest(layout.width) > widest + 4.0
+}
+
+/// A number with two digits that matter, as the picture writes it.
+fn written(value: f64) -> String {
+    let short = format!("{value:.1e}");
+    let Some((digits, exponent)) = short.split_once('e') else {
+        return short;
+    };
+    let digits = digits.strip_suffix(".0").unwrap_or(digits);
+    match exponent.parse().unwrap_or(0) {
+        _ if value == 0.0 => "0".to_owned(),
+        _ if value.abs() < SHORT_BELOW => format!("{digits}e{exponent}"),
+        large @ 2.. => format!("{digits}e+{large}"),
+        _ => short.parse().unwrap_or(value).to_string(),
+    }
+}
+
+/// The numbers in the cells: dark on light cells, light on dark ones.
+fn numbers_layer(map: &Map2, field: &str, value_log: bool, (low, high): (f64, f64)) -> Value {
+    let middle = if value_log {
+        (low * high).sqrt()
+    } else {
+        f64::midpoint(low, high)
+    };
+    let mut own = Map::new();
+    for (name, axis) in [("x", &map.x), ("y", &map.y)] {
+        if axis.edges.is_some() {
+            let center = json!({ "field": axis.channel.field, "type": "quantitative",
+                "title": axis.channel.title });
+            own.insert(name.to_owned(), center);
+            own.insert(format!("{name}2"), Value::Null);
+        }
+    }
+    let datum = format!("datum[{}]", json!(field));
+    own.insert(
+        "text".to_owned(),
+        json!({ "field": "written", "type": "nominal" }),
+    );
+    own.insert(
+        "color".to_owned(),
+        json!({ "condition": { "test": format!("{datum} > {middle}"), "value": "#000000" },
+            "value": "#ffffff" }),
+    );
+    let number = format!(
+        "{datum} != 0 && abs({datum}) < {SHORT_BELOW} ? format({datum}, '.1~e') : format({datum}, '.2~g')"
+    );
+    json!({
+        "transform": [{ "filter": format!("isValid({datum})") }, { "calculate": number, "as": "written" }],
+        "mark": { "type": "text", "fontSize": WRITTEN_LETTERS },
+        "encoding": own
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_cells_are_short() {
+        let numbers = [0.0, 0.000_038, -0.000_5, 0.0012, 0.5, 1.26, 38.4, 12_345.0];
+        assert_eq!(
+            numbers.map(written),
+            [
+                "0", "3.8e-5", "-5e-4", "0.0012", "0.5", "1.3", "38", "1.2e+4"
+            ]
+        );
+    }
 }
