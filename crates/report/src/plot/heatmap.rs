@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use sweep::{LogScale, Plot, PlotKind};
 use table::TableName;
 
-use super::cells::{CellAxis, MOST_CELLS};
+use super::cells::{CellAxis, Edges, MOST_CELLS};
 use super::channel::{self, Channel, MOST_PANELS, Nature};
 use super::contour;
 use super::defaults::{self, Free};
@@ -150,25 +150,9 @@ fn cells(
             ));
         }
     }
-    let mut placed: Vec<(u32, f64)> = Vec::with_capacity(rows.points.len());
     let panels = facet.codes.len().max(1);
-    for point in &rows.points {
-        let (own_y, own_facet) = rows.groups[point.group as usize];
-        let found = (
-            x.channel.place(point.x),
-            y.channel.place(own_y),
-            facet.place(own_facet),
-        );
-        let (Some(own_x), Some(own_y), Some(own_facet)) = found else {
-            continue;
-        };
-        let own_x = x.cell_of[own_x as usize] as usize;
-        let own_y = y.cell_of[own_y as usize] as usize;
-        let cell = (own_facet as usize * y.count + own_y) * x.count + own_x;
-        placed.push((u32::try_from(cell).unwrap_or(u32::MAX), point.value));
-    }
+    let placed = placed(&rows, &x, &y, &facet);
     drop(rows);
-    placed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let mut values = vec![vec![vec![None; x.count]; y.count]; panels];
     let mut trials = vec![vec![vec![0; x.count]; y.count]; panels];
     for same in placed.chunk_by(|a, b| a.0 == b.0) {
@@ -186,6 +170,28 @@ fn cells(
         values,
         trials,
     }
+}
+
+/// Every value with the number of its cell, sorted by both.
+fn placed(rows: &Rows, x: &CellAxis, y: &CellAxis, facet: &Channel) -> Vec<(u32, f64)> {
+    let mut placed: Vec<(u32, f64)> = Vec::with_capacity(rows.points.len());
+    for point in &rows.points {
+        let (own_y, own_facet) = rows.groups[point.group as usize];
+        let found = (
+            x.channel.place(point.x),
+            y.channel.place(own_y),
+            facet.place(own_facet),
+        );
+        let (Some(own_x), Some(own_y), Some(own_facet)) = found else {
+            continue;
+        };
+        let own_x = x.cell_of[own_x as usize] as usize;
+        let own_y = y.cell_of[own_y as usize] as usize;
+        let cell = (own_facet as usize * y.count + own_y) * x.count + own_x;
+        placed.push((u32::try_from(cell).unwrap_or(u32::MAX), point.value));
+    }
+    placed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    placed
 }
 
 fn picture(
@@ -217,6 +223,37 @@ fn picture(
     };
     let aspect = if map.facet.is_drawn() { 0.8 } else { 0.66 };
     let layout = figure::layout(look, &legend_channel, map.facet.codes.len(), aspect);
+    let (mut data, missing) = rows_of(map, &field, fits);
+    let pieces = outlines(map, value_log, low, high, data.len(), &mut data);
+    if missing {
+        notes.push("grey: no completed trial".to_owned());
+    }
+    let body = layers(
+        map,
+        look,
+        &layout,
+        (&field, &value_title),
+        value_log,
+        (low, high),
+        pieces,
+    );
+    let sketch = sketch(map, value_title, value_log);
+    let figure = Figure {
+        data,
+        body,
+        layout,
+        title,
+        notes,
+    };
+    Drawing {
+        spec: figure.spec(look, &map.facet),
+        warnings: Vec::new(),
+        sketch,
+    }
+}
+
+/// A row of data a cell, and whether some cell has no value.
+fn rows_of(map: &Map2, field: &str, fits: impl Fn(f64) -> bool) -> (Vec<Value>, bool) {
     let mut data = Vec::new();
     let mut missing = false;
     for (panel, rows) in map.values.iter().enumerate() {
@@ -233,30 +270,21 @@ fn picture(
                     let place = u32::try_from(panel).unwrap_or(0);
                     own.insert(map.facet.field.clone(), map.facet.datum(place));
                 }
-                own.insert(field.clone(), json!(rounded(value)));
+                own.insert(field.to_owned(), json!(rounded(value)));
                 own.insert("trials".to_owned(), json!(map.trials[panel][y][x]));
                 data.push(Value::Object(own));
             }
         }
     }
-    let pieces = outlines(map, value_log, low, high, data.len(), &mut data);
-    if missing {
-        notes.push("grey: no completed trial".to_owned());
-    }
-    let body = layers(
-        map,
-        look,
-        &layout,
-        (&field, &value_title),
-        value_log,
-        (low, high),
-        pieces,
-    );
-    let sketch = Sketch::Cells {
+    (data, missing)
+}
+
+fn sketch(map: &Map2, value_title: String, is_log: bool) -> Sketch {
+    Sketch::Cells {
         x_title: map.x.channel.title.clone(),
         y_title: map.y.channel.title.clone(),
         value_title,
-        is_log: value_log,
+        is_log,
         x_labels: axis_labels(&map.x),
         y_labels: axis_labels(&map.y),
         panels: map
@@ -271,18 +299,6 @@ fn picture(
                 (name, rows.clone())
             })
             .collect(),
-    };
-    let figure = Figure {
-        data,
-        body,
-        layout,
-        title,
-        notes,
-    };
-    Drawing {
-        spec: figure.spec(look, &map.facet),
-        warnings: Vec::new(),
-        sketch,
     }
 }
 
@@ -312,19 +328,45 @@ fn outlines(
     if map.x.count < FEWEST_FOR_CONTOURS || map.y.count < FEWEST_FOR_CONTOURS || low >= high {
         return false;
     }
-    let to = |x: f64, is_log: bool| if is_log { x.ln() } else { x };
-    let back = |t: f64, is_log: bool| if is_log { t.exp() } else { t };
-    let xs: Vec<f64> = x
-        .centers
-        .iter()
-        .map(|&center| to(center, x.is_log))
-        .collect();
-    let ys: Vec<f64> = y
-        .centers
-        .iter()
-        .map(|&center| to(center, y.is_log))
-        .collect();
     let levels = contour::levels(to(low, value_log), to(high, value_log), CONTOURS);
+    let found = pieces(map, [x, y], value_log, &levels);
+    // Contours of noise are a scrawl.
+    if found.is_empty() || used + found.len() > MARKS || found.len() > 2 * used {
+        return false;
+    }
+    let back = |t: f64, is_log: bool| if is_log { t.exp() } else { t };
+    for (panel, piece) in found {
+        let mut row = Map::new();
+        let mut put = |name: String, at: f64, is_log: bool| {
+            row.insert(name, json!(rounded(back(at, is_log))));
+        };
+        let (x_field, y_field) = (&map.x.channel.field, &map.y.channel.field);
+        put("contour".to_owned(), piece.level, value_log);
+        put(format!("{x_field}_from"), piece.from.0, x.is_log);
+        put(format!("{x_field}_to"), piece.to.0, x.is_log);
+        put(format!("{y_field}_from"), piece.from.1, y.is_log);
+        put(format!("{y_field}_to"), piece.to.1, y.is_log);
+        if map.facet.is_drawn() {
+            let place = u32::try_from(panel).unwrap_or(0);
+            row.insert(map.facet.field.clone(), map.facet.datum(place));
+        }
+        data.push(Value::Object(row));
+    }
+    true
+}
+
+/// The pieces of contours of every panel, on the scales of the picture.
+fn pieces(
+    map: &Map2,
+    [x, y]: [&Edges; 2],
+    value_log: bool,
+    levels: &[f64],
+) -> Vec<(usize, contour::Piece)> {
+    let places = |axis: &Edges| -> Vec<f64> {
+        let centers = axis.centers.iter();
+        centers.map(|&center| to(center, axis.is_log)).collect()
+    };
+    let (xs, ys) = (places(x), places(y));
     let mut found = Vec::new();
     for (panel, rows) in map.values.iter().enumerate() {
         let values: Vec<Vec<Option<f64>>> = rows
@@ -337,38 +379,15 @@ fn outlines(
                 row.iter().map(kept).collect()
             })
             .collect();
-        let pieces = contour::contours(&xs, &ys, &values, &levels);
+        let pieces = contour::contours(&xs, &ys, &values, levels);
         found.extend(pieces.into_iter().map(|piece| (panel, piece)));
     }
-    // Contours of noise are a scrawl.
-    if found.is_empty() || used + found.len() > MARKS || found.len() > 2 * used {
-        return false;
-    }
-    for (panel, piece) in found {
-        let mut row = Map::new();
-        let mut put = |name: String, at: f64, is_log: bool| {
-            row.insert(name, json!(rounded(back(at, is_log))));
-        };
-        put("contour".to_owned(), piece.level, value_log);
-        put(
-            format!("{}_from", map.x.channel.field),
-            piece.from.0,
-            x.is_log,
-        );
-        put(format!("{}_to", map.x.channel.field), piece.to.0, x.is_log);
-        put(
-            format!("{}_from", map.y.channel.field),
-            piece.from.1,
-            y.is_log,
-        );
-        put(format!("{}_to", map.y.channel.field), piece.to.1, y.is_log);
-        if map.facet.is_drawn() {
-            let place = u32::try_from(panel).unwrap_or(0);
-            row.insert(map.facet.field.clone(), map.facet.datum(place));
-        }
-        data.push(Value::Object(row));
-    }
-    true
+    found
+}
+
+/// A number on its scale.
+fn to(x: f64, is_log: bool) -> f64 {
+    if is_log { x.ln() } else { x }
 }
 
 fn layers(
