@@ -9,6 +9,7 @@ mod cells;
 mod channel;
 mod check;
 mod contour;
+mod counts;
 mod curves;
 mod defaults;
 mod distribution;

@@ -7,6 +7,7 @@ use sweep::{LogScale, Plot, PlotKind};
 use table::TableName;
 
 use super::channel::{self, Channel, MOST_CATEGORIES, MOST_ORDERED, MOST_PANELS};
+use super::counts;
 use super::defaults::{self, Free};
 use super::error::PlotError;
 use super::expression::Expression;
@@ -37,18 +38,15 @@ pub(super) const KIND: Declaration = Declaration {
 /// Points that can be told apart; more are counted in cells.
 const MOST_POINTS: usize = 3000;
 
-/// Cells along each axis of a picture that counts.
-const CELLS: usize = 48;
-
 /// A condition.
-struct Point {
-    x: f64,
-    y: f64,
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) y: f64,
     low: f64,
     high: f64,
     trials: usize,
     color: u32,
-    facet: u32,
+    pub(super) facet: u32,
 }
 
 /// Every condition that is drawn, and the codes of its channels.
@@ -123,25 +121,7 @@ fn conditions(
             .collect(),
         false => Vec::new(),
     };
-    let sql = |expressions: &[Expression]| -> Vec<String> {
-        expressions
-            .iter()
-            .map(|own| format!("({})", own.sql))
-            .collect()
-    };
-    let mut selected = vec![
-        format!("({})", x.sql),
-        format!("({})", y.sql),
-        "status".to_owned(),
-    ];
-    selected.extend(sql(color));
-    selected.extend(sql(facet));
-    selected.extend(axes.iter().cloned());
-    let text = format!(
-        "SELECT {} FROM trials{}",
-        selected.join(", "),
-        condition.trials
-    );
+    let text = query([x, y], color, facet, &axes, &condition);
     let mut found = Found {
         points: Vec::new(),
         color: Levels::new(color.len()),
@@ -177,18 +157,44 @@ fn conditions(
     if condition.names_status {
         (found.left_out.diverged, found.left_out.failed) = (0, 0);
     }
+    found.points = summarized(plot, values, &members);
+    Ok(found)
+}
+
+/// The columns in the order in which [`conditions`] takes them.
+fn query(
+    [x, y]: [&Expression; 2],
+    color: &[Expression],
+    facet: &[Expression],
+    axes: &[String],
+    condition: &Condition,
+) -> String {
+    let sql = |own: &Expression| format!("({})", own.sql);
+    let mut selected = vec![sql(x), sql(y), "status".to_owned()];
+    selected.extend(color.iter().chain(facet).map(sql));
+    selected.extend(axes.iter().cloned());
+    format!(
+        "SELECT {} FROM trials{}",
+        selected.join(", "),
+        condition.trials
+    )
+}
+
+/// A point for each group of values; `members`: codes of color and facet by group.
+fn summarized(plot: &Plot, mut values: Vec<(u32, f64, f64)>, members: &[(u32, u32)]) -> Vec<Point> {
     values.sort_by_key(|row| row.0);
     let reduction = Reduction::of(plot.aggregate, plot.band);
     let across = Reduction {
         band: sweep::Band::Off,
         ..reduction
     };
+    let mut points = Vec::new();
     for same in values.chunk_by(|a, b| a.0 == b.0) {
         let (own_color, own_facet) = members[same[0].0 as usize];
         let mut xs: Vec<f64> = same.iter().map(|row| row.1).collect();
         let mut ys: Vec<f64> = same.iter().map(|row| row.2).collect();
         let summary = reduction.summary(&mut ys);
-        found.points.push(Point {
+        points.push(Point {
             x: across.summary(&mut xs).value,
             y: summary.value,
             low: summary.low,
@@ -198,7 +204,7 @@ fn conditions(
             facet: own_facet,
         });
     }
-    Ok(found)
+    points
 }
 
 /// Whether more of a column is better.
@@ -231,31 +237,9 @@ fn picture(
     found: Found,
     mut channels: Channels,
 ) -> Result<Drawing, PlotError> {
-    let Found {
-        mut points,
-        left_out,
-        ..
-    } = found;
-    let logs = {
-        let wants = |of: fn(&Point) -> f64| look::wants_log(points.iter().map(of));
-        let asked = plot.log.as_ref();
-        [
-            is_log(asked, LogScale::X, || wants(|p| p.x)),
-            is_log(asked, LogScale::Y, || wants(|p| p.y)),
-        ]
-    };
-    let before = points.len();
-    points.retain(|p| (!logs[0] || p.x > 0.0) && (!logs[1] || p.y > 0.0));
-    let mut warnings = Vec::new();
-    if points.len() < before {
-        warnings.push(format!(
-            "{} points that are not positive are left out of the logarithmic scale",
-            before - points.len()
-        ));
-    }
-    points.retain(|p| {
-        channels.color.place(p.color).is_some() && channels.facet.place(p.facet).is_some()
-    });
+    let (mut points, left_out) = (found.points, found.left_out);
+    let logs = logs(plot, &points);
+    let warnings = drop_hidden(&mut points, logs, &channels);
     if points.is_empty() {
         let why = "no value is positive, and the scale is logarithmic".to_owned();
         return Err(PlotError::Empty {
@@ -263,83 +247,28 @@ fn picture(
             why,
         });
     }
-    let mut fields = [
-        channel::field(std::slice::from_ref(&x)),
-        channel::field(std::slice::from_ref(&y)),
-    ];
-    let [x_field, y_field] = &mut fields;
-    channel::distinct(&mut [
-        x_field,
-        y_field,
-        &mut channels.color.field,
-        &mut channels.facet.field,
-    ]);
+    let fields = fields([&x, &y], &mut channels);
     let is_counted = points.len() > MOST_POINTS;
-    let counts = counts_channel(&channels.facet, &points);
+    let counts = counts::legend(&channels.facet);
     let legend = if is_counted { &counts } else { &channels.color };
     let layout = figure::layout(look, legend, channels.facet.codes.len(), 0.68);
     let gains = [is_gain(&x), is_gain(&y)];
-    let better = |gain: bool| if gain { "more" } else { "less" };
-    let mut notes = Vec::new();
-    if tables.repeats() > 1 {
-        let reduction = Reduction::of(plot.aggregate, plot.band);
-        notes.push(format!("{} of each condition's repeats", reduction.words()));
-    }
-    if is_counted {
-        notes.push(format!("{} conditions, counted in cells", points.len()));
-    }
-    notes.push(format!(
-        "line: Pareto front ({} {} and {} {} are better)",
-        better(gains[0]),
-        words::title(std::slice::from_ref(&x)),
-        better(gains[1]),
-        words::title(std::slice::from_ref(&y)),
-    ));
-    notes.extend(left_out.words());
-    let ranges = [
-        figure::range(points.iter().map(|p| p.x)),
-        figure::range(points.iter().map(|p| p.y)),
-    ];
-    let axis = |field: &str, log: bool, length: f64, own: &Expression, range: (f64, f64)| {
-        let mut scale = figure::scale(log);
-        if let Some(scale) = scale.as_object_mut() {
-            scale.insert("padding".to_owned(), json!(6));
-            scale.insert("nice".to_owned(), json!(false));
-        }
-        json!({ "field": field, "type": "quantitative", "scale": scale, "axis": figure::axis(log, length, range),
-            "title": words::title(std::slice::from_ref(own)) })
-    };
+    let counted = is_counted.then_some(points.len());
+    let notes = notes(tables, plot, [&x, &y], counted, &left_out);
+    let range = |of: fn(&Point) -> f64| figure::range(points.iter().map(of));
+    let (x_range, y_range) = (range(|p| p.x), range(|p| p.y));
     let encodings = [
-        axis(&fields[0], logs[0], layout.width, &x, ranges[0]),
-        axis(&fields[1], logs[1], 1.5 * layout.height, &y, ranges[1]),
+        axis(&fields[0], logs[0], layout.width, &x, x_range),
+        axis(&fields[1], logs[1], 1.5 * layout.height, &y, y_range),
     ];
     let mut data = if is_counted {
-        counted(&points, &channels.facet, &fields, logs)
+        counts::counted(&points, &channels.facet, &fields, logs)
     } else {
-        points
-            .iter()
-            .map(|point| row_of(point, &fields, &channels))
-            .collect()
+        rows_of(&points, &fields, &channels)
     };
-    let mut fronts = 0;
-    for place in 0..channels.facet.codes.len().max(1) {
-        let own: Vec<Point> = points
-            .iter()
-            .filter(|p| channels.facet.place(p.facet) == u32::try_from(place).ok())
-            .map(|p| Point { ..*p })
-            .collect();
-        for (own_x, own_y) in front(&own, gains).into_iter().take(400) {
-            let mut row = Map::new();
-            row.insert(fields[0].clone(), json!(rounded(own_x)));
-            row.insert("front".to_owned(), json!(rounded(own_y)));
-            if channels.facet.is_drawn() {
-                let place = u32::try_from(place).unwrap_or(0);
-                row.insert(channels.facet.field.clone(), channels.facet.datum(place));
-            }
-            data.push(Value::Object(row));
-            fronts += 1;
-        }
-    }
+    let fronts = fronts(&points, &channels.facet, &fields, gains);
+    let has_front = fronts.len() > 1;
+    data.extend(fronts);
     let body = layers(
         look,
         &channels.color,
@@ -347,7 +276,7 @@ fn picture(
         encodings,
         &layout,
         is_counted,
-        fronts > 1,
+        has_front,
         gains,
     );
     let sketch = sketch(&points, &channels.color, [&x, &y], logs);
@@ -365,14 +294,111 @@ fn picture(
     })
 }
 
-/// A legend of counts.
-fn counts_channel(facet: &Channel, points: &[Point]) -> Channel {
-    let _ = points;
-    Channel {
-        nature: channel::Nature::Scale { is_log: true },
-        title: "conditions".to_owned(),
-        ..facet.clone()
+/// Which of the two scales are logarithmic.
+fn logs(plot: &Plot, points: &[Point]) -> [bool; 2] {
+    let wants = |of: fn(&Point) -> f64| look::wants_log(points.iter().map(of));
+    let asked = plot.log.as_ref();
+    [
+        is_log(asked, LogScale::X, || wants(|p| p.x)),
+        is_log(asked, LogScale::Y, || wants(|p| p.y)),
+    ]
+}
+
+/// Names of both columns in the data; those of the channels give way to them.
+fn fields([x, y]: [&Expression; 2], channels: &mut Channels) -> [String; 2] {
+    let mut x = channel::field(std::slice::from_ref(x));
+    let mut y = channel::field(std::slice::from_ref(y));
+    channel::distinct(&mut [
+        &mut x,
+        &mut y,
+        &mut channels.color.field,
+        &mut channels.facet.field,
+    ]);
+    [x, y]
+}
+
+/// Leaves out what the scales or the channels do not show; what a reader should know of it.
+fn drop_hidden(points: &mut Vec<Point>, logs: [bool; 2], channels: &Channels) -> Vec<String> {
+    let before = points.len();
+    points.retain(|p| (!logs[0] || p.x > 0.0) && (!logs[1] || p.y > 0.0));
+    let mut warnings = Vec::new();
+    if points.len() < before {
+        warnings.push(format!(
+            "{} points that are not positive are left out of the logarithmic scale",
+            before - points.len()
+        ));
     }
+    points.retain(|p| {
+        channels.color.place(p.color).is_some() && channels.facet.place(p.facet).is_some()
+    });
+    warnings
+}
+
+/// What the points and the line are; `counted`: points where they are counted in cells.
+fn notes(
+    tables: &Tables,
+    plot: &Plot,
+    [x, y]: [&Expression; 2],
+    counted: Option<usize>,
+    left_out: &LeftOut,
+) -> Vec<String> {
+    let better = |own: &Expression| if is_gain(own) { "more" } else { "less" };
+    let mut notes = Vec::new();
+    if tables.repeats() > 1 {
+        let reduction = Reduction::of(plot.aggregate, plot.band);
+        notes.push(format!("{} of each condition's repeats", reduction.words()));
+    }
+    if let Some(points) = counted {
+        notes.push(format!("{points} conditions, counted in cells"));
+    }
+    notes.push(format!(
+        "line: Pareto front ({} {} and {} {} are better)",
+        better(x),
+        words::title(std::slice::from_ref(x)),
+        better(y),
+        words::title(std::slice::from_ref(y)),
+    ));
+    notes.extend(left_out.words());
+    notes
+}
+
+/// The encoding of an axis.
+fn axis(field: &str, log: bool, length: f64, own: &Expression, range: (f64, f64)) -> Value {
+    let mut scale = figure::scale(log);
+    if let Some(scale) = scale.as_object_mut() {
+        scale.insert("padding".to_owned(), json!(6));
+        scale.insert("nice".to_owned(), json!(false));
+    }
+    json!({ "field": field, "type": "quantitative", "scale": scale, "axis": figure::axis(log, length, range),
+        "title": words::title(std::slice::from_ref(own)) })
+}
+
+/// Rows of the Pareto front of each panel.
+fn fronts(points: &[Point], facet: &Channel, fields: &[String; 2], gains: [bool; 2]) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for place in 0..facet.codes.len().max(1) {
+        let own: Vec<Point> = points
+            .iter()
+            .filter(|p| facet.place(p.facet) == u32::try_from(place).ok())
+            .map(|p| Point { ..*p })
+            .collect();
+        for (own_x, own_y) in front(&own, gains).into_iter().take(400) {
+            let mut row = Map::new();
+            row.insert(fields[0].clone(), json!(rounded(own_x)));
+            row.insert("front".to_owned(), json!(rounded(own_y)));
+            if facet.is_drawn() {
+                let place = u32::try_from(place).unwrap_or(0);
+                row.insert(facet.field.clone(), facet.datum(place));
+            }
+            rows.push(Value::Object(row));
+        }
+    }
+    rows
+}
+
+fn rows_of(points: &[Point], fields: &[String; 2], channels: &Channels) -> Vec<Value> {
+    let row = |point| row_of(point, fields, channels);
+    points.iter().map(row).collect()
 }
 
 fn row_of(point: &Point, fields: &[String; 2], channels: &Channels) -> Value {
@@ -393,51 +419,6 @@ fn row_of(point: &Point, fields: &[String; 2], channels: &Channels) -> Value {
         }
     }
     Value::Object(row)
-}
-
-/// How many points lie in each cell of a grid.
-fn counted(points: &[Point], facet: &Channel, fields: &[String; 2], logs: [bool; 2]) -> Vec<Value> {
-    let to = |x: f64, log: bool| if log { x.ln() } else { x };
-    let back = |t: f64, log: bool| if log { t.exp() } else { t };
-    let range = |of: fn(&Point) -> f64, log: bool| {
-        let values = points.iter().map(|p| to(of(p), log));
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), t| {
-            (low.min(t), high.max(t))
-        });
-        let width = (high - low) / CELLS as f64;
-        (low, if width > 0.0 { width } else { 1.0 })
-    };
-    let ranges = [range(|p| p.x, logs[0]), range(|p| p.y, logs[1])];
-    let mut counts: HashMap<(u32, usize, usize), usize> = HashMap::new();
-    for point in points {
-        let cell = |value: f64, axis: usize| {
-            let (low, width) = ranges[axis];
-            (((to(value, logs[axis]) - low) / width).floor() as usize).min(CELLS - 1)
-        };
-        let place = facet.place(point.facet).unwrap_or(0);
-        *counts
-            .entry((place, cell(point.x, 0), cell(point.y, 1)))
-            .or_insert(0) += 1;
-    }
-    let mut cells: Vec<_> = counts.into_iter().collect();
-    cells.sort_unstable();
-    cells
-        .into_iter()
-        .map(|((place, i, j), count)| {
-            let mut row = Map::new();
-            for (axis, at) in [(0, i), (1, j)] {
-                let (low, width) = ranges[axis];
-                let edge = |at: usize| back(low + width * at as f64, logs[axis]);
-                row.insert(format!("{}_from", fields[axis]), json!(rounded(edge(at))));
-                row.insert(format!("{}_to", fields[axis]), json!(rounded(edge(at + 1))));
-            }
-            row.insert("count".to_owned(), json!(count));
-            if facet.is_drawn() {
-                row.insert(facet.field.clone(), facet.datum(place));
-            }
-            Value::Object(row)
-        })
-        .collect()
 }
 
 #[expect(clippy::too_many_arguments, reason = "each is one part of the picture")]
