@@ -281,36 +281,49 @@ fn of_trials(
 }
 
 /// What is known of a trial when its rows come.
+#[derive(Clone, Copy)]
 struct Trial {
     color: u32,
     facet: u32,
     steps: i64,
 }
 
-fn of_detail(
+/// The trials by run and number, and whether their rows hold the channels.
+struct Trials {
+    runs: Levels,
+    known: HashMap<(u32, i64), Trial>,
+    has_color: bool,
+    has_facet: bool,
+}
+
+/// The column that names the run of a row.
+fn run_column(tables: &Tables) -> String {
+    let run = if tables.is_several() { "run" } else { "0" };
+    run.to_owned()
+}
+
+/// A channel's terms, or none where it is read elsewhere.
+fn terms(channel: &[Expression], is_wanted: bool) -> Vec<String> {
+    let channel = if is_wanted { channel } else { &[] };
+    sql(channel).collect()
+}
+
+/// Reads the trials that the rows of another table belong to.
+fn trials_of(
     tables: &Tables,
     want: &Want<'_>,
     condition: &Condition,
     rows: &mut Rows,
-) -> Result<bool, PlotError> {
-    let run = if tables.is_several() { "run" } else { "0" };
+) -> Result<Trials, PlotError> {
     let on_trials = |channel: &[Expression]| {
-        channel
-            .iter()
-            .any(|expression| expression.side == Side::Trials && expression.sql != RUN)
+        let mut own = channel.iter();
+        own.any(|expression| expression.side == Side::Trials || expression.sql == RUN)
     };
-    let (color_on_trials, facet_on_trials) = (
-        on_trials(&want.color) || want.color.iter().any(|own| own.sql == RUN),
-        on_trials(&want.facet) || want.facet.iter().any(|own| own.sql == RUN),
-    );
-    let of = |channel: &[Expression], is_wanted: bool| -> Vec<String> {
-        let channel = if is_wanted { channel } else { &[] };
-        sql(channel).collect()
-    };
-    let color = of(&want.color, color_on_trials);
-    let facet = of(&want.facet, facet_on_trials);
+    let (has_color, has_facet) = (on_trials(&want.color), on_trials(&want.facet));
+    let color = terms(&want.color, has_color);
+    let facet = terms(&want.facet, has_facet);
     let mut selected = vec![
-        run.to_owned(),
+        run_column(tables),
         "trial".to_owned(),
         "status".to_owned(),
         "steps".to_owned(),
@@ -322,13 +335,13 @@ fn of_detail(
         condition.trials
     );
     let mut runs = Levels::new(1);
-    let mut trials: HashMap<(u32, i64), Trial> = HashMap::new();
+    let mut known: HashMap<(u32, i64), Trial> = HashMap::new();
     tables.scan(&text, |cells| {
         let is_completed = rows.left_out.takes(&cells[2]);
         if !is_completed && !condition.names_status {
             return;
         }
-        let Cell::Integer(trial) = cells[1] else {
+        let Cell::Integer(number) = cells[1] else {
             return;
         };
         let steps = match cells[3] {
@@ -336,25 +349,40 @@ fn of_detail(
             _ => -1,
         };
         let (own_color, own_facet) = cells[4..].split_at(color.len());
-        let known = Trial {
-            color: match color_on_trials {
+        let trial = Trial {
+            color: match has_color {
                 true => rows.color.code(own_color),
                 false => 0,
             },
-            facet: match facet_on_trials {
+            facet: match has_facet {
                 true => rows.facet.code(own_facet),
                 false => 0,
             },
             steps,
         };
-        trials.insert((runs.code(&cells[..1]), trial), known);
+        known.insert((runs.code(&cells[..1]), number), trial);
     })?;
     if condition.names_status {
         (rows.left_out.diverged, rows.left_out.failed) = (0, 0);
     }
-    let color = of(&want.color, !color_on_trials);
-    let facet = of(&want.facet, !facet_on_trials);
-    let mut selected = vec![run.to_owned(), "trial".to_owned(), "step".to_owned()];
+    Ok(Trials {
+        runs,
+        known,
+        has_color,
+        has_facet,
+    })
+}
+
+fn of_detail(
+    tables: &Tables,
+    want: &Want<'_>,
+    condition: &Condition,
+    rows: &mut Rows,
+) -> Result<bool, PlotError> {
+    let mut trials = trials_of(tables, want, condition, rows)?;
+    let color = terms(&want.color, !trials.has_color);
+    let facet = terms(&want.facet, !trials.has_facet);
+    let mut selected = vec![run_column(tables), "trial".to_owned(), "step".to_owned()];
     selected.extend(sql(&want.x));
     selected.push(format!("({})", want.value.sql));
     selected.extend(color.iter().chain(&facet).cloned());
@@ -369,23 +397,22 @@ fn of_detail(
     // Rows of one trial follow each other.
     let mut last = None;
     tables.scan_until(&text, |cells| {
-        let Cell::Integer(trial) = cells[1] else {
+        let Cell::Integer(own) = cells[1] else {
             return true;
         };
-        let key = (runs.code(&cells[..1]), trial);
+        let key = (trials.runs.code(&cells[..1]), own);
         let known = match last {
             Some((same, known)) if same == key => known,
             _ => {
-                let found = trials.get(&key);
-                let known = found.map(|trial| (trial.color, trial.facet, trial.steps));
+                let known = trials.known.get(&key).copied();
                 last = Some((key, known));
                 known
             }
         };
-        let Some((mut own_color, mut own_facet, steps)) = known else {
+        let Some(mut trial) = known else {
             return true;
         };
-        if want.is_last_step && cells[2] != Cell::Integer(steps) {
+        if want.is_last_step && cells[2] != Cell::Integer(trial.steps) {
             return true;
         }
         let Some(value) = number(&cells[3 + x]) else {
@@ -393,14 +420,14 @@ fn of_detail(
             return true;
         };
         let (colors, facets) = cells[4 + x..].split_at(color.len());
-        if !color_on_trials {
-            own_color = rows.color.code(colors);
+        if !trials.has_color {
+            trial.color = rows.color.code(colors);
         }
-        if !facet_on_trials {
-            own_facet = rows.facet.code(facets);
+        if !trials.has_facet {
+            trial.facet = rows.facet.code(facets);
         }
         rows.points.push(Point {
-            group: groups.code((own_color, own_facet), &mut rows.groups),
+            group: groups.code((trial.color, trial.facet), &mut rows.groups),
             x: rows.x.code(&cells[3..3 + x]),
             value,
         });
