@@ -57,23 +57,7 @@ fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError>
         None => defaults::result(tables, trials)?.to_owned(),
     };
     let value = defaults::one(tables, plot, trials, "value", &value)?;
-    let columns = match &plot.x {
-        Some(text) => tables.channel(plot.kind, trials, "x", text)?,
-        None => {
-            let mut columns = Vec::new();
-            for axis in tables.axes() {
-                columns.extend(tables.channel(plot.kind, trials, "x", &axis.channel())?);
-            }
-            columns
-        }
-    };
-    if columns.is_empty() {
-        return Err(PlotError::FewAxes {
-            kind: plot.kind,
-            needs: "an axis, or --x COLUMN,COLUMN",
-            varies: "nothing but repeats".to_owned(),
-        });
-    }
+    let columns = columns_of(tables, plot)?;
     let mut notes = Vec::new();
     let columns = &columns[..columns.len().min(MOST_AXES)];
     let (axes, mut lines, left_out) = conditions(tables, plot, columns, &value)?;
@@ -129,6 +113,30 @@ fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError>
     ))
 }
 
+/// The columns that stand side by side.
+fn columns_of(tables: &Tables, plot: &Plot) -> Result<Vec<Expression>, PlotError> {
+    let read = |text: &str| tables.channel(plot.kind, TableName::Trials, "x", text);
+    let columns = match &plot.x {
+        Some(text) => read(text)?,
+        None => {
+            let mut columns = Vec::new();
+            for axis in tables.axes() {
+                columns.extend(read(&axis.channel())?);
+            }
+            columns
+        }
+    };
+    if columns.is_empty() {
+        return Err(PlotError::FewAxes {
+            kind: plot.kind,
+            needs: "an axis, or --x COLUMN,COLUMN",
+            varies: "nothing but repeats".to_owned(),
+        });
+    }
+    Ok(columns)
+}
+
+/// Codes of the columns, and the value.
 type Line = (Vec<u32>, f64);
 
 fn conditions(
@@ -276,7 +284,6 @@ fn picture(
     log: bool,
     notes: Vec<String>,
 ) -> Drawing {
-    let value_title = words::title(std::slice::from_ref(value));
     let field = super::channel::field(std::slice::from_ref(value));
     let last = uprights.len() - 1;
     let (low, high) = (uprights[last].heights[0], uprights[last].heights[1]);
@@ -286,91 +293,19 @@ fn picture(
         true => 0.5,
         false => uprights[axis].heights[line.0[axis] as usize],
     };
-    // Titles may be the same: the axes are named by their places.
-    let mut data = Vec::new();
-    for (number, line) in lines.iter().enumerate() {
-        for axis in 0..uprights.len() {
-            data.push(
-                json!({ "line": number, "axis": axis, "height": rounded(height(axis, line)),
-                field.as_str(): rounded(line.1) }),
-            );
-        }
-    }
-    for (axis, upright) in uprights.iter().enumerate() {
-        for (label, height) in &upright.ticks {
-            data.push(json!({ "axis": axis, "label": label, "at": rounded(*height) }));
-        }
-    }
+    let data = rows_of(uprights, lines, &field, height);
     let scale_channel = Channel {
         nature: Nature::Scale { is_log: log },
-        title: value_title,
+        title: words::title(std::slice::from_ref(value)),
         ..Channel::new(&Levels::new(0), &[], &[], 1)
     };
     let mut layout = figure::layout(look, &scale_channel, 1, 0.5);
     // The labels of the axes stand within the picture.
     layout.legend = Value::Null;
     layout.width = (look.width - 90.0).max(120.0);
-    let slot = layout.width / uprights.len() as f64;
-    let titles: Vec<Vec<String>> = uprights
-        .iter()
-        .map(|upright| figure::wrapped(&upright.title, slot - 6.0, LETTERS - 1.0))
-        .collect();
-    // Lines of a title go down from its first one.
-    let lines_of_title = titles.iter().map(Vec::len).max().unwrap_or(1);
-    let padding = 8.0 + 12.0 * (lines_of_title as f64 - 1.0);
-    let places: Vec<usize> = (0..uprights.len()).collect();
-    let titles = json!(titles);
-    let x = json!({ "field": "axis", "type": "ordinal", "scale": { "type": "point", "domain": places, "padding": 0.5 },
-        "axis": { "orient": "top", "labelExpr": format!("{titles}[datum.value]"), "labelAngle": 0, "domain": false,
-            "ticks": false, "grid": true, "labelOverlap": false, "labelPadding": padding, "gridOpacity": 1 },
-        "title": null });
-    let y = |field: &str| {
-        json!({ "field": field, "type": "quantitative", "scale": { "domain": [0, 1], "padding": 6, "nice": false },
-            "axis": null })
-    };
-    let only = |field: &str| json!([{ "filter": format!("isValid(datum[{}])", json!(field)) }]);
-    let color = json!({ "field": field, "type": "quantitative", "legend": null,
-        "scale": { "type": if log { "log" } else { "linear" }, "zero": false,
-            "scheme": { "name": "viridis", "extent": look::extent(look.theme) } } });
-    let opacity = (30.0 / lines.len() as f64).clamp(0.25, 0.9);
-    let text = |width: f64, stroke: &str, color: &str| {
-        json!({ "transform": only("label"),
-            "mark": { "type": "text", "align": "right", "dx": -5, "baseline": "middle", "fontSize": LETTERS - 2.0,
-                "strokeWidth": width, "stroke": stroke, "color": color, "strokeJoin": "round" },
-            "encoding": { "y": y("at"), "text": { "field": "label", "type": "nominal" } } })
-    };
-    let body = json!({
-        "encoding": { "x": x },
-        "view": { "stroke": null },
-        "layer": [
-            { "transform": only("line"),
-                "mark": { "type": "line", "strokeWidth": 1.2, "opacity": opacity },
-                "encoding": { "y": y("height"), "detail": { "field": "line", "type": "nominal" }, "color": color,
-                    "order": { "field": "axis", "type": "quantitative" } } },
-            text(3.0, look.theme.paper(), look.theme.paper()),
-            text(0.0, "transparent", look.theme.ink())
-        ]
-    });
-    let sketch = Sketch::Lines {
-        x_title: uprights
-            .iter()
-            .map(|upright| upright.title.clone())
-            .collect::<Vec<_>>()
-            .join(" | "),
-        y_title: String::new(),
-        x_log: false,
-        y_log: false,
-        is_joined: true,
-        series: lines
-            .iter()
-            .map(|line| SketchSeries {
-                name: String::new(),
-                points: (0..uprights.len())
-                    .map(|axis| (axis as f64, height(axis, line)))
-                    .collect(),
-            })
-            .collect(),
-    };
+    let x = places(uprights, layout.width);
+    let body = layers(look, x, &field, lines.len(), log);
+    let sketch = sketch(uprights, lines, height);
     let figure = Figure {
         data,
         body,
@@ -383,5 +318,98 @@ fn picture(
         spec: figure.spec(look, &none),
         warnings: Vec::new(),
         sketch,
+    }
+}
+
+/// Rows of the lines and of the labels. Titles may be the same: the axes are named by their places.
+fn rows_of(
+    uprights: &[Upright],
+    lines: &[&Line],
+    field: &str,
+    height: impl Fn(usize, &Line) -> f64,
+) -> Vec<Value> {
+    let mut data = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        for axis in 0..uprights.len() {
+            data.push(
+                json!({ "line": number, "axis": axis, "height": rounded(height(axis, line)),
+                field: rounded(line.1) }),
+            );
+        }
+    }
+    for (axis, upright) in uprights.iter().enumerate() {
+        for (label, height) in &upright.ticks {
+            data.push(json!({ "axis": axis, "label": label, "at": rounded(*height) }));
+        }
+    }
+    data
+}
+
+/// The encoding of the places of the axes, with their titles at the top.
+fn places(uprights: &[Upright], width: f64) -> Value {
+    let slot = width / uprights.len() as f64;
+    let titles: Vec<Vec<String>> = uprights
+        .iter()
+        .map(|upright| figure::wrapped(&upright.title, slot - 6.0, LETTERS - 1.0))
+        .collect();
+    // Lines of a title go down from its first one.
+    let lines_of_title = titles.iter().map(Vec::len).max().unwrap_or(1);
+    let padding = 8.0 + 12.0 * (lines_of_title as f64 - 1.0);
+    let places: Vec<usize> = (0..uprights.len()).collect();
+    let titles = json!(titles);
+    json!({ "field": "axis", "type": "ordinal", "scale": { "type": "point", "domain": places, "padding": 0.5 },
+        "axis": { "orient": "top", "labelExpr": format!("{titles}[datum.value]"), "labelAngle": 0, "domain": false,
+            "ticks": false, "grid": true, "labelOverlap": false, "labelPadding": padding, "gridOpacity": 1 },
+        "title": null })
+}
+
+fn layers(look: &Look, x: Value, field: &str, lines: usize, log: bool) -> Value {
+    let y = |field: &str| {
+        json!({ "field": field, "type": "quantitative", "scale": { "domain": [0, 1], "padding": 6, "nice": false },
+            "axis": null })
+    };
+    let only = |field: &str| json!([{ "filter": format!("isValid(datum[{}])", json!(field)) }]);
+    let color = json!({ "field": field, "type": "quantitative", "legend": null,
+        "scale": { "type": if log { "log" } else { "linear" }, "zero": false,
+            "scheme": { "name": "viridis", "extent": look::extent(look.theme) } } });
+    let opacity = (30.0 / lines as f64).clamp(0.25, 0.9);
+    let text = |width: f64, stroke: &str, color: &str| {
+        json!({ "transform": only("label"),
+            "mark": { "type": "text", "align": "right", "dx": -5, "baseline": "middle", "fontSize": LETTERS - 2.0,
+                "strokeWidth": width, "stroke": stroke, "color": color, "strokeJoin": "round" },
+            "encoding": { "y": y("at"), "text": { "field": "label", "type": "nominal" } } })
+    };
+    json!({
+        "encoding": { "x": x },
+        "view": { "stroke": null },
+        "layer": [
+            { "transform": only("line"),
+                "mark": { "type": "line", "strokeWidth": 1.2, "opacity": opacity },
+                "encoding": { "y": y("height"), "detail": { "field": "line", "type": "nominal" }, "color": color,
+                    "order": { "field": "axis", "type": "quantitative" } } },
+            text(3.0, look.theme.paper(), look.theme.paper()),
+            text(0.0, "transparent", look.theme.ink())
+        ]
+    })
+}
+
+fn sketch(uprights: &[Upright], lines: &[&Line], height: impl Fn(usize, &Line) -> f64) -> Sketch {
+    let titles: Vec<String> = uprights
+        .iter()
+        .map(|upright| upright.title.clone())
+        .collect();
+    let series = lines.iter().map(|line| SketchSeries {
+        name: String::new(),
+        points: (0..uprights.len())
+            .map(|axis| (axis as f64, height(axis, line)))
+            .collect(),
+    });
+    Sketch::Lines {
+        x_title: titles.join(" | "),
+        y_title: String::new(),
+        x_log: false,
+        y_log: false,
+        is_joined: true,
+        series: series.collect(),
     }
 }
