@@ -8,7 +8,7 @@ use super::channel::{self, Channel, MOST_CATEGORIES, MOST_PANELS, spaced};
 use super::defaults::{self, Free};
 use super::error::PlotError;
 use super::figure::{self, Figure, rounded};
-use super::gather::{Want, gather};
+use super::gather::{Rows, Want, gather};
 use super::lines::is_log;
 use super::look::{self, Look};
 use super::sketch::{Sketch, SketchBar};
@@ -45,26 +45,7 @@ struct Spread {
 }
 
 fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError> {
-    let trials = TableName::Trials;
-    let mut free = Free::of(tables, plot);
-    let x = plot.x.clone().or_else(|| free.color());
-    let value = match &plot.value {
-        Some(value) => value.clone(),
-        None => defaults::result(tables, trials)?.to_owned(),
-    };
-    let read = |name, text: Option<&str>| match text {
-        Some(text) => tables.channel(plot.kind, trials, name, text),
-        None => Ok(Vec::new()),
-    };
-    let want = Want {
-        plot,
-        detail: trials,
-        x: read("x", x.as_deref())?,
-        value: defaults::one(tables, plot, trials, "value", &value)?,
-        color: read("color", plot.color.as_deref())?,
-        facet: read("facet", plot.facet.as_deref())?,
-        is_last_step: false,
-    };
+    let want = wanted(tables, plot)?;
     let rows = gather(tables, &want)?;
     let new =
         |levels, columns: &[_], most| Channel::new(levels, columns, &tables.listed(columns), most);
@@ -79,41 +60,7 @@ fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError>
         .map(|channel| format!("{} more values of {}", channel.dropped, channel.title))
         .collect();
     notes.extend(rows.left_out.words());
-    let mut placed: Vec<(u32, u32, u32, f64)> = rows
-        .points
-        .iter()
-        .filter_map(|point| {
-            let (own_color, own_facet) = rows.groups[point.group as usize];
-            Some((
-                facet.place(own_facet)?,
-                x.place(point.x)?,
-                color.place(own_color)?,
-                point.value,
-            ))
-        })
-        .collect();
-    placed.sort_unstable_by(|a, b| {
-        (a.0, a.1, a.2)
-            .cmp(&(b.0, b.1, b.2))
-            .then(a.3.total_cmp(&b.3))
-    });
-    let key = |row: &(u32, u32, u32, f64)| (row.0, row.1, row.2);
-    let conditions = placed.chunk_by(|a, b| key(a) == key(b)).count();
-    let share = (MOST_TRIALS / conditions.max(1)).clamp(2, 60);
-    let spreads: Vec<Spread> = placed
-        .chunk_by(|a, b| key(a) == key(b))
-        .map(|same| {
-            let values: Vec<f64> = same.iter().map(|row| row.3).collect();
-            Spread {
-                facet: same[0].0,
-                x: same[0].1,
-                color: same[0].2,
-                five: [0.0, 0.25, 0.5, 0.75, 1.0].map(|at| quantile(&values, at)),
-                count: values.len(),
-                trials: spaced(&values, share),
-            }
-        })
-        .collect();
+    let spreads = spreads(&rows, &x, &color, &facet);
     let log = is_log(plot.log.as_ref(), LogScale::Value, || {
         look::wants_log(spreads.iter().flat_map(|spread| spread.five))
     });
@@ -155,6 +102,69 @@ fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError>
         warnings: Vec::new(),
         sketch,
     })
+}
+
+/// What the picture asks of the tables.
+fn wanted<'a>(tables: &Tables, plot: &'a Plot) -> Result<Want<'a>, PlotError> {
+    let trials = TableName::Trials;
+    let mut free = Free::of(tables, plot);
+    let x = plot.x.clone().or_else(|| free.color());
+    let value = match &plot.value {
+        Some(value) => value.clone(),
+        None => defaults::result(tables, trials)?.to_owned(),
+    };
+    let read = |name, text: Option<&str>| match text {
+        Some(text) => tables.channel(plot.kind, trials, name, text),
+        None => Ok(Vec::new()),
+    };
+    Ok(Want {
+        plot,
+        detail: trials,
+        x: read("x", x.as_deref())?,
+        value: defaults::one(tables, plot, trials, "value", &value)?,
+        color: read("color", plot.color.as_deref())?,
+        facet: read("facet", plot.facet.as_deref())?,
+        is_last_step: false,
+    })
+}
+
+/// The trials of each condition that is drawn, by facet, x and color.
+fn spreads(rows: &Rows, x: &Channel, color: &Channel, facet: &Channel) -> Vec<Spread> {
+    let mut placed: Vec<(u32, u32, u32, f64)> = rows
+        .points
+        .iter()
+        .filter_map(|point| {
+            let (own_color, own_facet) = rows.groups[point.group as usize];
+            Some((
+                facet.place(own_facet)?,
+                x.place(point.x)?,
+                color.place(own_color)?,
+                point.value,
+            ))
+        })
+        .collect();
+    placed.sort_unstable_by(|a, b| {
+        (a.0, a.1, a.2)
+            .cmp(&(b.0, b.1, b.2))
+            .then(a.3.total_cmp(&b.3))
+    });
+    let key = |row: &(u32, u32, u32, f64)| (row.0, row.1, row.2);
+    let conditions = placed.chunk_by(|a, b| key(a) == key(b)).count();
+    let share = (MOST_TRIALS / conditions.max(1)).clamp(2, 60);
+    placed
+        .chunk_by(|a, b| key(a) == key(b))
+        .map(|same| {
+            let values: Vec<f64> = same.iter().map(|row| row.3).collect();
+            Spread {
+                facet: same[0].0,
+                x: same[0].1,
+                color: same[0].2,
+                five: [0.0, 0.25, 0.5, 0.75, 1.0].map(|at| quantile(&values, at)),
+                count: values.len(),
+                trials: spaced(&values, share),
+            }
+        })
+        .collect()
 }
 
 fn rows_of(
