@@ -133,7 +133,8 @@ fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError>
     ))
 }
 
-fn read(tables: &Tables, plot: &Plot, value: &Expression) -> Result<(Table, LeftOut), PlotError> {
+/// The axes whose effects are asked for.
+fn axes_of(tables: &Tables, plot: &Plot) -> Result<Vec<Axis>, PlotError> {
     let kind = plot.kind;
     let mut axes: Vec<Axis> = tables.axes();
     if let Some(text) = &plot.x {
@@ -155,6 +156,11 @@ fn read(tables: &Tables, plot: &Plot, value: &Expression) -> Result<(Table, Left
             varies: "nothing but repeats".to_owned(),
         });
     }
+    Ok(axes)
+}
+
+fn read(tables: &Tables, plot: &Plot, value: &Expression) -> Result<(Table, LeftOut), PlotError> {
+    let axes = axes_of(tables, plot)?;
     let condition = Condition::of(plot, tables, TableName::Trials)?;
     let mut selected: Vec<String> = axes.iter().flat_map(|axis| axis.columns.clone()).collect();
     let width = selected.len();
@@ -300,43 +306,13 @@ fn picture(
                 "label": percent(effect.share) })
         })
         .collect();
-    let sorts: Vec<&str> = Sort::ALL.map(Sort::words).to_vec();
-    let shown: Vec<&str> = sorts
-        .into_iter()
-        .filter(|words| effects.iter().any(|effect| effect.sort.words() == *words))
-        .collect();
-    let palette = look::categories(3, look.theme);
-    let colors: Vec<&String> = shown
-        .iter()
-        .filter_map(|words| palette.get(Sort::ALL.iter().position(|sort| sort.words() == *words)?))
-        .collect();
     let layout = Layout {
         width: (look.width - widest - 70.0).max(120.0),
         height: 21.0 * effects.len() as f64,
         columns: 1,
         legend: json!({ "orient": "bottom", "direction": "horizontal" }),
     };
-    let most = effects
-        .iter()
-        .map(|effect| effect.share)
-        .fold(0.0, f64::max)
-        .max(0.01);
-    let body = json!({
-        "encoding": {
-            "y": { "field": "effect", "type": "nominal", "sort": names, "scale": { "domain": names },
-                "axis": { "ticks": false, "domain": false, "labelOverlap": false }, "title": null },
-            "x": { "field": "share", "type": "quantitative", "title": format!("share of the variance of {of}"),
-                "scale": { "domain": [0, rounded(most * 1.18)], "nice": false },
-                "axis": { "format": ".0%", "tickCount": 5 } }
-        },
-        "layer": [
-            { "mark": { "type": "bar", "height": { "band": 0.72 } },
-                "encoding": { "color": { "field": "of", "type": "nominal", "title": null, "legend": layout.legend,
-                    "scale": { "domain": shown, "range": colors } } } },
-            { "mark": { "type": "text", "align": "left", "dx": 4, "color": look.theme.ink() },
-                "encoding": { "text": { "field": "label", "type": "nominal" } } }
-        ]
-    });
+    let body = layers(&effects, &names, look, &layout.legend, of);
     let sketch = Sketch::Bars {
         title: format!("share of the variance of {of}, %"),
         is_log: false,
@@ -361,6 +337,41 @@ fn picture(
         warnings: Vec::new(),
         sketch,
     }
+}
+
+/// Bars with their shares written at their ends.
+fn layers(effects: &[Effect], names: &[String], look: &Look, legend: &Value, of: &str) -> Value {
+    let sorts: Vec<&str> = Sort::ALL.map(Sort::words).to_vec();
+    let shown: Vec<&str> = sorts
+        .into_iter()
+        .filter(|words| effects.iter().any(|effect| effect.sort.words() == *words))
+        .collect();
+    let palette = look::categories(3, look.theme);
+    let colors: Vec<&String> = shown
+        .iter()
+        .filter_map(|words| palette.get(Sort::ALL.iter().position(|sort| sort.words() == *words)?))
+        .collect();
+    let most = effects
+        .iter()
+        .map(|effect| effect.share)
+        .fold(0.0, f64::max)
+        .max(0.01);
+    json!({
+        "encoding": {
+            "y": { "field": "effect", "type": "nominal", "sort": names, "scale": { "domain": names },
+                "axis": { "ticks": false, "domain": false, "labelOverlap": false }, "title": null },
+            "x": { "field": "share", "type": "quantitative", "title": format!("share of the variance of {of}"),
+                "scale": { "domain": [0, rounded(most * 1.18)], "nice": false },
+                "axis": { "format": ".0%", "tickCount": 5 } }
+        },
+        "layer": [
+            { "mark": { "type": "bar", "height": { "band": 0.72 } },
+                "encoding": { "color": { "field": "of", "type": "nominal", "title": null, "legend": legend,
+                    "scale": { "domain": shown, "range": colors } } } },
+            { "mark": { "type": "text", "align": "left", "dx": 4, "color": look.theme.ink() },
+                "encoding": { "text": { "field": "label", "type": "nominal" } } }
+        ]
+    })
 }
 
 #[cfg(test)]
