@@ -203,23 +203,9 @@ fn chart(
         })
         .collect();
     let bounds = |of: fn(&(f64, f64)) -> f64| {
-        let values = drawn.iter().flat_map(|(_, points)| points.iter().map(of));
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-            (low.min(value), high.max(value))
-        });
-        match low < high {
-            true => [low, high],
-            false if low.is_finite() => [low - 0.5, low + 0.5],
-            false => [0.0, 1.0],
-        }
+        bounds_of(drawn.iter().flat_map(|(_, points)| points.iter().map(of)))
     };
     let (x_bounds, y_bounds) = (bounds(|point| point.0), bounds(|point| point.1));
-    let labels = |[low, high]: [f64; 2], log: bool| -> Vec<String> {
-        let back = |t: f64| if log { 10f64.powf(t) } else { t };
-        [low, f64::midpoint(low, high), high]
-            .map(|t| number_label(back(t)))
-            .to_vec()
-    };
     let datasets: Vec<Dataset<'_>> = drawn
         .iter()
         .enumerate()
@@ -239,8 +225,6 @@ fn chart(
                 .data(points)
         })
         .collect();
-    let axis =
-        |bounds: [f64; 2], log: bool| Axis::default().bounds(bounds).labels(labels(bounds, log));
     let widget = Chart::new(datasets)
         .x_axis(axis(x_bounds, x_log))
         .y_axis(axis(y_bounds, y_log))
@@ -250,11 +234,36 @@ fn chart(
     widget.render(area, &mut buffer);
     let mut out = printed(&buffer, has_colors);
     out.push_str(&format!("{y_title} (up) by {x_title}\n"));
-    for (place, (name, _)) in drawn
-        .iter()
-        .enumerate()
-        .filter(|(_, (name, _))| !name.is_empty())
-    {
+    let names = drawn.iter().map(|(name, _)| name.as_str());
+    out.push_str(&legend(names, has_colors));
+    out
+}
+
+/// The ends of an axis that holds the values.
+fn bounds_of(values: impl Iterator<Item = f64>) -> [f64; 2] {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    match low < high {
+        true => [low, high],
+        false if low.is_finite() => [low - 0.5, low + 0.5],
+        false => [0.0, 1.0],
+    }
+}
+
+/// An axis with labels at its ends and its middle.
+fn axis([low, high]: [f64; 2], log: bool) -> Axis<'static> {
+    let back = |t: f64| if log { 10f64.powf(t) } else { t };
+    let labels: Vec<String> = [low, f64::midpoint(low, high), high]
+        .map(|t| number_label(back(t)))
+        .to_vec();
+    Axis::default().bounds([low, high]).labels(labels)
+}
+
+/// A line for each name, with the sign that its points are drawn with.
+fn legend<'a>(names: impl Iterator<Item = &'a str>, has_colors: bool) -> String {
+    let mut out = String::new();
+    for (place, name) in names.enumerate().filter(|(_, name)| !name.is_empty()) {
         let sign = match (has_colors, place % MARKERS.len()) {
             (true, _) | (false, 0) => "\u{28ff}",
             (false, 1) => "\u{2022}",
