@@ -31,6 +31,7 @@ mod separation;
 mod sketch;
 mod spectrum;
 mod stats;
+mod strokes;
 mod tables;
 #[cfg(test)]
 mod tests;
