@@ -65,33 +65,7 @@ pub(crate) fn lines(tables: &Tables, want: &Want<'_>, style: Style) -> Result<Li
     let rows = gather(tables, want)?;
     let mut notes = Vec::new();
     let mut warnings = Vec::new();
-    let facet = Channel::new(
-        &rows.facet,
-        &want.facet,
-        &tables.listed(&want.facet),
-        MOST_PANELS,
-    );
-    let most = if rows.color.have_order() {
-        MOST_ORDERED
-    } else {
-        MOST_CATEGORIES
-    };
-    let color = Channel::new(
-        &rows.color,
-        &want.color,
-        &tables.listed(&want.color),
-        most.min(MOST_LINES / facet.codes.len().max(1)),
-    );
-    for channel in [&color, &facet] {
-        if channel.dropped > 0 {
-            let all = channel.dropped + channel.codes.len();
-            notes.push(format!(
-                "{} of {all} values of {}",
-                channel.codes.len(),
-                channel.title
-            ));
-        }
-    }
+    let (color, facet) = channels(tables, want, &rows, &mut notes);
     let is_joined = rows.x.are_numbers();
     let x_is_numbers = is_joined && !wants_steps(&rows, want.plot.log.as_ref());
     let most = if x_is_numbers {
@@ -137,6 +111,43 @@ pub(crate) fn lines(tables: &Tables, want: &Want<'_>, style: Style) -> Result<Li
         warnings,
         reduction,
     })
+}
+
+/// The channels color and facet, of as many lines as a picture shows.
+fn channels(
+    tables: &Tables,
+    want: &Want<'_>,
+    rows: &Rows,
+    notes: &mut Vec<String>,
+) -> (Channel, Channel) {
+    let facet = Channel::new(
+        &rows.facet,
+        &want.facet,
+        &tables.listed(&want.facet),
+        MOST_PANELS,
+    );
+    let most = if rows.color.have_order() {
+        MOST_ORDERED
+    } else {
+        MOST_CATEGORIES
+    };
+    let color = Channel::new(
+        &rows.color,
+        &want.color,
+        &tables.listed(&want.color),
+        most.min(MOST_LINES / facet.codes.len().max(1)),
+    );
+    for channel in [&color, &facet] {
+        if channel.dropped > 0 {
+            let all = channel.dropped + channel.codes.len();
+            notes.push(format!(
+                "{} of {all} values of {}",
+                channel.codes.len(),
+                channel.title
+            ));
+        }
+    }
+    (color, facet)
 }
 
 /// Numbers that no scale shows: a zero, and others over decades. Each is a step then.

@@ -8,7 +8,7 @@ use sweep::{Band, LogScale};
 use super::Drawing;
 use super::channel::{self, Nature};
 use super::error::PlotError;
-use super::figure::{self, Figure, rounded};
+use super::figure::{self, Figure, Layout, rounded};
 use super::gather::Want;
 use super::lines::{Lines, Place, Style, is_log};
 use super::look::{self, Look};
@@ -65,17 +65,7 @@ impl Lines {
         let longest = self.series.iter().map(|series| series.places.len()).max();
         let longest = longest.unwrap_or(0);
         let has_points = longest <= MOST_POINTS && layout.width >= POINT_ROOM * longest as f64;
-        let second = if has_points || !self.is_joined {
-            "shape"
-        } else {
-            "strokeDash"
-        };
-        let mut legend = layout.legend.clone();
-        if let (Some(legend), true) = (legend.as_object_mut(), second == "strokeDash") {
-            legend.insert("symbolType".to_owned(), json!("stroke"));
-            legend.insert("symbolSize".to_owned(), json!(200));
-        }
-        let mut encoding = self.color.encodings(look, second, &legend);
+        let mut encoding = self.color_encoding(look, &layout, has_points);
         encoding.insert("x".to_owned(), self.x_encoding(x_log, layout.width));
         let y_title = words::title(std::slice::from_ref(&want.value));
         let y_range = figure::range(self.summaries().map(|summary| summary.value));
@@ -132,6 +122,21 @@ impl Lines {
                 "{dropped} places that are not positive are left out of the logarithmic scale"
             ));
         }
+    }
+
+    /// Colours, with shapes where there are points and else with dashes.
+    fn color_encoding(&self, look: &Look, layout: &Layout, has_points: bool) -> Map<String, Value> {
+        let second = if has_points || !self.is_joined {
+            "shape"
+        } else {
+            "strokeDash"
+        };
+        let mut legend = layout.legend.clone();
+        if let (Some(legend), true) = (legend.as_object_mut(), second == "strokeDash") {
+            legend.insert("symbolType".to_owned(), json!("stroke"));
+            legend.insert("symbolSize".to_owned(), json!(200));
+        }
+        self.color.encodings(look, second, &legend)
     }
 
     fn x_encoding(&self, is_log: bool, width: f64) -> Value {
@@ -269,14 +274,6 @@ impl Lines {
         has_fits: bool,
     ) -> Value {
         let y = &encoding["y"];
-        let with_field = |name: &str| {
-            let mut own = y.clone();
-            if let Some(own) = own.as_object_mut() {
-                own.insert("field".to_owned(), json!(name));
-            }
-            own
-        };
-        let only = |field: &str| json!([{ "filter": format!("isValid(datum[{}])", json!(field)) }]);
         let mut layers = Vec::new();
         let color = encoding.get("color").cloned();
         let colored = |own: &mut Map<String, Value>| {
@@ -284,18 +281,11 @@ impl Lines {
         };
         let has_band =
             self.reduction.band != Band::Off && self.summaries().any(|summary| summary.count > 1);
-        let is_dodged = !self.is_joined && self.color.is_drawn();
-        let offset = |encoding: &mut Map<String, Value>| {
-            if is_dodged {
-                let order = json!({ "field": self.color.field, "type": "nominal", "sort": self.color.labels });
-                encoding.insert("xOffset".to_owned(), order);
-            }
-        };
         if has_band {
             let mut own = Map::new();
-            own.insert("y".to_owned(), with_field("low"));
+            own.insert("y".to_owned(), with_field(y, "low"));
             own.insert("y2".to_owned(), json!({ "field": "high" }));
-            offset(&mut own);
+            self.offset(&mut own);
             colored(&mut own);
             let mark = if self.is_joined {
                 json!({ "type": "area", "opacity": 0.18, "line": false })
@@ -318,14 +308,14 @@ impl Lines {
             if let Some(shape) = encoding.get("shape") {
                 own.insert("shape".to_owned(), shape.clone());
             }
-            offset(&mut own);
+            self.offset(&mut own);
             colored(&mut own);
             layers.push(json!({ "transform": only(value_field),
                 "mark": { "type": "point", "filled": true, "size": 28, "opacity": 1 }, "encoding": own }));
         }
         if has_fits {
             let mut fit = Map::new();
-            fit.insert("y".to_owned(), with_field("fit"));
+            fit.insert("y".to_owned(), with_field(y, "fit"));
             colored(&mut fit);
             layers.push(json!({ "transform": only("fit"),
                 "mark": { "type": "line", "strokeDash": [5, 3], "strokeWidth": 1.2 },
@@ -336,6 +326,15 @@ impl Lines {
         shared.remove("shape");
         shared.remove("color");
         json!({ "layer": layers, "encoding": shared })
+    }
+
+    /// Conditions at one label stand side by side.
+    fn offset(&self, encoding: &mut Map<String, Value>) {
+        if !self.is_joined && self.color.is_drawn() {
+            let order =
+                json!({ "field": self.color.field, "type": "nominal", "sort": self.color.labels });
+            encoding.insert("xOffset".to_owned(), order);
+        }
     }
 
     fn sketch(&self, x_log: bool, y_log: bool, y_title: &str) -> Sketch {
@@ -372,4 +371,18 @@ impl Lines {
             series,
         }
     }
+}
+
+/// The encoding of another field on the same axis.
+fn with_field(y: &Value, name: &str) -> Value {
+    let mut own = y.clone();
+    if let Some(own) = own.as_object_mut() {
+        own.insert("field".to_owned(), json!(name));
+    }
+    own
+}
+
+/// Keeps the rows that have a field.
+fn only(field: &str) -> Value {
+    json!([{ "filter": format!("isValid(datum[{}])", json!(field)) }])
 }
