@@ -244,13 +244,6 @@ fn drawn(
 /// The pictures that are asked for, and whether they are a guess.
 fn wanted(options: &PlotArgs, tables: &Tables) -> Result<(Vec<Plot>, bool), CliError> {
     let kind = options.kind.as_deref().and_then(PlotKind::named);
-    let given = [
-        &options.x,
-        &options.y,
-        &options.value,
-        &options.color,
-        &options.facet,
-    ];
     let mut is_guess = false;
     let mut plots = match (kind, &options.name) {
         (Some(kind), _) => vec![Plot::of(kind)],
@@ -273,7 +266,7 @@ fn wanted(options: &PlotArgs, tables: &Tables) -> Result<(Vec<Plot>, bool), CliE
             })?;
             vec![plot.clone()]
         }
-        (None, None) if given.iter().any(|column| column.is_some()) => {
+        (None, None) if columns_of(options).iter().any(|column| column.is_some()) => {
             return Err(CliError::Request(format!(
                 "columns belong to a picture: name its --kind ({}) or the --name of one of the sweep file",
                 PlotKind::NAMES.join(", ")
@@ -286,40 +279,56 @@ fn wanted(options: &PlotArgs, tables: &Tables) -> Result<(Vec<Plot>, bool), CliE
         }
     };
     for plot in &mut plots {
-        let own = [
-            &mut plot.x,
-            &mut plot.y,
-            &mut plot.value,
-            &mut plot.color,
-            &mut plot.facet,
-        ];
-        for (own, given) in own.into_iter().zip(given) {
-            if given.is_some() {
-                own.clone_from(given);
-            }
-        }
-        if let Some(aggregate) = options.aggregate.as_deref().and_then(Aggregate::named) {
-            plot.aggregate = Some(aggregate);
-        }
-        if let Some(band) = options.band.as_deref().and_then(Band::named) {
-            plot.band = Some(band);
-        }
-        if let Some(condition) = &options.condition {
-            plot.condition = Some(condition.clone());
-        }
-        if let Some(names) = &options.log {
-            plot.log = Some(
-                names
-                    .iter()
-                    .filter_map(|name| LogScale::named(name))
-                    .collect(),
-            );
-        }
-        if let Some(title) = &options.title {
-            plot.title = Some(title.clone());
-        }
+        override_by(options, plot);
     }
     Ok((plots, is_guess))
+}
+
+/// The columns that the options give.
+fn columns_of(options: &PlotArgs) -> [&Option<String>; 5] {
+    [
+        &options.x,
+        &options.y,
+        &options.value,
+        &options.color,
+        &options.facet,
+    ]
+}
+
+/// Puts what the options give in the place of what a picture has.
+fn override_by(options: &PlotArgs, plot: &mut Plot) {
+    let own = [
+        &mut plot.x,
+        &mut plot.y,
+        &mut plot.value,
+        &mut plot.color,
+        &mut plot.facet,
+    ];
+    for (own, given) in own.into_iter().zip(columns_of(options)) {
+        if given.is_some() {
+            own.clone_from(given);
+        }
+    }
+    if let Some(aggregate) = options.aggregate.as_deref().and_then(Aggregate::named) {
+        plot.aggregate = Some(aggregate);
+    }
+    if let Some(band) = options.band.as_deref().and_then(Band::named) {
+        plot.band = Some(band);
+    }
+    if let Some(condition) = &options.condition {
+        plot.condition = Some(condition.clone());
+    }
+    if let Some(names) = &options.log {
+        plot.log = Some(
+            names
+                .iter()
+                .filter_map(|name| LogScale::named(name))
+                .collect(),
+        );
+    }
+    if let Some(title) = &options.title {
+        plot.title = Some(title.clone());
+    }
 }
 
 fn write(
