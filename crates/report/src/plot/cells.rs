@@ -7,7 +7,7 @@ use super::figure::{self, rounded};
 use super::look::{self, LETTERS};
 use crate::render::text_width;
 
-/// Cells along an axis: narrower ones cannot be told apart.
+/// Cells along an axis: narrower ones look the same.
 pub(crate) const MOST_CELLS: usize = 64;
 
 /// Fewest values of an axis whose places mean something.

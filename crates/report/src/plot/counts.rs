@@ -1,4 +1,4 @@
-//! Points of a scatter counted in the cells of a grid, for where they are too many to be told apart.
+//! Points of a scatter counted in the cells of a grid, for where they are too many to distinguish.
 
 use std::collections::HashMap;
 

@@ -33,7 +33,7 @@ pub(super) const KIND: Declaration = Declaration {
     draw,
 };
 
-/// Axes whose effects are told apart: pairs grow with the square.
+/// Axes whose effects are separated: pairs grow with the square.
 const MOST_AXES: usize = 12;
 
 /// Bars; small effects are added up.

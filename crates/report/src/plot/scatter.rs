@@ -35,7 +35,7 @@ pub(super) const KIND: Declaration = Declaration {
     draw,
 };
 
-/// Points that can be told apart; more are counted in cells.
+/// Points that an eye can distinguish; more are counted in cells.
 const MOST_POINTS: usize = 3000;
 
 /// A condition.
