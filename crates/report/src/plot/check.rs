@@ -96,7 +96,7 @@ mod tests {
         refused(
             "kind = \"line\"\nx = \"netwrok_depth\"",
             "unknown value 'netwrok_depth' of `plot.x`",
-            "did you mean `network_depth`?",
+            "did you mean one of `network_depth`",
         );
         refused(
             "kind = \"line\"\nx = \"layer\"",

@@ -156,6 +156,12 @@ fn viridis(at: f64) -> String {
     format!("#{:02x}{:02x}{:02x}", part(0), part(1), part(2))
 }
 
+/// Longest label, and title of a legend or of panels, in pixels: about 40 letters. The rest becomes an ellipsis.
+const LABEL_LIMIT: f64 = 220.0;
+
+/// Longest title, in pixels: a picture is some 600 wide.
+const TITLE_LIMIT: f64 = 560.0;
+
 /// Fonts, colours of axes and legends.
 pub(crate) fn config(theme: Theme) -> Value {
     let (ink, faint, muted) = (theme.ink(), theme.faint(), theme.muted());
@@ -165,21 +171,21 @@ pub(crate) fn config(theme: Theme) -> Value {
         "axis": {
             "labelColor": ink, "titleColor": ink, "tickColor": muted, "domainColor": muted,
             "gridColor": faint, "gridOpacity": 0.6, "labelFontSize": LETTERS - 1.0, "titleFontSize": LETTERS,
-            "titleFontWeight": "normal", "labelLimit": 0, "titleLimit": 0, "labelOverlap": "greedy",
+            "titleFontWeight": "normal", "labelLimit": LABEL_LIMIT, "titleLimit": TITLE_LIMIT, "labelOverlap": "greedy",
             "labelSeparation": 4, "titlePadding": 6
         },
         "legend": {
             "labelColor": ink, "titleColor": ink, "labelFontSize": LETTERS - 1.0, "titleFontSize": LETTERS,
-            "titleFontWeight": "normal", "labelLimit": 0, "titleLimit": 0, "symbolStrokeWidth": 1.5,
+            "titleFontWeight": "normal", "labelLimit": LABEL_LIMIT, "titleLimit": LABEL_LIMIT, "symbolStrokeWidth": 1.5,
             "symbolSize": 50, "gradientStrokeColor": faint
         },
         "header": {
             "labelColor": ink, "titleColor": ink, "labelFontSize": LETTERS - 1.0, "titleFontSize": LETTERS,
-            "titleFontWeight": "normal", "labelLimit": 0, "titleLimit": 0, "labelPadding": 4
+            "titleFontWeight": "normal", "labelLimit": LABEL_LIMIT, "titleLimit": LABEL_LIMIT, "labelPadding": 4
         },
         "title": {
             "color": ink, "subtitleColor": muted, "anchor": "start", "fontSize": LETTERS + 2.0,
-            "fontWeight": "normal", "subtitleFontSize": LETTERS - 1.0, "limit": 0, "offset": 10,
+            "fontWeight": "normal", "subtitleFontSize": LETTERS - 1.0, "limit": TITLE_LIMIT, "offset": 10,
             "subtitlePadding": 4
         },
         "text": { "color": ink, "fontSize": LETTERS - 1.0 },

@@ -201,7 +201,7 @@ fn what_cannot_be_drawn_says_what_to_do() {
         with(PlotKind::Line, &|plot| {
             plot.x = Some("netwrok_depth".to_owned())
         }),
-        "line: no column `netwrok_depth` for x; did you mean `network_depth`?",
+        "line: no column `netwrok_depth` for x; did you mean one of `network_depth`, `network_width`?",
     );
     check(
         with(PlotKind::Line, &|plot| {

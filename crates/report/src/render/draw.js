@@ -20,6 +20,8 @@ globalThis.begin = (text) => {
   const compiled = vegaLite.compile(JSON.parse(text)).spec;
   const logger = vega.logger(vega.Error);
   logger.error = (...words) => { failure = words.map(String).join(" "); return logger; };
+  // Data that an address should bring are only warned of.
+  logger.warn = (...words) => String(words[0]).startsWith("Loading failed") ? logger.error(...words) : logger;
   const view = new vega.View(vega.parse(compiled), { renderer: "none", loader, logger });
   view.toSVG().then((drawn) => { svg = drawn; }, (error) => { failure = String(error && error.message || error); });
   return "";
