@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 use sweep::Value as Given;
 
 use super::expression::Expression;
-use super::figure;
 use super::levels::{self, Levels};
 use super::look::{self, LETTERS, Look};
 use super::words;
@@ -91,7 +90,7 @@ impl Channel {
         let texts = codes.iter().map(|&code| levels.label(code)).collect();
         Channel {
             nature,
-            title: words::title(columns),
+            title: levels::shortened(&words::title(columns), LABEL_WIDTH, LETTERS),
             field: field(columns),
             labels: levels::labels(texts, LABEL_WIDTH, LETTERS - 1.0),
             numbers,
@@ -153,7 +152,7 @@ impl Channel {
                 });
                 let mut legend = legend.clone();
                 if let Some(legend) = legend.as_object_mut() {
-                    legend.insert("labelExpr".to_owned(), json!(figure::numbers(is_log)));
+                    legend.insert("labelExpr".to_owned(), json!(words::numbers(is_log)));
                 }
                 encoding.insert(
                     "color".to_owned(),

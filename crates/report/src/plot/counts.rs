@@ -6,7 +6,17 @@ use serde_json::{Map, Value, json};
 
 use super::channel::{Channel, Nature};
 use super::figure::rounded;
-use super::scatter::Point;
+
+/// A condition.
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) trials: usize,
+    pub(super) color: u32,
+    pub(super) facet: u32,
+}
 
 /// Cells along each axis of a picture that counts.
 const CELLS: usize = 48;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::channel::{Channel, Nature};
 use super::look::{self, LETTERS, Look};
+use super::words;
 use crate::render::text_width;
 
 /// Names the grammar of the specifications, for programs that read them.
@@ -178,7 +179,7 @@ pub(crate) fn scale(is_log: bool) -> Value {
 /// An axis of numbers over a range.
 pub(crate) fn axis(is_log: bool, length: f64, (low, high): (f64, f64)) -> Value {
     let ticks = (length / 45.0).floor().clamp(2.0, 8.0);
-    let mut axis = json!({ "tickCount": ticks, "labelExpr": numbers(is_log) });
+    let mut axis = json!({ "tickCount": ticks, "labelExpr": words::numbers(is_log) });
     let values = if is_log {
         decades(low, high, ticks)
     } else {
@@ -227,21 +228,6 @@ fn decades(low: f64, high: f64, most: f64) -> Vec<f64> {
             .collect();
     }
     powers.collect()
-}
-
-/// How axes and legends write numbers: 0.001 and 1000 in full, what is smaller or larger short (1e-6, 60M).
-pub(crate) fn numbers(is_log: bool) -> &'static str {
-    match is_log {
-        true => {
-            "datum.value >= 0.001 && datum.value < 100000 ? format(datum.value, '~g') : \
-             replace(format(datum.value, '~e'), '+', '')"
-        }
-        false => {
-            "abs(datum.value) >= 100000 ? format(datum.value, '~s') : \
-             datum.value != 0 && abs(datum.value) < 0.001 ? replace(format(datum.value, '~e'), '+', '') : \
-             format(datum.value, '~g')"
-        }
-    }
 }
 
 /// A number of the data, short of the digits that no picture shows.

@@ -404,7 +404,7 @@ fn layers(
     map.y.encode("y", layout.height, &mut encoding);
     let mut legend = layout.legend.clone();
     if let Some(legend) = legend.as_object_mut() {
-        legend.insert("labelExpr".to_owned(), json!(figure::numbers(value_log)));
+        legend.insert("labelExpr".to_owned(), json!(words::numbers(value_log)));
     }
     let color = json!({
         "field": field, "type": "quantitative", "title": value_title, "legend": legend,

@@ -7,7 +7,7 @@ use sweep::{LogScale, Plot, PlotKind};
 use table::TableName;
 
 use super::channel::{self, Channel, MOST_CATEGORIES, MOST_ORDERED, MOST_PANELS};
-use super::counts;
+use super::counts::{self, Point};
 use super::defaults::{self, Free};
 use super::error::PlotError;
 use super::expression::Expression;
@@ -37,17 +37,6 @@ pub(super) const KIND: Declaration = Declaration {
 
 /// Points that an eye can distinguish; more are counted in cells.
 const MOST_POINTS: usize = 3000;
-
-/// A condition.
-pub(super) struct Point {
-    pub(super) x: f64,
-    pub(super) y: f64,
-    low: f64,
-    high: f64,
-    trials: usize,
-    color: u32,
-    pub(super) facet: u32,
-}
 
 /// Every condition that is drawn, and the codes of its channels.
 struct Found {

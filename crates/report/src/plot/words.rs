@@ -65,6 +65,21 @@ pub(crate) fn metric_of(table: TableName, column: &str) -> Option<&'static str> 
     found.map(|metric| metric.name())
 }
 
+/// How axes and legends write numbers: 0.001 and 1000 in full, what is smaller or larger short (1e-6, 60M).
+pub(crate) fn numbers(is_log: bool) -> &'static str {
+    match is_log {
+        true => {
+            "datum.value >= 0.001 && datum.value < 100000 ? format(datum.value, '~g') : \
+             replace(format(datum.value, '~e'), '+', '')"
+        }
+        false => {
+            "abs(datum.value) >= 100000 ? format(datum.value, '~s') : \
+             datum.value != 0 && abs(datum.value) < 0.001 ? replace(format(datum.value, '~e'), '+', '') : \
+             format(datum.value, '~g')"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
