@@ -18,8 +18,9 @@ const token = readFileSync(tokenFile, "utf8").trim();
 const patience = 60000;
 
 const troubles = [];
-// What the page is to provoke: a wrong token is answered by 401, which a browser writes to its console.
-let expectRefusal = false;
+// What the page is to provoke, as a status: a wrong token is answered by 401, a picture without rows by 409, which a
+// browser writes to its console.
+let expectRefusal = null;
 
 function check(holds, words) {
   if (!holds) throw new Error(words);
@@ -28,12 +29,13 @@ function check(holds, words) {
 
 function listen(page) {
   page.on("console", (message) => {
-    const refusal = expectRefusal && message.text().includes("401");
+    const refusal = expectRefusal && message.text().includes(expectRefusal);
     if (message.type() === "error" && !refusal) troubles.push(`console: ${message.text()}`);
   });
   page.on("pageerror", (error) => troubles.push(`error: ${error.message}`));
   page.on("request", (request) => {
-    if (!request.url().startsWith(url)) troubles.push(`a request to ${request.url()}`);
+    const isOwn = request.url().startsWith(url) || request.url().startsWith(`blob:${url}`);
+    if (!isOwn) troubles.push(`a request to ${request.url()}`);
     if (request.url().includes(token)) troubles.push("the token is in an address");
   });
 }
@@ -72,6 +74,8 @@ async function look(page, name) {
   check(has <= room, `${name}: ${has} pixels fit into ${room}`);
   if (shots) await page.screenshot({ path: join(shots, `${name.replaceAll(" ", "-")}.png`), fullPage: true });
 }
+
+const pictures = "section[aria-labelledby=pictures-title]";
 
 // How to come to each view, and what shows that it is there.
 const places = {
@@ -112,6 +116,16 @@ async function main() {
     check((await page.locator("main img").count()) === 0, "and no element");
     await views(page, "desktop light", ["overview", "workers", "sweep", "trial"]);
 
+    await go(page, `#/sweeps/${sweep}`, pictures);
+    expectRefusal = "409";
+    await page.click(`${pictures} button`);
+    const width = () => page.evaluate(`document.querySelector("${pictures} img")?.naturalWidth ?? 0`);
+    await until("a picture", async () => (await width()) > 0);
+    await until("all pictures", async () => page.isEnabled(`${pictures} button`));
+    check((await page.locator(`${pictures} img`).count()) > 1, "the pictures of a sweep are drawn");
+    await look(page, "pictures");
+    expectRefusal = null;
+
     const dark = await open(browser, { ...desktop, colorScheme: "dark" });
     await dark.goto(url);
     await views(dark, "desktop dark", ["sweep", "trial"]);
@@ -131,12 +145,12 @@ async function main() {
     await page.click("#token");
     await page.waitForSelector("#token-dialog[open]");
     if (shots) await page.screenshot({ path: join(shots, "token.png") });
-    expectRefusal = true;
+    expectRefusal = "401";
     await page.fill("#token-text", "user.1.wrong");
     await page.press("#token-text", "Enter");
     await until("a refusal", async () => ((await page.textContent("#token-error")) ?? "") !== "");
     check((await page.textContent("#token-error")).startsWith("This is not the token"), "a wrong token is refused in words");
-    expectRefusal = false;
+    expectRefusal = null;
     await page.fill("#token-text", token);
     await page.press("#token-text", "Enter");
     await page.waitForSelector("#token-dialog", { state: "hidden" });

@@ -17,14 +17,14 @@ export class ServiceError extends Error {
   }
 }
 
-async function answer(response) {
-  if (response.ok) return response.status === 204 ? null : response.json();
+async function answer(response, read = (body) => body.json()) {
+  if (response.ok) return response.status === 204 ? null : read(response);
   let words = `the page's server answers ${response.status}`;
   try { words = (await response.json()).error ?? words; } catch { /* It was no JSON. */ }
   throw new ServiceError(response.status, words);
 }
 
-async function call(path, options) {
+async function call(path, options, read) {
   let response;
   try {
     response = await fetch(path, { cache: "no-store", credentials: "omit", redirect: "error", ...options, headers: headers() });
@@ -32,11 +32,14 @@ async function call(path, options) {
     if (error.name === "AbortError") throw error;
     throw new ServiceError(0, "the page's server does not answer");
   }
-  return answer(response);
+  return answer(response, read);
 }
 
 export const get = (path, signal) => call(`api/${path}`, { signal });
 export const post = (path) => call(`api/${path}`, { method: "POST" });
+
+// An image's own request cannot send the header, so this reads a picture, and what its reader should know.
+export const picture = (path, signal) => call(`api/${path}`, { signal }, async (response) => ({ svg: await response.blob(), notes: response.headers.get("x-notes") }));
 
 // Follows the stream of overviews for ever. An EventSource cannot send a header, so this reads the stream itself.
 export async function follow(onOverview, onState) {

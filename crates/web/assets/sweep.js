@@ -1,10 +1,10 @@
-// One sweep: how far it is, the map of its grid, curves of recent trials, its trials page by page, and the buttons that
-// change it.
+// One sweep: how far it is, the map of its grid, curves of recent trials, its pictures, its trials page by page, and the
+// buttons that change it.
 
 import { announce, bar, done, duration, eta, h, link, number, pager, percent, setText, state, table, trialLink, whole } from "./dom.js";
 import { lines, map, mapLegend } from "./charts.js";
 import { failureList } from "./overview.js";
-import { get, hasToken, post } from "./service.js";
+import { get, hasToken, picture, post } from "./service.js";
 
 const api = (name, more = "") => `sweeps/${encodeURIComponent(name)}${more}`;
 
@@ -20,6 +20,7 @@ export function sweepPage(name, shell) {
   const buttons = changeButtons(name, shell, () => refresh());
   const grid = gridCard(name);
   const curves = curvesCard(name);
+  const pictures = picturesCard(name);
   const trials = trialsCard(name);
   const failures = failureList();
   const error = h("p", { class: "error", role: "alert" });
@@ -27,6 +28,7 @@ export function sweepPage(name, shell) {
   let before = null;
 
   async function refresh(signal) {
+    pictures.until(signal);
     try {
       const now = await get(api(name), signal);
       setText(error, "");
@@ -51,6 +53,7 @@ export function sweepPage(name, shell) {
       h("div", {}, h("p", { class: "small" }, h("a", { href: "#/sweeps" }, "Sweeps")), h("h1", {}, name), error),
       progress.element, buttons.element,
       h("div", { class: "two" }, grid.element, curves.element),
+      pictures.element,
       trials.element,
       h("section", { class: "card", "aria-labelledby": "failures" }, h("h2", { id: "failures" }, "Last failures"), failures.element),
     ],
@@ -211,6 +214,55 @@ function curvesCard(name) {
     }
   }
   return { element, refresh };
+}
+
+// The pictures of the sweep file, else a guess. They take seconds, so a button draws them.
+function picturesCard(name) {
+  const holder = h("div", { class: "pictures" });
+  const said = h("span", { class: "small", role: "status" });
+  const error = h("p", { class: "error", role: "alert" });
+  const button = h("button", { type: "button", onclick: () => draw() }, "Draw");
+  const element = h("section", { class: "card", "aria-labelledby": "pictures-title" }, h("h2", { id: "pictures-title" }, "Pictures"), h("div", { class: "row" }, button, said), error, holder);
+  let leaving;
+  const theme = () => document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+
+  async function figure(plot) {
+    const title = plot.title ?? plot.name;
+    try {
+      const { svg, notes } = await picture(api(name, `/plots/${encodeURIComponent(plot.name)}.svg?theme=${theme()}`), leaving);
+      const src = URL.createObjectURL(svg);
+      const free = () => URL.revokeObjectURL(src);
+      // As an image an SVG runs no script and loads nothing.
+      const image = h("img", { src, alt: `${title}: ${plot.words}`, onload: free, onerror: free });
+      return h("figure", {}, image, h("figcaption", { class: "small" }, notes ? `${title}: ${notes}` : title));
+    } catch (problem) {
+      if (problem.name === "AbortError") throw problem;
+      return h("p", { class: "notice" }, `${title} is not drawn: ${problem.message}`);
+    }
+  }
+
+  async function draw() {
+    button.disabled = true;
+    setText(error, "");
+    setText(said, "Drawing");
+    try {
+      const { guess, plots } = await get(api(name, "/plots"), leaving);
+      for (const [at, plot] of plots.entries()) {
+        setText(said, `Drawing ${whole(at + 1)} of ${whole(plots.length)}`);
+        const drawn = await figure(plot);
+        if (at === 0) holder.replaceChildren(drawn);
+        else holder.append(drawn);
+      }
+      setText(said, guess ? "The sweep file has no [[plot]]: these are a guess." : "");
+      setText(button, "Draw again");
+    } catch (problem) {
+      setText(said, "");
+      if (problem.name !== "AbortError") setText(error, problem.message);
+    }
+    button.disabled = false;
+  }
+
+  return { element, until(signal) { leaving = signal ?? leaving; } };
 }
 
 function trialsCard(name) {

@@ -22,6 +22,7 @@ const REST: u32 = 10;
 /// Answers by what was asked.
 pub(crate) struct Cache {
     fresh: Duration,
+    most: usize,
     entries: Mutex<VecDeque<Entry>>,
     waiting: AtomicUsize,
 }
@@ -37,9 +38,15 @@ impl Cache {
     pub(crate) fn new(fresh: Duration) -> Self {
         Cache {
             fresh,
+            most: ENTRIES,
             entries: Mutex::new(VecDeque::new()),
             waiting: AtomicUsize::new(0),
         }
+    }
+
+    /// This one with fewer answers, which are larger.
+    pub(crate) fn keeping(self, most: usize) -> Self {
+        Cache { most, ..self }
     }
 
     /// The answer to what is asked, computed where there is none that is fresh. Errors are not kept.
@@ -60,7 +67,7 @@ impl Cache {
         }
         let answer: Arc<str> = compute.await?.into();
         let took = begun.elapsed();
-        if entries.len() >= ENTRIES {
+        if entries.len() >= self.most {
             entries.pop_front();
         }
         entries.push_back(Entry {
@@ -126,6 +133,13 @@ mod tests {
                 .unwrap();
         }
         assert_eq!(cache.entries.lock().await.len(), ENTRIES);
+        let few = Cache::new(Duration::from_secs(1)).keeping(2);
+        for k in 0..5 {
+            few.get(k.to_string(), async { Ok(String::new()) })
+                .await
+                .unwrap();
+        }
+        assert_eq!(few.entries.lock().await.len(), 2);
         let failed = cache
             .get("e".to_owned(), async { Err(Refusal::Unavailable) })
             .await;

@@ -1,6 +1,6 @@
 //! The live page: a router that shows what a coordinator does, and changes it for those who have a token.
 //!
-//! It reads a coordinator through [`Source`] and run folders through `table`. It keeps no state of its own but caches,
+//! It reads a coordinator through [`Source`] and run folders through `table`, whose pictures `report` draws. It keeps no state of its own but caches,
 //! decides nothing, and sends nothing to anywhere but its viewers. Listening is the caller's.
 
 mod access;
@@ -9,6 +9,7 @@ mod cache;
 mod cells;
 mod feed;
 mod json;
+mod pictures;
 mod query;
 mod routes;
 mod source;

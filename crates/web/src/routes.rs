@@ -12,12 +12,14 @@ use axum::middleware::{self, Next};
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use report::plot::Theme;
 use serde_json::{Value, json};
 
 use crate::access::{Access, Refused};
 use crate::assets::{self, Asset};
 use crate::cache::Cache;
 use crate::feed::Feed;
+use crate::pictures::Pictures;
 use crate::query::Query;
 use crate::source::{Change, Overview, Refusal, Source, Standing};
 use crate::tables::{self, Which};
@@ -37,14 +39,27 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Rows of tables are good for so long: they do not change, more come.
 const TABLES_EVERY: Duration = Duration::from_secs(2);
 
+/// Pictures are good for so long: a sweep that runs changes them little by little.
+const PICTURES_EVERY: Duration = Duration::from_secs(10);
+
+/// Pictures kept, of 2 MB at most: those of one sweep in both themes.
+const PICTURES: usize = 16;
+
 /// Comments on a silent stream, so that a proxy does not close it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Scripts, styles and data of the page's own origin, and nothing else.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+/// Scripts, styles and data of the page's own origin, and nothing else. Images may be `blob:` as well: an image's own
+/// request cannot carry the token, so the page's script fetches a picture and shows it from memory.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// Headers of every answer.
+/// For a picture that is opened by itself: it needs nothing and runs nothing.
+const PICTURE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
+
+/// What the reader of a picture should know.
+const NOTES: HeaderName = HeaderName::from_static("x-notes");
+
+/// Headers of every answer; a handler may set a stricter policy.
 const HEADERS: [(HeaderName, &str); 7] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -73,6 +88,8 @@ struct Site<S> {
     /// Answers from the coordinator's memory, and those from tables, which may take a second.
     sweeps: Cache,
     tables: Cache,
+    drawn: Cache,
+    pictures: Pictures,
 }
 
 /// The page of a coordinator. Serve it at the root of an address; a proxy may put it under a prefix. To be called within
@@ -88,6 +105,8 @@ pub fn router<S: Source>(source: S, access: Access, about: About) -> Router {
         about,
         sweeps: Cache::new(SWEEP_EVERY),
         tables: Cache::new(TABLES_EVERY),
+        drawn: Cache::new(PICTURES_EVERY).keeping(PICTURES),
+        pictures: Pictures::new(),
     });
     let mut router = Router::new()
         .route("/", get(page))
@@ -100,6 +119,8 @@ pub fn router<S: Source>(source: S, access: Access, about: About) -> Router {
         .route("/api/sweeps/{name}", get(sweep::<S>))
         .route("/api/sweeps/{name}/cells", get(cell_map::<S>))
         .route("/api/sweeps/{name}/curves", get(curves::<S>))
+        .route("/api/sweeps/{name}/plots", get(plots::<S>))
+        .route("/api/sweeps/{name}/plots/{file}", get(plot::<S>))
         .route("/api/sweeps/{name}/trials", get(trials::<S>))
         .route("/api/sweeps/{name}/trials/{trial}", get(trial::<S>))
         .route("/api/sweeps/{name}/{change}", post(change::<S>));
@@ -129,7 +150,9 @@ async fn guard<S: Source>(State(site): Shared<S>, request: Request, next: Next) 
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     headers
         .entry(header::CACHE_CONTROL)
@@ -301,6 +324,40 @@ async fn curves<S: Source>(
         Ok(tables::curves(&standing).await?.to_string())
     });
     Ok(body(&answer.await.map_err(refuse)?))
+}
+
+async fn plots<S: Source>(
+    State(site): Shared<S>,
+    Path(name): Path<String>,
+) -> Result<Response, Response> {
+    let answer = site.drawn.get(format!("plots {name}"), async {
+        let standing = standing(&site, &name).await?;
+        Ok(site.pictures.list(standing.dir).await?.to_string())
+    });
+    Ok(body(&answer.await.map_err(refuse)?))
+}
+
+async fn plot<S: Source>(
+    State(site): Shared<S>,
+    Path((name, file)): Path<(String, String)>,
+    uri: Uri,
+) -> Result<Response, Response> {
+    let query = Query::read(&uri, &["theme"]).map_err(refuse)?;
+    let theme = Theme::named(query.text("theme").unwrap_or("light"));
+    let theme = theme.ok_or_else(|| refuse(Refused::Query))?;
+    let asked = format!("plot {name} {file} {theme:?}");
+    let answer = site.drawn.get(asked, async {
+        let standing = standing(&site, &name).await?;
+        site.pictures.svg(standing.dir, &file, theme).await
+    });
+    let answer = answer.await.map_err(refuse)?;
+    let (notes, svg) = answer.split_once('\n').unwrap_or_default();
+    let head = [
+        (header::CONTENT_TYPE, "image/svg+xml"),
+        (header::CONTENT_SECURITY_POLICY, PICTURE_POLICY),
+        (NOTES, notes),
+    ];
+    Ok((head, svg.to_owned()).into_response())
 }
 
 async fn trials<S: Source>(
@@ -489,6 +546,9 @@ mod tests {
             assert!(!POLICY.contains(word), "{word}");
         }
         assert!(POLICY.contains("frame-ancestors 'none'"));
+        // Images alone come from the page's memory.
+        assert!(POLICY.contains("; img-src 'self' blob:; "));
+        assert_eq!(POLICY.matches(':').count(), 1);
     }
 
     #[tokio::test]

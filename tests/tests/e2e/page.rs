@@ -381,6 +381,7 @@ fn the_page_works_in_a_browser() {
     assert!(output.status.success(), "--- out\n{out}--- err\n{err}");
     for words in [
         "numbers move",
+        "the pictures of a sweep are drawn",
         "a sweep is cancelled with a token",
         "no console error",
     ] {
