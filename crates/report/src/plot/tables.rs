@@ -57,6 +57,12 @@ impl Tables {
     /// # Errors
     /// [`PlotError::Query`] where a folder is no run.
     pub fn open(runs: &[PathBuf], stop: &Arc<AtomicBool>) -> Result<Tables, PlotError> {
+        // A folder that is named twice counts once, as in a query.
+        let runs: Vec<PathBuf> = table::run_names(runs)
+            .into_iter()
+            .map(|(dir, _)| dir)
+            .collect();
+        let runs = runs.as_slice();
         let mut tables = Tables {
             runs: runs.to_vec(),
             stop: Arc::clone(stop),
