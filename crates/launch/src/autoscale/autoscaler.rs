@@ -39,7 +39,7 @@ pub enum Event {
     NotKept { job: String, why: String },
     /// Pilots that wait were cancelled: nothing waits for a worker.
     Cancelled { count: u32 },
-    /// Pilots have ended before a worker of theirs joined, so many times in a row.
+    /// Pilots have ended before a worker of theirs joined, as often as this in a row.
     Fruitless { in_a_row: u32 },
     /// Trials wait that no pilot could take.
     NothingFits { trials: u64 },
@@ -255,7 +255,7 @@ mod tests {
             self.demand.seconds = f64::from(pilots) * 30.0;
         }
 
-        /// Workers of so many pilots have joined.
+        /// Workers of these pilots have joined, `workers` in all.
         fn joined(&mut self, workers: u32) {
             self.demand.joined += u64::from(workers.saturating_sub(self.demand.workers));
             self.demand.workers = workers;

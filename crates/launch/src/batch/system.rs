@@ -84,7 +84,7 @@ pub trait BatchSystem: Debug + Send + Sync {
     /// The script of one pilot.
     fn script(&self, order: &Order) -> String;
 
-    /// Submits so many pilots; returns the job's id.
+    /// Submits `workers` pilots; returns the job's id.
     ///
     /// # Errors
     /// [`BatchError`].

@@ -1,4 +1,4 @@
-//! How pictures look: themes, palettes that colour-blind readers can tell apart, sizes, log scales.
+//! How pictures look: themes, palettes for colour-blind readers, sizes, log scales.
 
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use sweep::{Arrays, Grid, Spec, SweepError};
 
-/// Points looked at in one grid.
+/// Points that are checked in one grid.
 const POINTS: usize = 32;
 
 pub fn fuzz(data: &[u8]) {

@@ -53,7 +53,7 @@ pub(super) fn join(hashes: u64, hash: u64) -> u64 {
 }
 
 impl Index {
-    /// Whether a table of so many rows can have an index.
+    /// Whether a table with `rows` rows can have an index.
     pub(super) fn can_number(rows: usize) -> bool {
         u32::try_from(rows).is_ok()
     }
