@@ -14,6 +14,14 @@ pub(crate) fn default_dir(name: &str) -> PathBuf {
 /// # Errors
 /// [`CliError`] that says what is there instead.
 pub(crate) fn require(run: &Path) -> Result<(), CliError> {
+    require_of(run, "a run folder, for example runs/NAME")
+}
+
+/// As [`require`]; an error asks to name what is `wanted`.
+///
+/// # Errors
+/// As [`require`].
+pub(crate) fn require_of(run: &Path, wanted: &str) -> Result<(), CliError> {
     let why = match std::fs::metadata(run) {
         Ok(found) if found.is_dir() && run.join("trials").is_dir() => return Ok(()),
         Ok(found) if found.is_dir() => "holds no tables",
@@ -27,7 +35,7 @@ pub(crate) fn require(run: &Path) -> Result<(), CliError> {
         }
     };
     Err(CliError::Request(format!(
-        "{} {why}; name a run folder, for example runs/NAME",
+        "{} {why}; name {wanted}",
         run.display()
     )))
 }

@@ -10,6 +10,7 @@ use table::{CsvWriter, JsonWriter, QueryError, Sink, TextWriter};
 
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::run_dir::require_of;
 use crate::terminal;
 
 /// Longest query that is read from a file or standard input: longer ones are refused by the table's reader as well, and
@@ -132,20 +133,5 @@ pub(super) fn stop_at_interrupt() -> Arc<AtomicBool> {
 
 /// Refuses what is no run folder in the words of this command.
 pub(super) fn check_run(run: &Path) -> Result<(), CliError> {
-    let why = match std::fs::metadata(run) {
-        Ok(found) if found.is_dir() && run.join("trials").is_dir() => return Ok(()),
-        Ok(found) if found.is_dir() => "holds no tables",
-        Ok(_) => "is a file",
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "does not exist",
-        Err(source) => {
-            return Err(CliError::Read {
-                path: run.to_owned(),
-                source,
-            });
-        }
-    };
-    Err(CliError::Request(format!(
-        "{} {why}; name run folders, for example runs/NAME, then the query",
-        run.display()
-    )))
+    require_of(run, "run folders, for example runs/NAME, then the query")
 }

@@ -1,31 +1,6 @@
 //! Numbers as people write them.
 
-/// Seconds as people say them.
-pub(crate) fn duration(seconds: f64) -> String {
-    if !seconds.is_finite() || seconds < 0.0 {
-        return "?".to_owned();
-    }
-    // Rounded to what is shown before it is split or its unit chosen: 119.6 s are two minutes, not "1 min 60 s".
-    let (micros, millis) = ((seconds * 1e6).round(), (seconds * 1e3).round());
-    let (tenths, whole) = ((seconds * 10.0).round(), seconds.round());
-    let minutes = (seconds / 60.0).round();
-    if micros == 0.0 {
-        "0 s".to_owned()
-    } else if micros < 1000.0 {
-        format!("{micros:.0} us")
-    } else if millis < 1000.0 {
-        format!("{millis:.0} ms")
-    } else if tenths < 600.0 {
-        format!("{seconds:.1} s")
-    } else if whole < 3600.0 {
-        format!("{:.0} min {:02.0} s", (whole / 60.0).floor(), whole % 60.0)
-    } else if minutes < 2880.0 {
-        let hours = (minutes / 60.0).floor();
-        format!("{hours:.0} h {:02.0} min", minutes % 60.0)
-    } else {
-        format!("{:.1} days", seconds / 86_400.0)
-    }
-}
+pub(crate) use report::words::{duration, grouped};
 
 /// A number with a thousands' prefix: 12.3 G.
 pub(crate) fn scaled(number: f64) -> String {
@@ -40,19 +15,6 @@ pub(crate) fn scaled(number: f64) -> String {
         return format!("{scaled}");
     }
     format!("{scaled:.3}{}", prefixes[at])
-}
-
-/// An integer with commas between thousands.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 #[cfg(test)]
