@@ -25,6 +25,18 @@ pub fn program() -> PathBuf {
     path
 }
 
+/// A copy of the program in a folder, for an account that cannot reach the original.
+///
+/// Another process makes it: a child that some other test starts meanwhile would hold a file that is written here
+/// open, and the kernel starts no program that is open for writing.
+#[track_caller]
+pub fn copy_of_program(folder: &Path) -> PathBuf {
+    let copy = folder.join("parsimony");
+    let copied = Command::new("cp").arg(program()).arg(&copy).status();
+    assert!(copied.is_ok_and(|status| status.success()), "no copy");
+    copy
+}
+
 /// The root of the repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use rpc::v1;
 use rpc::v1::sweep_service_client::SweepServiceClient;
 use serde_json::Value;
-use tests::process::{Coordinator, command, program, until};
+use tests::process::{Coordinator, command, copy_of_program, until};
 use tonic::transport::Endpoint;
 
 use crate::common::{until_finished, workers};
@@ -19,8 +19,7 @@ fn a_run_on_one_thread_needs_few_processes_and_names_the_limit() {
     let folder = folder_with("tiny.toml", TINY);
     let at = folder.path();
     // Another account, whose processes are none: it must be able to start the program and to write.
-    let copy = at.join("parsimony");
-    std::fs::copy(program(), &copy).unwrap();
+    let copy = copy_of_program(at);
     std::fs::create_dir(at.join("runs")).unwrap();
     for (path, mode) in [(at, "755"), (&at.join("runs"), "777")] {
         let changed = Command::new("chmod").arg(mode).arg(path).status();

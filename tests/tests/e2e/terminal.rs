@@ -6,7 +6,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tests::process::{Background, Coordinator, Finished, command, program, run, until};
+use tests::process::{
+    Background, Coordinator, Finished, command, copy_of_program, program, run, until,
+};
 
 use crate::common::{count, log, logged, rows, until_leased};
 use crate::{SMALL, folder_with};
@@ -271,8 +273,7 @@ fn a_few_threads_are_enough() {
     run(at, &["run", "small.toml", "--out", "r"]).expect(0);
     let coordinator = Coordinator::start(at, "data");
     // Root has no such limit: the program runs as somebody who owns nothing.
-    let copy = at.join("parsimony");
-    std::fs::copy(program(), &copy).expect("the folder is ours");
+    let copy = copy_of_program(at);
     for (path, mode) in [(at, "755"), (&at.join("r"), "-R a+rX")] {
         let mode: Vec<&str> = mode.split(' ').collect();
         let changed = Command::new("chmod").args(mode).arg(path).status();
