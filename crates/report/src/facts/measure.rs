@@ -17,8 +17,6 @@ pub enum Goal {
 pub struct Measure {
     pub column: &'static str,
     pub goal: Goal,
-    /// A positive number that spans orders of magnitude.
-    is_loss: bool,
     /// Completed trials that have it.
     pub count: u64,
     /// Over completed trials.
@@ -35,15 +33,21 @@ const COLUMNS: [(&str, Goal, bool); 5] = [
     ("effective_rank", Goal::Neither, false),
 ];
 
+/// Whether the variance of a column's logarithm is explained, and not its own: a loss spans orders of magnitude.
+pub(crate) fn wants_log(column: &str, least: f64) -> bool {
+    let is_loss = |(name, _, is_loss): &(&str, Goal, bool)| *is_loss && *name == column;
+    COLUMNS.iter().any(is_loss) && least > 0.0
+}
+
 impl Measure {
     /// The column in words: train loss.
     pub fn words(&self) -> String {
         self.column.replace('_', " ")
     }
 
-    /// Differences of its logarithm are looked at.
+    /// Whether the variance of its logarithm is explained.
     pub fn is_log(&self) -> bool {
-        self.is_loss && self.least > 0.0
+        wants_log(self.column, self.least)
     }
 
     /// The number whose variance is explained.
@@ -67,11 +71,10 @@ impl Measure {
 
     #[cfg(test)]
     pub(crate) fn sample(column: &'static str, least: f64, most: f64) -> Measure {
-        let (column, goal, is_loss) = COLUMNS.into_iter().find(|known| known.0 == column).unwrap();
+        let (column, goal, _) = COLUMNS.into_iter().find(|known| known.0 == column).unwrap();
         Measure {
             column,
             goal,
-            is_loss,
             count: 2,
             least,
             most,
@@ -97,11 +100,10 @@ pub(crate) fn measures(ask: &Ask<'_>) -> Result<Vec<Measure>, ReportError> {
     let Some(row) = Row::first(&answer) else {
         return Ok(Vec::new());
     };
-    let found = COLUMNS.into_iter().filter_map(|(column, goal, is_loss)| {
+    let found = COLUMNS.into_iter().filter_map(|(column, goal, _)| {
         Some(Measure {
             column,
             goal,
-            is_loss,
             count: Some(row.count(&format!("{column}_count"))).filter(|&count| count > 0)?,
             least: row.number(&format!("{column}_least"))?,
             most: row.number(&format!("{column}_most"))?,

@@ -6,7 +6,7 @@ mod asked;
 mod expense;
 mod folder;
 mod levels;
-mod measure;
+pub(crate) mod measure;
 mod origin;
 mod outcome;
 

@@ -18,6 +18,7 @@ use super::look::{self, LETTERS, Look};
 use super::sketch::{Sketch, SketchBar};
 use super::tables::{Axis, Tables};
 use super::{Declaration, Drawing, title, words};
+use crate::facts::measure::wants_log;
 use crate::importance::{Factor, Importance, importance};
 use crate::render::text_width;
 
@@ -88,7 +89,9 @@ fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError>
         });
     }
     let log = is_log(plot.log.as_ref(), LogScale::Value, || {
-        look::wants_log(table.values.iter().copied())
+        // As `describe` and `report` do, so that all name the same shares.
+        let least = table.values.iter().copied().fold(f64::INFINITY, f64::min);
+        wants_log(&value.sql, least) || look::wants_log(table.values.iter().copied())
     });
     if log {
         if table.values.iter().any(|value| *value <= 0.0) {
