@@ -13,6 +13,7 @@ mod lookup;
 mod order;
 mod plan;
 mod runs;
+mod sought;
 mod source;
 mod statement;
 mod table;

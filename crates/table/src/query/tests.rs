@@ -56,6 +56,34 @@ fn one_run_is_asked() {
     );
 }
 
+/// From 2^53 on whole numbers share their floating-point number, and so the hash by which a join finds them.
+#[test]
+fn keys_of_one_hash_are_not_joined() {
+    let home = tempfile::tempdir().unwrap();
+    let first = 1_u64 << 53;
+    let dirs = [run(&home, "large", first..first + 6)];
+    for join in ["JOIN", "LEFT JOIN"] {
+        check(
+            &dirs,
+            &format!("SELECT count(*) AS n FROM history h {join} trials t ON h.trial = t.trial"),
+            "n\n18\n",
+        );
+    }
+    for (sought, found) in [
+        ("9007199254740993", "9007199254740993\n"),
+        ("9007199254740992.0", "9007199254740992\n"),
+        ("9007199254740992.5", "9007199254740992\n"),
+        ("NULL", ""),
+        ("0.5", ""),
+    ] {
+        check(
+            &dirs,
+            &format!("SELECT t.trial FROM (SELECT {sought} AS x) s JOIN trials t ON t.trial = s.x"),
+            &format!("trial\n{found}"),
+        );
+    }
+}
+
 #[test]
 fn the_newest_parts_alone_are_asked() {
     let home = tempfile::tempdir().unwrap();

@@ -15,9 +15,10 @@ use rusqlite::vtab::{
 
 use crate::schema::TableName;
 
-use super::lookup::{Index, Run, hash_number, hash_text, join};
+use super::lookup::{Index, Run, join};
 use super::order::{By, Chosen, Sorted, sorted};
 use super::plan::{self, Bound, Condition, Plan, Way, may_pass};
+use super::sought::{Sought, mixed};
 use super::source::{Listing, Source};
 use super::table::Table;
 use super::values::{Type, Value, Values, moment};
@@ -498,88 +499,4 @@ impl Cursor {
             .map(Rc::clone)
             .ok_or_else(|| rusqlite::Error::ModuleError("a column is gone".to_owned()))
     }
-}
-
-/// A value of a key that is looked for.
-#[derive(Clone, Debug, Default, PartialEq)]
-enum Sought {
-    #[default]
-    Nothing,
-    Integer(i64),
-    Real(f64),
-    Text(Vec<u8>),
-}
-
-impl Sought {
-    /// Takes a value that a column of this kind can equal, and returns its hash; None for a value of another kind.
-    fn set(&mut self, kind: Type, value: ValueRef<'_>) -> Option<u64> {
-        match (kind, value) {
-            (Type::Integer | Type::Real | Type::Boolean, ValueRef::Integer(n)) => {
-                *self = Sought::Integer(n);
-                Some(hash_number(n as f64))
-            }
-            (Type::Integer | Type::Real | Type::Boolean, ValueRef::Real(x)) => {
-                *self = Sought::Real(x);
-                Some(hash_number(x))
-            }
-            (Type::Text, ValueRef::Text(text)) => {
-                // The buffer is kept: a join asks for a text a row.
-                if let Sought::Text(known) = self {
-                    known.clear();
-                    known.extend_from_slice(text);
-                } else {
-                    *self = Sought::Text(text.to_vec());
-                }
-                Some(hash_text(text))
-            }
-            (
-                Type::Integer | Type::Real | Type::Boolean | Type::Text | Type::Timestamp,
-                ValueRef::Null
-                | ValueRef::Integer(_)
-                | ValueRef::Real(_)
-                | ValueRef::Text(_)
-                | ValueRef::Blob(_),
-            ) => None,
-        }
-    }
-
-    /// Whether a column's value equals it, as SQLite compares: exactly, 1 and 1.0 are equal, true is 1.
-    fn is(&self, value: Value<'_>) -> bool {
-        match (self, value) {
-            (Sought::Integer(sought), Value::Integer(n)) => *sought == n,
-            (Sought::Integer(sought), Value::Boolean(truth)) => *sought == i64::from(truth),
-            (Sought::Integer(sought), Value::Real(x)) => is_whole(x, *sought),
-            (Sought::Real(sought), Value::Integer(n)) => is_whole(*sought, n),
-            (Sought::Real(sought), Value::Real(x)) => *sought == x,
-            (Sought::Real(sought), Value::Boolean(truth)) => *sought == f64::from(u8::from(truth)),
-            (Sought::Text(sought), Value::Text(text)) => sought == text.as_bytes(),
-            (
-                Sought::Nothing | Sought::Integer(_) | Sought::Real(_) | Sought::Text(_),
-                Value::Null
-                | Value::Integer(_)
-                | Value::Real(_)
-                | Value::Boolean(_)
-                | Value::Text(_)
-                | Value::Time(_),
-            ) => false,
-        }
-    }
-}
-
-/// Whether a floating-point number is this whole number. 2^63 is the first one that no i64 equals.
-fn is_whole(x: f64, n: i64) -> bool {
-    x.abs() < 9_223_372_036_854_775_808.0 && x.fract() == 0.0 && x as i64 == n
-}
-
-/// A key is looked for among values of another kind.
-fn mixed(column: &str, value: ValueRef<'_>) -> rusqlite::Error {
-    let kind = match value {
-        ValueRef::Null => "null",
-        ValueRef::Integer(_) | ValueRef::Real(_) => "a number",
-        ValueRef::Text(_) => "a text",
-        ValueRef::Blob(_) => "bytes",
-    };
-    rusqlite::Error::ModuleError(format!(
-        "cannot compare {column} with {kind}; CAST one of them"
-    ))
 }
