@@ -326,6 +326,8 @@ fn digits() {
             train: (0, X.ncols()),
             test: None,
             whiten: false,
+            center: false,
+            standardize: false,
         },
     };
     trial.init.scales = vec![0.7; DIGITS_DEPTH];

@@ -42,6 +42,8 @@ pub struct Problem {
     /// `d_y`: rows of the targets `Y`.
     pub outputs_dim: usize,
     pub loss: Loss,
+    /// Standard deviation of Gaussian noise on a drawn target, relative to the root mean square of its entries.
+    pub noise: f64,
     pub task: Task,
 }
 
@@ -173,7 +175,11 @@ pub struct Samples {
     pub train: (usize, usize),
     /// Half-open range held out, if any.
     pub test: Option<(usize, usize)>,
-    /// Replace X by `(X X^T)^(-1/2) X` (pseudo-inverse square root where rank-deficient), fitted on the
+    /// Subtract from each input its mean over the training samples.
+    pub center: bool,
+    /// Divide each input by its deviation over the training samples; by 1 where that is 0.
+    pub standardize: bool,
+    /// Then replace X by `(X X^T)^(-1/2) X` (pseudo-inverse square root where rank-deficient), fitted on the
     /// training samples and applied to the test samples too.
     pub whiten: bool,
 }
@@ -226,6 +232,12 @@ pub struct Network {
     /// The `depth - 1` hidden widths; empty at depth 1.
     pub widths: Vec<usize>,
     pub activation: Activation,
+    /// Slope of a leaky ReLU below zero.
+    pub negative_slope: f64,
+    /// Hidden layers, counted from the inputs, that the activation stands after; all of the hidden ones where it is `None`.
+    pub nonlinear_layers: Option<usize>,
+    /// Whether layers have biases, which start at zero and have no weight decay.
+    pub bias: bool,
 }
 
 impl Trial {
@@ -263,6 +275,8 @@ pub struct Train {
     pub steps: u64,
     pub stop_train_loss: Option<f64>,
     pub stop_gradient_norm: Option<f64>,
+    /// Samples of an update; 0: all samples.
+    pub batch: usize,
 }
 
 choice! {
@@ -313,6 +327,37 @@ pub struct Optimizer {
     pub factor_rate: f64,
     /// r_hat of the factored engine.
     pub rank_estimate: usize,
+    /// How the rate goes over the steps.
+    pub schedule: Schedule,
+    /// How Muon makes its updates orthogonal.
+    pub polar: Polar,
+}
+
+/// The rate of step `t` (from 0), as optax's schedules, relative to `rate` unless said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Schedule {
+    /// The same at every step.
+    Constant,
+    /// Half a cosine from 1 down to `alpha` over `steps`.
+    Cosine { alpha: f64, steps: u64 },
+    /// A line from 0 to 1 over `warmup` steps, then half a cosine down to the absolute rate `end` at `steps`.
+    WarmupCosine { warmup: u64, end: f64, steps: u64 },
+    /// Times `factor` after `every` steps.
+    Step { every: u64, factor: f64 },
+    /// A line to the absolute rate `end` over `steps`.
+    Linear { end: f64, steps: u64 },
+    /// These absolute rates; the last one holds.
+    List(Vec<f64>),
+}
+
+choice! {
+    /// The polar factor of a matrix, exactly or nearly.
+    pub enum Polar {
+        /// Five steps of a Newton-Schulz iteration.
+        NewtonSchulz = "newton_schulz",
+        /// `U V^T` of the singular value decomposition.
+        Exact = "exact",
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

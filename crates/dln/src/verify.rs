@@ -207,6 +207,8 @@ mod tests {
                     train: (0, 3),
                     test: None,
                     whiten: false,
+                    center: false,
+                    standardize: false,
                 },
             },
             ..factorization(4, 4, 1)

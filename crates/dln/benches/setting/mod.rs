@@ -2,7 +2,8 @@
 
 use dln::{
     Activation, Draw, EngineChoice, Init, Loss, Mask, Measure, Metrics, Network, Optimizer,
-    OptimizerKind, Precision, Problem, SingularValues, StartKind, Target, Task, Train, Trial,
+    OptimizerKind, Polar, Precision, Problem, Schedule, SingularValues, StartKind, Target, Task,
+    Train, Trial,
 };
 
 /// Square completion of rank 5 with this share of entries observed, `depth` layers of this hidden width,
@@ -19,6 +20,7 @@ pub(crate) fn completion(
             inputs_dim: dim,
             outputs_dim: dim,
             loss: Loss::Mean,
+            noise: 0.0,
             task: Task::Completion {
                 target: Target::Drawn {
                     rank: 5,
@@ -30,6 +32,9 @@ pub(crate) fn completion(
         network: Network {
             widths: vec![width; depth - 1],
             activation: Activation::Linear,
+            negative_slope: 0.01,
+            nonlinear_layers: None,
+            bias: false,
         },
         init: Init {
             kind: StartKind::Orthogonal,
@@ -42,6 +47,7 @@ pub(crate) fn completion(
             steps: u64::MAX,
             stop_train_loss: None,
             stop_gradient_norm: None,
+            batch: 0,
         },
         optimizer: Optimizer {
             kind: OptimizerKind::Gd,
@@ -50,6 +56,8 @@ pub(crate) fn completion(
             weight_decay: 0.0,
             factor_rate: 0.0,
             rank_estimate: 5,
+            schedule: Schedule::Constant,
+            polar: Polar::NewtonSchulz,
         },
         measure: Measure {
             every: 0,

@@ -12,6 +12,9 @@ pub(crate) fn trial(problem: Problem, widths: &[usize]) -> Trial {
         network: Network {
             widths: widths.to_vec(),
             activation: Activation::Linear,
+            negative_slope: 0.01,
+            nonlinear_layers: None,
+            bias: false,
         },
         init: Init {
             kind: StartKind::Orthogonal,
@@ -24,6 +27,7 @@ pub(crate) fn trial(problem: Problem, widths: &[usize]) -> Trial {
             steps: 10,
             stop_train_loss: None,
             stop_gradient_norm: None,
+            batch: 0,
         },
         optimizer: Optimizer {
             kind: OptimizerKind::Gd,
@@ -32,6 +36,8 @@ pub(crate) fn trial(problem: Problem, widths: &[usize]) -> Trial {
             weight_decay: 0.0,
             factor_rate: 0.01,
             rank_estimate: 1,
+            schedule: Schedule::Constant,
+            polar: Polar::NewtonSchulz,
         },
         measure: Measure {
             every: 0,
@@ -51,6 +57,7 @@ pub(crate) fn factorization(inputs_dim: usize, outputs_dim: usize, rank: usize) 
         inputs_dim,
         outputs_dim,
         loss: Loss::Mean,
+        noise: 0.0,
         task: Task::Factorization {
             target: drawn_target(rank),
         },
@@ -82,6 +89,7 @@ pub(crate) fn classification(inputs_dim: usize, classes: usize, per_class: usize
         inputs_dim,
         outputs_dim: classes,
         loss: Loss::Mean,
+        noise: 0.0,
         task: Task::Classification {
             samples: Samples {
                 inputs: Inputs::Gaussian {
@@ -97,6 +105,8 @@ pub(crate) fn classification(inputs_dim: usize, classes: usize, per_class: usize
                 train: (0, train),
                 test: Some((train, count)),
                 whiten: false,
+                center: false,
+                standardize: false,
             },
         },
     }

@@ -191,6 +191,8 @@ mod tests {
             train: (0, 4),
             test: Some((4, 6)),
             whiten: false,
+            center: false,
+            standardize: false,
         }
     }
 
@@ -199,6 +201,7 @@ mod tests {
             inputs_dim: 3,
             outputs_dim: 2,
             loss: Loss::Sum,
+            noise: 0.0,
             task: Task::Regression {
                 samples: samples.clone(),
             },

@@ -7,7 +7,8 @@ use super::spectrum::spectrum;
 use super::stages::{stages, steps};
 use crate::config::{
     Activation, Draw, EngineChoice, Given, Init, Inputs, Measure, Metrics, Network, Optimizer,
-    OptimizerKind, Precision, Problem, Samples, StartKind, Target, Targets, Task, Train, Trial,
+    OptimizerKind, Polar, Precision, Problem, Samples, Schedule, StartKind, Target, Targets, Task,
+    Train, Trial,
 };
 use crate::data::{Data, InputsMatrix, TargetMatrix, prepare};
 use crate::engine::reduced::{core_bytes, core_step};
@@ -83,6 +84,8 @@ fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
         train: (0, inputs.0.ncols()),
         test: None,
         whiten: false,
+        center: false,
+        standardize: false,
     };
     let (inputs_dim, outputs_dim, task) = match subject {
         Subject::Matrix(target) => {
@@ -106,11 +109,15 @@ fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
             inputs_dim,
             outputs_dim,
             loss: proposal.loss,
+            noise: 0.0,
             task,
         },
         network: Network {
             widths: vec![proposal.width; proposal.depth - 1],
             activation: Activation::Linear,
+            negative_slope: 0.01,
+            nonlinear_layers: None,
+            bias: false,
         },
         init: Init {
             kind: StartKind::Orthogonal,
@@ -123,6 +130,7 @@ fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
             steps: 0,
             stop_train_loss: None,
             stop_gradient_norm: None,
+            batch: 0,
         },
         optimizer: Optimizer {
             kind: OptimizerKind::Gd,
@@ -131,6 +139,8 @@ fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
             weight_decay: 0.0,
             factor_rate: 0.0,
             rank_estimate: 1,
+            schedule: Schedule::Constant,
+            polar: Polar::NewtonSchulz,
         },
         measure: Measure {
             every: 0,

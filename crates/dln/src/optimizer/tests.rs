@@ -1,6 +1,7 @@
 //! What every optimizer does to a small layer.
 
 use super::*;
+use crate::config::{Polar, Schedule};
 use ndarray::array;
 
 fn optimizer(kind: OptimizerKind, weight_decay: f64) -> Optimizer {
@@ -11,6 +12,8 @@ fn optimizer(kind: OptimizerKind, weight_decay: f64) -> Optimizer {
         weight_decay,
         factor_rate: 0.0,
         rank_estimate: 0,
+        schedule: Schedule::Constant,
+        polar: Polar::NewtonSchulz,
     }
 }
 

@@ -38,6 +38,7 @@ fn trial(case: &Case, arrays: &mut Arrays, factor_rate: f64, steps: u64) -> Tria
         inputs_dim: d_x,
         outputs_dim: d_y,
         loss: Loss::Mean,
+        noise: 0.0,
         task: Task::Completion {
             target: Target::Given(Given::from(target)),
             mask: Mask::Given(Given::from(arrays.mask("mask"))),
@@ -49,6 +50,9 @@ fn trial(case: &Case, arrays: &mut Arrays, factor_rate: f64, steps: u64) -> Tria
     let network = Network {
         widths: vec![d_y; case.depth - 1],
         activation: Activation::Linear,
+        negative_slope: 0.01,
+        nonlinear_layers: None,
+        bias: false,
     };
     let measure = Measure {
         every: 100,

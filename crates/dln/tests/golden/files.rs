@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use dln::{
-    Activation, Draw, EngineChoice, Given, Init, Measure, Network, Optimizer, OptimizerKind,
-    Precision, Problem, StartKind, Train, Trial,
+    Activation, Draw, EngineChoice, Given, Init, Measure, Network, Optimizer, OptimizerKind, Polar,
+    Precision, Problem, Schedule, StartKind, Train, Trial,
 };
 use ndarray::{Array0, Array1, Array2, Array3};
 use ndarray_npy::NpzReader;
@@ -63,6 +63,9 @@ pub(crate) fn linear(weights: &[Given]) -> Network {
     Network {
         widths: hidden.iter().map(|given| given.0.nrows()).collect(),
         activation: Activation::Linear,
+        negative_slope: 0.01,
+        nonlinear_layers: None,
+        bias: false,
     }
 }
 
@@ -90,6 +93,7 @@ pub(crate) fn trial(
             steps,
             stop_train_loss: None,
             stop_gradient_norm: None,
+            batch: 0,
         },
         optimizer: Optimizer {
             kind,
@@ -98,6 +102,8 @@ pub(crate) fn trial(
             weight_decay: 0.0,
             factor_rate: 0.0,
             rank_estimate: 1,
+            schedule: Schedule::Constant,
+            polar: Polar::NewtonSchulz,
         },
         measure,
         draw: Draw {

@@ -112,6 +112,7 @@ fn check_factorization(case: &Case) {
         inputs_dim: target.ncols(),
         outputs_dim: target.nrows(),
         loss: Loss::Mean,
+        noise: 0.0,
         task: Task::Factorization {
             target: Target::Given(Given::from(target)),
         },
@@ -169,6 +170,7 @@ fn check_collapse(case: &Case) {
         inputs_dim: inputs.nrows(),
         outputs_dim: targets.nrows(),
         loss: Loss::Mean,
+        noise: 0.0,
         task: Task::Classification {
             samples: Samples {
                 inputs: Inputs::Given(Given::from(inputs)),
@@ -176,6 +178,8 @@ fn check_collapse(case: &Case) {
                 train: (0, count),
                 test: None,
                 whiten: false,
+                center: false,
+                standardize: false,
             },
         },
     };
@@ -201,6 +205,7 @@ fn check_completion(case: &Case) {
         inputs_dim: target.ncols(),
         outputs_dim: target.nrows(),
         loss: Loss::Mean,
+        noise: 0.0,
         task: Task::Completion {
             target: Target::Given(Given::from(target)),
             mask: Mask::Given(Given::from(arrays.mask("mask"))),

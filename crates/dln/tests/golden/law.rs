@@ -45,6 +45,7 @@ fn check(file: &str, core_width: u64, kind: OptimizerKind, rate: f64) {
         inputs_dim: target.ncols(),
         outputs_dim: target.nrows(),
         loss: Loss::Mean,
+        noise: 0.0,
         task: Task::Factorization {
             target: Target::Given(Given::from(target)),
         },
@@ -101,6 +102,7 @@ fn whitened_classification_leaves_twice_the_classes() {
         inputs_dim: inputs.nrows(),
         outputs_dim: targets.nrows(),
         loss: Loss::Mean,
+        noise: 0.0,
         task: Task::Classification {
             samples: Samples {
                 inputs: Inputs::Given(Given::from(inputs)),
@@ -108,6 +110,8 @@ fn whitened_classification_leaves_twice_the_classes() {
                 train: (0, count),
                 test: None,
                 whiten: false,
+                center: false,
+                standardize: false,
             },
         },
     };

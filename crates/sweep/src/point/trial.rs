@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use dln::{
     Activation, Draw, EngineChoice, Given, Init, Inputs, InputsDraw, Loss, Mask, Measure, Metric,
-    Metrics, Network, Optimizer, OptimizerKind, Precision, Problem, Samples, SingularValues,
-    SpectrumKind, StartKind, Target, Targets, Task, TaskKind, Train, Trial,
+    Metrics, Network, Optimizer, OptimizerKind, Polar, Precision, Problem, Samples, Schedule,
+    SingularValues, SpectrumKind, StartKind, Target, Targets, Task, TaskKind, Train, Trial,
 };
 
 use super::fault::Fault;
@@ -27,6 +27,9 @@ pub(super) fn assemble(values: &Lookup<'_>, arrays: &Arrays) -> Result<Trial, Fa
                 .name(Id::NetworkActivation)
                 .and_then(Activation::named)
                 .unwrap_or(Activation::Linear),
+            negative_slope: 0.01,
+            nonlinear_layers: None,
+            bias: false,
         },
         init: init(values, arrays)?,
         train: train(values)?,
@@ -65,6 +68,7 @@ fn problem(values: &Lookup<'_>, arrays: &Arrays) -> Result<Problem, Fault> {
         inputs_dim: size(d_x),
         outputs_dim: size(d_y),
         loss: choice(values, Id::ProblemLoss, Loss::named)?,
+        noise: 0.0,
         task,
     })
 }
@@ -132,6 +136,8 @@ fn samples(values: &Lookup<'_>, arrays: &Arrays) -> Result<Samples, Fault> {
             .ok_or_else(|| missing("problem.samples"))?,
         test: span(values, Id::ProblemTest).map(ends),
         whiten: values.bool(Id::ProblemWhiten).unwrap_or(false),
+        center: false,
+        standardize: false,
     })
 }
 
@@ -191,6 +197,7 @@ fn train(values: &Lookup<'_>) -> Result<Train, Fault> {
         steps: whole(values, Id::TrainSteps)?,
         stop_train_loss: values.float(Id::TrainStopTrainLoss),
         stop_gradient_norm: values.float(Id::TrainStopGradientNorm),
+        batch: 0,
     })
 }
 
@@ -204,6 +211,8 @@ fn optimizer(values: &Lookup<'_>) -> Result<Optimizer, Fault> {
         // The last two are the factored engine's; no other looks at them.
         factor_rate: values.float(Id::OptimizerFactorRate).unwrap_or(0.0),
         rank_estimate: count(values, Id::OptimizerRankEstimate).map_or(1, size),
+        schedule: Schedule::Constant,
+        polar: Polar::NewtonSchulz,
     })
 }
 

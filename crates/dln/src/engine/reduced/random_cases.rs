@@ -392,11 +392,14 @@ pub(super) fn problem(
         train: (0, train),
         test: (train < count).then_some((train, count)),
         whiten,
+        center: false,
+        standardize: false,
     };
     Problem {
         inputs_dim,
         outputs_dim,
         loss: chance.of(&[Loss::Mean, Loss::Sum]),
+        noise: 0.0,
         task: if chance.classes {
             Task::Classification { samples }
         } else {
@@ -427,6 +430,7 @@ pub(super) fn factors(
         inputs_dim,
         outputs_dim,
         loss: chance.of(&[Loss::Mean, Loss::Sum]),
+        noise: 0.0,
         task: Task::Factorization {
             target: Target::Drawn {
                 rank,

@@ -383,6 +383,7 @@ fn given_target(chance: &mut Chance) -> Case {
         inputs_dim,
         outputs_dim,
         loss: chance.of(&[Loss::Mean, Loss::Sum]),
+        noise: 0.0,
         task: Task::Factorization {
             target: Target::Given(target),
         },
@@ -435,6 +436,7 @@ fn slowly_falling(d: usize, rank: usize) -> Problem {
         inputs_dim: d,
         outputs_dim: d,
         loss: Loss::Sum,
+        noise: 0.0,
         task: Task::Factorization {
             target: Target::Drawn {
                 rank,

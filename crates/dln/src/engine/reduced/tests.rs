@@ -234,6 +234,7 @@ fn target(rank: usize) -> Target {
 fn matrix(inputs_dim: usize, outputs_dim: usize, rank: usize) -> Problem {
     Problem {
         loss: Loss::Sum,
+        noise: 0.0,
         task: Task::Factorization {
             target: target(rank),
         },
@@ -255,6 +256,7 @@ pub(super) fn regression(
         inputs_dim,
         outputs_dim,
         loss: Loss::Mean,
+        noise: 0.0,
         task: Task::Regression {
             samples: Samples {
                 inputs,
@@ -265,6 +267,8 @@ pub(super) fn regression(
                 train: (0, train),
                 test: (train < count).then_some((train, count)),
                 whiten: false,
+                center: false,
+                standardize: false,
             },
         },
     }
@@ -285,6 +289,7 @@ fn orthonormal_classes(d: usize, classes: usize, per_class: usize) -> Problem {
         inputs_dim: d,
         outputs_dim: classes,
         loss: Loss::Mean,
+        noise: 0.0,
         task: Task::Classification {
             samples: Samples {
                 inputs: Inputs::Orthonormal {
@@ -298,6 +303,8 @@ fn orthonormal_classes(d: usize, classes: usize, per_class: usize) -> Problem {
                 train: (0, classes * per_class),
                 test: None,
                 whiten: false,
+                center: false,
+                standardize: false,
             },
         },
     }
