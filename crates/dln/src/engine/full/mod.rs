@@ -14,4 +14,5 @@ mod samples_side;
 #[cfg(test)]
 mod tests;
 
+pub(super) use network::Full;
 pub(crate) use network::build;

@@ -1,5 +1,7 @@
 //! The full engine itself: weights, the kept pass, the optimizer.
 
+use std::borrow::Cow;
+
 use ndarray::Array2;
 
 use super::fit::{Fit, cast};
@@ -39,9 +41,10 @@ pub(crate) fn build<'a>(
 }
 
 #[derive(Debug)]
-pub(super) struct Full<'a, T> {
-    pub(super) trial: &'a Trial,
-    pub(super) data: &'a Data,
+pub(in crate::engine) struct Full<'a, T> {
+    /// Owned where a core is trained: that is a small network of its own.
+    pub(super) trial: Cow<'a, Trial>,
+    pub(super) data: Cow<'a, Data>,
     pub(super) threads: Threads,
     /// `W_1 .. W_L`, row-major.
     pub(super) weights: Vec<Array2<T>>,
@@ -64,21 +67,36 @@ impl<'a, T: Lane> Full<'a, T> {
         threads: Threads,
         weights: &[Array2<f64>],
     ) -> Full<'a, T> {
+        Full::of(Cow::Borrowed(trial), Cow::Borrowed(data), threads, weights)
+    }
+
+    /// As [`Full::new`], of a trial and data that may be its own.
+    pub(in crate::engine) fn of(
+        trial: Cow<'a, Trial>,
+        data: Cow<'a, Data>,
+        threads: Threads,
+        weights: &[Array2<f64>],
+    ) -> Full<'a, T> {
         let shapes: Vec<(usize, usize)> = weights.iter().map(|W| W.dim()).collect();
-        let (pass, flops) = cheapest(trial, data, &shapes);
+        let (pass, flops) = cheapest(&trial, &data, &shapes);
         Full {
-            trial,
-            data,
             threads,
             weights: weights.iter().map(|W| cast(W.view())).collect(),
             pass,
             loss: f64::NAN,
-            meter: Meter::new(trial, data),
+            meter: Meter::new(&trial, &data),
             descent: Descent::new(&trial.optimizer, &shapes),
             gradients: Vec::new(),
             gradients_ready: false,
             flops,
+            trial,
+            data,
         }
+    }
+
+    /// `W_1 .. W_L`.
+    pub(in crate::engine) fn weights(&self) -> &[Array2<T>] {
+        &self.weights
     }
 
     /// `sum_l ||scale (G_l + weight_decay W_l)||_F^2` of the kept gradients.
@@ -177,7 +195,7 @@ impl<T: Lane> Engine for Full<'_, T> {
 
     fn measure(&mut self, step: u64, rows: &mut Rows) {
         let here = FullNetwork::new(
-            (self.trial, self.data, self.threads),
+            (&*self.trial, &*self.data, self.threads),
             &self.meter,
             &self.weights,
             self.pass.features(),
