@@ -14,5 +14,4 @@ mod samples_side;
 #[cfg(test)]
 mod tests;
 
-pub(super) use network::Full;
 pub(crate) use network::build;

@@ -94,11 +94,6 @@ impl<'a, T: Lane> Full<'a, T> {
         }
     }
 
-    /// `W_1 .. W_L`.
-    pub(in crate::engine) fn weights(&self) -> &[Array2<T>] {
-        &self.weights
-    }
-
     /// `sum_l ||scale (G_l + weight_decay W_l)||_F^2` of the kept gradients.
     fn gradient_squares(&self, scale: f64) -> f64 {
         let decay = T::of(self.trial.optimizer.weight_decay);
