@@ -74,6 +74,14 @@ pub enum Task {
 }
 
 impl TaskKind {
+    /// Whether samples are fitted, not a matrix.
+    pub fn has_samples(self) -> bool {
+        match self {
+            TaskKind::Regression | TaskKind::Classification => true,
+            TaskKind::Factorization | TaskKind::Completion => false,
+        }
+    }
+
     /// Whether accuracies and separations have a meaning.
     pub fn has_classes(self) -> bool {
         match self {

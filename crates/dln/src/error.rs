@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::config::{Activation, OptimizerKind, SingularValues};
+use crate::config::{Activation, Loss, OptimizerKind, SingularValues, TaskKind};
 
 /// Why a trial could not be run. Every variant is a fault of what was asked for or handed in, except
 /// [`TrialError::NoConvergence`].
@@ -56,6 +56,14 @@ pub enum TrialError {
         /// From 0, over all samples of the array.
         sample: usize,
     },
+    #[error(
+        "the loss {} needs classes, kind {} has none", .loss.name(), .task.name()
+    )]
+    LossWithoutClasses { loss: Loss, task: TaskKind },
+    #[error("kind {} fits a product of matrices, which biases are no part of", .task.name())]
+    BiasOfMatrix { task: TaskKind },
+    #[error("a batch of {batch} samples is more than the {samples} that train")]
+    Batch { batch: usize, samples: usize },
     #[error("{found} initial scales are given for {depth} layers")]
     ScaleCount { found: usize, depth: usize },
     #[error("{found} initial weights are given for {depth} layers")]
@@ -166,6 +174,12 @@ pub enum NotReducible {
     Activation { activation: Activation },
     #[error("engine `reduced` needs gd or momentum, {} acts on each entry by itself", .kind.name())]
     Optimizer { kind: OptimizerKind },
+    #[error("engine `reduced` does not serve the loss {} yet", .loss.name())]
+    Loss { loss: Loss },
+    #[error("engine `reduced` does not serve biases yet")]
+    Bias,
+    #[error("engine `reduced` does not serve minibatches yet")]
+    Batch,
     #[error("engine `reduced` needs every entry observed, this problem has a mask")]
     Mask,
     #[error(

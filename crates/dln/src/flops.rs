@@ -3,15 +3,23 @@
 //! Products count `2 m n k`; passes over the entries do not count. Nothing is drawn here, so that a plan of a
 //! billion trials stays cheap.
 
+use crate::batch::Epoch;
 use crate::config::{Inputs, Mask, Samples, Target, Task, Trial};
 use crate::init::layer_shapes;
 use crate::metric::Decomposition;
 
 /// Operations of one step of the full engine, its samples folded where they can be. An upper bound where the
-/// inputs' rank is not known before they are drawn or read.
+/// inputs' rank is not known before they are drawn or read. With batches, the mean over an epoch.
 pub fn full_step(trial: &Trial) -> f64 {
+    match Epoch::of(trial) {
+        Some(epoch) => epoch.mean(|size| step_on(trial, size)),
+        None => step_on(trial, trained_samples(trial)),
+    }
+}
+
+/// Operations of one step of the full engine on this many samples.
+pub(crate) fn step_on(trial: &Trial, n: usize) -> f64 {
     let dims = trial.sizes();
-    let n = trained_samples(trial);
     let identity = identity_inputs(trial);
     let samples = samples_side(&dims, n, identity);
     if !trial.network.activation.is_linear() {
@@ -57,12 +65,27 @@ pub fn full_measure(trial: &Trial) -> f64 {
     if metrics.any(|about| about.outputs) {
         flops += forward(&dims, evaluated_samples(trial));
     }
+    flops += evaluation(trial);
     if metrics.any(|about| about.hessian) {
         // Some 40 Lanczos steps of twice a step's products.
         let n = trained_samples(trial);
         flops += 80.0 * samples_side(&dims, n, identity_inputs(trial));
     }
     flops
+}
+
+/// Operations of the train loss, and of the gradient's norm where a stop rule needs it, at a measured step: steps on
+/// batches do not leave them behind.
+fn evaluation(trial: &Trial) -> f64 {
+    if Epoch::of(trial).is_none() {
+        return 0.0;
+    }
+    let step = step_on(trial, trained_samples(trial));
+    match trial.train.stop_gradient_norm {
+        Some(_) => step,
+        // Forward alone is one product of three.
+        None => step / 3.0,
+    }
 }
 
 /// Bytes that the full engine holds while it trains: weights, optimizer state, the kept pass and the data.
@@ -77,7 +100,12 @@ pub fn full_bytes(trial: &Trial) -> f64 {
     let states = trial.optimizer.kind.states() as f64;
     let size = trial.train.precision.bytes() as f64;
     let (d_x, d_y) = (dims[0] as f64, dims[dims.len() - 1] as f64);
-    let engine = size * (weights * (1.0 + states) + 2.0 * hidden * n + (d_x + d_y) * n);
+    let pass = |n: f64| 2.0 * hidden * n + (d_x + d_y) * n;
+    let batches = Epoch::of(trial).map_or(0.0, |epoch| {
+        let sizes = epoch.size() + epoch.short().unwrap_or(0);
+        pass(sizes as f64) + (d_x + d_y) * samples(trial) as f64
+    });
+    let engine = size * (weights * (1.0 + states) + pass(n) + batches);
     let data = 8.0 * (d_x + d_y) * samples(trial) as f64;
     // In double precision: the weights as they are drawn or measured, and the state that a diverging run
     // goes back to.
@@ -219,10 +247,10 @@ fn evaluated_samples(trial: &Trial) -> usize {
     samples(trial) + test
 }
 
-/// Training samples that a step sees: as they are where the network is not linear, else folded to the inputs' rank at most.
+/// Training samples that a step on all of them sees: as they are, or folded to the inputs' rank at most.
 fn trained_samples(trial: &Trial) -> usize {
     let n = samples(trial);
-    if identity_inputs(trial) || !trial.network.activation.is_linear() {
+    if identity_inputs(trial) || !trial.folds() {
         return n;
     }
     n.min(trial.problem.inputs_dim).min(known_rank(trial))

@@ -9,8 +9,10 @@
 #![expect(non_snake_case, reason = "matrices keep the capitals of the papers")]
 
 mod activation;
+mod batch;
 mod checkpoint;
 mod choice;
+mod combinations;
 pub mod config;
 mod data;
 pub mod diagnose;

@@ -2,6 +2,9 @@
 //!
 //! This file owns the order of things. What a step or a row is, is the business of the engines.
 
+use ndarray::Array2;
+
+use crate::batch::Epoch;
 use crate::checkpoint::{
     put_bool, put_f64, put_option_f64, put_option_u64, put_u64, take_bool, take_f64,
     take_option_f64, take_option_u64, take_u64,
@@ -37,6 +40,8 @@ pub struct Run<'a> {
     clock: Clock<'a>,
     engine: Box<dyn Engine + 'a>,
     rows: Rows,
+    /// Whether updates see a batch each, so that the loss is known at measured steps alone.
+    batched: bool,
     /// Of the reduction whose certificate left the trial to the full engine.
     refused_residual: Option<f64>,
     /// Updates taken.
@@ -76,6 +81,7 @@ impl<'a> Run<'a> {
             trial,
             clock,
             engine,
+            batched: Epoch::of(trial).is_some(),
             refused_residual,
             rows: Rows::default(),
             step: 0,
@@ -114,6 +120,9 @@ impl<'a> Run<'a> {
             self.step += 1;
             self.evaluated = false;
             left -= 1;
+            if !self.engine.sees_finite() {
+                self.diverge()?;
+            }
         }
     }
 
@@ -142,6 +151,12 @@ impl<'a> Run<'a> {
             spectra: std::mem::take(&mut self.rows.spectra),
             layers: std::mem::take(&mut self.rows.layers),
         }
+    }
+
+    /// The weights `W_1 .. W_L` as they are now, and after them the biases `b_1 .. b_L` (columns) where there are any;
+    /// empty where the engine does not train the network itself.
+    pub fn parameters(&self) -> Vec<Array2<f64>> {
+        self.engine.parameters()
     }
 
     /// What the run leaves behind; of the steps taken so far where it has not ended.
@@ -187,6 +202,11 @@ impl<'a> Run<'a> {
         put_f64(&mut out, self.train_seconds);
         put_f64(&mut out, self.measure_seconds);
         self.rows.save(&mut out);
+        if self.batched {
+            put_bool(&mut out, !self.safe.1.is_empty());
+            put_u64(&mut out, self.safe.0);
+            out.extend_from_slice(&self.safe.1);
+        }
         self.engine.save(&mut out);
         out
     }
@@ -209,8 +229,10 @@ impl<'a> Run<'a> {
             let extra = rest.len();
             return Err(CheckpointError::TooLong { extra }.into());
         }
-        run.safe.0 = run.step;
-        run.engine.save(&mut run.safe.1);
+        if !run.batched {
+            run.safe.0 = run.step;
+            run.engine.save(&mut run.safe.1);
+        }
         if run.evaluated {
             // The kept pass, without its rows: those are in the checkpoint.
             run.forward();
@@ -244,11 +266,32 @@ impl<'a> Run<'a> {
         self.train_seconds = take_f64(bytes)?;
         self.measure_seconds = take_f64(bytes)?;
         self.rows = Rows::load(bytes)?;
+        if self.batched {
+            self.load_safe(bytes)?;
+        }
         self.engine.load(bytes)
+    }
+
+    /// The state of the last measured step, which a run on batches cannot make again.
+    fn load_safe(&mut self, bytes: &mut &[u8]) -> Result<(), TrialError> {
+        let is_kept = take_bool(bytes)?;
+        let step = take_u64(bytes)?;
+        self.safe = (step, Vec::new());
+        if is_kept {
+            let before = *bytes;
+            self.engine.load(bytes)?;
+            let held = before.len() - bytes.len();
+            self.safe.1.extend_from_slice(&before[..held]);
+        }
+        Ok(())
     }
 
     /// Looks at the step arrived at: its loss, whether a row is due, whether the run ends here.
     fn evaluate(&mut self) -> Result<(), TrialError> {
+        if self.batched && !self.is_due() && self.step < self.trial.train.steps {
+            self.evaluated = true;
+            return Ok(());
+        }
         let loss = self.engine.loss();
         if !loss.is_finite() {
             return self.diverge();
@@ -261,7 +304,7 @@ impl<'a> Run<'a> {
         }
         if ends {
             self.status = Some(Status::Completed);
-        } else if self.step.is_multiple_of(SAFE_EVERY) {
+        } else if self.batched || self.step.is_multiple_of(SAFE_EVERY) {
             self.safe.0 = self.step;
             self.safe.1.clear();
             self.engine.save(&mut self.safe.1);
@@ -272,6 +315,9 @@ impl<'a> Run<'a> {
     /// The loss at the current step, and the gradients where a stop rule makes every step look at them:
     /// an update takes the same bits from them only if it is always done this way.
     fn forward(&mut self) {
+        if self.batched {
+            return;
+        }
         self.engine.loss();
         if self.trial.train.stop_gradient_norm.is_some() {
             self.engine.gradient_norm();
@@ -317,7 +363,8 @@ impl<'a> Run<'a> {
     }
 
     /// Ends the run at its last step with a finite loss: goes back to the state kept before it and takes the
-    /// steps again, which gives the same bits, so that the last rows are those of finite weights.
+    /// steps again, which gives the same bits, so that the last rows are those of finite weights. With batches that is
+    /// the last measured step with a finite loss, whose state is kept.
     fn diverge(&mut self) -> Result<(), TrialError> {
         self.status = Some(Status::Diverged);
         let Some(last) = self.step.checked_sub(1) else {
@@ -325,6 +372,7 @@ impl<'a> Run<'a> {
         };
         let (kept, state) = &self.safe;
         let kept = *kept;
+        let last = if self.batched { kept } else { last };
         self.engine.load(&mut state.as_slice())?;
         for _ in kept..last {
             self.forward();

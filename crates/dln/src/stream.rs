@@ -40,6 +40,8 @@ pub(crate) enum Purpose {
     BalancedBasis = 13,
     /// The bidiagonal of a balanced start's end-to-end singular values.
     BalancedValues = 14,
+    /// The order of the training samples in minibatches; `sub` is the epoch.
+    Batches = 15,
 }
 
 /// The stream `sub` under the key (seed, replicate, purpose, index).

@@ -24,6 +24,7 @@ mod hostile;
 mod interrupted;
 mod language;
 mod local;
+mod losses;
 mod matrices;
 mod metrics;
 mod netns;

@@ -71,7 +71,8 @@ fn sampled_data(trial: &Trial, samples: &Samples, classify: bool) -> Result<Data
     let n = X.ncols();
     let c = scale(problem, n);
     let mut folded = None;
-    if samples.whiten || !independent(samples, problem.inputs_dim) {
+    let may_fold = problem.loss.is_quadratic() && !independent(samples, problem.inputs_dim);
+    if samples.whiten || may_fold {
         let mut factor = Factor::new(X.view())?;
         if samples.whiten {
             if let Some(test) = &mut test {
@@ -80,7 +81,9 @@ fn sampled_data(trial: &Trial, samples: &Samples, classify: bool) -> Result<Data
             factor = factor.whitened();
             X = factor.product();
         }
-        folded = factor.fold(Y.view(), c);
+        if problem.loss.is_quadratic() {
+            folded = factor.fold(Y.view(), c);
+        }
     }
     Ok(Data {
         c,

@@ -20,7 +20,7 @@ pub struct Data {
     /// `d_y x n`.
     pub(crate) Y: TargetMatrix,
     /// The samples folded into the fewest columns that give the same loss up to a constant; `None` where
-    /// there are no fewer. For linear networks without a mask.
+    /// there are no fewer. For squared losses and linear networks without a mask and without biases.
     pub(crate) folded: Option<Folded>,
     /// 0 or 1, `d_y x d_x`; completion only.
     pub(crate) mask: Option<Array2<f64>>,
@@ -41,9 +41,9 @@ impl Data {
         (!self.drawn || self.draw == trial.draw) && self.problem == trial.problem
     }
 
-    /// The samples that a step sees: folded for a linear network, where there is a fold.
-    pub(crate) fn samples(&self, linear: bool) -> TrainSamples<'_> {
-        match (&self.X, self.folded.as_ref().filter(|_| linear)) {
+    /// The samples that a step on all of them sees: folded where the trial allows it and there is a fold.
+    pub(crate) fn samples(&self, folds: bool) -> TrainSamples<'_> {
+        match (&self.X, self.folded.as_ref().filter(|_| folds)) {
             (InputsMatrix::Identity, _) => TrainSamples::Identity,
             (InputsMatrix::Dense(_), Some(folded)) => TrainSamples::Dense {
                 X: folded.X.view(),

@@ -3,6 +3,7 @@
 use super::plan::{is_cheaper, plan};
 use super::unbounded::Unbounded;
 use super::{Engine, factored, full, reduced};
+use crate::combinations;
 use crate::config::{EngineChoice, Trial};
 use crate::data::Data;
 use crate::engines;
@@ -15,13 +16,14 @@ use crate::law::{CERTIFIED, Reduction, bounds, reduce, reduce_within};
 /// refused, if that is the reason.
 ///
 /// # Errors
-/// What is wrong with the initial weights; why the reduced or the factored engine cannot serve the trial
+/// Choices that have no meaning together; what is wrong with the initial weights; why the reduced or the factored engine cannot serve the trial
 /// that asks for it.
 pub(crate) fn build<'a>(
     trial: &'a Trial,
     data: &'a Data,
     threads: Threads,
 ) -> Result<(Box<dyn Engine + 'a>, Option<f64>), TrialError> {
+    combinations::check(trial)?;
     let plain = |engine| (engine, None);
     match trial.train.engine {
         EngineChoice::Full => full::build(trial, data, threads).map(plain),

@@ -1,11 +1,13 @@
 //! What a run asks of an engine.
 
+use ndarray::Array2;
+
 use crate::error::TrialError;
 use crate::kernel::Threads;
 use crate::measure::Rows;
 use crate::outcome;
 
-/// A network in training. A run calls, at every step, [`Engine::loss`], then [`Engine::gradient_norm`] where
+/// A network in training. A run calls, at every step (with batches, at measured steps), [`Engine::loss`], then [`Engine::gradient_norm`] where
 /// a stop rule needs it and [`Engine::measure`] where a row is due, then [`Engine::update`].
 pub(crate) trait Engine: Send {
     /// Train loss at the current weights, without the penalty. Keeps the forward pass for the calls that
@@ -16,12 +18,25 @@ pub(crate) trait Engine: Send {
     /// weights. After [`Engine::loss`].
     fn gradient_norm(&mut self) -> f64;
 
-    /// One optimizer step from the kept forward pass. Allocates nothing. After [`Engine::loss`].
+    /// One optimizer step, from the kept forward pass or from the step's batch. Allocates nothing. After
+    /// [`Engine::loss`]; with batches, after any other update too.
     fn update(&mut self);
+
+    /// Whether what the last [`Engine::update`] went by was finite, as far as [`Engine::loss`] did not show it: an engine
+    /// that takes a batch looks at that alone.
+    fn sees_finite(&self) -> bool {
+        true
+    }
 
     /// Pushes the rows of `step` that the trial's metrics ask for: one of `history`, then `spectra` and
     /// `layers`. After [`Engine::loss`]; leaves weights, optimizer and kept forward pass as they are.
     fn measure(&mut self, step: u64, rows: &mut Rows);
+
+    /// The weights `W_1 .. W_L`, and after them the biases `b_1 .. b_L` (columns) where there are any, in double
+    /// precision; nothing of an engine that does not train the network itself.
+    fn parameters(&self) -> Vec<Array2<f64>> {
+        Vec::new()
+    }
 
     /// Floating-point operations of one [`Engine::loss`] and one [`Engine::update`]: products alone,
     /// `2 m n k` each.

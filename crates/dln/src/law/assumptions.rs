@@ -1,5 +1,6 @@
 //! What the law assumes of a trial, as far as it is known without drawing.
 
+use crate::batch::Epoch;
 use crate::config::{Metrics, Task, Trial};
 use crate::error::NotReducible;
 use crate::optimizer::LinearRule;
@@ -7,8 +8,8 @@ use crate::optimizer::LinearRule;
 /// The optimizer's rule.
 ///
 /// # Errors
-/// The first assumption that fails: a linear network, an optimizer that acts linearly on gradients, no
-/// mask.
+/// The first assumption that fails: a linear network, an optimizer that acts linearly on gradients, a
+/// squared loss, no biases, all samples in every step, no mask.
 pub(super) fn check(trial: &Trial) -> Result<LinearRule, NotReducible> {
     // At depth 1 there is no activation.
     let activation = trial.network.activation;
@@ -18,6 +19,16 @@ pub(super) fn check(trial: &Trial) -> Result<LinearRule, NotReducible> {
     let kind = trial.optimizer.kind;
     let rule = trial.optimizer.linear_rule();
     let rule = rule.ok_or(NotReducible::Optimizer { kind })?;
+    let loss = trial.problem.loss;
+    if !loss.is_quadratic() {
+        return Err(NotReducible::Loss { loss });
+    }
+    if trial.network.bias {
+        return Err(NotReducible::Bias);
+    }
+    if Epoch::of(trial).is_some() {
+        return Err(NotReducible::Batch);
+    }
     match trial.problem.task {
         Task::Completion { .. } => Err(NotReducible::Mask),
         Task::Factorization { .. } | Task::Regression { .. } | Task::Classification { .. } => {

@@ -7,8 +7,11 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::config::Activation;
-use crate::kernel::{Accum, Threads, dot, multiply, product, scale, scaled_add};
+use crate::config::{Activation, Loss};
+use crate::kernel::{
+    Accum, Threads, add_to_rows, dot, multiply, product, row_sums, scale, scaled_add,
+};
+use crate::loss::OutputCurvature;
 use crate::stream::fill_normal;
 
 /// Lanczos steps after which the estimate, always a lower bound, is taken as it is.
@@ -24,18 +27,21 @@ const PLAIN: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
 /// Seed of the start vector, the same for every trial.
 const START: u64 = 0x5ba9_7e55;
 
-/// A network at fixed weights and the loss that it is trained on:
-/// `c/2 ||mask (f(X) - Y)||_F^2 + weight_decay/2 sum ||W_l||_F^2`.
+/// A network at fixed weights and biases, which are its parameters, and what it is trained on: the loss of the outputs
+/// `f(X)` for the targets `Y`, and `weight_decay/2 sum ||W_l||_F^2`.
 #[derive(Clone, Debug)]
 pub(crate) struct LossHessian<'a> {
     /// `W_1 .. W_L`.
     pub(crate) weights: Vec<ArrayView2<'a, f64>>,
+    /// `b_1 .. b_L`, columns in row-major order; empty where there are none.
+    pub(crate) biases: Vec<ArrayView2<'a, f64>>,
     /// `d_x x n`; `None` is the identity.
     pub(crate) X: Option<ArrayView2<'a, f64>>,
     /// `d_y x n`.
     pub(crate) Y: ArrayView2<'a, f64>,
     /// 0 or 1, `d_y x n`.
     pub(crate) mask: Option<ArrayView2<'a, f64>>,
+    pub(crate) loss: Loss,
     pub(crate) c: f64,
     /// After every layer but the last.
     pub(crate) activation: Activation,
@@ -50,9 +56,14 @@ impl LossHessian<'_> {
     /// # Source
     /// Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994).
     pub(crate) fn sharpness(&self) -> Option<f64> {
-        let size = self.weights.iter().map(|W| W.len()).sum();
+        let size = self.parameters().map(|P| P.len()).sum();
         let pass = KeptPass::new(self);
         largest_eigenvalue(size, |v, out| pass.hessian_times(self, v, out))
+    }
+
+    /// The weights, then the biases: the order of the vectors that the Hessian takes.
+    fn parameters(&self) -> impl Iterator<Item = &ArrayView2<'_, f64>> {
+        self.weights.iter().chain(&self.biases)
     }
 
     /// `A X`, where the inputs may be the identity.
@@ -71,6 +82,15 @@ impl LossHessian<'_> {
         R *= self.c;
         R
     }
+
+    /// The derivative of the loss by the outputs `E`.
+    fn residual(&self, mut E: Array2<f64>) -> Array2<f64> {
+        let Y = self.Y.as_standard_layout().into_owned();
+        let mask = self.mask.map(|mask| mask.as_standard_layout().into_owned());
+        let fitted_to = (&Y, mask.as_ref());
+        self.loss.derive(self.threads, &mut E, fitted_to, self.c);
+        E
+    }
 }
 
 /// Activations and gradients at the fixed weights.
@@ -82,26 +102,30 @@ struct KeptPass {
     /// `f''(Z_l)` times the gradient after the activation, for the layers `1 .. L-1`; empty for activations that
     /// are not curved.
     curved: Vec<Array2<f64>>,
+    outputs: OutputCurvature,
 }
 
 impl KeptPass {
     fn new(net: &LossHessian<'_>) -> KeptPass {
         let depth = net.weights.len();
         let mut hidden: Vec<Array2<f64>> = Vec::with_capacity(depth);
-        for W in &net.weights {
+        for (l, W) in net.weights.iter().enumerate() {
             let mut Z = match hidden.last() {
                 Some(A) => multiply(net.threads, *W, A.view()),
                 None => net.times_inputs(*W),
             };
+            if let Some(b) = net.biases.get(l) {
+                add_to_rows(&mut Z, &b.to_owned());
+            }
             if hidden.len() + 1 < depth {
                 net.activation.apply(net.threads, &mut Z);
             }
             hidden.push(Z);
         }
         // The last entry is the output; without a layer there would be no gradient to go through either.
-        let mut E = hidden.pop().unwrap_or_else(|| net.Y.to_owned());
-        E -= &net.Y;
-        let mut B = net.weighted(E);
+        let E = hidden.pop().unwrap_or_else(|| net.Y.to_owned());
+        let outputs = net.loss.curvature(E.view());
+        let mut B = net.residual(E);
         let mut gradients = Vec::with_capacity(depth);
         let mut curved = Vec::new();
         for (W, A) in net.weights.iter().skip(1).zip(&hidden).rev() {
@@ -121,12 +145,14 @@ impl KeptPass {
             hidden,
             gradients,
             curved,
+            outputs,
         }
     }
 
     /// `out <- H v`.
     fn hessian_times(&self, net: &LossHessian<'_>, v: &[f64], out: &mut [f64]) {
-        let V = layers(&net.weights, v);
+        let V = layers(net.parameters(), v);
+        let (V, v_biases) = V.split_at(net.weights.len());
         // R A_1 .. R A_(L-1), then R of the output.
         let mut tangents: Vec<Array2<f64>> = Vec::with_capacity(V.len());
         // What the turn of the activations' slopes adds to R B_1 .. R B_(L-1).
@@ -139,6 +165,9 @@ impl KeptPass {
             if let Some(RA) = tangents.last() {
                 add(net, RZ.view_mut(), *W, RA.view());
             }
+            if let Some(v) = v_biases.get(l) {
+                add_to_rows(&mut RZ, &v.to_owned());
+            }
             if let Some(bent) = self.curved.get(l) {
                 bends.push(bent * &RZ);
             }
@@ -148,10 +177,14 @@ impl KeptPass {
             tangents.push(RZ);
         }
         let mut RB = match tangents.pop() {
-            Some(RE) => net.weighted(RE),
+            Some(mut RE) => {
+                self.outputs.times(&mut RE);
+                net.weighted(RE)
+            }
             None => return,
         };
-        let mut rest = out;
+        let of_weights: usize = net.weights.iter().map(|W| W.len()).sum();
+        let (mut rest, mut rest_of_biases) = out.split_at_mut(of_weights);
         for (l, W) in net.weights.iter().enumerate().rev() {
             let border = rest.len() - W.len();
             let (before, own) = std::mem::take(&mut rest).split_at_mut(border);
@@ -166,6 +199,14 @@ impl KeptPass {
                 }
             }
             HV.scaled_add(net.weight_decay, &V[l]);
+            if !net.biases.is_empty() {
+                let border = rest_of_biases.len() - W.nrows();
+                let (before, own) = std::mem::take(&mut rest_of_biases).split_at_mut(border);
+                let mut sums = Array2::zeros((W.nrows(), 1));
+                row_sums(RB.view(), &mut sums);
+                layer_mut(own, (W.nrows(), 1)).assign(&sums);
+                rest_of_biases = before;
+            }
             if l > 0 {
                 let mut below = multiply(net.threads, W.t(), RB.view());
                 let B = self.gradients[l].view();
@@ -200,11 +241,14 @@ fn add(
     product(net.threads, C, Accum::Add, 1.0, A, B);
 }
 
-/// A vector of all weights, layer by layer, each row by row, as matrices.
-fn layers<'v>(weights: &[ArrayView2<'_, f64>], v: &'v [f64]) -> Vec<ArrayView2<'v, f64>> {
+/// A vector of all parameters, one matrix after another, each row by row, as matrices.
+fn layers<'a, 'v>(
+    parameters: impl Iterator<Item = &'a ArrayView2<'a, f64>>,
+    v: &'v [f64],
+) -> Vec<ArrayView2<'v, f64>> {
     let mut rest = v;
-    let mut found = Vec::with_capacity(weights.len());
-    for W in weights {
+    let mut found = Vec::new();
+    for W in parameters {
         let (own, after) = rest.split_at(W.len());
         let layer = ArrayView2::from_shape(W.dim(), own);
         found.push(layer.expect("as many numbers as the layer has weights"));
@@ -363,15 +407,23 @@ mod tests {
             };
             found.extend(G + W * net.weight_decay);
         }
+        for (B, _) in pass.gradients.iter().zip(&net.biases) {
+            found.extend(B.sum_axis(ndarray::Axis(1)));
+        }
         found
     }
 
-    fn net<'a>(weights: &'a [Array2<f64>], like: &'a LossHessian<'_>) -> LossHessian<'a> {
+    /// With these weights and, after them, biases.
+    fn net<'a>(parameters: &'a [Array2<f64>], like: &'a LossHessian<'_>) -> LossHessian<'a> {
+        let biases = parameters.iter().filter(|P| P.ncols() == 1);
+        let weights = parameters.iter().filter(|P| P.ncols() > 1);
         LossHessian {
-            weights: weights.iter().map(|W| W.view()).collect(),
+            weights: weights.map(|W| W.view()).collect(),
+            biases: biases.map(|b| b.view()).collect(),
             X: like.X.as_ref().map(|X| X.view()),
             Y: like.Y.view(),
             mask: like.mask.as_ref().map(|M| M.view()),
+            loss: like.loss,
             c: like.c,
             activation: like.activation,
             weight_decay: like.weight_decay,
@@ -381,21 +433,37 @@ mod tests {
 
     /// Every column of the Hessian against central differences of the gradient, then its largest
     /// eigenvalue against faer's.
-    fn check(dims: &[usize], X: Option<&Array2<f64>>, mask: bool, activation: Activation) {
+    fn check(
+        dims: &[usize],
+        X: Option<&Array2<f64>>,
+        mask: bool,
+        (activation, loss, bias): (Activation, Loss, bool),
+    ) {
         let n = X.map_or(dims[0], |X| X.ncols());
         let outputs = dims[dims.len() - 1];
-        let Y = matrix(outputs, n, 5);
+        let Y = if loss.needs_classes() {
+            Array2::from_shape_fn((outputs, n), |(i, j)| {
+                f64::from(u8::from((j * 7 + 2) % outputs == i))
+            })
+        } else {
+            matrix(outputs, n, 5)
+        };
         let mask_values = matrix(outputs, n, 6).mapv(|x| f64::from(u8::from(x > 0.0)));
-        let weights: Vec<Array2<f64>> = dims
+        let mut weights: Vec<Array2<f64>> = dims
             .windows(2)
             .enumerate()
             .map(|(l, pair)| matrix(pair[1], pair[0], 10 + l))
             .collect();
+        if bias {
+            weights.extend((1..dims.len()).map(|l| matrix(dims[l], 1, 30 + l)));
+        }
         let like = LossHessian {
             weights: Vec::new(),
+            biases: Vec::new(),
             X: X.map(|X| X.view()),
             Y: Y.view(),
             mask: mask.then(|| mask_values.view()),
+            loss,
             c: 0.3,
             activation,
             weight_decay: 0.05,
@@ -448,12 +516,18 @@ mod tests {
     fn the_hessian_is_exact_and_its_largest_eigenvalue_found() {
         let X = matrix(4, 6, 3);
         for &activation in Activation::ALL {
-            check(&[4, 3], Some(&X), false, activation);
-            check(&[4, 3, 5, 2], Some(&X), false, activation);
-            check(&[4, 3, 3, 4], None, true, activation);
+            for &loss in Loss::ALL {
+                for bias in [false, true] {
+                    let of = (activation, loss, bias);
+                    check(&[4, 3], Some(&X), false, of);
+                    check(&[4, 3, 5, 2], Some(&X), false, of);
+                }
+            }
+            check(&[4, 3, 3, 4], None, true, (activation, Loss::Mean, false));
         }
-        check(&[4, 5, 3], Some(&X), false, Activation::Linear);
-        check(&[4, 5, 4], None, true, Activation::Linear);
+        let plain = (Activation::Linear, Loss::Mean, false);
+        check(&[4, 5, 3], Some(&X), false, plain);
+        check(&[4, 5, 4], None, true, plain);
     }
 
     #[test]
@@ -466,9 +540,11 @@ mod tests {
             let Y = Array2::from_diag(&Array1::from(values.to_vec()));
             let net = LossHessian {
                 weights: vec![W.view(); depth],
+                biases: Vec::new(),
                 X: None,
                 Y: Y.view(),
                 mask: None,
+                loss: Loss::Sum,
                 c: 0.01,
                 activation: Activation::Linear,
                 weight_decay: 0.0,

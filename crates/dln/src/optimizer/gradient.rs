@@ -11,6 +11,16 @@ pub(crate) struct Gradient<'a, T> {
     pub(crate) right: Option<ArrayView2<'a, T>>,
 }
 
+impl<'a, T> Gradient<'a, T> {
+    /// One that is multiplied out.
+    pub(crate) fn of(G: &'a Array2<T>) -> Gradient<'a, T> {
+        Gradient {
+            left: G.view(),
+            right: None,
+        }
+    }
+}
+
 impl<T: Real> Gradient<'_, T> {
     /// `target <- gradient`.
     pub(crate) fn write_to(&self, threads: Threads, mut target: ArrayViewMut2<'_, T>) {

@@ -72,6 +72,8 @@ pub(crate) struct Descent<T> {
     rule: Box<dyn Rule<T>>,
     rate: f64,
     weight_decay: f64,
+    /// Layers that have weight decay; those after them have none.
+    weights: usize,
     /// Steps begun.
     steps: u64,
     /// Columns of each layer; any further ones only fill its rows up.
@@ -79,12 +81,18 @@ pub(crate) struct Descent<T> {
 }
 
 impl<T: Real> Descent<T> {
-    /// The state before the first step, for layers of these shapes.
-    pub(crate) fn new(optimizer: &Optimizer, shapes: &[(usize, usize)]) -> Descent<T> {
+    /// The state before the first step, for layers of these shapes, of which the last `biases` are biases, without
+    /// weight decay.
+    pub(crate) fn new(
+        optimizer: &Optimizer,
+        shapes: &[(usize, usize)],
+        biases: usize,
+    ) -> Descent<T> {
         Descent {
             rule: optimizer.kind.rule(optimizer, shapes),
             rate: optimizer.rate,
             weight_decay: optimizer.weight_decay,
+            weights: shapes.len() - biases,
             steps: 0,
             columns: shapes.iter().map(|&(_, columns)| columns).collect(),
         }
@@ -94,6 +102,11 @@ impl<T: Real> Descent<T> {
     pub(crate) fn with_columns(mut self, layer: usize, columns: usize) -> Descent<T> {
         self.columns[layer] = columns;
         self
+    }
+
+    /// Steps begun.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// Counts a step; every layer is then updated once.
@@ -112,7 +125,11 @@ impl<T: Real> Descent<T> {
         let step = Step {
             threads,
             rate: self.rate,
-            weight_decay: self.weight_decay,
+            weight_decay: if layer < self.weights {
+                self.weight_decay
+            } else {
+                0.0
+            },
             number: self.steps,
         };
         self.rule.step(&step, layer, W, gradient);

@@ -29,7 +29,7 @@ fn check(
     let forms = [(left.view(), Some(right.view())), (multiplied.view(), None)];
     for (left, right) in forms {
         let mut W = array![[1.0, 3.0]];
-        let mut descent = Descent::new(&optimizer(kind, weight_decay), &[(1, 2)]);
+        let mut descent = Descent::new(&optimizer(kind, weight_decay), &[(1, 2)], 0);
         let mut wanted = [1.0, 3.0];
         let mut states = [[0.0; 2]; 2];
         for t in 1..=3 {
@@ -58,7 +58,7 @@ fn check(
 fn a_state_moves_between_rows_of_different_filling() {
     for kind in [OptimizerKind::Momentum, OptimizerKind::Adam] {
         let descent = |stride| {
-            let descent = Descent::<f64>::new(&optimizer(kind, 0.0), &[(2, stride), (1, 1)]);
+            let descent = Descent::<f64>::new(&optimizer(kind, 0.0), &[(2, stride), (1, 1)], 0);
             descent.with_columns(0, 3)
         };
         let step = |descent: &mut Descent<f64>, stride: usize| {
@@ -91,7 +91,7 @@ fn a_state_moves_between_rows_of_different_filling() {
 fn every_optimizer_keeps_what_it_declares() {
     for &kind in OptimizerKind::ALL {
         let optimizer = optimizer(kind, 0.1);
-        let mut descent = Descent::<f64>::new(&optimizer, &[(1, 2)]);
+        let mut descent = Descent::<f64>::new(&optimizer, &[(1, 2)], 0);
         let before = array![[1.0, 3.0]];
         let mut W = before.clone();
         let G = array![[0.5, -1.0]];
@@ -136,7 +136,7 @@ fn every_rule_does_what_it_says() {
 fn state_reads_back() {
     let kind = OptimizerKind::Adam;
     let shapes = [(1, 2), (2, 1)];
-    let mut one = Descent::<f32>::new(&optimizer(kind, 0.0), &shapes);
+    let mut one = Descent::<f32>::new(&optimizer(kind, 0.0), &shapes, 0);
     let G = array![[0.5f32, -1.0]];
     let mut W = array![[1.0f32, 2.0]];
     one.begin();
@@ -147,7 +147,7 @@ fn state_reads_back() {
     one.apply(Threads::Seq, 0, &mut W, &gradient);
     let mut out = Vec::new();
     one.save(&mut out);
-    let mut other = Descent::<f32>::new(&optimizer(kind, 0.0), &shapes);
+    let mut other = Descent::<f32>::new(&optimizer(kind, 0.0), &shapes, 0);
     let mut bytes = out.as_slice();
     other.load(&mut bytes).expect("the same shapes");
     assert!(bytes.is_empty());
@@ -157,6 +157,6 @@ fn state_reads_back() {
     one.apply(Threads::Seq, 0, &mut W, &gradient);
     other.apply(Threads::Seq, 0, &mut V, &gradient);
     assert_eq!(W, V);
-    let mut foreign = Descent::<f32>::new(&optimizer(kind, 0.0), &[(2, 2)]);
+    let mut foreign = Descent::<f32>::new(&optimizer(kind, 0.0), &[(2, 2)], 0);
     assert!(foreign.load(&mut out.as_slice()).is_err());
 }

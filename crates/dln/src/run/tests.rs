@@ -60,8 +60,37 @@ fn assorted() -> Vec<Trial> {
             single.train.precision = Precision::F32;
             trials.extend([one, relu, single]);
         }
+        trials.extend(batched(kind));
     }
     trials
+}
+
+/// Cross-entropy and biases on batches: 18 samples, 5 updates an epoch, the last one on two samples.
+fn batched(kind: OptimizerKind) -> [Trial; 3] {
+    let problem = Problem {
+        loss: Loss::CrossEntropy,
+        ..classification(5, 3, 6)
+    };
+    let mut one = trial(problem, &[6, 4]);
+    one.network.bias = true;
+    one.train.steps = 30;
+    one.train.batch = 4;
+    one.optimizer.kind = kind;
+    one.optimizer.rate = 0.01;
+    one.optimizer.weight_decay = 0.01;
+    one.measure.every = 12;
+    one.measure.metrics = Metrics {
+        sharpness: false,
+        ..Metrics::ALL
+    };
+    one.measure.tolerance = Some(1.09);
+    let mut relu = one.clone();
+    relu.network.activation = Activation::Relu;
+    relu.init.kind = StartKind::Gaussian;
+    relu.train.stop_gradient_norm = Some(1e-12);
+    let mut single = one.clone();
+    single.train.precision = Precision::F32;
+    [one, relu, single]
 }
 
 #[test]
@@ -213,6 +242,70 @@ fn check_diverges(mut one: Trial) -> Outcome {
     one.train.steps += 1;
     assert_eq!(outcome(&one).status, Status::Diverged);
     diverged
+}
+
+#[test]
+fn batches_are_judged_at_measured_steps() {
+    let [mut one, ..] = batched(OptimizerKind::Gd);
+    one.optimizer.rate = 0.2;
+    one.train.steps = 60;
+    one.measure.every = 1;
+    let every = outcome(&one);
+    assert_eq!(steps_of(&every), (0..=60).collect::<Vec<_>>());
+    one.measure.every = 7;
+    let some = outcome(&one);
+    assert_eq!(steps_of(&some), [0, 1, 7, 14, 21, 28, 35, 42, 49, 56, 60]);
+    for row in &some.history {
+        assert_eq!(*row, every.history[row.step as usize]);
+    }
+    let loss_at = |step: usize| every.history[step].scalars.train_loss;
+    // Met between two measured steps, seen at the later one.
+    one.train.stop_train_loss = loss_at(30);
+    one.measure.tolerance = loss_at(30);
+    let stopped = outcome(&one);
+    let met = some
+        .history
+        .iter()
+        .find(|row| row.scalars.train_loss <= loss_at(30));
+    assert_eq!(Some(stopped.steps), met.map(|row| row.step));
+    assert_eq!(stopped.tolerance_steps, Some(stopped.steps));
+    assert_eq!(stopped.status, Status::Completed);
+    one.train.stop_train_loss = None;
+    one.train.stop_gradient_norm = Some(f64::MAX);
+    assert_eq!(outcome(&one).steps, 0);
+}
+
+#[test]
+fn a_run_on_batches_that_diverges_ends_at_its_last_measured_step() {
+    for (mut one, rate) in batched(OptimizerKind::Gd).into_iter().zip([1e4, 1e6, 1e4]) {
+        one.problem.loss = Loss::Mean;
+        one.optimizer.rate = rate;
+        one.optimizer.weight_decay = 1.0;
+        one.train.steps = 3000;
+        one.measure.every = 3;
+        let whole = outcome(&one);
+        assert_eq!(whole.status, Status::Diverged);
+        assert_eq!(steps_of(&whole).last(), Some(&whole.steps));
+        assert!(whole.last.train_loss.is_some_and(f64::is_finite));
+        // Angles have the first step measured too.
+        assert!(
+            whole.steps == 1 || whole.steps.is_multiple_of(3),
+            "{}",
+            whole.steps
+        );
+        assert!(whole.steps < 3000);
+        let mut shorter = one.clone();
+        shorter.train.steps = whole.steps;
+        assert_eq!(outcome(&shorter).last, whole.last);
+        // From a checkpoint between measured steps.
+        let data = prepare(&one).expect("data");
+        let mut run = Run::new(&one, &data, Threads::Seq, STILL).expect("starts");
+        run.advance(whole.steps + 1).expect("advances");
+        let bytes = run.checkpoint();
+        let mut run = Run::restore(&one, &data, Threads::Seq, STILL, &bytes).expect("restores");
+        while run.advance(1).expect("advances") == Progress::Running {}
+        assert_same(&whole, &run.finish());
+    }
 }
 
 #[test]

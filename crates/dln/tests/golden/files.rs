@@ -1,7 +1,7 @@
 //! The golden files, and the trials that reproduce them.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dln::{
     Activation, Draw, EngineChoice, Given, Init, Measure, Network, Optimizer, OptimizerKind, Polar,
@@ -15,7 +15,11 @@ pub(crate) struct Arrays(NpzReader<File>);
 
 impl Arrays {
     pub(crate) fn open(name: &str) -> Arrays {
-        let file = File::open(folder().join(format!("{name}.npz"))).expect("a golden file");
+        Arrays::open_in(&folder(), name)
+    }
+
+    pub(crate) fn open_in(folder: &Path, name: &str) -> Arrays {
+        let file = File::open(folder.join(format!("{name}.npz"))).expect("a golden file");
         Arrays(NpzReader::new(file).expect("an npz archive"))
     }
 
@@ -35,6 +39,11 @@ impl Arrays {
     pub(crate) fn mask(&mut self, name: &str) -> Array2<f64> {
         let array: Array2<u8> = self.0.by_name(name).expect("a mask");
         array.mapv(f64::from)
+    }
+
+    pub(crate) fn integers(&mut self, name: &str) -> Vec<i64> {
+        let array: Array1<i64> = self.0.by_name(name).expect("whole numbers");
+        array.to_vec()
     }
 
     pub(crate) fn number(&mut self, name: &str) -> u64 {

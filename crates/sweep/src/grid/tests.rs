@@ -93,6 +93,79 @@ fn combinations_that_do_not_fit_are_refused_at_their_value() {
 }
 
 #[test]
+fn losses_biases_and_batches_that_have_no_meaning_are_refused_at_their_value() {
+    for kind in ["factorization", "completion", "regression"] {
+        check(
+            &format!("[problem]\nkind = '{kind}'\nloss = 'cross_entropy'"),
+            &format!(
+                "`problem.loss` is 'cross_entropy', but it needs one class a sample: kind {kind} has none"
+            ),
+            "'cross_entropy'",
+        );
+    }
+    check(
+        "[axes]\n'network.bias' = [false, true]",
+        "`network.bias` is true, but kind factorization fits a product of matrices, which biases are no part of",
+        "true",
+    );
+    check(
+        "[problem]\nkind = 'classification'\n[axes]\n'train.batch' = [0, 50, 51]",
+        "batch 51 is larger than the number of training samples 50",
+        "51",
+    );
+    check(
+        "[problem]\nkind = 'classification'\ntest = { range = [40, 50] }\n[train]\nbatch = 41",
+        "batch 41 is larger than the number of training samples 40",
+        "41",
+    );
+    let served = grid(
+        "[problem]\nkind = 'classification'\nloss = 'cross_entropy'\n[network]\nbias = true\n\
+         [axes]\n'train.batch' = [0, 1, 50]",
+    );
+    assert_eq!(served.count(), 3);
+    // A matrix has no samples to take a few of.
+    let ignored = grid("[train]\nbatch = 8");
+    assert_eq!(ignored.point(0).expect("within").get("train.batch"), None);
+    assert_eq!(
+        ignored.warnings(),
+        ["`train.batch` is set, but applies to no trial"]
+    );
+}
+
+#[test]
+fn new_keys_change_no_identity_at_their_defaults() {
+    let plain = "[problem]\nkind = 'classification'\n";
+    let id = |more: &str| {
+        let id = grid(&format!("{plain}{more}")).id_of(0).expect("within");
+        id.to_string()
+    };
+    let before = id("");
+    assert_eq!(id("[network]\nbias = false\n[train]\nbatch = 0"), before);
+    let others = [
+        id("[network]\nbias = true"),
+        id("[train]\nbatch = 10"),
+        id("loss = 'cross_entropy'"),
+    ];
+    assert!(others.iter().all(|other| *other != before), "{others:?}");
+}
+
+#[test]
+fn stop_rules_that_batches_leave_unchecked_are_warned_of() {
+    let warnings =
+        |more: &str| grid(&format!("[problem]\nkind = 'classification'\n{more}")).warnings();
+    let found = warnings("[train]\nbatch = 10\nstop = { train_loss = 1e-3 }");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("checked at measured steps"), "{found:?}");
+    for more in [
+        "[train]\nbatch = 10\nstop = { train_loss = 1e-3 }\n[measure]\nevery = 5",
+        "[train]\nstop = { train_loss = 1e-3 }",
+        "[train]\nbatch = 10",
+    ] {
+        assert_eq!(warnings(more), [""; 0], "{more}");
+    }
+}
+
+#[test]
 fn engines_that_cannot_serve_are_refused() {
     let error = with_arrays(
         "[axes]\n'optimizer.kind' = ['gd', 'adam']\n[train]\nengine = 'reduced'",

@@ -240,7 +240,6 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: Loss::HELP,
         default: Preset::Name(Loss::Mean.name()),
         kind: KeyKind::Name(Loss::NAMES),
-        costs: false,
         ..PLAIN
     },
     Key {

@@ -129,6 +129,11 @@ const SYNONYMS: &[(&[&str], &str)] = &[
     (&["y", "label"], "problem.labels"),
     (&["task", "objective"], "problem.kind"),
     (&["loss_fn", "criterion"], "problem.loss"),
+    (
+        &["batch_size", "batchsize", "minibatch", "mini_batch"],
+        "train.batch",
+    ),
+    (&["biases", "use_bias", "with_bias"], "network.bias"),
 ];
 
 /// "did you mean `x`?" for a name that is no key: the key that it means elsewhere, or the nearest of the keys and

@@ -5,7 +5,9 @@ use dln::{Activation, EngineChoice, Metric, OptimizerKind, Precision, StartKind}
 use super::apply;
 use super::defaults;
 use super::id::Id;
-use super::kind::{Bounds, ColumnType, Key, KeyKind, MAX_COUNT, MAX_DIM, PLAIN, Preset, Schema};
+use super::kind::{
+    Bounds, ColumnType, FIRST, Key, KeyKind, MAX_COUNT, MAX_DIM, PLAIN, Preset, Schema,
+};
 
 /// Layers; one more is one more matrix in memory and in the spectra.
 const MAX_DEPTH: i64 = 10_000;
@@ -48,7 +50,7 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "train.stop",
         column: "train_stop",
         column_type: ColumnType::Str,
-        doc: "end early at or below { train_loss = 1e-10, gradient_norm = 1e-8 }, either or both; checked every step",
+        doc: "end early at or below { train_loss = 1e-10, gradient_norm = 1e-8 }, either or both; checked every step, with `train.batch` at measured steps",
         kind: KeyKind::Table(Schema::Stop),
         ..PLAIN
     },
@@ -71,6 +73,20 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "end when the norm of the gradient over all layers is at or below this",
         kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
         parent: Some(Id::TrainStop),
+        ..PLAIN
+    },
+    Key {
+        id: Id::TrainBatch,
+        name: "train.batch",
+        column: "train_batch",
+        doc: "training samples that an update sees, drawn without replacement within an epoch; 0: all. train_loss, accuracies and the gradient's norm are always of all",
+        default: Preset::Int(0),
+        kind: KeyKind::Int {
+            min: 0,
+            max: MAX_COUNT,
+        },
+        applies: &apply::INPUTS,
+        since: FIRST + 1,
         ..PLAIN
     },
     Key {
@@ -141,6 +157,17 @@ pub(super) const ENTRIES: &[Key] = &[
         default: Preset::Name(Activation::Linear.name()),
         kind: KeyKind::Name(Activation::NAMES),
         applies: &apply::HIDDEN,
+        ..PLAIN
+    },
+    Key {
+        id: Id::NetworkBias,
+        name: "network.bias",
+        column: "network_bias",
+        column_type: ColumnType::Bool,
+        doc: "whether every layer has a bias, which starts at zero and has no weight decay; regression, classification",
+        default: Preset::Bool(false),
+        kind: KeyKind::Bool,
+        since: FIRST + 1,
         ..PLAIN
     },
     Key {

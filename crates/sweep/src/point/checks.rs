@@ -120,6 +120,27 @@ pub(crate) const CHECKS: &[Check] = &[
         test: fits::mask_fits,
     },
     Check {
+        reads: &[
+            CheckInput::Key(Id::ProblemKind),
+            CheckInput::Key(Id::ProblemLoss),
+        ],
+        only: &ALWAYS,
+        test: fits::loss_fits_kind,
+    },
+    Check {
+        reads: &[
+            CheckInput::Key(Id::ProblemKind),
+            CheckInput::Key(Id::NetworkBias),
+        ],
+        only: &ALWAYS,
+        test: fits::bias_fits_kind,
+    },
+    Check {
+        reads: BATCH,
+        only: &INPUTS,
+        test: fits::batch_fits,
+    },
+    Check {
         reads: WEIGHTS,
         only: &INIT_WEIGHTS,
         test: fits::weights_fit,
@@ -160,6 +181,10 @@ const INPUTS_RANK: &[CheckInput] = &[
     CheckInput::Size(&SAMPLE_COUNT),
     CheckInput::Size(&INPUTS_DIM),
 ];
+const BATCH: &[CheckInput] = &[
+    CheckInput::Key(Id::ProblemSamples),
+    CheckInput::Key(Id::TrainBatch),
+];
 const MASK: &[CheckInput] = &[
     CheckInput::Size(&INPUTS_DIM),
     CheckInput::Size(&OUTPUTS_DIM),
@@ -180,15 +205,18 @@ const ENGINE_READS: &[CheckInput] = &[
     CheckInput::Size(&SAMPLE_COUNT),
     CheckInput::Key(Id::ProblemKind),
     CheckInput::Key(Id::ProblemRank),
+    CheckInput::Key(Id::ProblemLoss),
     CheckInput::Key(Id::ProblemTest),
     CheckInput::Key(Id::ProblemSamples),
     CheckInput::Key(Id::ProblemWhiten),
     CheckInput::Key(Id::TrainEngine),
+    CheckInput::Key(Id::TrainBatch),
     CheckInput::Key(Id::InitKind),
     CheckInput::Key(Id::InitWeights),
     CheckInput::Key(Id::NetworkDepth),
     CheckInput::Key(Id::NetworkWidth),
     CheckInput::Key(Id::NetworkActivation),
+    CheckInput::Key(Id::NetworkBias),
     CheckInput::Key(Id::OptimizerKind),
     CheckInput::Key(Id::OptimizerRankEstimate),
     CheckInput::Key(Id::MeasureMetrics),

@@ -2,7 +2,7 @@
 //!
 //! When they are put to which points is in `checks` and in `grid`.
 
-use dln::EngineChoice;
+use dln::{EngineChoice, Loss, TaskKind};
 
 use super::fault::Fault;
 use super::readings::{count, dims, inputs_dim, not_loaded, span, widths};
@@ -331,6 +331,9 @@ pub(super) fn engine_serves(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), 
                 Id::TrainEngine,
                 Id::OptimizerKind,
                 Id::NetworkActivation,
+                Id::NetworkBias,
+                Id::ProblemLoss,
+                Id::TrainBatch,
                 Id::InitKind,
                 Id::ProblemKind,
             ],
@@ -348,6 +351,66 @@ pub(super) fn engine_serves(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), 
         })),
         None => Ok(()),
     }
+}
+
+/// A loss over classes stands where there are classes.
+pub(super) fn loss_fits_kind(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
+    let loss = values.name(Id::ProblemLoss).and_then(Loss::named);
+    let kind = values.name(Id::ProblemKind).and_then(TaskKind::named);
+    match loss.zip(kind) {
+        Some((loss, kind)) if loss.needs_classes() && !kind.has_classes() => Err(contradiction(
+            &[Id::ProblemLoss, Id::ProblemKind],
+            "problem.loss",
+            format!("'{}'", loss.name()),
+            format!("it needs one class a sample: kind {} has none", kind.name()),
+        )
+        .help("set problem.kind = \"classification\", or take the loss mean or sum")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Biases stand in networks that map samples.
+pub(super) fn bias_fits_kind(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
+    let kind = values.name(Id::ProblemKind).and_then(TaskKind::named);
+    match kind {
+        Some(kind) if values.bool(Id::NetworkBias) == Some(true) && !kind.has_samples() => {
+            Err(contradiction(
+                &[Id::NetworkBias, Id::ProblemKind],
+                "network.bias",
+                "true".to_owned(),
+                format!(
+                    "kind {} fits a product of matrices, which biases are no part of",
+                    kind.name()
+                ),
+            )
+            .help("biases stand in networks of samples: kind regression or classification"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A batch holds training samples, each once.
+pub(super) fn batch_fits(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
+    let (Some(batch), Some((start, end))) = (
+        count(values, Id::TrainBatch),
+        span(values, Id::ProblemSamples),
+    ) else {
+        return Ok(());
+    };
+    let limit = end.saturating_sub(start);
+    if batch <= limit {
+        return Ok(());
+    }
+    Err(Fault::new(
+        &[Id::TrainBatch, Id::ProblemSamples],
+        Mistake::LargerThan {
+            what: "batch",
+            found: batch,
+            limit_name: "the number of training samples",
+            limit,
+        },
+    )
+    .help("0 takes all of them in every step"))
 }
 
 fn contradiction(about: &'static [Id], key: &str, found: String, needs: String) -> Fault {

@@ -29,7 +29,7 @@ pub(super) fn assemble(values: &Lookup<'_>, arrays: &Arrays) -> Result<Trial, Fa
                 .unwrap_or(Activation::Linear),
             negative_slope: 0.01,
             nonlinear_layers: None,
-            bias: false,
+            bias: values.bool(Id::NetworkBias).unwrap_or(false),
         },
         init: init(values, arrays)?,
         train: train(values)?,
@@ -197,7 +197,7 @@ fn train(values: &Lookup<'_>) -> Result<Train, Fault> {
         steps: whole(values, Id::TrainSteps)?,
         stop_train_loss: values.float(Id::TrainStopTrainLoss),
         stop_gradient_norm: values.float(Id::TrainStopGradientNorm),
-        batch: 0,
+        batch: count(values, Id::TrainBatch).map_or(0, size),
     })
 }
 

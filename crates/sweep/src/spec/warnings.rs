@@ -19,6 +19,7 @@ pub(super) fn of(spec: &Spec) -> Vec<String> {
             warnings.push(format!("`{}` is set, but applies to no trial", key.name));
         }
     }
+    warnings.extend(unchecked_stop(spec));
     for point in &spec.filter.exclude {
         for (name, value) in point {
             let absent = spec
@@ -34,6 +35,29 @@ pub(super) fn of(spec: &Spec) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// Stop rules of trials on batches that are measured at the start and the end alone.
+fn unchecked_stop(spec: &Spec) -> Option<String> {
+    let key = |id: Id| &keys()[id as usize];
+    let stops = [
+        Id::TrainStop,
+        Id::TrainStopTrainLoss,
+        Id::TrainStopGradientNorm,
+    ];
+    let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_int).unwrap_or(0);
+    let some = |id: Id, test: fn(i64) -> bool| {
+        choices(spec, key(id))
+            .iter()
+            .any(|value| test(number(value)))
+    };
+    let unchecked = stops.iter().any(|&id| is_set(spec, key(id)))
+        && some(Id::TrainBatch, |batch| batch > 0)
+        && some(Id::MeasureEvery, |every| every == 0);
+    unchecked.then(|| {
+        "with `train.batch`, `train.stop` is checked at measured steps alone: set `measure.every` for trials to end early"
+            .to_owned()
+    })
 }
 
 fn is_set(spec: &Spec, key: &Key) -> bool {

@@ -89,9 +89,11 @@ impl MeasuredNetwork for FactoredNetwork<'_> {
         weights.push(network.U.view());
         read(&LossHessian {
             weights,
+            biases: Vec::new(),
             X: None,
             Y: self.Y.view(),
             mask: self.data.mask.as_ref().map(|mask| mask.view()),
+            loss: self.trial.problem.loss,
             c: self.data.c,
             activation: Activation::Linear,
             weight_decay: self.trial.optimizer.weight_decay,

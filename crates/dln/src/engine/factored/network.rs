@@ -151,9 +151,11 @@ impl<'a, T: Lane> Factored<'a, T> {
             back: Array2::zeros(if trained { (d_x, row) } else { (0, 0) }),
             down: by_columns(shapes.len() - 1),
             up: by_columns(shapes.len()),
-            inner: Descent::new(optimizer, &shapes),
-            outer: trained
-                .then(|| Descent::new(&outer, &[(d_x, row), (d_y, last)]).with_columns(0, width)),
+            inner: Descent::new(optimizer, &shapes, 0),
+            outer: trained.then(|| {
+                let shapes = [(d_x, row), (d_y, last)];
+                Descent::new(&outer, &shapes, 0).with_columns(0, width)
+            }),
             loss: f64::NAN,
             flops: flops(entries, d_y, &widths, trained),
         }

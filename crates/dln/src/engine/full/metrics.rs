@@ -5,11 +5,10 @@ use ndarray::{Array2, ArrayView2};
 use super::fit::widened;
 use crate::config::{Metrics, Trial};
 use crate::data::{Data, TestSet, TrainSamples};
-use crate::kernel::{Real, Threads, multiply};
+use crate::kernel::{Real, Threads, add_to_rows, multiply};
 use crate::measure::{
     Alignment, Classes, LossHessian, MeasuredNetwork, Spectrum, balancedness, chain, correct,
     finite, hidden_square_distance, over_samples, sample_separation, share_correct,
-    square_distance,
 };
 use crate::metric::{Decomposition, Scalars};
 
@@ -47,15 +46,19 @@ pub(super) struct FullNetwork<'a, T> {
     features: Option<&'a [Array2<T>]>,
     /// `W_1 .. W_L`.
     W: Vec<Array2<f64>>,
+    /// `b_1 .. b_L`, where there are biases.
+    b: Vec<Array2<f64>>,
     /// `W_L .. W_1` where it is needed. A network with an activation is no such map.
     map: Option<Array2<f64>>,
+    /// What biases add to the outputs of that map.
+    offset: Option<Array2<f64>>,
 }
 
 impl<'a, T: Real> FullNetwork<'a, T> {
     pub(super) fn new(
         (trial, data, threads): (&'a Trial, &'a Data, Threads),
         meter: &'a Meter,
-        weights: &[Array2<T>],
+        (weights, biases): (&[Array2<T>], &[Array2<T>]),
         features: Option<&'a [Array2<T>]>,
     ) -> FullNetwork<'a, T> {
         let mut here = FullNetwork {
@@ -65,7 +68,9 @@ impl<'a, T: Real> FullNetwork<'a, T> {
             meter,
             features,
             W: weights.iter().map(widened).collect(),
+            b: biases.iter().map(widened).collect(),
             map: None,
+            offset: None,
         };
         let metrics = here.metrics();
         let judged = metrics.train_loss && data.classes.is_some()
@@ -73,6 +78,7 @@ impl<'a, T: Real> FullNetwork<'a, T> {
         let decomposed = metrics.map() != Decomposition::Not;
         if trial.network.activation.is_linear() && (judged || decomposed) {
             here.map = Some(here.end_to_end());
+            here.offset = here.offset();
         }
         here
     }
@@ -88,21 +94,32 @@ impl<'a, T: Real> FullNetwork<'a, T> {
         chain(self.threads, &self.W, outputs_first)
     }
 
+    /// What a linear network gives at zero inputs: `b_L + W_L (b_(L-1) + ..)`.
+    fn offset(&self) -> Option<Array2<f64>> {
+        let (first, others) = self.b.split_first()?;
+        let mut at_zero = first.clone();
+        for (W, b) in self.W.iter().skip(1).zip(others) {
+            at_zero = multiply(self.threads, W.view(), at_zero.view());
+            at_zero += b;
+        }
+        Some(at_zero)
+    }
+
     /// Fills in what the test samples say.
     fn judge_test(&self, test: &TestSet, scalars: &mut Scalars) {
         let mut hits = 0.0;
         let outputs = |X: ArrayView2<'_, f64>| self.outputs(X);
-        let squares = over_samples(test.X.view(), outputs, |start, outputs| {
+        let loss = self.trial.problem.loss;
+        let sum = over_samples(test.X.view(), outputs, |start, outputs| {
             let end = start + outputs.ncols();
             if let Some(classes) = &test.classes {
                 hits += correct(outputs, &classes[start..end]) as f64;
             }
             let Y = test.Y.slice(ndarray::s![.., start..end]);
-            square_distance(outputs, Y)
+            loss.sum_over(outputs, Y)
         });
         let (outputs, n) = test.Y.dim();
-        let c = self.trial.problem.loss.scale(outputs, n);
-        scalars.test_loss = finite(0.5 * c * squares);
+        scalars.test_loss = finite(loss.weighed(loss.scale(outputs, n), sum));
         scalars.test_accuracy = test.classes.is_some().then(|| hits / n as f64);
     }
 
@@ -110,11 +127,18 @@ impl<'a, T: Real> FullNetwork<'a, T> {
     fn outputs(&self, X: ArrayView2<'_, f64>) -> Array2<f64> {
         let threads = self.threads;
         if let Some(map) = &self.map {
-            return multiply(threads, map.view(), X);
+            let mut outputs = multiply(threads, map.view(), X);
+            if let Some(offset) = &self.offset {
+                add_to_rows(&mut outputs, offset);
+            }
+            return outputs;
         }
         let mut A = X.to_owned();
         for (l, W) in self.W.iter().enumerate() {
             A = multiply(threads, W.view(), A.view());
+            if let Some(b) = self.b.get(l) {
+                add_to_rows(&mut A, b);
+            }
             if l + 1 < self.W.len() {
                 self.trial.network.activation.apply(threads, &mut A);
             }
@@ -192,15 +216,17 @@ impl<T: Real> MeasuredNetwork for FullNetwork<'_, T> {
     fn hessian(&self, read: &dyn Fn(&LossHessian<'_>) -> Option<f64>) -> Option<f64> {
         let (trial, data) = (self.trial, self.data);
         let activation = trial.network.activation;
-        let (X, Y) = match data.samples(activation.is_linear()) {
+        let (X, Y) = match data.samples(trial.folds()) {
             TrainSamples::Identity => (None, data.Y.dense()),
             TrainSamples::Dense { X, Y, .. } => (Some(X), Y),
         };
         read(&LossHessian {
             weights: self.W.iter().map(|W| W.view()).collect(),
+            biases: self.b.iter().map(|b| b.view()).collect(),
             X,
             Y: Y.view(),
             mask: data.mask.as_ref().map(|mask| mask.view()),
+            loss: trial.problem.loss,
             c: data.c,
             activation,
             weight_decay: trial.optimizer.weight_decay,

@@ -1,8 +1,10 @@
 //! The full engine: every weight of the network is trained.
 //!
 //! `fit` is what is fitted, `samples_side`, `outputs_side` and `observed_side` are three ways to the same
-//! gradients, `network` puts them under an optimizer, `metrics` measures.
+//! gradients, `pass` chooses one, `batch_pass` takes a few samples at a time, `network` puts them under an optimizer,
+//! `metrics` measures.
 
+mod batch_pass;
 mod fit;
 mod metrics;
 mod network;
@@ -13,5 +15,7 @@ mod samples_side;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_combinations;
 
 pub(crate) use network::build;

@@ -4,18 +4,15 @@ use std::borrow::Cow;
 
 use ndarray::Array2;
 
-use super::fit::{Fit, cast};
+use super::batch_pass::BatchPass;
+use super::fit::{cast, widened};
 use super::metrics::{FullNetwork, Meter};
-use super::observed_side::ObservedSide;
-use super::outputs_side::OutputsSide;
-use super::pass::Pass;
-use super::samples_side::SamplesSide;
+use super::pass::{Pass, cheapest};
 use crate::checkpoint::{put_matrix, take_matrix};
 use crate::config::{Precision, Trial};
-use crate::data::{Data, InputsMatrix};
+use crate::data::Data;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
-use crate::flops;
 use crate::init;
 use crate::kernel::simd::Lane;
 use crate::kernel::{Threads, entries, in_chunks, norm_of, vectorized};
@@ -46,21 +43,24 @@ pub(in crate::engine) struct Full<'a, T> {
     pub(super) trial: Cow<'a, Trial>,
     pub(super) data: Cow<'a, Data>,
     pub(super) threads: Threads,
-    /// `W_1 .. W_L`, row-major.
-    pub(super) weights: Vec<Array2<T>>,
+    /// `W_1 .. W_L`, then the biases `b_1 .. b_L` where there are any, row-major.
+    pub(super) parameters: Vec<Array2<T>>,
+    /// Over all training samples.
     pub(super) pass: Pass<T>,
+    /// What updates see, where that is not all of them.
+    pub(super) batch: Option<BatchPass<T>>,
     /// Train loss of the kept pass.
     pub(super) loss: f64,
     pub(super) meter: Meter,
     descent: Descent<T>,
-    /// Gradients by layer, kept where the norm was asked for so that the update need not make them again.
+    /// Gradients of the parameters, kept where the norm was asked for so that the update need not make them again.
     pub(super) gradients: Vec<Array2<T>>,
     gradients_ready: bool,
     flops: f64,
 }
 
 impl<'a, T: Lane> Full<'a, T> {
-    /// Starts from these weights `W_1 .. W_L`.
+    /// Starts from these weights `W_1 .. W_L`, and from biases of zero.
     pub(super) fn new(
         trial: &'a Trial,
         data: &'a Data,
@@ -77,15 +77,23 @@ impl<'a, T: Lane> Full<'a, T> {
         threads: Threads,
         weights: &[Array2<f64>],
     ) -> Full<'a, T> {
-        let shapes: Vec<(usize, usize)> = weights.iter().map(|W| W.dim()).collect();
+        let mut shapes: Vec<(usize, usize)> = weights.iter().map(|W| W.dim()).collect();
         let (pass, flops) = cheapest(&trial, &data, &shapes);
+        let batch = BatchPass::new(&trial, &data, &shapes);
+        let mut parameters: Vec<Array2<T>> = weights.iter().map(|W| cast(W.view())).collect();
+        if trial.network.bias {
+            parameters.extend(shapes.iter().map(|&(rows, _)| Array2::zeros((rows, 1))));
+        }
+        let biases = parameters.len() - shapes.len();
+        shapes.extend(parameters[shapes.len()..].iter().map(|b| b.dim()));
         Full {
             threads,
-            weights: weights.iter().map(|W| cast(W.view())).collect(),
+            parameters,
             pass,
+            batch,
             loss: f64::NAN,
             meter: Meter::new(&trial, &data),
-            descent: Descent::new(&trial.optimizer, &shapes),
+            descent: Descent::new(&trial.optimizer, &shapes, biases),
             gradients: Vec::new(),
             gradients_ready: false,
             flops,
@@ -94,12 +102,21 @@ impl<'a, T: Lane> Full<'a, T> {
         }
     }
 
-    /// `sum_l ||scale (G_l + weight_decay W_l)||_F^2` of the kept gradients.
+    /// `W_1 .. W_L`, and `b_1 .. b_L` where there are biases.
+    fn layers(&self) -> (&[Array2<T>], &[Array2<T>]) {
+        self.parameters.split_at(self.trial.network.depth())
+    }
+
+    /// `sum ||scale (G + weight_decay W)||_F^2` of the kept gradients, biases without the decay.
     fn gradient_squares(&self, scale: f64) -> f64 {
-        let decay = T::of(self.trial.optimizer.weight_decay);
-        let layers = self.gradients.iter().zip(&self.weights);
+        let depth = self.trial.network.depth();
+        let decays = (0..).map(|number| {
+            let weight_decay = self.trial.optimizer.weight_decay;
+            T::of(if number < depth { weight_decay } else { 0.0 })
+        });
+        let layers = self.gradients.iter().zip(&self.parameters).zip(decays);
         layers
-            .map(|(G, W)| {
+            .map(|((G, W), decay)| {
                 let parts = (entries(G), entries(W));
                 in_chunks(self.threads, parts, &|(G, W): (&[T], &[T])| {
                     vectorized(|| {
@@ -115,102 +132,83 @@ impl<'a, T: Lane> Full<'a, T> {
     }
 }
 
-/// The way to the gradients with the fewest operations for these shapes, and how many they are a step.
-fn cheapest<T: Lane>(trial: &Trial, data: &Data, shapes: &[(usize, usize)]) -> (Pass<T>, f64) {
-    let activation = trial.network.activation;
-    let linear = activation.is_linear();
-    let dims = trial.sizes();
-    if let (Some(mask), InputsMatrix::Identity, true) = (&data.mask, &data.X, linear) {
-        let observed = mask.iter().filter(|&&m| m != 0.0).count();
-        if flops::observed_pays(&dims, observed as f64) {
-            let pass = ObservedSide::new(data.c, mask, &data.Y.dense(), shapes);
-            let flops = flops::observed_side(&dims, pass.count() as f64);
-            return (Pass::Observed(pass), flops);
-        }
-    }
-    let fit = Fit::<T>::new(data, linear);
-    let (n, identity) = (fit.samples(), fit.X.is_none());
-    let samples = flops::samples_side(&dims, n, identity);
-    let outputs = flops::outputs_side(&dims, n, identity);
-    if linear && outputs < samples {
-        (Pass::Outputs(OutputsSide::new(fit, shapes)), outputs)
-    } else {
-        (
-            Pass::Samples(SamplesSide::new(fit, activation, shapes)),
-            samples,
-        )
-    }
-}
-
 impl<T: Lane> Engine for Full<'_, T> {
     fn loss(&mut self) -> f64 {
         self.gradients_ready = false;
-        self.loss = self.pass.loss(self.threads, &self.weights);
+        self.loss = self.pass.loss(self.threads, &self.parameters);
         self.loss
     }
 
     fn gradient_norm(&mut self) -> f64 {
         if self.gradients.is_empty() {
-            let zeros = self.weights.iter().map(|W| Array2::zeros(W.dim()));
+            let zeros = self.parameters.iter().map(|W| Array2::zeros(W.dim()));
             self.gradients = zeros.collect();
         }
         let threads = self.threads;
         let gradients = &mut self.gradients;
-        let weights = &mut self.weights;
+        let parameters = &mut self.parameters;
         self.pass
-            .gradients(threads, weights, &mut |layer, _, gradient| {
-                gradient.write_to(threads, gradients[layer].view_mut());
+            .gradients(threads, parameters, &mut |number, _, gradient| {
+                gradient.write_to(threads, gradients[number].view_mut());
             });
-        self.gradients_ready = true;
+        // Those of all samples are not the batch's.
+        self.gradients_ready = self.batch.is_none();
         norm_of(|scale| self.gradient_squares(scale))
     }
 
     fn update(&mut self) {
+        let taken = self.descent.steps();
         self.descent.begin();
         let threads = self.threads;
-        let descent = &mut self.descent;
+        let (descent, parameters) = (&mut self.descent, &mut self.parameters);
         if self.gradients_ready {
-            let layers = self.weights.iter_mut().zip(&self.gradients);
-            for (layer, (W, G)) in layers.enumerate() {
-                let gradient = Gradient {
-                    left: G.view(),
-                    right: None,
-                };
-                descent.apply(threads, layer, W, &gradient);
+            let all = parameters.iter_mut().zip(&self.gradients);
+            for (number, (W, G)) in all.enumerate() {
+                descent.apply(threads, number, W, &Gradient::of(G));
             }
             self.gradients_ready = false;
-        } else {
-            let weights = &mut self.weights;
-            self.pass
-                .gradients(threads, weights, &mut |layer, W, gradient| {
-                    descent.apply(threads, layer, W, gradient);
-                });
+            return;
         }
+        let pass = match &mut self.batch {
+            Some(batch) => batch.forward(threads, parameters, taken),
+            None => &mut self.pass,
+        };
+        pass.gradients(threads, parameters, &mut |number, W, gradient| {
+            descent.apply(threads, number, W, gradient);
+        });
+    }
+
+    fn sees_finite(&self) -> bool {
+        self.batch.as_ref().is_none_or(BatchPass::is_finite)
     }
 
     fn measure(&mut self, step: u64, rows: &mut Rows) {
         let here = FullNetwork::new(
             (&*self.trial, &*self.data, self.threads),
             &self.meter,
-            &self.weights,
+            self.layers(),
             self.pass.features(),
         );
         measure(&here, &self.trial.measure.metrics, self.loss, step, rows);
     }
 
+    fn parameters(&self) -> Vec<Array2<f64>> {
+        self.parameters.iter().map(widened).collect()
+    }
+
     fn flops_per_step(&self) -> f64 {
-        self.flops
+        self.batch.as_ref().map_or(self.flops, BatchPass::flops)
     }
 
     fn save(&self, out: &mut Vec<u8>) {
-        for W in &self.weights {
+        for W in &self.parameters {
             put_matrix(out, W);
         }
         self.descent.save(out);
     }
 
     fn load(&mut self, bytes: &mut &[u8]) -> Result<(), TrialError> {
-        for W in &mut self.weights {
+        for W in &mut self.parameters {
             take_matrix(bytes, W)?;
         }
         self.gradients_ready = false;

@@ -2,9 +2,13 @@
 
 use ndarray::Array2;
 
+use super::fit::Fit;
 use super::observed_side::ObservedSide;
 use super::outputs_side::OutputsSide;
 use super::samples_side::SamplesSide;
+use crate::config::Trial;
+use crate::data::{Data, InputsMatrix};
+use crate::flops;
 use crate::kernel::Threads;
 use crate::kernel::simd::Lane;
 use crate::optimizer::Gradient;
@@ -18,12 +22,12 @@ pub(super) enum Pass<T> {
 }
 
 impl<T: Lane> Pass<T> {
-    /// The train loss at these weights.
-    pub(super) fn loss(&mut self, threads: Threads, weights: &[Array2<T>]) -> f64 {
+    /// The loss at these weights, and biases after them.
+    pub(super) fn loss(&mut self, threads: Threads, parameters: &[Array2<T>]) -> f64 {
         match self {
-            Pass::Samples(pass) => pass.loss(threads, weights),
-            Pass::Outputs(pass) => pass.loss(threads, weights),
-            Pass::Observed(pass) => pass.loss(threads, weights),
+            Pass::Samples(pass) => pass.loss(threads, parameters),
+            Pass::Outputs(pass) => pass.loss(threads, parameters),
+            Pass::Observed(pass) => pass.loss(threads, parameters),
         }
     }
 
@@ -35,19 +39,66 @@ impl<T: Lane> Pass<T> {
         }
     }
 
-    /// Visits every layer (its number from 0, its weights, its gradient at the weights of the last
-    /// [`Pass::loss`]) once the layers still to come do not need its weights any more, so that the visitor
-    /// may change them.
+    /// What is fitted, where it is made of samples.
+    pub(super) fn fit_mut(&mut self) -> Option<&mut Fit<T>> {
+        match self {
+            Pass::Samples(pass) => Some(pass.fit_mut()),
+            Pass::Outputs(pass) => Some(pass.fit_mut()),
+            Pass::Observed(_) => None,
+        }
+    }
+
+    /// Visits the weights and the biases of every layer (their number among the parameters, themselves, their gradient
+    /// at the parameters of the last [`Pass::loss`]) once nothing still to come needs them any more, so that the
+    /// visitor may change them.
     pub(super) fn gradients(
         &mut self,
         threads: Threads,
-        weights: &mut [Array2<T>],
+        parameters: &mut [Array2<T>],
         visit: &mut impl FnMut(usize, &mut Array2<T>, &Gradient<'_, T>),
     ) {
         match self {
-            Pass::Samples(pass) => pass.gradients(threads, weights, visit),
-            Pass::Outputs(pass) => pass.gradients(threads, weights, visit),
-            Pass::Observed(pass) => pass.gradients(threads, weights, visit),
+            Pass::Samples(pass) => pass.gradients(threads, parameters, visit),
+            Pass::Outputs(pass) => pass.gradients(threads, parameters, visit),
+            Pass::Observed(pass) => pass.gradients(threads, parameters, visit),
         }
     }
+}
+
+/// The way to the gradients of all training samples with the fewest operations for these shapes, and how many they
+/// are a step.
+pub(super) fn cheapest<T: Lane>(
+    trial: &Trial,
+    data: &Data,
+    shapes: &[(usize, usize)],
+) -> (Pass<T>, f64) {
+    let linear = trial.network.activation.is_linear();
+    let dims = trial.sizes();
+    if let (Some(mask), InputsMatrix::Identity, true) = (&data.mask, &data.X, linear) {
+        let observed = mask.iter().filter(|&&m| m != 0.0).count();
+        if flops::observed_pays(&dims, observed as f64) {
+            let pass = ObservedSide::new(data.c, mask, &data.Y.dense(), shapes);
+            let flops = flops::observed_side(&dims, pass.count() as f64);
+            return (Pass::Observed(pass), flops);
+        }
+    }
+    cheapest_of_samples(trial, Fit::new(trial, data), shapes)
+}
+
+/// As [`cheapest`], for what is to be fitted.
+pub(super) fn cheapest_of_samples<T: Lane>(
+    trial: &Trial,
+    fit: Fit<T>,
+    shapes: &[(usize, usize)],
+) -> (Pass<T>, f64) {
+    let activation = trial.network.activation;
+    let dims = trial.sizes();
+    let (n, identity) = (fit.samples(), fit.X.is_none());
+    let samples = flops::samples_side(&dims, n, identity);
+    let outputs = flops::outputs_side(&dims, n, identity);
+    if activation.is_linear() && outputs < samples {
+        return (Pass::Outputs(OutputsSide::new(fit, shapes)), outputs);
+    }
+    let pass = SamplesSide::new(fit, activation, shapes, trial.network.bias);
+    (Pass::Samples(pass), samples)
 }

@@ -1,12 +1,13 @@
 //! Gradients by the samples: activations forward, their gradients back, `d_l x n` each.
 //!
-//! Serves every activation, mask and input; the only way for networks that are not linear.
+//! Serves every activation, loss, mask and input, with and without biases; the only way for networks that are not
+//! linear.
 
 use ndarray::{Array2, ArrayView2};
 
 use super::fit::Fit;
 use crate::config::Activation;
-use crate::kernel::{Real, Threads, multiply_into};
+use crate::kernel::{Real, Threads, add_to_rows, multiply_into, row_sums};
 use crate::optimizer::Gradient;
 
 #[derive(Debug)]
@@ -18,14 +19,17 @@ pub(super) struct SamplesSide<T> {
     forward: Vec<Array2<T>>,
     /// `B_1 .. B_(L-1)`: gradient of the loss in each layer before its activation.
     back: Vec<Array2<T>>,
+    /// `B_l 1`, the gradients of the biases; none without biases.
+    sums: Vec<Array2<T>>,
 }
 
 impl<T: Real> SamplesSide<T> {
-    /// For layers of these shapes (rows, columns).
+    /// For layers of these shapes (rows, columns), with or without biases.
     pub(super) fn new(
         fit: Fit<T>,
         activation: Activation,
         shapes: &[(usize, usize)],
+        bias: bool,
     ) -> SamplesSide<T> {
         let n = fit.samples();
         let depth = shapes.len();
@@ -37,12 +41,19 @@ impl<T: Real> SamplesSide<T> {
         let back = shapes[..depth - 1]
             .iter()
             .map(|&(rows, _)| Array2::zeros((rows, n)));
+        let biased = if bias { shapes } else { &[] };
+        let sums = biased.iter().map(|&(rows, _)| Array2::zeros((rows, 1)));
         SamplesSide {
             activation,
             forward: forward.collect(),
             back: back.collect(),
+            sums: sums.collect(),
             fit,
         }
+    }
+
+    pub(super) fn fit_mut(&mut self) -> &mut Fit<T> {
+        &mut self.fit
     }
 
     /// The hidden activations `A_1 .. A_(L-1)` of the last [`SamplesSide::loss`].
@@ -50,9 +61,10 @@ impl<T: Real> SamplesSide<T> {
         &self.forward[..self.forward.len() - 1]
     }
 
-    pub(super) fn loss(&mut self, threads: Threads, weights: &[Array2<T>]) -> f64 {
-        let depth = weights.len();
+    pub(super) fn loss(&mut self, threads: Threads, parameters: &[Array2<T>]) -> f64 {
+        let depth = self.forward.len();
         let bare = self.bare(depth);
+        let (weights, biases) = parameters.split_at(depth);
         for (l, W) in weights.iter().enumerate() {
             let (below, above) = self.forward.split_at_mut(l);
             let A = &mut above[0];
@@ -66,6 +78,9 @@ impl<T: Real> SamplesSide<T> {
                 None if bare => {}
                 None => A.assign(W),
             }
+            if let Some(b) = biases.get(l) {
+                add_to_rows(A, b);
+            }
             if l + 1 < depth {
                 self.activation.apply(threads, A);
             }
@@ -77,16 +92,18 @@ impl<T: Real> SamplesSide<T> {
     pub(super) fn gradients(
         &mut self,
         threads: Threads,
-        weights: &mut [Array2<T>],
+        parameters: &mut [Array2<T>],
         visit: &mut impl FnMut(usize, &mut Array2<T>, &Gradient<'_, T>),
     ) {
-        let depth = weights.len();
+        let depth = self.forward.len();
         let bare = self.bare(depth);
+        let (weights, biases) = parameters.split_at_mut(depth);
         let SamplesSide {
             fit,
             activation,
             forward,
             back,
+            sums,
         } = self;
         for l in (0..depth).rev() {
             let (below, above) = weights.split_at_mut(l);
@@ -108,6 +125,10 @@ impl<T: Real> SamplesSide<T> {
                 _ => Some(forward[l - 1].t()),
             };
             visit(l, W, &Gradient { left: B, right });
+            if let (Some(b), Some(sum)) = (biases.get_mut(l), sums.get_mut(l)) {
+                row_sums(B, sum);
+                visit(depth + l, b, &Gradient::of(sum));
+            }
         }
     }
 

@@ -66,7 +66,7 @@ fn check_one(trial: &Trial, wanted: Way) {
         for ((i, j), &g) in G.indexed_iter() {
             let w = start[l][[i, j]];
             let mut loss_at = |w: f64| {
-                full.weights[l][[i, j]] = w;
+                full.parameters[l][[i, j]] = w;
                 full.loss()
             };
             let slope = (loss_at(w + step) - loss_at(w - step)) / (2.0 * step);
@@ -87,7 +87,7 @@ fn check_one(trial: &Trial, wanted: Way) {
             full.gradient_norm();
         }
         full.update();
-        for ((W, start), G) in full.weights.iter().zip(&start).zip(&gradients) {
+        for ((W, start), G) in full.parameters.iter().zip(&start).zip(&gradients) {
             let wanted = start - &((G + &(start * decay)) * rate);
             let size = G.iter().fold(1.0, |size: f64, g| size.max(g.abs()));
             let error = (W - &wanted).iter().fold(0.0, |e: f64, d| e.max(d.abs()));
@@ -153,7 +153,7 @@ fn trained<T: Lane>(trial: &Trial, threads: Threads) -> (Way, Vec<Array2<T>>) {
         full.loss();
         full.update();
     }
-    (way(&full.pass), full.weights)
+    (way(&full.pass), full.parameters)
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn every_optimizer_takes_gradients_of_the_observed_entries() {
                 kept.gradient_norm();
                 kept.update();
             }
-            for (A, B) in straight.iter().zip(&kept.weights) {
+            for (A, B) in straight.iter().zip(&kept.parameters) {
                 let error = (A - B).iter().fold(0.0, |e: f64, d| e.max(d.abs()));
                 assert!(error <= 1e-12, "{kind:?}: {error:e}");
             }

@@ -225,9 +225,11 @@ impl MeasuredNetwork for WideNetwork<'_> {
         });
         read(&LossHessian {
             weights: weights.iter().map(|W| W.view()).collect(),
+            biases: Vec::new(),
             X: X.as_ref().map(|X| X.view()),
             Y: Y.view(),
             mask: None,
+            loss: self.trial.problem.loss,
             c: problem.c,
             activation: Activation::Linear,
             weight_decay: self.trial.optimizer.weight_decay,
