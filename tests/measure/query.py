@@ -5,7 +5,7 @@
     tests/measure/query.py ask FOLDER --program P [--old P] [--repeats 3] [--only NAME ...]
 
 `make` has the program write a small run folder and fills a new one with invented rows of the same schema: that many
-trials, ten rows of `history` each, parts of the size and compression that the program writes. `ask` prints a
+trials, ten rows of `history`, eight of `spectra` and three of `layers` each, parts of the size and compression that the program writes. `ask` prints a
 Markdown table: seconds on the clock (of all cores), both medians, and peak memory of each program for each query. A
 program that refuses a query or runs longer than the limit says so; an answer that is not DuckDB's is marked, and so
 is one over the limits in the code. Needs Python with duckdb and pyarrow.
@@ -72,6 +72,29 @@ HISTORY = {
     "test_loss": f"CASE WHEN {draw('t', 4)} < 0.3 THEN NULL ELSE exp(-s * {draw('t', 15)}) END",
     "effective_rank": f"1 + s + {draw('31 * t + s', 16)}",
 }
+# Two steps, two layers, two singular values.
+SPECTRA = {
+    "trial": "t",
+    "id": "md5(t::VARCHAR)",
+    "step": "1000 * (s // 4)",
+    "layer": "1 + (s // 2) % 2",
+    "index": "1 + s % 2",
+    "value": f"exp(-(s % 2) - 3 * {draw('31 * t + s', 17)})",
+    "multiplicity": "1",
+    "left_angle": f"CASE WHEN s < 4 THEN NULL ELSE 1.5 * {draw('31 * t + s', 18)} END",
+    "right_angle": f"CASE WHEN s < 4 THEN NULL ELSE 1.5 * {draw('31 * t + s', 19)} END",
+}
+# The inputs and two layers, at the end.
+LAYERS = {
+    "trial": "t",
+    "id": "md5(t::VARCHAR)",
+    "step": "1000",
+    "layer": "s",
+    "separation": f"pow(10, -s) * (0.5 + {draw('31 * t + s', 20)})",
+    "balancedness": "NULL",
+    "effective_rank": f"1 + 5 * {draw('31 * t + s', 21)}",
+}
+DETAIL = {"history": HISTORY, "spectra": SPECTRA, "layers": LAYERS}
 
 # Seconds that an answer may take: scans, groups and joins; windows, quantiles and sorts. Up to 10^5 trials and above.
 FAST, SLOW = (0.5, 5.0), (2.0, 20.0)
@@ -119,28 +142,25 @@ def make(folder, program, trials, rows):
             part = os.path.join(small, table, "part-00000001.parquet")
             schema = pq.ParquetFile(part).schema_arrow
             labels = {key: value for key, value in (pq.ParquetFile(part).metadata.metadata or {}).items() if key in (b"parsimony.schema", b"parsimony.schema_version", b"parsimony.version")}
-            if table in ("trials", "history"):
-                source, wanted = (TRIALS, f"range({trials}) r(t)") if table == "trials" else (HISTORY, f"range({trials}) r(t), range({rows}) q(s)")
-                first = f"(SELECT * FROM '{part}' LIMIT 1) first"
-                columns = [f'{source[name]} AS "{name}"' if name in source else f'first."{name}"' for name in schema.names]
-                count = trials if table == "trials" else trials * rows
-                write(database, columns, wanted, first, schema, labels, folder, table, count, trials, rows)
-            else:
-                shutil.copy(part, os.path.join(folder, table))
+            each = {"trials": 1, "history": rows, "spectra": 8, "layers": 3}[table]
+            source = DETAIL.get(table, TRIALS)
+            wanted = f"range({trials}) r(t), range({each}) q(s)"
+            first = f"(SELECT * FROM '{part}' LIMIT 1) first"
+            columns = [f'{source[name]} AS "{name}"' if name in source else f'first."{name}"' for name in schema.names]
+            write(database, columns, wanted, first, schema, labels, folder, table, trials, each)
     print(f"{folder}: {trials} trials, {trials * rows} rows of history")
 
 
-def write(database, columns, wanted, first, schema, labels, folder, table, count, trials, rows):
+def write(database, columns, wanted, first, schema, labels, folder, table, trials, rows):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = pa.schema([field.remove_metadata() for field in schema], metadata=labels)
-    step = PART_ROWS if table == "trials" else PART_ROWS // rows
+    step = PART_ROWS // rows
     for number, begin in enumerate(range(0, trials, step), 1):
         end = min(begin + step, trials)
         ranges = wanted.replace(f"range({trials})", f"range({begin}, {end})", 1)
-        order = "t" if table == "trials" else "t, s"
-        sql = f"SELECT {', '.join(columns)} FROM {ranges}, {first} ORDER BY {order}"
+        sql = f"SELECT {', '.join(columns)} FROM {ranges}, {first} ORDER BY t, s"
         path = os.path.join(folder, table, f"part-{number:08}.parquet")
         reader = database.sql(sql).to_arrow_reader(GROUP_ROWS)
         with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as out:

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use sweep::{IntervalSet, Verified};
 use table::{
-    Batch, CommitInfo, Comparison, Counts, FailedTrial, FolderError, Freed, GenerationRecord,
-    Joining, RunFolder,
+    Batch, CommitInfo, Comparison, Counts, EndedAttempt, FailedTrial, FolderError, Freed,
+    GenerationRecord, Joining, RunFolder,
 };
 use tokio::sync::oneshot;
 
@@ -218,6 +218,18 @@ impl Writer {
             let freed = folder.forget_failed()?;
             Ok((freed, folder.counts()?))
         })
+    }
+
+    /// Keeps attempts that ended without a row. Only people read them, so nobody waits.
+    pub(crate) fn add_attempts(&self, attempts: Vec<EndedAttempt>) {
+        self.send(Box::new(move |folder| {
+            if let Err(error) = folder
+                .settle()
+                .and_then(|()| folder.add_attempts(&attempts))
+            {
+                tracing::warn!(%error, "lost attempts are not kept");
+            }
+        }));
     }
 
     pub(crate) fn set_state(&self, key: &'static str, value: String) -> Reply<()> {

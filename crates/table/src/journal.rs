@@ -14,8 +14,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params}
 
 use crate::codec;
 use crate::folder::{
-    CommitRow, Counts, FailedTrial, FolderError, Format, GenerationRecord, NewCommit, PartRow,
-    setting,
+    CommitRow, Counts, EndedAttempt, FailedTrial, FolderError, Format, GenerationRecord, NewCommit,
+    PartRow, setting,
 };
 use crate::schema::{TableName, columns_of_fingerprint, fingerprint_of};
 
@@ -64,6 +64,22 @@ CREATE TABLE failed (
     error TEXT NOT NULL
 ) STRICT;
 ";
+
+/// Attempts that ended without a row that counts. It is made when the first of them is kept, so that folders of the
+/// same layout may lack it.
+const CREATE_ATTEMPTS: &str = "
+CREATE TABLE IF NOT EXISTS attempts (
+    number INTEGER PRIMARY KEY,
+    trial INTEGER NOT NULL,
+    ended_at INTEGER NOT NULL,
+    worker TEXT,
+    outcome TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS attempts_by_trial ON attempts (trial);
+";
+
+/// Attempts that are kept, the newest ones: 10 MB at 100 bytes each.
+const MOST_ATTEMPTS: i64 = 100_000;
 
 /// From layout 1: what an older program did not keep is null.
 const UPGRADE: &str = "
@@ -423,6 +439,57 @@ impl Journal {
                         trial: get_u64(row, 0)?,
                         attempts: row.get(1)?,
                         error: row.get(2)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// Keeps attempts, and forgets the oldest where there are too many.
+    pub(crate) fn add_attempts(&mut self, attempts: &[EndedAttempt]) -> Result<(), FolderError> {
+        self.together(|connection| {
+            connection.execute_batch(CREATE_ATTEMPTS)?;
+            let mut insert = connection.prepare(
+                "INSERT INTO attempts (trial, ended_at, worker, outcome) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for attempt in attempts {
+                insert.execute(params![
+                    attempt.trial.cast_signed(),
+                    attempt.ended_at_us,
+                    attempt.worker,
+                    attempt.outcome,
+                ])?;
+            }
+            connection.execute(
+                "DELETE FROM attempts WHERE number <= (SELECT max(number) FROM attempts) - ?1",
+                [MOST_ATTEMPTS],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The attempts of a trial that are kept, in their order.
+    pub(crate) fn attempts(&self, trial: u64) -> Result<Vec<EndedAttempt>, FolderError> {
+        self.done(|connection| {
+            let is_there = connection.query_row(
+                "SELECT count(*) FROM sqlite_schema WHERE name = 'attempts'",
+                [],
+                |row| row.get::<_, i64>(0),
+            )?;
+            if is_there == 0 {
+                return Ok(Vec::new());
+            }
+            connection
+                .prepare(
+                    "SELECT trial, ended_at, worker, outcome FROM attempts
+                     WHERE trial = ?1 ORDER BY number",
+                )?
+                .query_map([trial.cast_signed()], |row| {
+                    Ok(EndedAttempt {
+                        trial: get_u64(row, 0)?,
+                        ended_at_us: row.get(1)?,
+                        worker: row.get(2)?,
+                        outcome: row.get(3)?,
                     })
                 })?
                 .collect()

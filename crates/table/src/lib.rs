@@ -37,10 +37,10 @@ pub use data::{
 };
 pub use error::{PayloadFault, RowFault, TableError};
 pub use folder::{
-    Checked, CommitInfo, Compaction, Counts, ExportFormat, Exported, FailedTrial, Finding,
-    FolderError, Format, Freed, GenerationRecord, Hook, Joining, Kind, Listed, LocalFiles,
-    Manifest, Meta, Numbering, RunFolder, check_folder, durable_files, export, fault_of_file,
-    fault_point, is_run_folder, numbering,
+    Checked, CommitInfo, Compaction, Counts, EndedAttempt, ExportFormat, Exported, FailedTrial,
+    Finding, FolderError, Format, Freed, GenerationRecord, Hook, Joining, Kind, Listed, LocalFiles,
+    Manifest, Meta, Numbering, RunFolder, attempts, check_folder, durable_files, export,
+    fault_of_file, fault_point, is_run_folder, numbering,
 };
 pub use packed::Limits;
 pub use payload::Payload;

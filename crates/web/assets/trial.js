@@ -90,15 +90,19 @@ export function trialPage(sweep, trial) {
 // A text without the quotes of a sweep file.
 const plain = (value) => value.replace(/^"([^"]*)"$/, "$1");
 
-// The log of attempts, as far as it is kept: the last one has a row, earlier ones a count.
+// The log of attempts: those that ended without a row, then the one that has it.
 function attempt(now) {
   const { row } = now;
+  const before = now.attempts.map(({ worker, ended_at_ms, outcome }) => [new Date(ended_at_ms).toISOString().slice(0, 19).replace("T", " ") + " UTC:", outcome, worker ? `(${worker})` : null].filter(Boolean).join(" "));
   if (!Object.keys(row).length) {
-    return [h("p", { class: "empty" }, { running: "A worker has it.", pending: "It waits for a worker.", "being written": "It has ended; its row is being written." }[now.state] ?? now.state)];
+    const log = before.length ? [h("ol", { class: "failures" }, before.map((text) => h("li", {}, text)))] : [];
+    return [...log, h("p", { class: "empty" }, { running: "A worker has it.", pending: "It waits for a worker.", "being written": "It has ended; its row is being written." }[now.state] ?? now.state)];
   }
-  const earlier = (row.attempt ?? 1) - 1;
+  // Of older folders, and where a worker was lost before it named what it ran.
+  const earlier = (row.attempt ?? 1) - 1 - before.length;
   const seconds = ["setup", "train", "measure"].filter((part) => row[`${part}_seconds`] != null).map((part) => `${part} ${duration(row[`${part}_seconds`])}`);
   const lines = [
+    ...before,
     earlier > 0 ? `${earlier} earlier ${earlier === 1 ? "attempt" : "attempts"} ended without a result: a worker died or was lost.` : null,
     [`Attempt ${row.attempt ?? 1}: ${row.status}`, row.worker ? `on worker ${row.worker}` : null, row.host ? `(${row.host})` : null, row.started_at ? `started ${row.started_at} UTC` : null].filter(Boolean).join(" "),
     seconds.length ? seconds.join(", ") : null,

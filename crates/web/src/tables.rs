@@ -293,6 +293,7 @@ pub(crate) async fn trial(standing: &Standing, trial: u64, layer: u64) -> Result
         true => Answer::default(),
         false => ask(dir, sql, None).await?,
     };
+    let attempts = attempts(dir, trial).await?;
     let state = match (row.get("status"), standing.running.contains(trial)) {
         (Some(status), _) => status.clone(),
         (None, true) => json!("running"),
@@ -304,11 +305,32 @@ pub(crate) async fn trial(standing: &Standing, trial: u64, layer: u64) -> Result
         "state": state,
         "parameters": parameters(folder, trial),
         "row": row,
+        "attempts": attempts,
         "history": scalars(&history),
         "layers": layers.rows.iter().filter_map(|row| row[0].number()).collect::<Vec<_>>(),
         "layer": layer,
         "spectrum": spectra(&spectrum),
     }))
+}
+
+/// Earlier attempts of a trial, as far as the journal keeps them.
+async fn attempts(dir: &Path, trial: u64) -> Result<Vec<Value>, Refusal> {
+    let dir = dir.to_owned();
+    let kept = tokio::task::spawn_blocking(move || table::attempts(&dir, trial)).await;
+    let kept = kept.map_err(|error| Refusal::Failed(error.to_string()))?;
+    let kept = kept.map_err(|error| Refusal::Failed(error.to_string()))?;
+    let shown = kept.into_iter().map(|attempt| {
+        let worker = attempt
+            .worker
+            .as_deref()
+            .map(|name| sweep::shortened(name, LONGEST_VALUE));
+        json!({
+            "worker": worker,
+            "ended_at_ms": attempt.ended_at_us / 1000,
+            "outcome": sweep::shortened(&attempt.outcome, LONGEST_VALUE),
+        })
+    });
+    Ok(shown.collect())
 }
 
 /// Parameters of a trial: those that are swept in the order of their axes, then those that are fixed; what does not apply

@@ -193,6 +193,9 @@ fn a_trial_that_kills_its_workers_fails_alone_and_can_be_retried() {
         .call(at, &["retry", "small", "--failed"])
         .expect(0);
     coordinator.call(at, &["watch", "small"]).expect(0);
+    let attempts = table::attempts(&run_folder, 40).unwrap();
+    let last = attempts.last().expect("the failed attempt is kept");
+    assert!(last.outcome.contains("died with this trial"), "{last:?}");
     // The failed trial alone ran again.
     let by_healthy = "SELECT count(*) AS n FROM trials WHERE worker = 'healthy'";
     assert_eq!(number(&run_folder, by_healthy), 1.0);

@@ -54,7 +54,7 @@ fn a_run_is_drawn_in_every_format() {
     assert_eq!(rows.len(), 4);
     assert!(
         rows.iter().all(|row| row["trials"] == 3),
-        "repeats are one value"
+        "replicates are one value"
     );
     let page = std::fs::read_to_string(at.join("a.html")).unwrap();
     assert!(!page.contains("<script src") && !page.contains("<link"));

@@ -1,9 +1,13 @@
 //! Events go to the scheduler, and what it decides is done.
 
+use std::collections::BTreeMap;
+
 use rpc::v1;
-use scheduler::{Action, Ended, Grant, Running, WorkerId};
+use scheduler::{Action, Ended, Grant, Running, SweepKey, WorkerId};
+use table::EndedAttempt;
 
 use super::EventLoop;
+use super::results::now_us;
 use crate::wire;
 
 impl EventLoop {
@@ -54,6 +58,7 @@ impl EventLoop {
                         trials,
                         "worker lost: its trials go to others"
                     );
+                    self.keep_attempts(worker);
                 }
                 Action::DropWorker {
                     worker,
@@ -74,6 +79,31 @@ impl EventLoop {
                 }
                 // Of a report, which takes it before it hands on the others.
                 Action::Accept { .. } => {}
+            }
+        }
+    }
+
+    /// Keeps what a lost worker was running, as its last heartbeat named it.
+    fn keep_attempts(&self, worker: WorkerId) {
+        let Some(state) = self.workers.get(&worker) else {
+            return;
+        };
+        let ended_at_us = now_us();
+        let mut by_sweep: BTreeMap<SweepKey, Vec<EndedAttempt>> = BTreeMap::new();
+        for (&(_, trial), running) in &state.running {
+            by_sweep
+                .entry(running.sweep)
+                .or_default()
+                .push(EndedAttempt {
+                    trial,
+                    ended_at_us,
+                    worker: Some(state.registration.name.clone()),
+                    outcome: "the worker was lost".to_owned(),
+                });
+        }
+        for (sweep, attempts) in by_sweep {
+            if let Some(sweep) = self.sweeps.get(&sweep) {
+                sweep.writer.add_attempts(attempts);
             }
         }
     }

@@ -409,7 +409,8 @@ fn nth(numbers: &IntervalSet, mut k: u64) -> Option<u64> {
     None
 }
 
-fn now_us() -> i64 {
+/// Microseconds since 1970.
+pub(super) fn now_us() -> i64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| {

@@ -56,7 +56,7 @@ pub fn check(spec: &Spec) -> Result<(), SweepError> {
                         key,
                         found: format!("'{REPLICATE}'"),
                         allowed:
-                            "a column that makes conditions: repeats become `aggregate` and `band`"
+                            "a column that makes conditions: replicates become `aggregate` and `band`"
                                 .to_owned(),
                     };
                     return Err(error(mistake));

@@ -3,13 +3,11 @@
 use sweep::{Plot, PlotKind};
 use table::TableName;
 
-use super::defaults::{self, Free};
 use super::error::PlotError;
-use super::gather::Want;
 use super::lines::{self, Style};
 use super::look::Look;
 use super::tables::Tables;
-use super::{Declaration, Drawing, title};
+use super::{Declaration, Drawing};
 
 pub(super) const KIND: Declaration = Declaration {
     kind: PlotKind::Curves,
@@ -48,32 +46,14 @@ const RESULTS: [&str; 6] = [
 
 fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError> {
     let detail = TableName::History;
-    let mut free = Free::of(tables, plot);
-    let value = match &plot.value {
-        Some(value) => value.clone(),
-        None => super::gather::first_with_values(tables, detail, &RESULTS)?
-            .unwrap_or_else(|| RESULTS[0].to_owned()),
+    let measured = match &plot.value {
+        Some(_) => None,
+        None => super::gather::first_with_values(tables, detail, &RESULTS)?,
     };
-    let value = defaults::one(tables, plot, detail, "value", &value)?;
-    if value.is_column {
-        lines::needs(tables, plot, detail, &value.sql)?;
-    }
-    let x = plot.x.as_deref().unwrap_or("step");
-    let x = tables.channel(plot.kind, detail, "x", x)?;
-    let [color, facet] = defaults::color_and_facet(tables, plot, detail, &mut free)?;
-    let want = Want {
-        plot,
-        detail,
-        x,
-        value,
-        color,
-        facet,
-        is_last_step: false,
-    };
+    let value = measured.as_deref().unwrap_or(RESULTS[0]);
     let style = Style {
         is_fitted: false,
         drops_stragglers: true,
     };
-    let lines = lines::lines(tables, &want, style)?;
-    lines.draw(&want, look, style, title(tables, plot))
+    lines::drawn(tables, plot, look, (detail, value, "step"), false, style)
 }

@@ -12,7 +12,7 @@ pub enum PlotError {
         column: String,
         near: Near,
     },
-    #[error("{kind}: `replicate` counts repeats of one condition, which become `aggregate` and `band`; name another column for {channel}", kind = kind.name())]
+    #[error("{kind}: `replicate` numbers the runs of one condition, which become `aggregate` and `band`; name another column for {channel}", kind = kind.name())]
     Repeats {
         kind: PlotKind,
         channel: &'static str,

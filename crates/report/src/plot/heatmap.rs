@@ -72,7 +72,7 @@ fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError>
             kind: plot.kind,
             needs: "two axes, or --x and --y",
             varies: match varies.as_slice() {
-                [] => "nothing but repeats".to_owned(),
+                [] => "nothing but replicates".to_owned(),
                 some => some.join(" and "),
             },
         });

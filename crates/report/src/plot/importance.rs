@@ -62,7 +62,7 @@ impl Sort {
         match self {
             Sort::Axis => "axis alone",
             Sort::Together => "axes together",
-            Sort::Rest => "repeats",
+            Sort::Rest => "replicates",
         }
     }
 }
@@ -156,7 +156,7 @@ fn axes_of(tables: &Tables, plot: &Plot) -> Result<Vec<Axis>, PlotError> {
         return Err(PlotError::FewAxes {
             kind,
             needs: "an axis, or --x COLUMN,COLUMN",
-            varies: "nothing but repeats".to_owned(),
+            varies: "nothing but replicates".to_owned(),
         });
     }
     Ok(axes)
@@ -243,11 +243,11 @@ fn effects(parts: &Importance) -> Vec<Effect> {
             higher,
         ));
     }
-    effects.push(effect("repeats".to_owned(), Sort::Rest, parts.residual));
+    effects.push(effect("replicates".to_owned(), Sort::Rest, parts.residual));
     effects
 }
 
-/// The largest effects first, the small ones of axes together added up; the repeats last.
+/// The largest effects first, the small ones of axes together added up; the replicates last.
 fn bars(effects: Vec<Effect>) -> Vec<Effect> {
     let (rest, mut effects): (Vec<Effect>, Vec<Effect>) = effects
         .into_iter()
@@ -392,10 +392,13 @@ mod tests {
             effect("a", Sort::Axis, 0.0),
             effect("b", Sort::Axis, 0.7),
             effect("a x b", Sort::Together, 0.0001),
-            effect("repeats", Sort::Rest, 0.2),
+            effect("replicates", Sort::Rest, 0.2),
             effect("b x c", Sort::Together, 0.0999),
         ];
         let names: Vec<String> = bars(all).into_iter().map(|effect| effect.name).collect();
-        assert_eq!(names, ["b", "b x c", "a", "other axes together", "repeats"]);
+        assert_eq!(
+            names,
+            ["b", "b x c", "a", "other axes together", "replicates"]
+        );
     }
 }

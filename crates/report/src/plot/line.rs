@@ -32,7 +32,7 @@ fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError>
     let x = x.ok_or_else(|| PlotError::FewAxes {
         kind: plot.kind,
         needs: "an axis, or --x COLUMN",
-        varies: "nothing but repeats".to_owned(),
+        varies: "nothing but replicates".to_owned(),
     })?;
     let x = tables.channel(plot.kind, trials, "x", &x)?;
     let value = match &plot.value {

@@ -2,16 +2,17 @@
 //!
 //! How they are drawn is the business of `strokes`.
 
-use sweep::LogScale;
+use sweep::{LogScale, Plot};
 use table::TableName;
 
 use super::channel::{Channel, MOST_CATEGORIES, MOST_ORDERED, MOST_PANELS};
+use super::defaults::{self, Free};
 use super::error::PlotError;
 use super::gather::{Point, Rows, Want, gather};
-use super::look;
+use super::look::{self, Look};
 use super::stats::{Reduction, Summary};
 use super::tables::Tables;
-use super::words;
+use super::{Drawing, title, words};
 
 /// Rows of data of a picture of lines: each is a place of a line, of its band and maybe a point.
 const MOST_ROWS: usize = 6000;
@@ -57,6 +58,35 @@ pub(crate) struct Style {
     pub(crate) is_fitted: bool,
     /// Places of which fewer than half of a line's trials are left are not drawn: the rest has stopped before.
     pub(crate) drops_stragglers: bool,
+}
+
+/// A picture of lines over the rows of `detail`: `value` and `x` are the columns that are shown where the plot names none.
+pub(crate) fn drawn(
+    tables: &Tables,
+    plot: &Plot,
+    look: &Look,
+    (detail, value, x): (TableName, &str, &str),
+    is_last_step: bool,
+    style: Style,
+) -> Result<Drawing, PlotError> {
+    let mut free = Free::of(tables, plot);
+    let value = plot.value.as_deref().unwrap_or(value);
+    let value = defaults::one(tables, plot, detail, "value", value)?;
+    if value.is_column {
+        needs(tables, plot, detail, &value.sql)?;
+    }
+    let x = tables.channel(plot.kind, detail, "x", plot.x.as_deref().unwrap_or(x))?;
+    let [color, facet] = defaults::color_and_facet(tables, plot, detail, &mut free)?;
+    let want = Want {
+        plot,
+        detail,
+        x,
+        value,
+        color,
+        facet,
+        is_last_step,
+    };
+    lines(tables, &want, style)?.draw(&want, look, style, title(tables, plot))
 }
 
 /// Gathers the rows of a picture and makes lines.
@@ -166,7 +196,7 @@ fn wants_steps(rows: &Rows, log: Option<&Vec<LogScale>>) -> bool {
     }
 }
 
-/// The axes that no channel shows, which a summary is over: "5 repeats, init kind".
+/// The axes that no channel shows, which a summary is over: "5 replicates, init kind".
 pub(crate) fn over(tables: &Tables, want: &Want<'_>) -> String {
     let shown: Vec<&str> = [&want.x, &want.color, &want.facet]
         .into_iter()
@@ -180,8 +210,8 @@ pub(crate) fn over(tables: &Tables, want: &Want<'_>) -> String {
 pub(crate) fn over_all_but(tables: &Tables, shown: &[&str], condition: Option<&str>) -> String {
     let condition = condition.unwrap_or_default().replace('.', "_");
     let mut over = Vec::new();
-    if tables.repeats() > 1 && !condition.contains("replicate") {
-        over.push(format!("{} repeats", tables.repeats()));
+    if tables.replicates() > 1 && !condition.contains("replicate") {
+        over.push(format!("{} replicates", tables.replicates()));
     }
     for axis in tables.axes() {
         let is_shown = axis

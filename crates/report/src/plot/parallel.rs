@@ -91,9 +91,9 @@ fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError>
             words::title(std::slice::from_ref(&value))
         ));
     }
-    if tables.repeats() > 1 {
+    if tables.replicates() > 1 {
         notes.push(format!(
-            "{} of each condition's repeats",
+            "{} of each condition's replicates",
             Reduction::of(plot.aggregate, Some(sweep::Band::Off)).words()
         ));
     }
@@ -130,7 +130,7 @@ fn columns_of(tables: &Tables, plot: &Plot) -> Result<Vec<Expression>, PlotError
         return Err(PlotError::FewAxes {
             kind: plot.kind,
             needs: "an axis, or --x COLUMN,COLUMN",
-            varies: "nothing but repeats".to_owned(),
+            varies: "nothing but replicates".to_owned(),
         });
     }
     Ok(columns)

@@ -92,7 +92,7 @@ struct Channels {
     facet: Channel,
 }
 
-/// Reads the trials and puts those of one condition together: repeats are no conditions.
+/// Reads the trials and puts those of one condition together: replicates are no conditions.
 fn conditions(
     tables: &Tables,
     plot: &Plot,
@@ -101,7 +101,7 @@ fn conditions(
     facet: &[Expression],
 ) -> Result<Found, PlotError> {
     let condition = Condition::of(plot, tables, TableName::Trials)?;
-    let is_repeated = tables.repeats() > 1;
+    let is_repeated = tables.replicates() > 1;
     let axes: Vec<String> = match is_repeated {
         true => tables
             .axes()
@@ -333,9 +333,12 @@ fn notes(
 ) -> Vec<String> {
     let better = |own: &Expression| if is_gain(own) { "more" } else { "less" };
     let mut notes = Vec::new();
-    if tables.repeats() > 1 {
+    if tables.replicates() > 1 {
         let reduction = Reduction::of(plot.aggregate, plot.band);
-        notes.push(format!("{} of each condition's repeats", reduction.words()));
+        notes.push(format!(
+            "{} of each condition's replicates",
+            reduction.words()
+        ));
     }
     if let Some(points) = counted {
         notes.push(format!("{points} conditions, counted in cells"));

@@ -3,13 +3,11 @@
 use sweep::{Plot, PlotKind};
 use table::TableName;
 
-use super::defaults::{self, Free};
 use super::error::PlotError;
-use super::gather::Want;
 use super::lines::{self, Style};
 use super::look::Look;
 use super::tables::Tables;
-use super::{Declaration, Drawing, title};
+use super::{Declaration, Drawing};
 
 pub(super) const KIND: Declaration = Declaration {
     kind: PlotKind::Separation,
@@ -26,28 +24,10 @@ pub(super) const KIND: Declaration = Declaration {
 };
 
 fn draw(tables: &Tables, plot: &Plot, look: &Look) -> Result<Drawing, PlotError> {
-    let detail = TableName::Layers;
-    let mut free = Free::of(tables, plot);
-    let value = plot.value.as_deref().unwrap_or("separation");
-    let value = defaults::one(tables, plot, detail, "value", value)?;
-    if value.is_column {
-        lines::needs(tables, plot, detail, &value.sql)?;
-    }
-    let x = tables.channel(plot.kind, detail, "x", plot.x.as_deref().unwrap_or("layer"))?;
-    let [color, facet] = defaults::color_and_facet(tables, plot, detail, &mut free)?;
-    let want = Want {
-        plot,
-        detail,
-        x,
-        value,
-        color,
-        facet,
-        is_last_step: true,
-    };
+    let shown = (TableName::Layers, "separation", "layer");
     let style = Style {
         is_fitted: true,
         drops_stragglers: false,
     };
-    let lines = lines::lines(tables, &want, style)?;
-    lines.draw(&want, look, style, title(tables, plot))
+    lines::drawn(tables, plot, look, shown, true, style)
 }

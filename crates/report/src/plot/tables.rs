@@ -45,7 +45,7 @@ impl Axis {
     }
 }
 
-/// The column of repeats.
+/// The column of replicates.
 pub(crate) const REPLICATE: &str = "replicate";
 
 /// The column of several runs.
@@ -191,7 +191,7 @@ impl Tables {
         self.runs.len() > 1
     }
 
-    /// The axes with more than one value, repeats left out; `run` first where there are several.
+    /// The axes with more than one value, replicates left out; `run` first where there are several.
     pub(crate) fn axes(&self) -> Vec<Axis> {
         let runs = self.is_several().then(|| Axis {
             columns: vec![RUN.to_owned()],
@@ -202,10 +202,10 @@ impl Tables {
         runs.into_iter().chain(swept.cloned()).collect()
     }
 
-    /// How many repeats the sweep has of each condition.
-    pub(crate) fn repeats(&self) -> u64 {
-        let repeats = self.axes.iter().find(|axis| axis.is_replicate());
-        repeats.map_or(1, |axis| axis.count)
+    /// How many replicates the sweep has of each condition.
+    pub(crate) fn replicates(&self) -> u64 {
+        let replicates = self.axes.iter().find(|axis| axis.is_replicate());
+        replicates.map_or(1, |axis| axis.count)
     }
 
     pub(crate) fn has(&self, table: TableName, column: &str) -> bool {

@@ -18,7 +18,7 @@ const LOOK: Look = Look {
     width: 600.0,
 };
 
-/// Two axes of parameters, one of them of numbers, and two repeats.
+/// Two axes of parameters, one of them of numbers, and two replicates.
 const SWEEP: &str = "name = \"small\"\n[axes]\n\"network.depth\" = [2, 3, 4, 5, 6, 7]\n\
     \"init.kind\" = [\"orthogonal\", \"gaussian\"]\n\"init.scale\" = { log = [0.001, 1.0], points = 7 }\n\
     replicate = { range = [0, 2] }\n[problem]\ndim = 4\nrank = 1\n";
@@ -207,7 +207,7 @@ fn what_cannot_be_drawn_says_what_to_do() {
         with(PlotKind::Line, &|plot| {
             plot.color = Some("replicate".to_owned())
         }),
-        "`replicate` counts repeats",
+        "`replicate` counts replicates",
     );
     check(
         with(PlotKind::Line, &|plot| plot.y = Some("steps".to_owned())),
@@ -249,7 +249,7 @@ fn what_cannot_be_drawn_says_what_to_do() {
     let tables = super::tests::tables(&one);
     check(
         refused(&tables, &Plot::of(PlotKind::Heatmap)),
-        "heatmap needs two axes, or --x and --y, and this run varies nothing but repeats",
+        "heatmap needs two axes, or --x and --y, and this run varies nothing but replicates",
     );
 }
 

@@ -1,5 +1,6 @@
 //! A run folder: parts and journal, durable in that order, locked by one process.
 
+mod attempts;
 mod check;
 mod commit;
 mod disk;
@@ -22,6 +23,7 @@ mod run_folder;
 mod upkeep;
 mod versions;
 
+pub use attempts::{EndedAttempt, attempts};
 pub use check::{Checked, Finding, Kind, check_folder};
 pub use error::{FolderError, Format};
 pub use export::{ExportFormat, Exported, export};

@@ -3,6 +3,8 @@
 //! Both write new parts under new names, exchange the names in one entry of the journal and only then remove
 //! the old ones; whatever a kill leaves, the journal names one complete set, and opening removes the other.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use polars::prelude::{BooleanChunked, DataFrame};
 
 use crate::batch::{Tally, intervals, tally_frame};
@@ -13,12 +15,15 @@ use crate::part;
 use crate::schema::{TableName, schema, schema_fingerprint};
 use crate::staged::StagedFile;
 
+use super::attempts::EndedAttempt;
 use super::commit::siblings;
 use super::disk;
 use super::error::FolderError;
 use super::fault::fault_point;
 use super::labels::label;
-use super::records::{CommitRow, Compaction, Counts, Freed, Joining, NewCommit, PartRow};
+use super::records::{
+    CommitRow, Compaction, Counts, FailedTrial, Freed, Joining, NewCommit, PartRow,
+};
 use super::run_folder::RunFolder;
 
 /// Commits smaller than this are joined: below it the footer of a part of seventy columns, about 20 KB, is
@@ -64,6 +69,19 @@ impl RunFolder {
         })
     }
 
+    /// Keeps what failed among the attempts, for its row goes.
+    fn keep_failures(&mut self, failed: &[FailedTrial]) -> Result<(), FolderError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let ended_at_us = now.map_or(0, |now| i64::try_from(now.as_micros()).unwrap_or(i64::MAX));
+        let attempts = failed.iter().map(|failed| EndedAttempt {
+            trial: failed.trial,
+            ended_at_us,
+            worker: None,
+            outcome: format!("failed: {}; then retried", failed.error),
+        });
+        self.add_attempts(&attempts.collect::<Vec<_>>())
+    }
+
     /// Rewrites the `trials` part of a commit without its failed rows. Failed trials have no others.
     fn without_failed(&mut self, commit: &CommitRow) -> Result<Vec<u64>, FolderError> {
         let Some(old) = commit.part(TableName::Trials).copied() else {
@@ -76,6 +94,7 @@ impl RunFolder {
         tally_frame(&frame, &mut before)?;
         let mut freed: Vec<u64> = before.failed.iter().map(|failed| failed.trial).collect();
         freed.sort_unstable();
+        self.keep_failures(&before.failed)?;
         let statuses = frames::texts(&frame, "status").map_err(TableError::from)?;
         let mask: BooleanChunked = (0..frame.height())
             .map(|row| statuses.get(row) != Some("failed"))

@@ -65,6 +65,30 @@ impl<'q> Binder<'q> {
                 }
             }
         }
+        self.clauses(list, call, &mut arguments)?;
+        if let [term] = function.within_group.as_slice() {
+            let node = self.expr(&term.expr)?;
+            let descending = term.options.asc == Some(false);
+            if let (true, Some(share)) = (descending, arguments.nodes.first_mut()) {
+                share.sql = format!("(1 - {})", share.sql);
+            }
+            arguments.nodes.insert(0, node);
+        } else if !function.within_group.is_empty() {
+            return Err(StatementError::wrong(
+                "WITHIN GROUP takes one expression",
+                call.at,
+            ));
+        }
+        Ok(arguments)
+    }
+
+    /// What follows the arguments within the parentheses.
+    fn clauses(
+        &mut self,
+        list: &'q FunctionArgumentList,
+        call: &Call,
+        arguments: &mut Arguments,
+    ) -> Result<()> {
         for clause in &list.clauses {
             match clause {
                 FunctionArgumentClause::OrderBy(terms) if call.aggregate => {
@@ -83,20 +107,7 @@ impl<'q> Binder<'q> {
                 }
             }
         }
-        if let [term] = function.within_group.as_slice() {
-            let node = self.expr(&term.expr)?;
-            let descending = term.options.asc == Some(false);
-            if let (true, Some(share)) = (descending, arguments.nodes.first_mut()) {
-                share.sql = format!("(1 - {})", share.sql);
-            }
-            arguments.nodes.insert(0, node);
-        } else if !function.within_group.is_empty() {
-            return Err(StatementError::wrong(
-                "WITHIN GROUP takes one expression",
-                call.at,
-            ));
-        }
-        Ok(arguments)
+        Ok(())
     }
 
     /// What is written differently for SQLite, and what an argument must be.

@@ -85,21 +85,23 @@ impl<'q> Binder<'q> {
                 Ok(if *negated { negation(node) } else { node })
             }
             Expr::Subquery(query) => self.scalar(query),
-            Expr::Tuple(values) => {
-                let nodes = values
-                    .iter()
-                    .map(|value| self.expr(value))
-                    .collect::<Result<Vec<_>>>()?;
-                let (sql, heads) = lists(&nodes);
-                Ok(Node::new(
-                    format!("({sql})"),
-                    format!("\"row\"({heads})"),
-                    Kind::Unknown,
-                ))
-            }
+            Expr::Tuple(values) => self.tuple(values),
             Expr::Function(function) => self.function(function),
             other => self.special(other),
         }
+    }
+
+    fn tuple(&mut self, values: &'q [Expr]) -> Result<Node> {
+        let nodes = values
+            .iter()
+            .map(|value| self.expr(value))
+            .collect::<Result<Vec<_>>>()?;
+        let (sql, heads) = lists(&nodes);
+        Ok(Node::new(
+            format!("({sql})"),
+            format!("\"row\"({heads})"),
+            Kind::Unknown,
+        ))
     }
 
     fn unary(&mut self, op: UnaryOperator, expr: &'q Expr) -> Result<Node> {

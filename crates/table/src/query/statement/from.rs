@@ -1,6 +1,6 @@
 //! FROM: tables, common tables, subqueries and joins.
 
-use sqlparser::ast::{ObjectName, ObjectNamePart, TableAlias, TableFactor, TableWithJoins};
+use sqlparser::ast::{ObjectName, ObjectNamePart, Query, TableAlias, TableFactor, TableWithJoins};
 
 use super::binder::{Binder, Place, Relation, Scope, Source, at, same, under_alias};
 use super::error::{At, Result, StatementError};
@@ -71,25 +71,7 @@ impl<'q> Binder<'q> {
                 subquery,
                 alias,
                 sample: None,
-            } => {
-                let bound = self.query(subquery)?;
-                let name = match alias {
-                    Some(alias) => alias.name.value.clone(),
-                    None => self.fresh_name("unnamed_subquery"),
-                };
-                let names = renamed(&bound.columns, alias.as_ref())?;
-                let inner = wrapped_names(
-                    &format!("({})", bound.sql),
-                    &bound.columns,
-                    names.as_deref(),
-                );
-                Ok(source(
-                    format!("{inner} AS {}", quoted(&name)),
-                    &name,
-                    "",
-                    renamed_columns(bound.columns, names),
-                ))
-            }
+            } => self.derived(subquery, alias.as_ref()),
             TableFactor::NestedJoin {
                 table_with_joins,
                 alias: None,
@@ -119,6 +101,27 @@ impl<'q> Binder<'q> {
                 ))
             }
         }
+    }
+
+    /// A subquery in FROM.
+    fn derived(&mut self, subquery: &'q Query, alias: Option<&'q TableAlias>) -> Result<Source> {
+        let bound = self.query(subquery)?;
+        let name = match alias {
+            Some(alias) => alias.name.value.clone(),
+            None => self.fresh_name("unnamed_subquery"),
+        };
+        let names = renamed(&bound.columns, alias)?;
+        let inner = wrapped_names(
+            &format!("({})", bound.sql),
+            &bound.columns,
+            names.as_deref(),
+        );
+        Ok(source(
+            format!("{inner} AS {}", quoted(&name)),
+            &name,
+            "",
+            renamed_columns(bound.columns, names),
+        ))
     }
 
     fn table(&mut self, name: &ObjectName, alias: Option<&TableAlias>) -> Result<Source> {

@@ -6,7 +6,7 @@ use sqlparser::ast::{
 };
 
 use super::super::grouped;
-use super::arguments::written_out;
+use super::arguments::{Arguments, written_out};
 use super::binder::{Binder, Place};
 use super::call::{Call, place};
 use super::error::{At, Result, StatementError};
@@ -127,17 +127,7 @@ impl<'q> Binder<'q> {
             head.push_str(&format!(" FILTER (WHERE {})", filter.head));
         }
         if call.aggregate && function.over.is_none() {
-            let simple = filter.is_none() && arguments.is_plain();
-            let count = arguments.nodes.len();
-            let aggregate = Aggregate {
-                sql: sql.clone(),
-                word: grouped::word(&call.name, count).filter(|_| simple),
-                argument: arguments.nodes.first().map(|node| node.sql.clone()),
-            };
-            let calls = &mut self.scope().calls;
-            if !calls.contains(&aggregate) {
-                calls.push(aggregate);
-            }
+            self.note_aggregate(&call, &arguments, &sql, filter.is_none());
         }
         if let Some(over) = &function.over {
             let (over_sql, over_head) = self.at_place(Place::Window, |binder| binder.over(over))?;
@@ -149,6 +139,22 @@ impl<'q> Binder<'q> {
             head,
             kinds::of_call(&call.name, &arguments.nodes),
         ))
+    }
+
+    /// Keeps an aggregate of this SELECT, so that GROUP BY can be computed by the program where it knows all of its
+    /// aggregates.
+    fn note_aggregate(&mut self, call: &Call, arguments: &Arguments, sql: &str, unfiltered: bool) {
+        let simple = unfiltered && arguments.is_plain();
+        let count = arguments.nodes.len();
+        let aggregate = Aggregate {
+            sql: sql.to_owned(),
+            word: grouped::word(&call.name, count).filter(|_| simple),
+            argument: arguments.nodes.first().map(|node| node.sql.clone()),
+        };
+        let calls = &mut self.scope().calls;
+        if !calls.contains(&aggregate) {
+            calls.push(aggregate);
+        }
     }
 
     /// `current_timestamp` without parentheses; any other such name is a column.

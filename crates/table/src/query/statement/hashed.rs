@@ -40,6 +40,25 @@ pub(super) fn hashed(
     columns.sort_by_key(|(source, _)| std::cmp::Reverse(source.len()));
     let replaced = |sql: &str| replaced(sql, &columns, aliases);
 
+    let outer = outer(parts, &replaced)?;
+    let arguments = aggregates.iter().filter_map(|one| one.argument.as_ref());
+    let inner: Vec<&str> = keys.iter().chain(arguments).map(String::as_str).collect();
+    let mut rows = format!("SELECT {} FROM {from}", inner.join(", "));
+    if let Some(condition) = &parts.condition {
+        rows.push_str(&format!(" WHERE {condition}"));
+    }
+    let source = format!(
+        "{GROUPED}({}, {}, {}) AS {}",
+        text(&rows),
+        keys.len(),
+        text(&words.join(" ")),
+        quoted(name)
+    );
+    Some(plain(&source, &outer))
+}
+
+/// What is selected from the function's rows, each key and aggregate replaced by its column.
+fn outer(parts: &Parts, replaced: &impl Fn(&str) -> Option<String>) -> Option<Parts> {
     let mut outer = Parts {
         columns: parts.columns.clone(),
         distinct: parts.distinct,
@@ -68,21 +87,7 @@ pub(super) fn hashed(
         Some(having) => Some(replaced(having)?),
         None => None,
     };
-
-    let arguments = aggregates.iter().filter_map(|one| one.argument.as_ref());
-    let inner: Vec<&str> = keys.iter().chain(arguments).map(String::as_str).collect();
-    let mut rows = format!("SELECT {} FROM {from}", inner.join(", "));
-    if let Some(condition) = &parts.condition {
-        rows.push_str(&format!(" WHERE {condition}"));
-    }
-    let source = format!(
-        "{GROUPED}({}, {}, {}) AS {}",
-        text(&rows),
-        keys.len(),
-        text(&words.join(" ")),
-        quoted(name)
-    );
-    Some(plain(&source, &outer))
+    Some(outer)
 }
 
 /// The expression over the function's columns. None where it would still name a table, or may do so in a way that is not

@@ -61,6 +61,37 @@ pub(super) fn needs_number(name: &str) -> bool {
     )
 }
 
+/// Whether a call of this name gives a whole number, whatever its arguments.
+fn is_whole(name: &str) -> bool {
+    matches!(
+        name,
+        "count"
+            | "length"
+            | "instr"
+            | "strpos"
+            | "row_number"
+            | "rank"
+            | "dense_rank"
+            | "ntile"
+            | "unicode"
+            | "ascii"
+            | "date_part"
+            | "datepart"
+            | "date_diff"
+            | "datediff"
+            | "year"
+            | "month"
+            | "day"
+            | "hour"
+            | "minute"
+            | "second"
+            | "cast_integer"
+            | "approx_count_distinct"
+            | "bit_and"
+            | "bit_or"
+    )
+}
+
 /// The kind of the value a call gives.
 pub(super) fn of_call(name: &str, arguments: &[Node]) -> Kind {
     let first = arguments.first().map_or(Kind::Unknown, |node| node.kind);
@@ -70,30 +101,7 @@ pub(super) fn of_call(name: &str, arguments: &[Node]) -> Kind {
             .fold(Kind::Null, |kind, node| kind.or(node.kind))
     };
     match name {
-        "count"
-        | "length"
-        | "instr"
-        | "strpos"
-        | "row_number"
-        | "rank"
-        | "dense_rank"
-        | "ntile"
-        | "unicode"
-        | "ascii"
-        | "date_part"
-        | "datepart"
-        | "date_diff"
-        | "datediff"
-        | "year"
-        | "month"
-        | "day"
-        | "hour"
-        | "minute"
-        | "second"
-        | "cast_integer"
-        | "approx_count_distinct"
-        | "bit_and"
-        | "bit_or" => Kind::Integer,
+        name if is_whole(name) => Kind::Integer,
         "avg" | "total" | "stddev" | "stddev_pop" | "stddev_samp" | "variance" | "var_pop"
         | "var_samp" | "corr" | "covar_pop" | "covar_samp" | "geomean" | "sqrt" | "cbrt"
         | "exp" | "ln" | "log" | "log2" | "log10" | "pow" | "power" | "sin" | "cos" | "tan"

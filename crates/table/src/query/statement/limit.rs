@@ -64,32 +64,7 @@ impl<'q> Binder<'q> {
         clause: Option<&'q LimitClause>,
         fetch: Option<&'q Fetch>,
     ) -> Result<String> {
-        let (mut limit, mut offset): (Option<&'q Expr>, Option<&'q Expr>) = (None, None);
-        match clause {
-            Some(LimitClause::LimitOffset { limit_by, .. }) if !limit_by.is_empty() => {
-                return Err(StatementError::unsupported(
-                    "LIMIT BY",
-                    "write QUALIFY row_number() OVER (...) <= n",
-                    At::default(),
-                ));
-            }
-            Some(LimitClause::LimitOffset {
-                limit: first,
-                offset: skip,
-                ..
-            }) => {
-                limit = first.as_ref();
-                offset = skip.as_ref().map(|skip| &skip.value);
-            }
-            Some(LimitClause::OffsetCommaLimit {
-                offset: skip,
-                limit: first,
-            }) => {
-                limit = Some(first);
-                offset = Some(skip);
-            }
-            None => {}
-        }
+        let (mut limit, offset) = bounds(clause)?;
         let mut one_row = false;
         if let Some(fetch) = fetch {
             if fetch.with_ties || fetch.percent {
@@ -161,5 +136,23 @@ impl<'q> Binder<'q> {
             }
         }
         Ok(sorted.sql())
+    }
+}
+
+/// LIMIT and OFFSET as they are written.
+fn bounds(clause: Option<&LimitClause>) -> Result<(Option<&Expr>, Option<&Expr>)> {
+    match clause {
+        Some(LimitClause::LimitOffset { limit_by, .. }) if !limit_by.is_empty() => {
+            Err(StatementError::unsupported(
+                "LIMIT BY",
+                "write QUALIFY row_number() OVER (...) <= n",
+                At::default(),
+            ))
+        }
+        Some(LimitClause::LimitOffset { limit, offset, .. }) => {
+            Ok((limit.as_ref(), offset.as_ref().map(|offset| &offset.value)))
+        }
+        Some(LimitClause::OffsetCommaLimit { offset, limit }) => Ok((Some(limit), Some(offset))),
+        None => Ok((None, None)),
     }
 }

@@ -64,34 +64,13 @@ impl<'q> Binder<'q> {
             );
         }
         self.windows_sql(select, &mut parts)?;
-        match &select.distinct {
-            Some(Distinct::Distinct) => parts.distinct = true,
-            Some(Distinct::On(keys)) => {
-                let bind = |binder: &mut Self| {
-                    keys.iter()
-                        .map(|key| binder.distinct_key(key, &parts))
-                        .collect::<Result<Vec<_>>>()
-                };
-                parts.on = Some(self.at_place(Place::OrderBy, bind)?);
-            }
-            Some(Distinct::All) | None => {}
-        }
+        self.distinct(select, &mut parts)?;
         if let Some(order) = order {
             self.order(order, &mut parts)?;
         }
         parts.keys = self.scope().keys.clone();
         if grouped || select.having.is_some() || self.scope().aggregates > 0 {
-            let loose = self
-                .free
-                .iter()
-                .skip(grouped_mark)
-                .find(|free| free.scope == depth);
-            if let Some(loose) = loose {
-                return Err(StatementError::NotGrouped {
-                    name: loose.name.clone(),
-                    at: loose.at,
-                });
-            }
+            self.only_grouped(grouped_mark, depth)?;
         }
         let sql = if parts.qualify.is_some() || parts.on.is_some() {
             wrapped(&from, &parts)?
@@ -107,6 +86,34 @@ impl<'q> Binder<'q> {
             plain: order.is_none(),
             one_row: select.from.is_empty() || aggregated && !grouped,
         })
+    }
+
+    fn distinct(&mut self, select: &'q Select, parts: &mut Parts) -> Result<()> {
+        match &select.distinct {
+            Some(Distinct::Distinct) => parts.distinct = true,
+            Some(Distinct::On(keys)) => {
+                let bind = |binder: &mut Self| {
+                    keys.iter()
+                        .map(|key| binder.distinct_key(key, parts))
+                        .collect::<Result<Vec<_>>>()
+                };
+                parts.on = Some(self.at_place(Place::OrderBy, bind)?);
+            }
+            Some(Distinct::All) | None => {}
+        }
+        Ok(())
+    }
+
+    /// Refuses a column of this SELECT, bound since `mark`, that stands outside of its groups and aggregates.
+    fn only_grouped(&self, mark: usize, depth: usize) -> Result<()> {
+        let mut bound = self.free.iter().skip(mark);
+        match bound.find(|free| free.scope == depth) {
+            Some(loose) => Err(StatementError::NotGrouped {
+                name: loose.name.clone(),
+                at: loose.at,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// The SELECT grouped by hash, where its rows come in no order of its keys: from a join, or by an expression. A
@@ -182,6 +189,22 @@ impl<'q> Binder<'q> {
         Ok(items)
     }
 
+    /// The columns that `*`, or `table.*`, stands for.
+    fn starred(&mut self, table: Option<&sqlparser::ast::Ident>) -> Result<Vec<Column>> {
+        let source = &self.scope().source;
+        let Some(table) = table else {
+            if source.relations.is_empty() {
+                return Err(StatementError::wrong("`*` needs a FROM", At::default()));
+            }
+            return Ok(source.star.clone());
+        };
+        let mut relations = source.relations.iter();
+        match relations.find(|relation| same(&relation.alias, &table.value)) {
+            Some(relation) => Ok(relation.columns.clone()),
+            None => Err(self.no_table(&table.value, super::binder::at(table))),
+        }
+    }
+
     fn expand(
         &mut self,
         table: Option<&sqlparser::ast::Ident>,
@@ -199,21 +222,7 @@ impl<'q> Binder<'q> {
                 At::default(),
             ));
         }
-        let source = &self.scope().source;
-        let columns = match table {
-            None if source.relations.is_empty() => {
-                return Err(StatementError::wrong("`*` needs a FROM", At::default()));
-            }
-            None => source.star.clone(),
-            Some(table) => match source
-                .relations
-                .iter()
-                .find(|relation| same(&relation.alias, &table.value))
-            {
-                Some(relation) => relation.columns.clone(),
-                None => return Err(self.no_table(&table.value, super::binder::at(table))),
-            },
-        };
+        let columns = self.starred(table)?;
         let excluded = match &options.opt_exclude {
             None => Vec::new(),
             Some(ExcludeSelectItem::Single(name)) => vec![super::single::single(name)?],
