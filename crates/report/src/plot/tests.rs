@@ -207,7 +207,7 @@ fn what_cannot_be_drawn_says_what_to_do() {
         with(PlotKind::Line, &|plot| {
             plot.color = Some("replicate".to_owned())
         }),
-        "`replicate` counts replicates",
+        "`replicate` numbers the runs",
     );
     check(
         with(PlotKind::Line, &|plot| plot.y = Some("steps".to_owned())),

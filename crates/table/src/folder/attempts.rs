@@ -8,18 +8,8 @@ use crate::journal::Journal;
 
 use super::error::FolderError;
 use super::layout::Layout;
+use super::records::EndedAttempt;
 use super::run_folder::RunFolder;
-
-/// One attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndedAttempt {
-    pub trial: u64,
-    /// Microseconds since 1970.
-    pub ended_at_us: i64,
-    pub worker: Option<String>,
-    /// How it ended, in words.
-    pub outcome: String,
-}
 
 impl RunFolder {
     /// Keeps attempts in the journal.

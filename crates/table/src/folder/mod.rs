@@ -23,7 +23,7 @@ mod run_folder;
 mod upkeep;
 mod versions;
 
-pub use attempts::{EndedAttempt, attempts};
+pub use attempts::attempts;
 pub use check::{Checked, Finding, Kind, check_folder};
 pub use error::{FolderError, Format};
 pub use export::{ExportFormat, Exported, export};
@@ -37,7 +37,8 @@ pub use local_files::{LocalFiles, is_run_folder};
 pub use manifest::{Listed, Manifest};
 pub use numbering::{Numbering, numbering};
 pub use records::{
-    CommitInfo, Compaction, Counts, FailedTrial, Freed, GenerationRecord, Joining, Meta,
+    CommitInfo, Compaction, Counts, EndedAttempt, FailedTrial, Freed, GenerationRecord, Joining,
+    Meta,
 };
 pub(crate) use records::{CommitRow, NewCommit, PartRow};
 pub use run_folder::RunFolder;

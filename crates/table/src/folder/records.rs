@@ -62,6 +62,17 @@ pub struct FailedTrial {
     pub error: String,
 }
 
+/// An attempt that ended without a row that counts: the worker was lost, or the trial failed and was retried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedAttempt {
+    pub trial: u64,
+    /// Microseconds since 1970.
+    pub ended_at_us: i64,
+    pub worker: Option<String>,
+    /// How it ended, in words.
+    pub outcome: String,
+}
+
 /// What a commit made durable.
 #[derive(Clone, Debug)]
 pub struct CommitInfo {

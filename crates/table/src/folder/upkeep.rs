@@ -15,14 +15,13 @@ use crate::part;
 use crate::schema::{TableName, schema, schema_fingerprint};
 use crate::staged::StagedFile;
 
-use super::attempts::EndedAttempt;
 use super::commit::siblings;
 use super::disk;
 use super::error::FolderError;
 use super::fault::fault_point;
 use super::labels::label;
 use super::records::{
-    CommitRow, Compaction, Counts, FailedTrial, Freed, Joining, NewCommit, PartRow,
+    CommitRow, Compaction, Counts, EndedAttempt, FailedTrial, Freed, Joining, NewCommit, PartRow,
 };
 use super::run_folder::RunFolder;
 
