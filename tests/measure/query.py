@@ -72,11 +72,12 @@ HISTORY = {
     "test_loss": f"CASE WHEN {draw('t', 4)} < 0.3 THEN NULL ELSE exp(-s * {draw('t', 15)}) END",
     "effective_rank": f"1 + s + {draw('31 * t + s', 16)}",
 }
-# Two steps, two layers, two singular values.
+LAST = TRIALS["steps"]
+# Start and end, two layers, two singular values.
 SPECTRA = {
     "trial": "t",
     "id": "md5(t::VARCHAR)",
-    "step": "1000 * (s // 4)",
+    "step": f"CASE WHEN s < 4 THEN 0 ELSE {LAST} END",
     "layer": "1 + (s // 2) % 2",
     "index": "1 + s % 2",
     "value": f"exp(-(s % 2) - 3 * {draw('31 * t + s', 17)})",
@@ -88,7 +89,7 @@ SPECTRA = {
 LAYERS = {
     "trial": "t",
     "id": "md5(t::VARCHAR)",
-    "step": "1000",
+    "step": LAST,
     "layer": "s",
     "separation": f"pow(10, -s) * (0.5 + {draw('31 * t + s', 20)})",
     "balancedness": "NULL",
