@@ -219,7 +219,7 @@ fn layers(
         shared.insert(
             "x".to_owned(),
             json!({ "field": x.field, "type": "nominal", "sort": x.labels, "scale": { "domain": x.labels },
-                "axis": { "labelAngle": angle, "grid": false }, "title": x.title }),
+                "axis": { "labelAngle": angle, "labelOverlap": false, "grid": false }, "title": x.title }),
         );
     }
     let mut shade = Map::new();
