@@ -22,6 +22,8 @@ pub(crate) enum CliError {
     Query(#[from] table::QueryError),
     #[error(transparent)]
     Plot(#[from] report::plot::PlotError),
+    #[error("the page is not drawn: {0}")]
+    Draw(#[from] report::render::RenderError),
     #[error(transparent)]
     Folder(#[from] table::FolderError),
     #[error(transparent)]

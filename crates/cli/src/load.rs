@@ -45,7 +45,7 @@ pub(crate) fn sweep(path: &Path, sets: &[String], begun: Begun<'_>) -> Result<Sw
     let grid = Grid::new(spec, loaded.arrays)?;
     grid.refuse_nothing_kept()?;
     if rules.is_none() {
-        grid.refuse_lost_precision(&|| false)?;
+        grid.refuse_when_new(&|| false)?;
     }
     let mut data = grid.data();
     let of_files = loaded.warnings.iter().map(ToString::to_string);

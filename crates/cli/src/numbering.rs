@@ -46,7 +46,7 @@ impl Numbered {
 pub(crate) fn of(sweep: Sweep, dir: Option<&Path>) -> Result<Numbered, CliError> {
     let grid = Arc::new(sweep.grid);
     let fresh = |grid: Arc<Grid>| {
-        grid.refuse_lost_precision(&|| false)?;
+        grid.refuse_when_new(&|| false)?;
         Ok(Numbered {
             dir: None,
             folder: Folder::new(Arc::clone(&grid)),
@@ -89,7 +89,7 @@ fn within(grid: &Arc<Grid>, dir: &Path, files: &LocalFiles) -> Result<Option<Num
     let Some(mut folder) = folder else {
         return Ok(None);
     };
-    folder.refuse_lost_precision(grid, &|| false)?;
+    folder.refuse_when_new(grid, &|| false)?;
     folder.grow(Arc::clone(grid))?;
     Ok(Some(Numbered {
         dir: Some(dir.to_owned()),
@@ -97,6 +97,69 @@ fn within(grid: &Arc<Grid>, dir: &Path, files: &LocalFiles) -> Result<Option<Num
         folder,
         done: known.done,
     }))
+}
+
+/// A run folder as its generations number it, or a copy of one by its sweep file; read also while a run writes to it.
+///
+/// # Errors
+/// [`CliError`] where the folder says nothing of its sweep, or a file that the sweep reads is not at hand.
+pub(crate) fn of_folder(dir: &Path) -> Result<Folder, CliError> {
+    let base = std::path::absolute(dir).map_err(|source| CliError::Read {
+        path: dir.to_owned(),
+        source,
+    })?;
+    let files = LocalFiles::next_to(base).running_in(dir);
+    let known = table::numbering(dir)?;
+    let mut folder: Option<Folder> = None;
+    for generation in known.iter().flat_map(|known| &known.generations) {
+        let spec = Spec::parse_stored(&generation.toml, &dir.display().to_string(), &[])?;
+        let arrays = arrays(&spec, generation, dir, &files)?;
+        let grid = Arc::new(Grid::new(spec, arrays)?);
+        match &mut folder {
+            None => folder = Some(Folder::new(grid)),
+            Some(folder) => {
+                folder.grow(grid)?;
+            }
+        }
+    }
+    if let Some(folder) = folder {
+        return Ok(folder);
+    }
+    let path = dir.join("sweep.toml");
+    let toml = std::fs::read_to_string(&path).map_err(|source| CliError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    let spec = Spec::parse_stored(&toml, &path.display().to_string(), &[])?;
+    let arrays = table::load_arrays(&spec, |file| files.path(file))?;
+    Ok(Folder::new(Arc::new(Grid::new(spec, arrays)?)))
+}
+
+/// Where a file is that the generation of a trial reads.
+///
+/// # Errors
+/// [`CliError`] as [`of_folder`].
+pub(crate) fn file_of(
+    dir: &Path,
+    folder: &Folder,
+    number: u64,
+    file: &str,
+) -> Result<PathBuf, CliError> {
+    let base = std::path::absolute(dir).map_err(|source| CliError::Read {
+        path: dir.to_owned(),
+        source,
+    })?;
+    let files = LocalFiles::next_to(base).running_in(dir);
+    let known = table::numbering(dir)?;
+    let generation = folder.generation_of(number);
+    let recorded = known.as_ref().zip(generation).and_then(|(known, at)| {
+        let files = &known.generations.get(at)?.files;
+        files.iter().find(|(name, _)| name == file)
+    });
+    Ok(match recorded {
+        Some((_, hash)) => files.path_of_content(file, hash),
+        None => files.path(file),
+    })
 }
 
 /// The files of a generation: those that the folder keeps, else those beside the sweep file.

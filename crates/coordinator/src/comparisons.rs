@@ -25,14 +25,19 @@ pub fn summary(verified: &sweep::Verified, comparisons: &[Comparison]) -> Option
         let row = &comparison.row;
         let why = match &row.verdict {
             Verdict::Within => None,
+            Verdict::WithinUntil(step) => Some(format!(
+                "judged up to step {step}: it amplifies rounding, and two full runs whose starts differ by one rounding \
+                 in one weight part after that step by more than 1e-13"
+            )),
             Verdict::Beyond(why) => {
                 summary.beyond += 1;
+                let why = why.as_deref();
                 Some(
-                    why.as_deref()
-                        .unwrap_or("its differences are larger than the law allows"),
+                    why.unwrap_or("its differences are larger than the law allows")
+                        .to_owned(),
                 )
             }
-            Verdict::NotCompared(why) => Some(why.as_str()),
+            Verdict::NotCompared(why) => Some(why.clone()),
         };
         if let Some(why) = why.filter(|_| summary.notes.len() < DESCRIBED) {
             let why: String = why.chars().take(LETTERS).collect();
@@ -102,11 +107,12 @@ mod tests {
             comparison(3, beyond, None),
             comparison(4, Verdict::NotCompared("it diverges".to_owned()), None),
             comparison(5, Verdict::Within, Some(2e-13)),
+            comparison(6, Verdict::WithinUntil(150), Some(1e-12)),
         ];
         let found = summary(&verified, &all).unwrap();
         assert_eq!(
             (found.compared, found.beyond, found.full_seconds),
-            (3, 2, 6.0)
+            (4, 2, 8.0)
         );
         let largest: Vec<_> = found
             .largest
@@ -114,7 +120,8 @@ mod tests {
             .map(|d| (d.name.as_str(), d.value))
             .collect();
         assert_eq!(largest, [("loss", 1e-3), ("angles", 1e-3)]);
-        assert_eq!(found.notes.len(), 3);
+        assert_eq!(found.notes.len(), 4);
+        assert!(found.notes[3].contains("id-6: judged up to step 150"));
         assert!(found.notes[2].contains("id-4") && found.notes[2].contains("it diverges"));
         let broken = [
             comparison(1, Verdict::Beyond(None), Some(f64::NAN)),

@@ -181,7 +181,7 @@ pub(crate) fn submit(
     })?;
     let grown = opened
         .folder
-        .refuse_lost_precision(&newest, &|| false)
+        .refuse_when_new(&newest, &|| false)
         .and_then(|()| opened.folder.grow(newest));
     match grown.map_err(Box::new)? {
         Growth::Grown => {

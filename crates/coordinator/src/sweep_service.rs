@@ -406,7 +406,7 @@ impl SweepHandler {
             .run(move |stop| {
                 // A folder that is there compares it with what it holds when it is opened.
                 if recovery::rules_of_folder(&config, grid.spec().name()).is_none() {
-                    grid.refuse_lost_precision(stop).map_err(Box::new)?;
+                    grid.refuse_when_new(stop).map_err(Box::new)?;
                 }
                 Ok((sweep::Growth::Grown, sweep::Folder::new(grid)))
             })
@@ -422,9 +422,7 @@ impl SweepHandler {
         self.planner
             .run(move |stop| {
                 let mut folder = sweep::Folder::clone(&folder);
-                folder
-                    .refuse_lost_precision(&grid, stop)
-                    .map_err(Box::new)?;
+                folder.refuse_when_new(&grid, stop).map_err(Box::new)?;
                 let growth = folder.grow_until(grid, stop).map_err(Box::new)?;
                 Ok((growth, folder))
             })

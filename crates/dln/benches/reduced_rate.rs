@@ -7,9 +7,11 @@
 //! - `factored`: a step of the compressed network of a completion, d = 1000, r = 5, 20 % observed, on two threads;
 //! - `fit`: that network from its setup to a train loss of 1e-13 (half a minute);
 //! - `digits`: the 1,797 digits at width 1000 and depth 4 on one thread: a step of the core beside a step of the
-//!   full engine, whose samples are folded, and beside a step on all samples as they are.
+//!   full engine, whose samples are folded, and against a step on all samples as they are;
+//! - `batch`: 400 digits with cross-entropy, batches of 32, biases and momentum at width 1000 and depth 4 on one thread: a
+//!   step of the core of 66 against its bare products at those shapes, and against a step of the full engine.
 //!
-//! Without a word it prints all five. Each line of output stands below the machine, its instruction set and
+//! Without a word it prints all six. Each line of output stands below the machine, its instruction set and
 //! the command that prints it again.
 #![expect(clippy::print_stdout, reason = "the figures are its output")]
 #![expect(non_snake_case, reason = "matrices keep the capitals of the papers")]
@@ -27,8 +29,8 @@ use std::sync::Barrier;
 use std::time::Instant;
 
 use dln::{
-    Data, EngineChoice, Given, Inputs, Metrics, Outcome, Progress, Run, Samples, SingularValues,
-    Status, Target, Targets, Task, Threads, Trial, prepare,
+    Data, EngineChoice, Given, Inputs, Loss, Metrics, OptimizerKind, Outcome, Progress, Run,
+    Samples, SingularValues, Status, Target, Targets, Task, Threads, Trial, prepare,
 };
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
@@ -65,19 +67,20 @@ const CORE_STEPS: u64 = 2_000;
 const FULL_STEPS: u64 = 20;
 
 fn main() -> ExitCode {
-    let figures: [(&str, fn()); 5] = [
+    let figures: [(&str, fn()); 6] = [
         ("step", step),
         ("trial", trial),
         ("factored", factored),
         ("fit", fit),
         ("digits", digits),
+        ("batch", batch),
     ];
     // `cargo bench` adds `--bench`.
     let words = std::env::args().skip(1);
     let asked: Vec<String> = words.filter(|word| !word.starts_with('-')).collect();
     let is_figure = |word: &str| figures.iter().any(|&(name, _)| name == word);
     if let Some(other) = asked.iter().find(|word| !is_figure(word)) {
-        eprintln!("`{other}` is no figure: step, trial, factored, fit or digits");
+        eprintln!("`{other}` is no figure: step, trial, factored, fit, digits or batch");
         return ExitCode::from(2);
     }
     println!(
@@ -328,6 +331,7 @@ fn digits() {
             whiten: false,
             center: false,
             standardize: false,
+            split: None,
         },
     };
     trial.init.scales = vec![0.7; DIGITS_DEPTH];
@@ -381,6 +385,137 @@ fn digits() {
         of_unfolded / of_core
     );
     curves(&trial, &reduced, &data);
+}
+
+/// Samples of a step of `batch`, and of all that are trained on.
+const BATCH: usize = 32;
+const BATCH_SAMPLES: usize = 400;
+/// Steps of the wide network in a round of `batch`.
+const WIDE_STEPS: u64 = 50;
+
+fn batch() {
+    let (X, Y) = read_digits();
+    let mut trial = setting::completion(PIXELS, DIGITS_WIDTH, DIGITS_DEPTH, 1.0, 0);
+    trial.problem.outputs_dim = CLASSES;
+    trial.problem.loss = Loss::CrossEntropy;
+    trial.problem.task = Task::Classification {
+        samples: Samples {
+            inputs: Inputs::Given(Given::from(X)),
+            targets: Targets::Given(Given::from(Y)),
+            train: (0, BATCH_SAMPLES),
+            split: None,
+            test: None,
+            whiten: false,
+            center: false,
+            standardize: false,
+        },
+    };
+    trial.network.bias = true;
+    trial.init.scales = vec![0.7; DIGITS_DEPTH];
+    trial.train.batch = BATCH;
+    trial.optimizer.kind = OptimizerKind::Momentum;
+    trial.optimizer.rate = 0.005;
+    let mut reduced = trial.clone();
+    reduced.train.engine = EngineChoice::Reduced;
+    let data = prepare(&trial).expect("data");
+    let mut core = Run::new(&reduced, &data, Threads::Seq, &|| 0.0).expect("the law holds");
+    let mut full = Run::new(&trial, &data, Threads::Seq, &|| 0.0).expect("starts");
+    let mut bare = BareProducts::new(&[56, 66, 66, 66, CLASSES], BATCH);
+    for run in [&mut core, &mut full] {
+        run.advance(1).expect("advances");
+    }
+    let mut seconds = [0.0; 3];
+    for round in 0..=ROUNDS {
+        let marks = [
+            timed(|| advance(&mut core, CORE_STEPS)) / CORE_STEPS as f64,
+            timed(|| (0..CORE_STEPS).for_each(|_| bare.step())) / CORE_STEPS as f64,
+            timed(|| advance(&mut full, WIDE_STEPS)) / WIDE_STEPS as f64,
+        ];
+        // The first round warms up.
+        if round > 0 {
+            for (sum, mark) in seconds.iter_mut().zip(marks) {
+                *sum += mark / ROUNDS as f64;
+            }
+        }
+    }
+    let [of_core, of_products, of_full] = seconds;
+    let core = core.finish();
+    assert_eq!(core.core_width, Some(66));
+    println!(
+        "{BATCH_SAMPLES} digits, cross-entropy, batches of {BATCH}, biases, momentum, width {DIGITS_WIDTH}, depth \
+         {DIGITS_DEPTH}, one thread:"
+    );
+    println!(
+        "  reduced, core of 66: {:.1} us a step, {:.2} MFLOP; its bare products {:.1} us: {:.0} % of their rate (wanted: \
+         at least 70)",
+        1e6 * of_core,
+        core.flops / core.steps as f64 / 1e6,
+        1e6 * of_products,
+        100.0 * of_products / of_core
+    );
+    println!(
+        "  full: {:.2} ms a step: {:.0} times",
+        1e3 * of_full,
+        of_full / of_core
+    );
+}
+
+/// The products of a step on `n` samples, and nothing else.
+struct BareProducts {
+    weights: Vec<Mat<f64>>,
+    gradients: Vec<Mat<f64>>,
+    activations: Vec<Mat<f64>>,
+    errors: Vec<Mat<f64>>,
+}
+
+impl BareProducts {
+    fn new(widths: &[usize], samples: usize) -> BareProducts {
+        let filled = |rows, columns| {
+            Mat::from_fn(rows, columns, |i, j| {
+                ((i * 31 + j * 17) % 13) as f64 / 130.0
+            })
+        };
+        let shapes = || widths.windows(2).map(|pair| (pair[1], pair[0]));
+        let by_sample = || widths.iter().map(|&width| filled(width, samples)).collect();
+        BareProducts {
+            weights: shapes()
+                .map(|(rows, columns)| filled(rows, columns))
+                .collect(),
+            gradients: shapes()
+                .map(|(rows, columns)| Mat::zeros(rows, columns))
+                .collect(),
+            activations: by_sample(),
+            errors: by_sample(),
+        }
+    }
+
+    fn step(&mut self) {
+        let replace = Accum::Replace;
+        let depth = self.weights.len();
+        for l in 0..depth {
+            let (below, above) = self.activations.split_at_mut(l + 1);
+            matmul(
+                &mut above[0],
+                replace,
+                &self.weights[l],
+                &below[l],
+                1.0,
+                Par::Seq,
+            );
+        }
+        for l in (0..depth).rev() {
+            let (below, above) = self.errors.split_at_mut(l + 1);
+            let E = &above[0];
+            let A = self.activations[l].transpose();
+            matmul(&mut self.gradients[l], replace, E, A, 1.0, Par::Seq);
+            if l > 0 {
+                let W = self.weights[l].transpose();
+                matmul(&mut below[l], replace, W, E, 1.0, Par::Seq);
+            }
+        }
+        let probe = self.gradients[0][(0, 0)];
+        assert!(probe.is_finite(), "diverged");
+    }
 }
 
 /// The loss of both networks side by side, and what the curve cost.

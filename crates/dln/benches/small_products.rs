@@ -22,6 +22,8 @@ mod lanes;
 mod product;
 #[path = "../src/kernel/real.rs"]
 mod real;
+#[path = "../src/kernel/smooth/mod.rs"]
+mod smooth;
 #[path = "../src/kernel/simd/tiles.rs"]
 mod tiles;
 #[path = "../src/kernel/view.rs"]
@@ -47,6 +49,7 @@ use pulp::{Simd, WithSimd};
 use lanes::{Buffer, arch_for, stride};
 use product::Threads;
 use real::Real;
+use smooth::Smooth;
 use tiles::{Mat, MatMut, Products, Store, Tiles};
 use view::{view, view_mut};
 

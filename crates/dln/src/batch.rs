@@ -18,7 +18,7 @@ pub(crate) struct Epoch {
 }
 
 impl Epoch {
-    /// `None` where every update sees all samples: no batch is asked for, it holds all of them, or there are no samples.
+    /// `None` where every update sees all samples: no batch is asked for, it holds all, or there are no samples.
     pub(crate) fn of(trial: &Trial) -> Option<Epoch> {
         let samples = trial.problem.task.samples().map(Samples::trained)?;
         let size = trial.train.batch;
@@ -42,7 +42,7 @@ impl Epoch {
         self.samples.div_ceil(self.size)
     }
 
-    /// The mean over an epoch of what an update on so many samples costs.
+    /// The mean over an epoch of what an update costs, by its samples.
     pub(crate) fn mean(self, cost: impl Fn(usize) -> f64) -> f64 {
         let whole = (self.samples / self.size) as f64 * cost(self.size);
         let short = self.short().map_or(0.0, cost);
@@ -198,7 +198,7 @@ mod tests {
                 counts[place][sample] += 1;
             }
         }
-        // 4000 each, with a deviation of 57: five of them.
+        // 4000 each, within five deviations of 57.
         for count in counts.as_flattened() {
             assert!(count.abs_diff(4000) < 285, "{counts:?}");
         }

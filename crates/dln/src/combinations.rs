@@ -29,9 +29,7 @@ impl Trial {
     /// Whether a step may see fewer samples that stand for all: a linear map without an offset, a loss that is half a
     /// squared distance.
     pub(crate) fn folds(&self) -> bool {
-        self.network.activation.is_linear()
-            && !self.network.bias
-            && self.problem.loss.is_quadratic()
+        self.network.is_linear() && !self.network.bias && self.problem.loss.is_quadratic()
     }
 }
 

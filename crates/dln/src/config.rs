@@ -82,6 +82,14 @@ impl TaskKind {
         }
     }
 
+    /// Whether it fits a target matrix.
+    pub fn has_target(self) -> bool {
+        match self {
+            TaskKind::Factorization | TaskKind::Completion => true,
+            TaskKind::Regression | TaskKind::Classification => false,
+        }
+    }
+
     /// Whether accuracies and separations have a meaning.
     pub fn has_classes(self) -> bool {
         match self {
@@ -113,13 +121,19 @@ impl Task {
 impl Samples {
     /// How many are trained on.
     pub fn trained(&self) -> usize {
-        self.train.1.saturating_sub(self.train.0)
+        let all = self.train.1.saturating_sub(self.train.0);
+        let drawn = self.split.map_or(0, |split| split.held_out(all));
+        all - drawn
     }
 
     /// How many are held out.
     pub fn held_out(&self) -> usize {
-        self.test
-            .map_or(0, |(start, end)| end.saturating_sub(start))
+        let all = self.train.1.saturating_sub(self.train.0);
+        match (self.split, self.test) {
+            (Some(split), _) => split.held_out(all),
+            (None, Some((start, end))) => end.saturating_sub(start),
+            (None, None) => 0,
+        }
     }
 }
 
@@ -179,10 +193,12 @@ pub enum Mask {
 pub struct Samples {
     pub inputs: Inputs,
     pub targets: Targets,
-    /// Half-open range of samples trained on.
+    /// Half-open range of samples trained on; with `split`, of those that are split.
     pub train: (usize, usize),
     /// Half-open range held out, if any.
     pub test: Option<(usize, usize)>,
+    /// Hold out a drawn share of `train`, instead of `test`.
+    pub split: Option<Split>,
     /// Subtract from each input its mean over the training samples.
     pub center: bool,
     /// Divide each input by its deviation over the training samples; by 1 where that is 0.
@@ -190,6 +206,15 @@ pub struct Samples {
     /// Then replace X by `(X X^T)^(-1/2) X` (pseudo-inverse square root where rank-deficient), fitted on the
     /// training samples and applied to the test samples too.
     pub whiten: bool,
+}
+
+/// A drawn share of the samples that is held out, others in every replicate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Split {
+    /// Above 0 and below 1.
+    pub share: f64,
+    /// Every class keeps its share on both sides.
+    pub stratify: bool,
 }
 
 choice! {
@@ -318,6 +343,20 @@ choice! {
         Adam = "adam",
         /// RMSProp: decay 0.9, eps = 1e-8 inside the root.
         Rmsprop = "rmsprop",
+        /// Nesterov's momentum: `m <- g + momentum m; W <- W - rate (g + momentum m)`.
+        Nesterov = "nesterov",
+        /// Adam with decoupled weight decay.
+        Adamw = "adamw",
+        /// Signs of an average of gradients: 0.9, 0.99; decoupled weight decay.
+        Lion = "lion",
+        /// Signs of the gradient.
+        Sign = "sign",
+        /// The gradient over its norm, of all layers and biases together.
+        Normalized = "normalized",
+        /// Momentum made orthogonal; biases by Adam.
+        Muon = "muon",
+        /// `L^(-1/4) g R^(-1/4)` with `L`, `R` the sums of `g g^T`, `g^T g`; biases by gradient descent.
+        Shampoo = "shampoo",
     }
 }
 
@@ -329,7 +368,8 @@ pub struct Optimizer {
     pub rate: f64,
     /// beta of the kinds that have one ([`OptimizerKind::has_momentum`]).
     pub momentum: f64,
-    /// lambda: `lambda W` is added to the gradient before momentum or Adam.
+    /// lambda: `lambda W` is added to the gradient first, or to the update
+    /// ([`OptimizerKind::has_decoupled_decay`]). Biases have none.
     pub weight_decay: f64,
     /// gamma of the factored engine: its two factors train at `gamma * rate`.
     pub factor_rate: f64,
@@ -359,12 +399,40 @@ pub enum Schedule {
 }
 
 choice! {
+    /// The schedules that a sweep file names.
+    pub enum ScheduleKind {
+        /// The same rate at every step.
+        Constant = "constant",
+        /// Half a cosine from the rate down.
+        Cosine = "cosine",
+        /// A line from 0 up to the rate, then half a cosine down.
+        WarmupCosine = "warmup_cosine",
+        /// Times a factor at regular steps.
+        Step = "step",
+        /// A line from the rate to another one.
+        Linear = "linear",
+        /// One rate a step.
+        List = "list",
+    }
+}
+
+choice! {
     /// The polar factor of a matrix, exactly or nearly.
     pub enum Polar {
         /// Five steps of a Newton-Schulz iteration.
         NewtonSchulz = "newton_schulz",
         /// `U V^T` of the singular value decomposition.
         Exact = "exact",
+    }
+}
+
+choice! {
+    /// The block that the metric `leak` holds updates against.
+    pub enum LeakBlock {
+        /// Closed from the leading singular vectors of the first gradient.
+        Gradient = "gradient" ("of the first step"),
+        /// Closed from the range of the inputs, or from the target matrix.
+        Data = "data" ("range of the inputs, or the target"),
     }
 }
 
@@ -375,4 +443,6 @@ pub struct Measure {
     pub metrics: Metrics,
     /// Train loss whose first crossing is reported as `tolerance_steps`.
     pub tolerance: Option<f64>,
+    /// Of the metric `leak`.
+    pub leak_block: LeakBlock,
 }

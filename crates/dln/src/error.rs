@@ -38,6 +38,8 @@ pub enum TrialError {
     Condition { condition: f64 },
     #[error("noise {noise} is not a finite non-negative number")]
     Noise { noise: f64 },
+    #[error("noise is added to drawn targets, and the {matrix} is given")]
+    NoiseOnGiven { matrix: Matrix },
     #[error("the fraction {observed} of observed entries is not above 0 and at most 1")]
     Observed { observed: f64 },
     #[error("the {range} range {start}..{end} is empty or ends past the {count} samples")]
@@ -46,6 +48,25 @@ pub enum TrialError {
         start: usize,
         end: usize,
         count: usize,
+    },
+    #[error("the share {share} of samples held out is not above 0 and below 1")]
+    SplitShare { share: f64 },
+    #[error("{count} samples cannot be split into training and test samples")]
+    SplitFew { count: usize },
+    #[error("samples without classes cannot be split by class")]
+    SplitWithoutClasses,
+    #[error("class {class} has one sample, which cannot both train and test")]
+    SplitClass {
+        /// From 0.
+        class: usize,
+    },
+    #[error(
+        "{classes} classes cannot all stand on both sides of a split into {train} and {test} samples"
+    )]
+    SplitClasses {
+        classes: usize,
+        train: usize,
+        test: usize,
     },
     #[error("the inputs hold {inputs} samples but the targets {targets}")]
     SampleCount { inputs: usize, targets: usize },
@@ -68,6 +89,11 @@ pub enum TrialError {
     ScaleCount { found: usize, depth: usize },
     #[error("{found} initial weights are given for {depth} layers")]
     WeightCount { found: usize, depth: usize },
+    #[error(
+        "an aligned start needs a target matrix (factorization or completion), this problem is {}",
+        .task.name()
+    )]
+    NoTarget { task: TaskKind },
     #[error(transparent)]
     NotReducible(#[from] NotReducible),
     #[error(transparent)]
@@ -172,14 +198,19 @@ impl fmt::Display for SampleRange {
 pub enum NotReducible {
     #[error("engine `reduced` needs a linear network, this one has {}", .activation.name())]
     Activation { activation: Activation },
-    #[error("engine `reduced` needs gd or momentum, {} acts on each entry by itself", .kind.name())]
+    #[error(
+        "engine `reduced` needs an optimizer that commutes with rotations, {} acts on each entry by itself",
+        .kind.name()
+    )]
     Optimizer { kind: OptimizerKind },
-    #[error("engine `reduced` does not serve the loss {} yet", .loss.name())]
-    Loss { loss: Loss },
-    #[error("engine `reduced` does not serve biases yet")]
-    Bias,
-    #[error("engine `reduced` does not serve minibatches yet")]
-    Batch,
+    #[error(
+        "engine `reduced` does not serve weight decay with {}: what it adds off the core counts in what updates are \
+         divided by",
+        .kind.name()
+    )]
+    Decay { kind: OptimizerKind },
+    #[error("engine `reduced` does not serve biases with {}, which trains them entry by entry", .kind.name())]
+    Biases { kind: OptimizerKind },
     #[error("engine `reduced` needs every entry observed, this problem has a mask")]
     Mask,
     #[error(
@@ -212,12 +243,18 @@ pub enum NotFactorable {
     Task,
     #[error("engine `factored` needs a linear network, this one has {}", .activation.name())]
     Activation { activation: Activation },
+    #[error(
+        "engine `factored` does not serve {}, which works on whole matrices", .kind.name()
+    )]
+    Optimizer { kind: OptimizerKind },
     #[error("engine `factored` needs a rank estimate between 1 and {limit}, found {rank_estimate}")]
     RankEstimate { rank_estimate: usize, limit: usize },
     #[error("engine `factored` needs {wanted} given matrices (V^T, C_1 to C_L, U), found {found}")]
     WeightCount { found: usize, wanted: usize },
     #[error("engine `factored` starts from an orthogonal initialization or from given matrices")]
     Start,
+    #[error("engine `factored` needs initial scales that are not 0, that of layer {layer} is")]
+    ZeroScale { layer: usize },
 }
 
 /// Bytes that are no checkpoint of this trial.

@@ -22,13 +22,19 @@ pub(crate) fn step_on(trial: &Trial, n: usize) -> f64 {
     let dims = trial.sizes();
     let identity = identity_inputs(trial);
     let samples = samples_side(&dims, n, identity);
-    if !trial.network.activation.is_linear() {
-        return samples;
+    let update = update(trial);
+    if !trial.network.is_linear() {
+        return samples + update;
     }
     if let Some(observed) = drawn_entries(trial).filter(|&count| observed_pays(&dims, count)) {
-        return observed_side(&dims, observed);
+        return observed_side(&dims, observed) + update;
     }
-    samples.min(outputs_side(&dims, n, identity))
+    samples.min(outputs_side(&dims, n, identity)) + update
+}
+
+/// Operations of the optimizer's own products and decompositions in one step of the full engine.
+pub(crate) fn update(trial: &Trial) -> f64 {
+    trial.optimizer.flops(&layer_shapes(trial))
 }
 
 /// Operations of one step on every sample as it is, forward, backward and gradient by layer.
@@ -41,7 +47,7 @@ pub fn unfolded_step(trial: &Trial) -> f64 {
 pub fn full_measure(trial: &Trial) -> f64 {
     let metrics = &trial.measure.metrics;
     let dims = trial.sizes();
-    let linear = trial.network.activation.is_linear();
+    let linear = trial.network.is_linear();
     let mut flops = 0.0;
     let decomposition = match metrics.layers() {
         Decomposition::Not | Decomposition::Values => 10.0,
@@ -50,6 +56,11 @@ pub fn full_measure(trial: &Trial) -> f64 {
     if metrics.layers() != Decomposition::Not {
         for (m, n) in layer_shapes(trial) {
             flops += decomposition * m.max(n) as f64 * (m.min(n) as f64).powi(2);
+        }
+    }
+    if metrics.any(|about| about.updates) {
+        for (m, n) in layer_shapes(trial) {
+            flops += 10.0 * m.max(n) as f64 * (m.min(n) as f64).powi(2);
         }
     }
     let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
@@ -65,7 +76,6 @@ pub fn full_measure(trial: &Trial) -> f64 {
     if metrics.any(|about| about.outputs) {
         flops += forward(&dims, evaluated_samples(trial));
     }
-    flops += evaluation(trial);
     if metrics.any(|about| about.hessian) {
         // Some 40 Lanczos steps of twice a step's products.
         let n = trained_samples(trial);
@@ -76,11 +86,11 @@ pub fn full_measure(trial: &Trial) -> f64 {
 
 /// Operations of the train loss, and of the gradient's norm where a stop rule needs it, at a measured step: steps on
 /// batches do not leave them behind.
-fn evaluation(trial: &Trial) -> f64 {
+pub fn evaluation(trial: &Trial) -> f64 {
     if Epoch::of(trial).is_none() {
         return 0.0;
     }
-    let step = step_on(trial, trained_samples(trial));
+    let step = step_on(trial, trained_samples(trial)) - update(trial);
     match trial.train.stop_gradient_norm {
         Some(_) => step,
         // Forward alone is one product of three.
@@ -92,24 +102,47 @@ fn evaluation(trial: &Trial) -> f64 {
 pub fn full_bytes(trial: &Trial) -> f64 {
     let dims = trial.sizes();
     let n = trained_samples(trial) as f64;
-    let weights: f64 = layer_shapes(trial)
-        .iter()
-        .map(|&(m, k)| (m * k) as f64)
-        .sum();
-    let hidden: f64 = dims[1..].iter().map(|&d| d as f64).sum();
-    let states = trial.optimizer.kind.states() as f64;
+    let shapes = layer_shapes(trial);
+    let weights: f64 = shapes.iter().map(|&(m, k)| (m * k) as f64).sum();
+    let outputs: f64 = dims[1..].iter().map(|&d| d as f64).sum();
+    let slopes = if trial.network.keeps_slopes() {
+        let nonlinear = &trial.network.widths[..trial.network.nonlinear()];
+        nonlinear.iter().map(|&d| d as f64).sum()
+    } else {
+        0.0
+    };
+    let kind = trial.optimizer.kind;
+    let state = shapes.iter().map(|&(m, k)| kind.state_numbers(m, k) as f64);
+    let state: f64 = state.sum();
     let size = trial.train.precision.bytes() as f64;
     let (d_x, d_y) = (dims[0] as f64, dims[dims.len() - 1] as f64);
-    let pass = |n: f64| 2.0 * hidden * n + (d_x + d_y) * n;
+    let pass = |n: f64| (2.0 * outputs + slopes + d_x + d_y) * n;
     let batches = Epoch::of(trial).map_or(0.0, |epoch| {
         let sizes = epoch.size() + epoch.short().unwrap_or(0);
         pass(sizes as f64) + (d_x + d_y) * samples(trial) as f64
     });
-    let engine = size * (weights * (1.0 + states) + pass(n) + batches);
+    let engine = size * (weights + state + pass(n) + batches);
     let data = 8.0 * (d_x + d_y) * samples(trial) as f64;
-    // In double precision: the weights as they are drawn or measured, and the state that a diverging run
-    // goes back to.
-    engine + data + 8.0 * weights * (2.0 + states)
+    let started = if trial.measure.metrics.any(|about| about.updates) {
+        1.0
+    } else {
+        0.0
+    };
+    // In double precision: the weights as they are drawn or measured, the state that a diverging run goes back to, and
+    // the start that updates are measured against.
+    engine + data + 8.0 * ((2.0 + started) * weights + state)
+}
+
+/// Nanoseconds that the activations add to a step of the full engine, on one core: they are passes over entries, which
+/// [`full_step`] does not count.
+pub fn activation_nanoseconds(trial: &Trial) -> f64 {
+    let nonlinear = &trial.network.widths[..trial.network.nonlinear()];
+    let entries: f64 = nonlinear.iter().map(|&d| d as f64).sum();
+    let samples = match Epoch::of(trial) {
+        Some(epoch) => epoch.mean(|size| size as f64),
+        None => trained_samples(trial) as f64,
+    };
+    entries * samples * trial.network.activation.entry_nanoseconds()
 }
 
 /// Bytes of the inputs, targets and test samples.
@@ -117,7 +150,15 @@ pub(crate) fn data_bytes(trial: &Trial) -> f64 {
     let (d_x, d_y) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
     let numbers = match &trial.problem.task {
         Task::Factorization { target } | Task::Completion { target, .. } => match target {
-            Target::Drawn { rank, .. } => *rank as f64 * (d_x + d_y) as f64,
+            // Noise makes a matrix of the factors, which stay.
+            Target::Drawn { rank, .. } => {
+                let noisy = if trial.problem.noise > 0.0 {
+                    d_x as f64 * d_y as f64
+                } else {
+                    0.0
+                };
+                *rank as f64 * (d_x + d_y) as f64 + noisy
+            }
             Target::Given(_) => d_x as f64 * d_y as f64,
         },
         Task::Regression { .. } | Task::Classification { .. } => {
@@ -247,7 +288,7 @@ fn evaluated_samples(trial: &Trial) -> usize {
     samples(trial) + test
 }
 
-/// Training samples that a step on all of them sees: as they are, or folded to the inputs' rank at most.
+/// Training samples that a step without batches sees: as they are, or folded to the inputs' rank at most.
 fn trained_samples(trial: &Trial) -> usize {
     let n = samples(trial);
     if identity_inputs(trial) || !trial.folds() {
@@ -274,6 +315,8 @@ fn known_rank(trial: &Trial) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Activation, Loss};
+    use crate::data::fixture;
 
     #[test]
     fn a_square_factorization_costs_six_cubes_on_either_side() {
@@ -306,6 +349,29 @@ mod tests {
         // One hidden layer of 50 x 50 on 100 columns and 3000 entries by 50, three products each.
         assert_eq!(observed_side(&dims, 3000.0), 3.0 * 500e3 + 3.0 * 300e3);
         assert_eq!(observed_side(&[10, 4, 10], 30.0), 3.0 * 2.0 * 120.0);
+    }
+
+    #[test]
+    fn a_step_on_a_batch_costs_its_own_samples() {
+        let problem = fixture::classification(5, 3, 10);
+        let mut trial = fixture::trial(problem, &[60, 60]);
+        trial.network.activation = Activation::Relu;
+        let all = full_step(&trial);
+        assert_eq!(evaluation(&trial), 0.0);
+        // Five updates an epoch, 30 samples.
+        trial.train.batch = 7;
+        assert!((full_step(&trial) / all - 0.2).abs() < 1e-12);
+        assert!((evaluation(&trial) / all - 1.0 / 3.0).abs() < 1e-12);
+        trial.train.stop_gradient_norm = Some(1e-3);
+        assert_eq!(evaluation(&trial), all);
+        // Folded samples are no more than the inputs; a batch is not folded, and its loss is.
+        trial.network.activation = Activation::Linear;
+        assert_eq!(trained_samples(&trial), 5);
+        trial.network.bias = true;
+        assert_eq!(trained_samples(&trial), 30);
+        trial.network.bias = false;
+        trial.problem.loss = Loss::CrossEntropy;
+        assert_eq!(trained_samples(&trial), 30);
     }
 
     #[test]

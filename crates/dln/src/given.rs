@@ -12,6 +12,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 use crate::kernel::rank::{OF_DATA, rank, widest_cluster};
 use crate::kernel::{svd, triangle};
+use crate::normalize::Normalization;
 
 /// A matrix handed in from outside, shared between trials. Equal when it is the same allocation.
 #[derive(Clone, Debug)]
@@ -21,8 +22,18 @@ pub struct Given(pub Arc<GivenMatrix>);
 #[derive(Debug)]
 pub struct GivenMatrix {
     values: Array2<f64>,
-    /// By first column and column behind the last.
-    ranks: Mutex<BTreeMap<(usize, usize), Ranks>>,
+    ranks: Mutex<BTreeMap<Part, Ranks>>,
+}
+
+/// A part of a matrix that is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
+    /// First column and column behind the last.
+    columns: (usize, usize),
+    /// Centred by row.
+    center: bool,
+    /// Divided by the deviation of each row.
+    standardize: bool,
 }
 
 impl From<Array2<f64>> for GivenMatrix {
@@ -69,14 +80,44 @@ pub(crate) struct Ranks {
 impl Given {
     /// The ranks of the columns `from .. to`, as many of them as there are.
     pub(crate) fn ranks_of(&self, from: usize, to: usize) -> Ranks {
-        let to = to.min(self.0.ncols());
-        let from = from.min(to);
+        self.ranks_of_part(Part {
+            columns: (from, to),
+            center: false,
+            standardize: false,
+        })
+    }
+
+    /// As [`Given::ranks_of`], the columns centred and divided by the deviation of each row, where that is asked for.
+    pub(crate) fn ranks_of_normal(
+        &self,
+        columns: (usize, usize),
+        center: bool,
+        standardize: bool,
+    ) -> Ranks {
+        self.ranks_of_part(Part {
+            columns,
+            center,
+            standardize,
+        })
+    }
+
+    fn ranks_of_part(&self, part: Part) -> Ranks {
+        let to = part.columns.1.min(self.0.ncols());
+        let from = part.columns.0.min(to);
+        let part = Part {
+            columns: (from, to),
+            ..part
+        };
         let known = || self.0.ranks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ranks) = known().get(&(from, to)) {
+        if let Some(ranks) = known().get(&part) {
             return *ranks;
         }
-        let ranks = find(self.0.slice(s![.., from..to]));
-        known().insert((from, to), ranks);
+        let columns = self.0.slice(s![.., from..to]);
+        let ranks = match Normalization::learned(columns, part.center, part.standardize) {
+            Some(normalization) => find(normalization.applied(columns).view()),
+            None => find(columns),
+        };
+        known().insert(part, ranks);
         ranks
     }
 
@@ -159,5 +200,27 @@ mod tests {
         assert_eq!(given.ranks_of(0, 3).rank, 2);
         assert_eq!(given.ranks_of(2, 9).rank, 1);
         assert_eq!(given.ranks_of(7, 9).rank, 0);
+    }
+
+    #[test]
+    fn centring_takes_a_rank_and_scaling_none() {
+        // The ones are a combination of the rows, so that centring loses one of the three.
+        let given = Given::from(array![
+            [1.0, 2.0, 5.0, 0.0],
+            [0.0, -1.0, -4.0, 1.0],
+            [7.0, 1.0, 0.0, 2.0]
+        ]);
+        let ranks = |center, standardize| {
+            let part = Part {
+                columns: (0, 4),
+                center,
+                standardize,
+            };
+            given.ranks_of_part(part).rank
+        };
+        assert_eq!(ranks(false, false), 3);
+        assert_eq!(ranks(true, false), 2);
+        assert_eq!(ranks(false, true), 3);
+        assert_eq!(ranks(true, true), 2);
     }
 }

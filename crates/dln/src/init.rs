@@ -12,6 +12,7 @@ use rand_distr::{Distribution, StandardUniform};
 use crate::config::{Given, StartKind, Trial};
 use crate::data::{check_finite, check_shape, scale_columns};
 use crate::error::{Dimension, Matrix, TrialError};
+use crate::frame::{Frame, aligned_frames};
 use crate::kernel::{Threads, multiply};
 use crate::reflectors::Reflectors;
 use crate::spectrum_draw::gaussian_singular_values;
@@ -35,7 +36,6 @@ pub(crate) fn layer_shapes(trial: &Trial) -> Vec<(usize, usize)> {
 
 /// One layer's initial weights, formed no further than they must be.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one a layer is alive at a time")]
 pub(crate) enum LayerStart {
     /// `scale Q`.
     Reflected {
@@ -57,6 +57,12 @@ pub(crate) enum LayerStart {
         /// `columns x p`, orthonormal columns.
         right: Reflectors,
     },
+    /// `scale L R^T`, `L` and `R` with as many orthonormal columns as the smaller side has.
+    Framed {
+        scale: f64,
+        left: Frame,
+        right: Frame,
+    },
     Dense(Array2<f64>),
 }
 
@@ -67,6 +73,7 @@ impl LayerStart {
             LayerStart::Reflected { Q, .. } => Q.shape(),
             LayerStart::ScaledIdentity { rows, columns, .. } => (*rows, *columns),
             LayerStart::Balanced { left, right, .. } => (left.shape().0, right.shape().0),
+            LayerStart::Framed { left, right, .. } => (left.rows(), right.rows()),
             LayerStart::Dense(W) => W.dim(),
         }
     }
@@ -87,6 +94,9 @@ impl LayerStart {
                 padded(X, *rows, *scale)
             }
             LayerStart::Balanced { left, D, right } => carried(left, D, right, X),
+            LayerStart::Framed { scale, left, right } => {
+                left.apply(right.apply_transpose(X).view()) * *scale
+            }
             LayerStart::Dense(W) => multiply(Threads::Seq, W.view(), X),
         }
     }
@@ -107,6 +117,9 @@ impl LayerStart {
                 padded(X, *columns, *scale)
             }
             LayerStart::Balanced { left, D, right } => carried(right, D, left, X),
+            LayerStart::Framed { scale, left, right } => {
+                right.apply(left.apply_transpose(X).view()) * *scale
+            }
             LayerStart::Dense(W) => multiply(Threads::Seq, W.t(), X),
         }
     }
@@ -128,6 +141,7 @@ impl LayerStart {
                 let left = scale_columns(left.form().view(), D);
                 multiply(Threads::Seq, left.view(), right.form().t())
             }
+            LayerStart::Framed { right, .. } => self.apply(Array2::eye(right.rows()).view()),
             LayerStart::Dense(W) => W.clone(),
         }
     }
@@ -165,6 +179,13 @@ pub(crate) fn starts(trial: &Trial) -> Result<Vec<LayerStart>, TrialError> {
         StartKind::Identity => Ok(each(identity)),
         StartKind::Balanced => Ok(balanced_starts(trial, &shapes)),
         StartKind::File => given_starts(&trial.init.weights, &shapes),
+        StartKind::Aligned => {
+            let frames = aligned_frames(trial, &shapes)?;
+            let layers = frames.into_iter().zip(scales);
+            Ok(layers
+                .map(|((left, right), &scale)| LayerStart::Framed { scale, left, right })
+                .collect())
+        }
     }
 }
 

@@ -84,10 +84,12 @@ row! {
         stable_rank,
         /// Sum of the end-to-end map's singular values.
         nuclear_norm,
-        /// Largest eigenvalue of the loss's Hessian in all weights.
+        /// Largest eigenvalue of the loss's Hessian in all weights and biases.
         sharpness,
         /// Largest angle between the top singular subspaces of the end-to-end map and of the target.
         alignment in "rad",
+        /// `train_loss` against the target before `problem.noise` was added to it; null without noise.
+        clean_loss since 4,
     }
 }
 
@@ -114,6 +116,16 @@ row! {
         left_angle in "rad",
         /// Angle of the right singular vectors, or of their subspace, against step 1.
         right_angle in "rad",
+        /// What a closed form predicts. Layer 0: of gradient flow for the target's mode `index`. Layers 1..L: of the
+        /// singular value `index`, by the recursion of gradient descent from aligned starts, else of gradient flow.
+        theory_value since 4,
+        /// Distance of `theory_value` from what is measured: `mode_value` at layer 0, `value` in the layers.
+        theory_error since 4,
+        /// Layer 0: entry `index`, `index` of the end-to-end map in the singular bases of the target; null where no
+        /// closed form holds.
+        mode_value since 4,
+        /// Singular value `index` of the layer's weights less those at the start.
+        update_value since 4,
     }
 }
 
@@ -133,6 +145,14 @@ row! {
         effective_rank,
         /// As in `history`, of the layer.
         stable_rank,
+        /// Share of the squared norm of the layer's update since the start that lies outside the predicted block.
+        leak since 4,
+        /// The same share outside the best block of that size.
+        leak_best since 4,
+        /// The same share outside a random block of that size, as expected.
+        leak_chance since 4,
+        /// Effective rank of the layer's update since the start.
+        update_effective_rank since 4,
     }
 }
 
@@ -166,6 +186,8 @@ pub enum Requirement {
     Classes,
     /// An end-to-end map: a linear network.
     Map,
+    /// A closed form of what its modes do.
+    ClosedForm,
 }
 
 /// What a metric is, needs and costs.
@@ -188,6 +210,8 @@ pub struct About {
     pub hessian: bool,
     /// Whether it shows directions of the weights that the training data do not reach.
     pub whole: bool,
+    /// Whether what the layers have moved since the start is decomposed.
+    pub updates: bool,
 }
 
 const LOSS: About = About {
@@ -200,6 +224,7 @@ const LOSS: About = About {
     neighbours: false,
     hessian: false,
     whole: false,
+    updates: false,
 };
 const WEIGHTS: About = About {
     outputs: false,
@@ -293,7 +318,11 @@ metrics! {
     default {
         /// Loss on the training samples; with classes, their accuracy too.
         TrainLoss train_loss = "train_loss", About {
-            columns: &[(History, "train_loss"), (History, "accuracy")],
+            columns: &[
+                (History, "train_loss"),
+                (History, "accuracy"),
+                (History, "clean_loss"),
+            ],
             ..LOSS
         };
         /// Loss on what is held out; with classes, the accuracy there too.
@@ -363,6 +392,30 @@ metrics! {
             columns: &[(History, "alignment")],
             requires: Requirement::Map,
             map: Decomposition::Vectors,
+            ..WEIGHTS
+        };
+        /// Share of the layers' updates outside the block that the law predicts.
+        Leak leak = "leak", About {
+            columns: &[(Layers, "leak"), (Layers, "leak_best"), (Layers, "leak_chance")],
+            engines: &[EngineKind::Full, EngineKind::Reduced],
+            updates: true,
+            ..WEIGHTS
+        };
+        /// What closed forms predict of modes and layers, and how far it is off.
+        Theory theory = "theory", About {
+            columns: &[(Spectra, "theory_value"), (Spectra, "theory_error"), (Spectra, "mode_value")],
+            requires: Requirement::ClosedForm,
+            engines: &[EngineKind::Full, EngineKind::Reduced],
+            map: Decomposition::Values,
+            layers: Decomposition::Values,
+            ..WEIGHTS
+        };
+        /// Singular values of the layers' updates since the start.
+        UpdateSpectrum update_spectrum = "update_spectrum", About {
+            columns: &[(Spectra, "update_value"), (Layers, "update_effective_rank")],
+            map: Decomposition::Values,
+            layers: Decomposition::Values,
+            updates: true,
             ..WEIGHTS
         };
     }

@@ -13,12 +13,17 @@ use crate::config::Trial;
 use crate::data::Data;
 use crate::engine::{self, Engine};
 use crate::error::{CheckpointError, TrialError};
+use crate::exported::Exported;
 use crate::kernel::Threads;
 use crate::measure::Rows;
 use crate::outcome::{self, Measurements, Outcome, Scalars, Status};
 
 /// Format of a checkpoint, raised whenever its bytes change.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+/// The oldest format that is read: its rows have the columns of tables of version 3 and before.
+const OLDEST: u32 = 2;
+/// The version of the tables whose columns the rows of format [`OLDEST`] have.
+const OLDEST_TABLES: u32 = 3;
 /// Steps between the states kept to go back to when the loss stops being finite: the copy costs less than
 /// a thousandth of the steps, and going back repeats at most this many.
 const SAFE_EVERY: u64 = 1024;
@@ -159,6 +164,11 @@ impl<'a> Run<'a> {
         self.engine.parameters()
     }
 
+    /// The network at the step arrived at; `None` where the engine has none.
+    pub fn exported(&self) -> Option<Exported> {
+        self.engine.exported()
+    }
+
     /// What the run leaves behind; of the steps taken so far where it has not ended.
     pub fn finish(self) -> Outcome {
         let report = self.engine.report();
@@ -242,13 +252,19 @@ impl<'a> Run<'a> {
 
     fn load(&mut self, bytes: &mut &[u8]) -> Result<(), TrialError> {
         let found = take_u64(bytes)?;
-        if found != u64::from(FORMAT) {
+        let found = u32::try_from(found).unwrap_or(u32::MAX);
+        if !(OLDEST..=FORMAT).contains(&found) {
             return Err(CheckpointError::Format {
-                found: u32::try_from(found).unwrap_or(u32::MAX),
+                found,
                 wanted: FORMAT,
             }
             .into());
         }
+        let tables = if found == OLDEST {
+            OLDEST_TABLES
+        } else {
+            u32::MAX
+        };
         if take_u64(bytes)? != tag(self.engine.report().engine) {
             return Err(CheckpointError::OtherTrial.into());
         }
@@ -265,7 +281,7 @@ impl<'a> Run<'a> {
         self.setup_seconds += take_f64(bytes)?;
         self.train_seconds = take_f64(bytes)?;
         self.measure_seconds = take_f64(bytes)?;
-        self.rows = Rows::load(bytes)?;
+        self.rows = Rows::load(bytes, tables)?;
         if self.batched {
             self.load_safe(bytes)?;
         }

@@ -19,6 +19,8 @@ choice! {
         Balanced = "balanced",
         /// Matrices from a file, as they are.
         File = "file",
+        /// The target's own singular bases: `eps V^T`, `eps I` between, `eps U`.
+        Aligned = "aligned",
     }
 }
 
@@ -48,7 +50,9 @@ pub enum StartDraw {
 impl StartKind {
     pub fn layers(self) -> StartLayers {
         match self {
-            StartKind::Orthogonal | StartKind::Identity => StartLayers::Isometric,
+            StartKind::Orthogonal | StartKind::Identity | StartKind::Aligned => {
+                StartLayers::Isometric
+            }
             StartKind::Balanced => StartLayers::Chained,
             StartKind::Gaussian | StartKind::Uniform => StartLayers::Generic,
             StartKind::File => StartLayers::Given,
@@ -59,7 +63,33 @@ impl StartKind {
         match self {
             StartKind::Identity | StartKind::File => StartDraw::Nothing,
             StartKind::Gaussian | StartKind::Uniform => StartDraw::Entries,
-            StartKind::Orthogonal | StartKind::Balanced => StartDraw::Bases,
+            StartKind::Orthogonal | StartKind::Balanced | StartKind::Aligned => StartDraw::Bases,
+        }
+    }
+
+    /// Whether it is made of the target's singular bases, so that it needs a target matrix.
+    pub fn needs_target(self) -> bool {
+        match self {
+            StartKind::Aligned => true,
+            StartKind::Orthogonal
+            | StartKind::Gaussian
+            | StartKind::Uniform
+            | StartKind::Identity
+            | StartKind::Balanced
+            | StartKind::File => false,
+        }
+    }
+
+    /// Whether every layer is diagonal.
+    pub(crate) fn is_diagonal(self) -> bool {
+        match self {
+            StartKind::Identity => true,
+            StartKind::Orthogonal
+            | StartKind::Gaussian
+            | StartKind::Uniform
+            | StartKind::Balanced
+            | StartKind::File
+            | StartKind::Aligned => false,
         }
     }
 

@@ -42,6 +42,10 @@ pub(crate) enum Purpose {
     BalancedValues = 14,
     /// The order of the training samples in minibatches; `sub` is the epoch.
     Batches = 15,
+    /// Noise on drawn targets; `sub` is the output of a target matrix, or the sample.
+    TargetNoise = 16,
+    /// Which samples are held out; `sub` is the class, or 0.
+    Split = 17,
 }
 
 /// The stream `sub` under the key (seed, replicate, purpose, index).

@@ -1,12 +1,17 @@
 //! One trial on both engines, and whether the law keeps its word: `[train] verify`.
 //!
 //! Both engines train the same draw from beginning to end with measurements of their own, so nothing of a
-//! comparison is a part of the trial's outcome. [`both`] does it in one go; whoever trains in pieces takes
-//! [`compared`], [`on_reduced`], [`on`] and [`between`] one after the other.
+//! comparison is a part of the trial's outcome. Where they are apart, the wide network is trained once more from a start
+//! one rounding away: a run that amplifies rounding is judged up to the step where those two part. [`both`] does it in
+//! one go; whoever trains in pieces takes [`compared`], [`on_reduced`], [`on`], [`between`] and, where [`is_open`],
+//! [`nudged`] and [`between_until`], one after the other.
 
 mod differences;
+mod horizon;
 
 pub use differences::{COMPARED, Compared, Differences, Found, largest};
+pub use horizon::nudged;
+pub(crate) use horizon::{horizon, until};
 
 use crate::config::{EngineChoice, Metrics, Precision, Trial};
 use crate::data::Data;
@@ -104,6 +109,35 @@ pub fn between(
     }
 }
 
+/// Whether a verdict has to wait for a full run from a start one rounding away: the engines are apart.
+pub fn is_open(found: &Result<Differences, NotCompared>) -> bool {
+    match found {
+        Ok(found) => !found.is_kept(),
+        Err(NotCompared::OneDiverged) => true,
+        Err(NotCompared::Diverged | NotCompared::Refused(_)) => false,
+    }
+}
+
+/// As [`between`], judged up to the step where the full run and the one of [`nudged`] part.
+///
+/// # Errors
+/// As [`between`], where they do not part.
+pub fn between_until(
+    full: &Outcome,
+    reduced: &Outcome,
+    nudged: &Outcome,
+    precision: Precision,
+) -> Result<Differences, NotCompared> {
+    let Some(step) = horizon(full, nudged, precision) else {
+        return between(full, reduced, precision);
+    };
+    let (full, reduced) = (until(full, step), until(reduced, step));
+    Ok(Differences {
+        until: Some(step),
+        ..Differences::between(&full, &reduced, precision)
+    })
+}
+
 /// Trains a trial on both engines. `data` serve the trial of [`compared`].
 ///
 /// # Errors
@@ -118,13 +152,22 @@ pub fn both(
     let train = |trial: &Trial| run(trial, data, threads, clock);
     let reduced = on_reduced(&mut trial, train)?;
     let full = train(&on(&trial, EngineChoice::Full))?;
-    between(&full, &reduced, trial.train.precision)
+    let precision = trial.train.precision;
+    let found = between(&full, &reduced, precision);
+    if !is_open(&found) {
+        return found;
+    }
+    let nudged = train(&nudged(&trial)?)?;
+    between_until(&full, &reduced, &nudged, precision)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Inputs, OptimizerKind, Problem, Samples, StartKind, Targets, Task};
+    use crate::config::{
+        Inputs, Loss, OptimizerKind, Problem, Samples, SingularValues, StartKind, Target, Targets,
+        Task,
+    };
     use crate::data::fixture::{classification, factorization, given, trial};
     use crate::data::prepare;
     use ndarray::{Array2, array};
@@ -192,6 +235,54 @@ mod tests {
         );
     }
 
+    /// A factorization at a rate past the edge of stability, where the one mode moves without order.
+    fn chaotic() -> Trial {
+        let mut problem = factorization(12, 12, 1);
+        problem.loss = Loss::Sum;
+        problem.task = Task::Factorization {
+            target: Target::Drawn {
+                rank: 1,
+                singular_values: SingularValues::Flat,
+            },
+        };
+        let mut wild = trial(problem, &[12, 12]);
+        wild.init.scales = vec![0.7; 3];
+        wild.train.steps = 120;
+        wild.optimizer.rate = 0.95;
+        wild
+    }
+
+    #[test]
+    fn a_run_that_amplifies_rounding_is_judged_up_to_where_it_does() {
+        let wild = chaotic();
+        let data = prepare(&compared(&wild)).expect("data");
+        let run = |trial: &Trial| run(trial, &data, Threads::Seq, &|| 0.0).expect("runs");
+        let asked = compared(&wild);
+        let full = run(&on(&asked, EngineChoice::Full));
+        let nudged = run(&nudged(&asked).expect("weights"));
+        assert_eq!(full.status, Status::Completed);
+        let step = horizon(&full, &nudged, Precision::F64).expect("they part");
+        assert!((1..80).contains(&step), "{step}");
+        let found = verified(&wild).expect("judged in part");
+        assert_eq!(found.until, Some(step));
+        assert!(found.is_kept(), "{found:?}");
+        // What differs before that is judged.
+        let mut other = on(&asked, EngineChoice::Reduced);
+        other.optimizer.rate *= 1.001;
+        let other = run(&other);
+        let found = between_until(&full, &other, &nudged, Precision::F64).expect("in part");
+        assert!(found.until.is_some() && !found.is_kept());
+        // A run that does not amplify is judged to its end.
+        let mut calm = wild.clone();
+        calm.optimizer.rate = 0.2;
+        let asked = compared(&calm);
+        let full = run(&on(&asked, EngineChoice::Full));
+        let nudged = run(&super::nudged(&asked).expect("weights"));
+        assert_ne!(full.history, nudged.history, "one rounding shows");
+        assert_eq!(horizon(&full, &nudged, Precision::F64), None);
+        assert_eq!(verified(&calm).expect("judged").until, None);
+    }
+
     #[test]
     fn losses_are_compared_where_a_core_carries_no_spectrum() {
         let corner = |value| {
@@ -209,6 +300,7 @@ mod tests {
                     whiten: false,
                     center: false,
                     standardize: false,
+                    split: None,
                 },
             },
             ..factorization(4, 4, 1)

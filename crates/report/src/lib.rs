@@ -2,6 +2,7 @@
 //! `table`, never writes them.
 
 pub mod compare;
+pub mod decision;
 pub mod describe;
 mod error;
 pub mod facts;

@@ -36,7 +36,7 @@ pub use intervals::IntervalSet;
 pub use keys::{ColumnType, Id, Key, KeyKind, Lookup, Preset, index_of, key, keys};
 pub use plots::{Aggregate, Band, LogScale, MAX_PLOT_TEXT, MAX_PLOTS, Plot, PlotKind, PlotPlaces};
 pub use point::*;
-pub use refs::{ArrayRef, Arrays, Loaded, Role};
+pub use refs::{ArrayRef, Arrays, Columns, Loaded, Role};
 pub use shared::SharedArrays;
 pub use spec::{Source, Spec, defaults_toml, is_usable_name, plots_of, reference};
 pub use value::{Value, float_text, round_15};

@@ -53,14 +53,99 @@ pub struct ArrayRef {
     pub file: String,
     /// Name within an `.npz`; `None` where the file holds one array.
     pub array: Option<String>,
-    /// Half-open range of the file's columns.
-    pub columns: Option<(u64, u64)>,
+    /// Those of the file's columns that are taken; all where it is `None`.
+    pub columns: Option<Columns>,
     /// Factor that every number is multiplied by, as canonical text; `None` for 1.
     pub scale_text: Option<String>,
     /// The file has a sample a column instead of a sample a row.
     pub transpose: bool,
     /// The first line of a CSV file names the columns.
     pub header: bool,
+}
+
+/// Columns of a file, in its order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Columns {
+    /// Half-open ranges, ascending and apart.
+    Ranges(Vec<(u64, u64)>),
+    /// By name, as a header has them.
+    Named(Vec<String>),
+}
+
+impl Columns {
+    /// The columns `start .. end`.
+    pub fn range(start: u64, end: u64) -> Columns {
+        Columns::Ranges(vec![(start, end)])
+    }
+
+    /// These columns, ascending.
+    pub fn of(columns: impl IntoIterator<Item = usize>) -> Columns {
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for column in columns {
+            let column = column as u64;
+            match ranges.last_mut() {
+                Some((_, end)) if *end == column => *end += 1,
+                _ => ranges.push((column, column + 1)),
+            }
+        }
+        Columns::Ranges(ranges)
+    }
+
+    /// Reads `"0..4"`, or several: `"0..4,6..9"`, none of them empty, ascending.
+    pub fn parse(text: &str) -> Option<Columns> {
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for part in text.split(',') {
+            let (start, end) = parse_columns(part)?;
+            match ranges.last_mut() {
+                Some((_, last)) if *last > start => return None,
+                // Neighbours are one range, so that equal columns have one form.
+                Some((_, last)) if *last == start => *last = end,
+                _ => ranges.push((start, end)),
+            }
+        }
+        Some(Columns::Ranges(ranges))
+    }
+
+    /// Of the canonical value of a field: a text of ranges, or a list of names.
+    pub fn of_value(value: &Value) -> Option<Columns> {
+        match value {
+            Value::Str(text) => Columns::parse(text),
+            Value::List(names) => {
+                let names = names.iter().filter_map(Value::as_str).map(str::to_owned);
+                Some(Columns::Named(names.collect()))
+            }
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Table(_) => None,
+        }
+    }
+
+    /// The canonical value of a field.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Columns::Ranges(_) => Value::text(self.to_string()),
+            Columns::Named(names) => Value::List(
+                names
+                    .iter()
+                    .map(|name| Value::text(name.as_str()))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Columns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = match self {
+            Columns::Ranges(ranges) => {
+                let ranges = ranges.iter();
+                ranges
+                    .map(|(start, end)| format!("{start}..{end}"))
+                    .collect()
+            }
+            Columns::Named(names) => names.iter().map(|name| format!("'{name}'")).collect(),
+        };
+        f.write_str(&parts.join(","))
+    }
 }
 
 impl ArrayRef {
@@ -84,10 +169,7 @@ impl ArrayRef {
             role,
             file: file.to_owned(),
             array: array.map(str::to_owned),
-            columns: value
-                .field("columns")
-                .and_then(Value::as_str)
-                .and_then(parse_columns),
+            columns: value.field("columns").and_then(Columns::of_value),
             scale_text: value
                 .field("scale")
                 .and_then(Value::as_float)
@@ -118,7 +200,7 @@ impl fmt::Display for ArrayRef {
 }
 
 /// Reads `"a..b"`, the half-open range of columns, which must not be empty.
-pub(crate) fn parse_columns(text: &str) -> Option<(u64, u64)> {
+fn parse_columns(text: &str) -> Option<(u64, u64)> {
     let (start, end) = text.split_once("..")?;
     let (start, end) = (start.trim().parse().ok()?, end.trim().parse().ok()?);
     (start < end).then_some((start, end))
@@ -200,6 +282,26 @@ mod tests {
         check("5", None);
         check("-1..3", None);
         check("0..99999999999999999999", None);
+    }
+
+    #[test]
+    fn columns_are_ranges_or_names_and_have_one_form() {
+        let check = |text: &str, expected: Option<&str>| {
+            let found = Columns::parse(text).map(|columns| columns.to_string());
+            assert_eq!(found.as_deref(), expected, "{text}");
+        };
+        check("0..4", Some("0..4"));
+        check("0..4, 6..9", Some("0..4,6..9"));
+        check("0..4,4..9", Some("0..9"));
+        check("6..9,0..4", None);
+        check("0..4,3..9", None);
+        check("0..4,", None);
+        check("a", None);
+        let columns = Columns::of([1, 2, 3, 5, 8, 9]);
+        assert_eq!(columns.to_string(), "1..4,5..6,8..10");
+        for columns in [columns, Columns::Named(vec!["a, b".to_owned()])] {
+            assert_eq!(Columns::of_value(&columns.to_value()), Some(columns));
+        }
     }
 
     #[test]

@@ -50,14 +50,14 @@ fn nameless(array: &ArrayRef) -> ArrayRef {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::refs::Role;
+    use crate::refs::{Columns, Role};
 
     fn of(file: &str, hash: &str, columns: Option<(u64, u64)>) -> (ArrayRef, Arrays) {
         let array = ArrayRef {
             role: Role::Inputs,
             file: file.to_owned(),
             array: None,
-            columns,
+            columns: columns.map(|(start, end)| Columns::range(start, end)),
             scale_text: None,
             transpose: false,
             header: false,

@@ -50,10 +50,10 @@ fn values_of(key: &Key) -> Vec<Value> {
             .filter(|x| bounds.hold(*x))
             .map(Value::Float)
             .collect(),
-        KeyKind::FloatOrList(bounds) => shares
-            .filter(|x| bounds.hold(*x))
+        KeyKind::FloatOrList { one, .. } => shares
+            .filter(|x| one.hold(*x))
             .map(Value::Float)
-            .chain([floats(&[0.5, 0.1]), floats(&[0.5, 0.1, 0.2])])
+            .chain([floats(&[0.5, 0.1]), floats(&[0.0, 0.1, 0.2])])
             .collect(),
         KeyKind::Bool => vec![Value::Bool(false), Value::Bool(true)],
         KeyKind::Name(names) => texts(names),
@@ -73,6 +73,7 @@ fn values_of(key: &Key) -> Vec<Value> {
                 table([("draw", Value::text("gaussian"))]),
                 table([("noise", Value::Float(0.1))]),
                 table([file("x.npy")]),
+                table([file("x.npy"), ("center", Value::Bool(true))]),
             ],
             Schema::Samples => vec![table([file("t.npy")])],
             Schema::Labels => vec![table([file("l.npy")])],
@@ -80,6 +81,15 @@ fn values_of(key: &Key) -> Vec<Value> {
             Schema::Span => [[0, 4], [4, 8], [2, 12]]
                 .map(|ends| table([("range", ints(&ends))]))
                 .to_vec(),
+            Schema::Test => vec![
+                table([("range", ints(&[4, 8]))]),
+                table([("range", ints(&[0, 4]))]),
+                table([("share", Value::Float(0.25))]),
+                table([
+                    ("share", Value::Float(0.3)),
+                    ("stratify", Value::Bool(true)),
+                ]),
+            ],
             Schema::Weights => {
                 let arrays = |names: &[&str]| ("arrays", Value::List(texts(names)));
                 vec![
@@ -87,6 +97,20 @@ fn values_of(key: &Key) -> Vec<Value> {
                     table([file("w.npz"), arrays(&["v", "a", "b", "u"])]),
                 ]
             }
+            Schema::Schedule => vec![
+                table([
+                    ("kind", Value::text("cosine")),
+                    ("alpha", Value::Float(0.1)),
+                ]),
+                table([
+                    ("kind", Value::text("warmup_cosine")),
+                    ("warmup", Value::Int(2)),
+                ]),
+                table([
+                    ("kind", Value::text("list")),
+                    ("rates", floats(&[0.5, 0.1])),
+                ]),
+            ],
             Schema::Stop => vec![table([("gradient_norm", Value::Float(1e-3))])],
         },
     }
@@ -130,6 +154,7 @@ fn points() -> impl Strategy<Value = Written> {
         Id::TrainEngine,
         Id::InitKind,
         Id::OptimizerKind,
+        Id::OptimizerScheduleKind,
         Id::ProblemInputsDraw,
         Id::InitWeights,
     ];
@@ -161,6 +186,7 @@ fn ready() -> Vec<Written> {
         include_str!("../../../sweeps/fig-equivalent-trajectories.toml"),
         include_str!("../../../sweeps/fig-optimizers.toml"),
         include_str!("../../../sweeps/saddle-to-saddle.toml"),
+        include_str!("../../../sweeps/target-noise.toml"),
         include_str!("../../../sweeps/weight-decay-rank.toml"),
     ];
     let mut points = Vec::new();

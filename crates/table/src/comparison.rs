@@ -55,6 +55,8 @@ impl ComparisonRow {
 pub enum Verdict {
     /// As near as the law promises.
     Within,
+    /// As near as the law promises up to this step; from there on the run amplifies rounding, and nothing is judged.
+    WithinUntil(u64),
     /// Not as near; words where there are no differences to report.
     Beyond(Option<String>),
     /// Why not.
@@ -62,6 +64,7 @@ pub enum Verdict {
 }
 
 const WITHIN: &str = "within";
+const UNTIL: &str = "within until step ";
 const BEYOND: &str = "beyond";
 const NOT_COMPARED: &str = "not compared";
 
@@ -70,14 +73,27 @@ impl Verdict {
     pub fn text(&self) -> String {
         match self {
             Verdict::Within => WITHIN.to_owned(),
+            Verdict::WithinUntil(step) => format!("{UNTIL}{step}"),
             Verdict::Beyond(None) => BEYOND.to_owned(),
             Verdict::Beyond(Some(why)) => format!("{BEYOND}: {why}"),
             Verdict::NotCompared(why) => format!("{NOT_COMPARED}: {why}"),
         }
     }
 
+    /// The last step that is judged, where that is not the last of the run.
+    pub fn until(&self) -> Option<u64> {
+        match self {
+            Verdict::WithinUntil(step) => Some(*step),
+            Verdict::Within | Verdict::Beyond(_) | Verdict::NotCompared(_) => None,
+        }
+    }
+
     /// Reads [`Verdict::text`] back; `None` for any other text.
     pub fn of(text: &str) -> Option<Verdict> {
+        if let Some(step) = text.strip_prefix(UNTIL) {
+            let verdict = step.parse().ok().map(Verdict::WithinUntil);
+            return verdict.filter(|verdict| verdict.text() == text);
+        }
         let (verdict, why) = match text.split_once(": ") {
             Some((verdict, why)) => (verdict, Some(why.to_owned())),
             None => (text, None),
@@ -162,11 +178,19 @@ mod tests {
     fn verdicts_read_back_and_nothing_else_does() {
         for verdict in [
             Verdict::Within,
+            Verdict::WithinUntil(150),
             Verdict::Beyond(None),
             Verdict::Beyond(Some("one engine diverges: the other does not".to_owned())),
             Verdict::NotCompared("it diverges".to_owned()),
         ] {
             assert_eq!(Verdict::of(&verdict.text()), Some(verdict));
+        }
+        for text in [
+            "within until step",
+            "within until step 07",
+            "within until step x",
+        ] {
+            assert_eq!(Verdict::of(text), None, "{text}");
         }
         for text in ["", "within: what", "not compared", "Within", "beyond:why"] {
             assert_eq!(Verdict::of(text), None, "{text}");

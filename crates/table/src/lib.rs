@@ -28,19 +28,28 @@ mod spool;
 mod staged;
 pub mod text;
 
+/// A data file, column by column, before anything is trained on it.
+pub mod data_file {
+    pub use crate::data::{
+        ColumnRole, ColumnValues, DataDescription, Describe, DescribedColumn, DescriptionNote,
+        LeftOut, Numbers, describe,
+    };
+}
+
 pub use batch::Batch;
 pub use builder::BatchBuilder;
 pub use comparison::{Comparison, ComparisonRow, Verdict};
 pub use data::{
-    At, Cause, Content, DataError, DataNote, DataProblem, DataWarning, LoadedFiles, file_hash,
-    load_arrays, load_files, read_array, read_array_file,
+    ArrayEntry, ArrayFile, At, Cause, Content, DataError, DataNote, DataProblem, DataWarning,
+    Element, LoadedFiles, NamedArray, RowReader, class_names, file_hash, load_arrays, load_files,
+    read_array, read_array_file, write_arrays,
 };
 pub use error::{PayloadFault, RowFault, TableError};
 pub use folder::{
     Checked, CommitInfo, Compaction, Counts, EndedAttempt, ExportFormat, Exported, FailedTrial,
     Finding, FolderError, Format, Freed, GenerationRecord, Hook, Joining, Kind, Listed, LocalFiles,
-    Manifest, Meta, Numbering, RunFolder, attempts, check_folder, durable_files, export,
-    fault_of_file, fault_point, is_run_folder, numbering,
+    Manifest, Meta, Numbering, RunFolder, attempts, check_folder, check_tables_folder,
+    durable_files, export, fault_of_file, fault_point, is_run_folder, numbering, write_tables,
 };
 pub use packed::Limits;
 pub use payload::Payload;

@@ -16,7 +16,7 @@ struct Example {
     users: &'static [&'static str],
 }
 
-const EXAMPLES: [Example; 7] = [
+const EXAMPLES: [Example; 8] = [
     Example {
         change: "an activation",
         names: &["Relu", "relu"],
@@ -25,6 +25,11 @@ const EXAMPLES: [Example; 7] = [
     Example {
         change: "an optimizer",
         names: &["Rmsprop", "rmsprop"],
+        users: &[],
+    },
+    Example {
+        change: "a schedule of the rate",
+        names: &["WarmupCosine"],
         users: &[],
     },
     Example {

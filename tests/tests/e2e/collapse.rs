@@ -17,7 +17,7 @@ const SMALL: [&str; 5] = [
 
 /// `D_1 .. D_(L-1)` at the end of a trial.
 #[track_caller]
-fn separations(run: &Path, trial: u64) -> Vec<f64> {
+pub(crate) fn separations(run: &Path, trial: u64) -> Vec<f64> {
     let sql = format!(
         "SELECT separation FROM layers WHERE trial = {trial} AND step > 0 AND layer > 0 AND separation IS NOT NULL ORDER BY layer"
     );
@@ -25,7 +25,7 @@ fn separations(run: &Path, trial: u64) -> Vec<f64> {
 }
 
 /// Slope and squared correlation of `ln D_l` over `l`.
-fn line(separations: &[f64]) -> (f64, f64) {
+pub(crate) fn line(separations: &[f64]) -> (f64, f64) {
     let n = separations.len() as f64;
     let points: Vec<(f64, f64)> = (1_u32..)
         .map(f64::from)

@@ -61,7 +61,7 @@ fn queries(name: &str) -> Vec<String> {
 
 /// Rows of numbers; null is NaN.
 #[track_caller]
-fn numbers(run: &Path, sql: &str) -> Vec<Vec<f64>> {
+pub(crate) fn numbers(run: &Path, sql: &str) -> Vec<Vec<f64>> {
     let rows = query(run, sql);
     let value = |value: &table::Value| value.number().unwrap_or(f64::NAN);
     let rows = rows.rows.iter();
@@ -442,6 +442,46 @@ fn small_starts_learn_one_direction_after_the_other() {
     };
     let ratio = escape(1) / escape(0);
     assert!((2.3..3.9).contains(&ratio), "{ratio}");
+}
+
+/// Early stopping finds the target under the noise: the clean loss falls to the noise within the target's rows and
+/// columns and rises to all of it.
+#[test]
+fn target_noise() {
+    let small = small(
+        "target-noise",
+        &[
+            "problem.dim=30",
+            "axes.problem.noise=[0.5, 1.0]",
+            "axes.replicate=[0, 1]",
+            "train.steps=3000",
+        ],
+    );
+    let found = numbers(
+        &small.run,
+        "SELECT problem_noise, min(history.clean_loss), max(trials.clean_loss), arg_min(step, history.clean_loss), max(trials.train_loss)
+         FROM history JOIN trials ON history.trial = trials.trial GROUP BY history.trial, problem_noise",
+    );
+    assert_eq!(found.len(), 12);
+    let (d, r) = (30.0, 3.0);
+    // Rows and columns of the target.
+    let share = (2.0 * d - r) * r / (d * d);
+    for row in found {
+        let [noise, best, last, step, train] = row[..] else {
+            panic!("five numbers")
+        };
+        // Half of noise^2 ||Y||^2, with the fluctuation of 900 squares: a standard error of 5 %.
+        let energy = 0.5 * noise * noise * r;
+        assert!((0.7..1.25).contains(&(last / energy)), "{last} {energy}");
+        assert!(
+            (0.75..1.6).contains(&(best / last / share)),
+            "{best} of {last}"
+        );
+        assert!(step > 0.0 && step < 1500.0, "{step}");
+        assert!(train < 0.2 * last, "{train}");
+    }
+    let without = "SELECT count(*) AS n FROM trials WHERE clean_loss IS NULL";
+    assert_eq!(number(&small.run, without), 0.0);
 }
 
 #[test]

@@ -4,14 +4,16 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sweep::Columns;
+
 /// Where the labels or the targets of samples are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     /// `None`: in the file of the samples.
     pub(crate) file: Option<PathBuf>,
-    /// Half open.
-    pub(crate) columns: Option<(u64, u64)>,
-    pub(crate) array: Option<String>,
+    pub(crate) columns: Option<Columns>,
+    /// An array of an `.npz`, or a column of another file.
+    pub(crate) name: Option<String>,
 }
 
 /// Reads `90`, `90s`, `5m`, `2h`, `1d`, or Slurm's `M:S`, `H:M:S` and `D-H:M:S`.
@@ -125,25 +127,38 @@ pub(crate) fn host(text: &str) -> Result<String, String> {
     ))
 }
 
-/// Reads `0..64`, or `64` for the one column.
-pub(crate) fn columns(text: &str) -> Result<(u64, u64), String> {
-    let range = match text.split_once("..") {
-        Some((start, end)) => start.trim().parse().ok().zip(end.trim().parse().ok()),
-        None => text
-            .trim()
-            .parse::<u64>()
-            .ok()
-            .and_then(|one| Some((one, one.checked_add(1)?))),
-    };
-    range
-        .filter(|(start, end)| start < end)
-        .ok_or_else(|| format!("`{text}` is no range of columns; write 0..64, or 64 for one"))
+/// Reads `0..64`, `64` for the one column, several of them, `0..4,6,9..12`, or names, `age,weight`.
+pub(crate) fn columns(text: &str) -> Result<Columns, String> {
+    let is_numeric = |c: char| c.is_ascii_digit() || "., -".contains(c);
+    if !text.is_empty() && !text.chars().all(is_numeric) {
+        let names = text.split(',').map(|name| name.trim().to_owned());
+        let names: Vec<String> = names.collect();
+        return match names.iter().any(String::is_empty) {
+            false => Ok(Columns::Named(names)),
+            true => Err(format!("`{text}` has a column without a name")),
+        };
+    }
+    numbered(text).ok_or_else(|| {
+        format!("`{text}` is no range of columns; write 0..64, 64 for one, or 0..4,6..9")
+    })
 }
 
-/// Reads columns, a file, or `FILE:PART` where the part is columns or the name of an array.
+/// Columns by number.
+fn numbered(text: &str) -> Option<Columns> {
+    let ranges = text
+        .split(',')
+        .map(|part| match part.trim().parse::<u64>() {
+            Ok(one) => Some(format!("{one}..{}", one.checked_add(1)?)),
+            Err(_) => Some(part.to_owned()),
+        });
+    Columns::parse(&ranges.collect::<Option<Vec<_>>>()?.join(","))
+}
+
+/// Reads columns, a file, or `FILE:PART` where the part is columns or the name of an array or a column; a name alone is
+/// one of the samples' own file.
 pub(crate) fn place(text: &str) -> Result<Place, String> {
     const ENDINGS: [&str; 5] = [".npy", ".npz", ".csv", ".csv.gz", ".parquet"];
-    if let Ok(columns) = columns(text) {
+    if let Some(columns) = numbered(text) {
         return Ok(Place {
             columns: Some(columns),
             ..Place::default()
@@ -156,13 +171,24 @@ pub(crate) fn place(text: &str) -> Result<Place, String> {
             ..Place::default()
         });
     }
-    let (file, part) = text.rsplit_once(':').filter(|(_, part)| !part.is_empty()).ok_or_else(|| {
-        format!("`{text}` is neither columns (64), a data file (y.npy), nor a part of one (y.csv:0..1, all.npz:y)")
-    })?;
-    let columns = columns(part).ok();
+    let is_file = |name: &str| {
+        let lower = name.to_ascii_lowercase();
+        name.is_empty() || ENDINGS.iter().any(|ending| lower.ends_with(ending))
+    };
+    let (file, part) = match text.rsplit_once(':') {
+        Some((file, part)) if is_file(file) => (file, part),
+        _ => ("", text),
+    };
+    let is_numeric = |c: char| c.is_ascii_digit() || "., -".contains(c);
+    let columns = numbered(part);
+    if part.is_empty() || columns.is_none() && part.chars().all(is_numeric) {
+        return Err(format!(
+            "`{text}` is neither a column (64, or its name), a data file (y.npy), nor a part of one (y.csv:0..1, y.csv:class, all.npz:y)"
+        ));
+    }
     Ok(Place {
         file: (!file.is_empty()).then(|| PathBuf::from(file)),
-        array: columns.is_none().then(|| part.to_owned()),
+        name: columns.is_none().then(|| part.to_owned()),
         columns,
     })
 }
@@ -206,14 +232,15 @@ mod tests {
 
     #[test]
     fn places_of_labels_are_columns_files_or_parts_of_files() {
-        let check = |text: &str, file: Option<&str>, columns, array: Option<&str>| {
-            let expected = Place {
-                file: file.map(PathBuf::from),
-                columns,
-                array: array.map(str::to_owned),
+        let check =
+            |text: &str, file: Option<&str>, columns: Option<(u64, u64)>, name: Option<&str>| {
+                let expected = Place {
+                    file: file.map(PathBuf::from),
+                    columns: columns.map(|(start, end)| Columns::range(start, end)),
+                    name: name.map(str::to_owned),
+                };
+                assert_eq!(place(text), Ok(expected), "{text}");
             };
-            assert_eq!(place(text), Ok(expected), "{text}");
-        };
         check("64", None, Some((64, 65)), None);
         check("64..66", None, Some((64, 66)), None);
         check("y.npy", Some("y.npy"), None, None);
@@ -221,7 +248,14 @@ mod tests {
         check("y.csv:0..1", Some("y.csv"), Some((0, 1)), None);
         check("all.npz:y", Some("all.npz"), None, Some("y"));
         check(":y", None, None, Some("y"));
-        for bad in ["", "y", "y.xls", "3..3", "all.npz:", "-1"] {
+        check("species", None, None, Some("species"));
+        check("y.csv:species", Some("y.csv"), None, Some("species"));
+        check("a:b", None, None, Some("a:b"));
+        let read = |text: &str| columns(text).map(|columns| columns.to_string());
+        assert_eq!(read("0..4,6,9..12").as_deref(), Ok("0..4,6..7,9..12"));
+        assert_eq!(read("age, weight").as_deref(), Ok("'age','weight'"));
+        assert!(read("6,0..4").is_err() && read("a,,b").is_err() && read("").is_err());
+        for bad in ["", "3..3", "all.npz:", "-1"] {
             assert!(place(bad).is_err(), "{bad:?} was taken");
         }
         assert!(factor("0").is_err() && factor("inf").is_err() && positive("-1").is_err());

@@ -1,10 +1,14 @@
 //! `parsimony diagnose`: how low-dimensional data are, and what training on their core would save.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
+use dln::diagnose::held_out::{Question, Staged, held_out, scales, staged};
 use dln::diagnose::{Proposal, Subject};
 use dln::{Given, Loss};
+use report::decision::{Language, page};
+use table::StagedFile;
 
 use crate::arguments::positive;
 use crate::diagnose::{self, DataArguments, Diagnosis, Sources};
@@ -26,7 +30,7 @@ pub(crate) struct Diagnose {
     #[command(flatten)]
     data: DataArguments,
     /// Hidden width of the planned network [default: the larger side of a matrix; for samples
-    /// four times their dimension, at least 1000]
+    /// the narrowest that loses nothing on held-out samples]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     width: Option<u32>,
     /// Number of layers of the planned network
@@ -38,9 +42,19 @@ pub(crate) struct Diagnose {
     /// Steps to plan for [default: derived from the spectrum]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
     steps: Option<u64>,
-    /// Write the plan as a sweep file; nothing is overwritten
-    #[arg(long, value_name = "FILE.toml")]
+    /// Write the plan: as a sweep file where the name ends in .toml, else as a folder of stages for
+    /// plan-check; nothing is overwritten
+    #[arg(long, value_name = "FILE.toml|DIR")]
     write: Option<PathBuf>,
+    /// Write one page for people who decide: question, answer, pictures, cost, risks, next step
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Language of the page: en or ja
+    #[arg(long, value_parser = language, default_value = "en", value_name = "LANG")]
+    lang: Language,
+    /// Power of a core while it trains, for the energy on the page
+    #[arg(long, value_name = "N", value_parser = positive, default_value = "100")]
+    watts: f64,
     /// Machine-readable output
     #[arg(long)]
     json: bool,
@@ -52,38 +66,17 @@ impl Diagnose {
     /// # Errors
     /// [`CliError`]: files that cannot be read or do not fit, and a plan's file that is there already.
     pub(crate) fn run(&self) -> Result<Exit, CliError> {
-        let sources = Sources::of(&self.data)?;
-        let subject = sources.read()?;
-        let asked = self.width.map(|width| width as usize);
-        let proposal = Proposal {
-            depth: self.depth as usize,
-            width: asked.unwrap_or_else(|| subject.usual_width()),
-            scale: self.init_scale,
-            loss: Loss::Mean,
-        };
-        let report = dln::diagnose::diagnose(&subject, &proposal)
-            .map_err(|error| CliError::Request(format!("{}: {error}", self.data.file.display())))?;
-        let outputs = match &subject {
-            Subject::Matrix(_) => None,
-            Subject::Labelled {
-                classes: Given(answers),
-                ..
+        let (diagnosis, staged) = self.diagnose()?;
+        // Files first: where one cannot be written, the figures must not look like success.
+        if let Some(path) = &self.write {
+            if is_sweep(path) {
+                diagnose::write_plan(&diagnosis, path)?;
+            } else {
+                diagnose::write_stages(&diagnosis, staged.as_ref(), path)?;
             }
-            | Subject::Paired {
-                targets: Given(answers),
-                ..
-            } => Some(answers.nrows()),
-        };
-        let diagnosis = Diagnosis {
-            outputs,
-            steps: self.steps.unwrap_or(report.steps),
-            sources,
-            proposal,
-            report,
-        };
-        // The plan first: where it cannot be written, the figures must not look like success.
-        if let Some(file) = &self.write {
-            diagnose::write_plan(&diagnosis, file)?;
+        }
+        if let Some(file) = &self.report {
+            self.write_page(&diagnosis, file)?;
         }
         if self.json {
             output::json(&diagnosis::as_json(&diagnosis, self.write.as_deref()))?;
@@ -91,9 +84,113 @@ impl Diagnose {
             output::data(&diagnosis::as_text(&diagnosis))?;
         }
         if let Some(file) = &self.write {
-            let file = file.display();
-            say!("plan written: see `parsimony plan {file}`, then `parsimony run {file}`");
+            let shown = file.display();
+            if is_sweep(file) {
+                say!("plan written: see `parsimony plan {shown}`, then `parsimony run {shown}`");
+            } else {
+                say!("plan written: `parsimony plan-check {shown}` prints which stage to run");
+            }
+        }
+        if let Some(file) = &self.report {
+            say!("page written: {}", file.display());
         }
         Ok(Exit::Done)
     }
+
+    fn diagnose(&self) -> Result<(Diagnosis, Option<Staged>), CliError> {
+        let sources = Sources::of(&self.data)?;
+        for note in sources.notes() {
+            say!("warning: {note}");
+        }
+        let subject = sources.read()?;
+        let prepared = sources.prepared(&subject);
+        let asked = self.width.map(|width| width as usize);
+        let failed = |error| CliError::Request(format!("{}: {error}", self.data.file.display()));
+        let preparation = sources.preparation;
+        let mut proposal = Proposal {
+            depth: self.depth as usize,
+            width: asked.unwrap_or_else(|| subject.usual_width()),
+            scale: self.init_scale,
+            loss: Loss::Mean,
+        };
+        // What is not finite or does not fit is reported before anything is trained.
+        let mut report = dln::diagnose::diagnose(&prepared, &proposal).map_err(failed)?;
+        let question = Question {
+            depth: proposal.depth,
+            width: asked,
+            scale: proposal.scale,
+            steps: self.steps,
+            preparation,
+        };
+        let begun = Instant::now();
+        let clock = || begun.elapsed().as_secs_f64();
+        let held = held_out(&subject, &question, &clock).map_err(failed)?;
+        if held.width != proposal.width {
+            proposal.width = held.width.max(1);
+            report = dln::diagnose::diagnose(&prepared, &proposal).map_err(failed)?;
+        }
+        let (outputs, scales) = match &subject {
+            Subject::Matrix(_) => (None, 1.0),
+            Subject::Labelled {
+                inputs: Given(inputs),
+                classes: Given(answers),
+            }
+            | Subject::Paired {
+                inputs: Given(inputs),
+                targets: Given(answers),
+            } => (Some(answers.nrows()), scales(inputs.view(), preparation)),
+        };
+        let wants_stages = self.write.as_ref().is_some_and(|path| !is_sweep(path));
+        let staged = match wants_stages {
+            true => staged(&subject, &question).map_err(failed)?,
+            false => None,
+        };
+        let diagnosis = Diagnosis {
+            outputs,
+            steps: self.steps.unwrap_or(report.steps),
+            sources,
+            proposal,
+            report,
+            held,
+            scales,
+            preparation,
+            words: diagnose::words(),
+        };
+        Ok((diagnosis, staged))
+    }
+
+    /// Writes the page; nothing is overwritten.
+    fn write_page(&self, diagnosis: &Diagnosis, file: &Path) -> Result<(), CliError> {
+        if file.exists() {
+            return Err(CliError::Request(format!(
+                "{} is there already and is not overwritten; choose another name",
+                file.display()
+            )));
+        }
+        let decision = diagnose::decision(diagnosis, self.watts);
+        let html = page(&decision, self.lang)?;
+        let written = StagedFile::with_content(file, html.as_bytes()).and_then(StagedFile::publish);
+        written.map_err(|source| CliError::Write {
+            path: file.to_owned(),
+            source,
+        })
+    }
+}
+
+/// A sweep file; any other name is that of a folder.
+fn is_sweep(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "toml")
+}
+
+fn language(code: &str) -> Result<Language, String> {
+    Language::named(code).ok_or_else(|| {
+        let known: Vec<&str> = Language::ALL
+            .iter()
+            .map(|language| language.code())
+            .collect();
+        format!(
+            "`{code}` is no language of the page; write {}",
+            known.join(" or ")
+        )
+    })
 }

@@ -10,10 +10,12 @@ mod describe;
 mod diagnose;
 mod export;
 mod fetch;
+mod inspect;
 mod launch;
 mod list;
 mod pause;
 mod plan;
+mod plan_check;
 mod plot;
 mod query;
 mod remove;
@@ -81,6 +83,8 @@ pub(crate) enum Command {
     Export(export::Export),
     Check(check::Check),
     Diagnose(diagnose::Diagnose),
+    Inspect(inspect::Inspect),
+    PlanCheck(plan_check::PlanCheck),
     Completions(completions::Completions),
 }
 
@@ -118,6 +122,8 @@ impl Command {
             Command::Export(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Diagnose(command) => command.run(),
+            Command::Inspect(command) => command.run(),
+            Command::PlanCheck(command) => command.run(),
             Command::Completions(command) => command.run(Arguments::command()),
         }
     }

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use dln::diagnose::Advice;
 use sweep::{Role, Spec, Value};
 
-use super::data::Source;
+use super::data::{Source, Sources};
 use super::diagnosis::Diagnosis;
 use crate::error::CliError;
 use crate::render::numbers;
@@ -161,7 +161,7 @@ fn head(diagnosis: &Diagnosis) -> String {
 
 fn problem(diagnosis: &Diagnosis, folder: &Path) -> Result<String, CliError> {
     let sources = &diagnosis.sources;
-    let main = entry(&sources.main, folder)?;
+    let main = entry(sources, &sources.main, folder)?;
     let mut text = String::from("\n[problem]\n");
     match &sources.answers {
         None => {
@@ -172,18 +172,21 @@ fn problem(diagnosis: &Diagnosis, folder: &Path) -> Result<String, CliError> {
                 Role::Labels => ("classification", "labels"),
                 _ => ("regression", "targets"),
             };
-            let answers = entry(answers, folder)?;
+            let answers = entry(sources, answers, folder)?;
             let _ = write!(
                 text,
                 "kind = \"{kind}\"\ninputs = {main}\n{key} = {answers}\n"
             );
+            if sources.preparation.whiten {
+                text.push_str("whiten = true\n");
+            }
         }
     }
     Ok(text)
 }
 
 /// The table that names an array.
-fn entry(source: &Source, folder: &Path) -> Result<String, CliError> {
+fn entry(sources: &Sources, source: &Source, folder: &Path) -> Result<String, CliError> {
     let array = &source.array;
     let mut table = BTreeMap::new();
     let mut put = |name: &str, value: Value| table.insert(name.to_owned(), value);
@@ -191,8 +194,8 @@ fn entry(source: &Source, folder: &Path) -> Result<String, CliError> {
     if let Some(name) = &array.array {
         put("array", Value::text(name.as_str()));
     }
-    if let Some((start, end)) = array.columns {
-        put("columns", Value::text(format!("{start}..{end}")));
+    if let Some(columns) = &array.columns {
+        put("columns", columns.to_value());
     }
     if array.scale_text.is_some() {
         put("scale", Value::Float(array.scale()));
@@ -203,6 +206,12 @@ fn entry(source: &Source, folder: &Path) -> Result<String, CliError> {
     }
     if array.header {
         put("header", Value::Bool(true));
+    }
+    if array.role == Role::Inputs && sources.preparation.center {
+        put("center", Value::Bool(true));
+    }
+    if array.role == Role::Inputs && sources.preparation.standardize {
+        put("standardize", Value::Bool(true));
     }
     Ok(Value::Table(table).to_toml())
 }

@@ -105,6 +105,7 @@ pub(crate) fn one_as_json(comparison: &Comparison) -> Value {
     let mut compared = json!({
         "id": comparison.id,
         "verdict": row.verdict.text(),
+        "judged_until": row.verdict.until(),
         "full_seconds": row.full_seconds,
         "reduced_seconds": row.reduced_seconds,
     });

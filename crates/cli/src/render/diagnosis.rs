@@ -7,6 +7,7 @@ use dln::diagnose::{Advice, EngineCost, Report};
 use serde_json::{Value, json};
 use sweep::Role;
 
+use super::held_out;
 use super::numbers;
 use super::table::{self, Column};
 use crate::diagnose::Diagnosis;
@@ -45,9 +46,14 @@ pub(crate) fn as_text(diagnosis: &Diagnosis) -> String {
     line("core", core(diagnosis));
     line("steps", steps(diagnosis));
     line("rate", rate(report));
-    line("", String::new());
-    let _ = writeln!(text, "{}", costs(diagnosis).trim_end());
-    let _ = writeln!(text, "\nadvice    {}\n", advice(report));
+    text += &held_out::as_text(&diagnosis.held);
+    let _ = writeln!(text, "\n{}", costs(diagnosis).trim_end());
+    let prices = held_out::prices(&diagnosis.held);
+    if !prices.is_empty() {
+        let _ = writeln!(text, "\n{}", prices.trim_end());
+    }
+    let _ = writeln!(text, "\nverdict   {}", held_out::verdict(&diagnosis.held));
+    let _ = writeln!(text, "engine    {}\n", advice(report));
     for (number, stage) in (1..).zip(&report.stages) {
         let _ = writeln!(text, "  {number}. {}: {}", stage.title, stage.detail);
     }
@@ -212,13 +218,16 @@ pub(crate) fn as_json(diagnosis: &Diagnosis, written: Option<&Path>) -> Value {
         "speed_up": speed_up(report),
         "curvature": report.curvature.value,
         "curvature_exact": report.curvature.exact,
-        "safe_rate": report.safe_rate,
+        "safe_rate": diagnosis.safe_rate(),
         "steps": diagnosis.steps,
         "advice": match report.advice {
             Advice::Core => "core",
             Advice::Wide => "wide",
         },
         "stages": stages,
+        "held_out": held_out::as_json(&diagnosis.held),
+        "truncation": held_out::prices_json(&diagnosis.held),
+        "verdict": held_out::verdict_json(&diagnosis.held),
         "written": written.map(|file| file.display().to_string()),
     })
 }

@@ -4,7 +4,9 @@
 pub(crate) mod check;
 pub(crate) mod comparisons;
 pub(crate) mod diagnosis;
+pub(crate) mod held_out;
 pub(crate) mod hosts;
+pub(crate) mod inspection;
 pub(crate) mod numbers;
 pub(crate) mod plan;
 pub(crate) mod progress;

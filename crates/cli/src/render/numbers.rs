@@ -17,6 +17,11 @@ pub(crate) fn scaled(number: f64) -> String {
     format!("{scaled:.3}{}", prefixes[at])
 }
 
+/// A rate as people write it: 0.0123.
+pub(crate) fn rate(rate: f64) -> String {
+    report::words::number(rate)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,9 @@
 //! The trials that the benchmarks train.
 
 use dln::{
-    Activation, Draw, EngineChoice, Init, Loss, Mask, Measure, Metrics, Network, Optimizer,
-    OptimizerKind, Polar, Precision, Problem, Schedule, SingularValues, StartKind, Target, Task,
-    Train, Trial,
+    Activation, Draw, EngineChoice, Init, LeakBlock, Loss, Mask, Measure, Metrics, Network,
+    Optimizer, OptimizerKind, Polar, Precision, Problem, Schedule, SingularValues, StartKind,
+    Target, Task, Train, Trial,
 };
 
 /// Square completion of rank 5 with this share of entries observed, `depth` layers of this hidden width,
@@ -63,6 +63,7 @@ pub(crate) fn completion(
             every: 0,
             metrics: Metrics::default(),
             tolerance: None,
+            leak_block: LeakBlock::Gradient,
         },
         draw: Draw { seed: 1, replicate },
     }

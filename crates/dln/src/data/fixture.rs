@@ -43,6 +43,7 @@ pub(crate) fn trial(problem: Problem, widths: &[usize]) -> Trial {
             every: 0,
             metrics: Metrics::default(),
             tolerance: None,
+            leak_block: LeakBlock::Gradient,
         },
         draw: Draw {
             seed: 11,
@@ -107,6 +108,7 @@ pub(crate) fn classification(inputs_dim: usize, classes: usize, per_class: usize
                 whiten: false,
                 center: false,
                 standardize: false,
+                split: None,
             },
         },
     }

@@ -1,11 +1,14 @@
 //! From a trial's problem and draw to its data.
 
+use super::check::check_finite;
 use super::fold::Factor;
+use super::noise::{NoiseBy, check_noise, with_noise};
 use super::samples::{Cut, cut};
 use super::target::{mask, target};
 use super::types::{Data, InputsMatrix, TargetMatrix};
 use crate::config::{Inputs, Mask, Problem, Samples, Target, Targets, Task, Trial};
-use crate::error::{Dimension, TrialError};
+use crate::error::{Dimension, Matrix, TrialError};
+use crate::normalize::Normalization;
 
 /// The data of a trial: everything that depends on its problem and draw alone, to be shared between the
 /// trials that [`Data::serves`] accepts.
@@ -27,14 +30,14 @@ pub fn prepare(trial: &Trial) -> Result<Data, TrialError> {
     match &problem.task {
         Task::Factorization { target: wanted } => {
             let Y = target(wanted, shape, trial.draw)?;
-            Ok(identity_data(trial, Y))
+            identity_data(trial, wanted, Y)
         }
         Task::Completion {
             target: wanted,
             mask: seen,
         } => {
             let Y = target(wanted, shape, trial.draw)?;
-            let mut data = identity_data(trial, Y);
+            let mut data = identity_data(trial, wanted, Y)?;
             data.mask = Some(mask(seen, shape, trial.draw)?);
             Ok(data)
         }
@@ -44,12 +47,17 @@ pub fn prepare(trial: &Trial) -> Result<Data, TrialError> {
 }
 
 /// Data whose inputs are the identity.
-fn identity_data(trial: &Trial, Y: TargetMatrix) -> Data {
+///
+/// # Errors
+/// Noise that is none, or on a target that is given.
+fn identity_data(trial: &Trial, wanted: &Target, Y: TargetMatrix) -> Result<Data, TrialError> {
     let n = trial.problem.inputs_dim;
-    Data {
+    let (Y, clean) = noisy(trial, wanted, Y)?;
+    Ok(Data {
         c: scale(&trial.problem, n),
         X: InputsMatrix::Identity,
         Y,
+        clean,
         folded: None,
         mask: None,
         classes: None,
@@ -57,6 +65,28 @@ fn identity_data(trial: &Trial, Y: TargetMatrix) -> Data {
         problem: trial.problem.clone(),
         draw: trial.draw,
         drawn: drawn(&trial.problem.task),
+    })
+}
+
+/// The target with noise, and the one without where there is any.
+fn noisy(
+    trial: &Trial,
+    wanted: &Target,
+    Y: TargetMatrix,
+) -> Result<(TargetMatrix, Option<TargetMatrix>), TrialError> {
+    let noise = trial.problem.noise;
+    if noise == 0.0 {
+        return Ok((Y, None));
+    }
+    match wanted {
+        Target::Given(_) => Err(TrialError::NoiseOnGiven {
+            matrix: Matrix::Target,
+        }),
+        Target::Drawn { .. } => {
+            check_noise(noise)?;
+            let noisy = with_noise(&Y, noise, NoiseBy::Output, trial.draw);
+            Ok((TargetMatrix::Dense(noisy), Some(Y)))
+        }
     }
 }
 
@@ -65,9 +95,21 @@ fn sampled_data(trial: &Trial, samples: &Samples, classify: bool) -> Result<Data
     let Cut {
         mut X,
         Y,
+        clean,
         classes,
         mut test,
     } = cut(problem, samples, trial.draw, classify)?;
+    if let Some(normalization) =
+        Normalization::learned(X.view(), samples.center, samples.standardize)
+    {
+        normalization.apply(X.view_mut());
+        // Values near the largest number may be further apart than it.
+        check_finite(Matrix::Inputs, X.view())?;
+        if let Some(test) = &mut test {
+            normalization.apply(test.X.view_mut());
+            check_finite(Matrix::Inputs, test.X.view())?;
+        }
+    }
     let n = X.ncols();
     let c = scale(problem, n);
     let mut folded = None;
@@ -89,6 +131,7 @@ fn sampled_data(trial: &Trial, samples: &Samples, classify: bool) -> Result<Data
         c,
         X: InputsMatrix::Dense(X),
         Y: TargetMatrix::Dense(Y),
+        clean: clean.map(TargetMatrix::Dense),
         folded,
         mask: None,
         classes,
@@ -106,7 +149,9 @@ fn scale(problem: &Problem, n: usize) -> f64 {
 
 /// Whether the samples are independent by their construction, so that nothing can be folded.
 fn independent(samples: &Samples, inputs_dim: usize) -> bool {
-    matches!(samples.inputs, Inputs::Orthonormal { count, noise } if noise == 0.0 && count <= inputs_dim)
+    !samples.center
+        && !samples.standardize
+        && matches!(samples.inputs, Inputs::Orthonormal { count, noise } if noise == 0.0 && count <= inputs_dim)
 }
 
 /// Whether anything comes from the draw.
@@ -120,6 +165,7 @@ fn drawn(task: &Task) -> bool {
         Task::Regression { samples } | Task::Classification { samples } => {
             !matches!(samples.inputs, Inputs::Given(_))
                 || matches!(samples.targets, Targets::Teacher { .. })
+                || samples.split.is_some()
         }
     }
 }
@@ -202,6 +248,133 @@ mod tests {
         assert!((map.dot(&map) - second).iter().all(|x| x.abs() < 1e-11));
         let back = map.dot(&white_test.X) - &raw_test.X;
         assert!(back.iter().all(|x| x.abs() < 1e-12));
+    }
+
+    /// A classification with these flags over inputs of rank 4 whose sizes differ.
+    fn prepared(center: bool, standardize: bool, whiten: bool) -> Problem {
+        let mut problem = fixture::classification(6, 3, 10);
+        let sizes = [1e4, 1.0, 1e-3, 30.0, 7.0, 0.0];
+        let drawn = fixture::normals(3, 6, 4).dot(&fixture::normals(4, 4, 33));
+        let X = Array2::from_shape_fn((6, 33), |(i, j)| sizes[i] * (drawn[[i, j]] + 2.0));
+        let samples = samples(&mut problem);
+        samples.inputs = Inputs::Given(fixture::given(X));
+        (samples.center, samples.standardize, samples.whiten) = (center, standardize, whiten);
+        problem
+    }
+
+    #[test]
+    fn statistics_come_from_the_training_samples_alone() {
+        for flags in 1..8 {
+            let [center, standardize, whiten] = [1, 2, 4].map(|bit| flags & bit != 0);
+            let problem = prepared(center, standardize, whiten);
+            let mut other = problem.clone();
+            let changed = samples(&mut other);
+            let Inputs::Given(Given(X)) = &changed.inputs else {
+                panic!("given inputs")
+            };
+            let mut X = (***X).clone();
+            X.slice_mut(ndarray::s![.., 30..])
+                .mapv_inplace(|x| 1e3 * x + 5.0);
+            changed.inputs = Inputs::Given(fixture::given(X));
+            let (one, other) = (data(problem), data(other));
+            assert_eq!(dense(&one.X), dense(&other.X));
+            let test = |data: Data| data.test.expect("held out").X;
+            assert_ne!(test(one), test(other));
+        }
+    }
+
+    #[test]
+    fn whitening_comes_after_the_statistics() {
+        let white = data(prepared(true, true, true));
+        let X = dense(&white.X);
+        // Four directions and the constant input, which centring takes away.
+        let moment = X.dot(&X.t());
+        let rank = moment.diag().sum();
+        assert!(
+            (rank - 4.0).abs() < 1e-9 || (rank - 5.0).abs() < 1e-9,
+            "{rank}"
+        );
+        for input in X.rows() {
+            assert!(input.sum().abs() < 1e-9);
+        }
+        let plain = data(prepared(true, true, false));
+        let deviations = dense(&plain.X).rows().into_iter().map(|row| row.std(0.0));
+        let deviations: Vec<f64> = deviations.collect();
+        for deviation in &deviations[..5] {
+            assert!((deviation - 1.0).abs() < 1e-12, "{deviations:?}");
+        }
+        assert_eq!(deviations[5], 0.0);
+    }
+
+    #[test]
+    fn a_split_holds_out_other_samples_in_every_replicate() {
+        let mut problem = fixture::classification(5, 3, 10);
+        let whole = data(problem.clone());
+        let split = crate::config::Split {
+            share: 0.2,
+            stratify: true,
+        };
+        let parts = samples(&mut problem);
+        (parts.split, parts.test, parts.train) = (Some(split), None, (0, 30));
+        let mut trial = fixture::trial(problem, &[4]);
+        let one = prepare(&trial).expect("fits");
+        let test = one.test.as_ref().expect("held out");
+        assert_eq!((dense(&one.X).ncols(), test.X.ncols()), (24, 6));
+        let classes = test.classes.as_ref().expect("classes");
+        for class in 0..3 {
+            assert_eq!(classes.iter().filter(|&&found| found == class).count(), 2);
+        }
+        // Every sample is on one side, with its class.
+        for column in dense(&one.X).columns().into_iter().chain(test.X.columns()) {
+            let all = dense(&whole.X).columns();
+            assert_eq!(all.into_iter().filter(|other| *other == column).count(), 1);
+        }
+        assert!(one.serves(&trial));
+        trial.draw.replicate += 1;
+        assert!(!one.serves(&trial));
+        let other = prepare(&trial).expect("fits");
+        assert_ne!(dense(&one.X), dense(&other.X));
+    }
+
+    #[test]
+    fn noise_leaves_the_target_as_the_clean_one() {
+        let noisy = |problem: Problem, noise: f64| {
+            let problem = Problem { noise, ..problem };
+            prepare(&fixture::trial(problem, &[4]))
+        };
+        for problem in [
+            fixture::factorization(9, 7, 2),
+            fixture::completion(9, 7, 2, 0.5),
+        ] {
+            let plain = data(problem.clone());
+            assert!(plain.clean.is_none());
+            let found = noisy(problem.clone(), 0.5).expect("fits");
+            let clean = found.clean.as_ref().expect("noise").dense();
+            assert_eq!(clean, plain.Y.dense());
+            let added = &*found.Y.dense() - &*clean;
+            let share = (square_sum(added.view()) / square_sum(clean.view())).sqrt();
+            // 63 squares: a standard error of 9 %.
+            assert!((0.3..0.75).contains(&share), "{share}");
+            assert_eq!(
+                found.clean_samples().expect("noise").X,
+                Array2::<f64>::eye(9)
+            );
+            assert!(matches!(
+                noisy(problem, -0.5),
+                Err(TrialError::Noise { .. })
+            ));
+        }
+        let given = Problem {
+            task: Task::Factorization {
+                target: Target::Given(fixture::given(Array2::ones((7, 9)))),
+            },
+            ..fixture::factorization(9, 7, 2)
+        };
+        let error = noisy(given, 0.5).expect_err("given");
+        assert_eq!(
+            error.to_string(),
+            "noise is added to drawn targets, and the target is given"
+        );
     }
 
     #[test]

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 
 use super::check::{check_finite, check_shape};
 use super::inputs::inputs;
+use super::noise::{NoiseBy, check_noise, with_noise};
+use super::split::Parts;
 use super::target::{LowRank, low_rank};
-use super::types::{TestSet, scale_columns};
-use crate::config::{Draw, Given, Problem, Samples, Targets};
+use super::types::{TargetMatrix, TestSet, scale_columns};
+use crate::config::{Draw, Given, Problem, Samples, Split, Targets};
 use crate::error::{Matrix, SampleRange, TrialError};
 use crate::kernel::{Threads, multiply};
 
@@ -19,6 +21,8 @@ pub(super) struct Cut {
     pub(super) X: Array2<f64>,
     /// `d_y x n`.
     pub(super) Y: Array2<f64>,
+    /// As `Y`, without noise; `None` where there is none.
+    pub(super) clean: Option<Array2<f64>>,
     pub(super) classes: Option<Vec<u32>>,
     pub(super) test: Option<TestSet>,
 }
@@ -37,6 +41,7 @@ pub(super) fn cut(
 ) -> Result<Cut, TrialError> {
     let X = inputs(&samples.inputs, problem.inputs_dim, draw)?;
     let Y = targets(&samples.targets, problem, X.view(), draw)?;
+    let (Y, clean) = noisy(problem.noise, &samples.targets, Y, draw)?;
     if X.ncols() != Y.ncols() {
         return Err(TrialError::SampleCount {
             inputs: X.ncols(),
@@ -44,6 +49,11 @@ pub(super) fn cut(
         });
     }
     check_range(SampleRange::Train, samples.train, X.ncols())?;
+    if let Some(split) = samples.split {
+        let all = part(&X, &Y, samples.train, classify)?;
+        let clean = clean.map(|Y| part_of(&Y, samples.train));
+        return drawn_parts(&all, clean, split, draw);
+    }
     let train = part(&X, &Y, samples.train, classify)?;
     let test = match samples.test {
         Some(range) => {
@@ -55,9 +65,80 @@ pub(super) fn cut(
     Ok(Cut {
         X: train.X,
         Y: train.Y,
+        clean: clean.map(|Y| part_of(&Y, samples.train)),
         classes: train.classes,
         test,
     })
+}
+
+/// Targets, and those without noise where there is any.
+type Noisy<'a> = (Cow<'a, Array2<f64>>, Option<Array2<f64>>);
+
+/// The targets with noise.
+///
+/// # Errors
+/// Noise that is none, or on targets that are given.
+fn noisy<'a>(
+    noise: f64,
+    targets: &Targets,
+    Y: Cow<'a, Array2<f64>>,
+    draw: Draw,
+) -> Result<Noisy<'a>, TrialError> {
+    if noise == 0.0 {
+        return Ok((Y, None));
+    }
+    match targets {
+        Targets::Given(_) => Err(TrialError::NoiseOnGiven {
+            matrix: Matrix::Targets,
+        }),
+        Targets::Classes { .. } | Targets::Teacher { .. } => {
+            check_noise(noise)?;
+            let clean = TargetMatrix::Dense(Y.into_owned());
+            let noisy = with_noise(&clean, noise, NoiseBy::Sample, draw);
+            Ok((Cow::Owned(noisy), Some(clean.dense().into_owned())))
+        }
+    }
+}
+
+/// Samples of which a drawn share is held out; `clean` are their targets without noise, where they have any.
+///
+/// # Errors
+/// What [`Split::parts`] refuses.
+fn drawn_parts(
+    all: &TestSet,
+    clean: Option<Array2<f64>>,
+    split: Split,
+    draw: Draw,
+) -> Result<Cut, TrialError> {
+    let Parts { train, test } = split.parts(all.X.ncols(), all.classes.as_deref(), draw)?;
+    let chosen = |numbers: &[usize]| TestSet {
+        X: columns(&all.X, numbers),
+        Y: columns(&all.Y, numbers),
+        classes: all.classes.as_ref().map(|classes| {
+            let chosen = numbers.iter().map(|&sample| classes[sample]);
+            chosen.collect()
+        }),
+    };
+    let kept = chosen(&train);
+    Ok(Cut {
+        X: kept.X,
+        Y: kept.Y,
+        clean: clean.map(|Y| columns(&Y, &train)),
+        classes: kept.classes,
+        test: Some(chosen(&test)),
+    })
+}
+
+/// These columns, row-major.
+fn columns(A: &Array2<f64>, numbers: &[usize]) -> Array2<f64> {
+    let chosen = A.select(Axis(1), numbers);
+    chosen.as_standard_layout().into_owned()
+}
+
+/// The columns of one range, row-major.
+fn part_of(A: &Array2<f64>, (start, end): (usize, usize)) -> Array2<f64> {
+    let columns = A.slice(s![.., start..end]);
+    columns.as_standard_layout().into_owned()
 }
 
 fn check_range(
@@ -193,6 +274,7 @@ mod tests {
             whiten: false,
             center: false,
             standardize: false,
+            split: None,
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Data {
     pub(crate) X: InputsMatrix,
     /// `d_y x n`.
     pub(crate) Y: TargetMatrix,
+    /// The targets before noise was added to them; `None` without noise.
+    pub(crate) clean: Option<TargetMatrix>,
     /// The samples folded into the fewest columns that give the same loss up to a constant; `None` where
     /// there are no fewer. For squared losses and linear networks without a mask and without biases.
     pub(crate) folded: Option<Folded>,
@@ -41,7 +43,29 @@ impl Data {
         (!self.drawn || self.draw == trial.draw) && self.problem == trial.problem
     }
 
-    /// The samples that a step on all of them sees: folded where the trial allows it and there is a fold.
+    /// The same samples with inputs in other coordinates; the targets stay.
+    pub(crate) fn in_coordinates(
+        &self,
+        X: InputsMatrix,
+        folded: Option<Folded>,
+        test: Option<TestSet>,
+    ) -> Data {
+        Data {
+            c: self.c,
+            X,
+            Y: self.Y.clone(),
+            clean: self.clean.clone(),
+            folded,
+            mask: None,
+            classes: self.classes.clone(),
+            test,
+            problem: self.problem.clone(),
+            draw: self.draw,
+            drawn: self.drawn,
+        }
+    }
+
+    /// The samples that a step without batches sees: folded where the trial allows it and there is a fold.
     pub(crate) fn samples(&self, folds: bool) -> TrainSamples<'_> {
         match (&self.X, self.folded.as_ref().filter(|_| folds)) {
             (InputsMatrix::Identity, _) => TrainSamples::Identity,
@@ -66,16 +90,26 @@ impl Data {
         }
     }
 
+    /// The training inputs with the targets before noise was added to them; `None` without noise.
+    pub(crate) fn clean_samples(&self) -> Option<TestSet> {
+        let Y = self.clean.as_ref()?.dense().into_owned();
+        Some(TestSet {
+            X: match &self.X {
+                InputsMatrix::Identity => Array2::eye(Y.ncols()),
+                InputsMatrix::Dense(X) => X.clone(),
+            },
+            Y,
+            classes: None,
+        })
+    }
+
     /// Bytes that these data hold.
     pub fn bytes(&self) -> usize {
         let inputs = match &self.X {
             InputsMatrix::Identity => 0,
             InputsMatrix::Dense(X) => X.len(),
         };
-        let targets = match &self.Y {
-            TargetMatrix::LowRank { U, s, V } => U.len() + s.len() + V.len(),
-            TargetMatrix::Dense(Y) => Y.len(),
-        };
+        let targets = self.Y.len() + self.clean.as_ref().map_or(0, TargetMatrix::len);
         let folded = self
             .folded
             .as_ref()
@@ -124,6 +158,14 @@ pub(crate) enum TargetMatrix {
 }
 
 impl TargetMatrix {
+    /// Numbers that it is made of.
+    fn len(&self) -> usize {
+        match self {
+            TargetMatrix::LowRank { U, s, V } => U.len() + s.len() + V.len(),
+            TargetMatrix::Dense(Y) => Y.len(),
+        }
+    }
+
     /// The targets as one matrix, formed where they are factors.
     pub(crate) fn dense(&self) -> Cow<'_, Array2<f64>> {
         match self {
@@ -165,7 +207,7 @@ pub(crate) struct Folded {
     pub(crate) X: Array2<f64>,
     /// `d_y x r`.
     pub(crate) Y: Array2<f64>,
-    /// What the loss has beside that of the folded samples.
+    /// What the loss has over that of the folded samples.
     pub(crate) constant: f64,
 }
 

@@ -6,9 +6,9 @@ use super::report::{Advice, Curvature, DataSpectrum, EngineCost, Proposal, Repor
 use super::spectrum::spectrum;
 use super::stages::{stages, steps};
 use crate::config::{
-    Activation, Draw, EngineChoice, Given, Init, Inputs, Measure, Metrics, Network, Optimizer,
-    OptimizerKind, Polar, Precision, Problem, Samples, Schedule, StartKind, Target, Targets, Task,
-    Train, Trial,
+    Activation, Draw, EngineChoice, Given, Init, Inputs, LeakBlock, Measure, Metrics, Network,
+    Optimizer, OptimizerKind, Polar, Precision, Problem, Samples, Schedule, StartKind, Target,
+    Targets, Task, Train, Trial,
 };
 use crate::data::{Data, InputsMatrix, TargetMatrix, prepare};
 use crate::engine::reduced::{core_bytes, core_step};
@@ -76,8 +76,8 @@ pub fn diagnose(subject: &Subject, proposal: &Proposal) -> Result<Report, TrialE
     Ok(report)
 }
 
-/// The trial that the proposal is, at step 0.
-fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
+/// Inputs, outputs and the task of all samples.
+fn task(subject: &Subject) -> (usize, usize, Task) {
     let samples = |inputs: &Given, targets: &Given| Samples {
         inputs: Inputs::Given(inputs.clone()),
         targets: Targets::Given(targets.clone()),
@@ -86,8 +86,9 @@ fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
         whiten: false,
         center: false,
         standardize: false,
+        split: None,
     };
-    let (inputs_dim, outputs_dim, task) = match subject {
+    match subject {
         Subject::Matrix(target) => {
             let (rows, columns) = target.0.dim();
             let target = Target::Given(target.clone());
@@ -103,7 +104,12 @@ fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
             let dims = (inputs.0.nrows(), targets.0.nrows());
             (dims.0, dims.1, Task::Regression { samples })
         }
-    };
+    }
+}
+
+/// The trial that the proposal is, at step 0.
+pub(super) fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
+    let (inputs_dim, outputs_dim, task) = task(subject);
     Trial {
         problem: Problem {
             inputs_dim,
@@ -149,6 +155,7 @@ fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
                 ..Metrics::default()
             },
             tolerance: None,
+            leak_block: LeakBlock::Gradient,
         },
         draw: Draw {
             seed: 0,

@@ -3,6 +3,7 @@
 //! A pure report of a matrix, with labels or targets where there are any. Reading files, printing and writing
 //! the plan as a sweep are left to others.
 
+pub mod held_out;
 mod look;
 mod report;
 mod spectrum;

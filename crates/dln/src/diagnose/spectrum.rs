@@ -1,5 +1,7 @@
 //! Sizes of the singular values of a matrix.
 
+use ndarray::ArrayView2;
+
 use super::report::{DataSpectrum, Energy, Subject};
 use crate::config::Given;
 use crate::error::{Matrix, TrialError};
@@ -14,6 +16,15 @@ pub(super) fn spectrum(subject: &Subject) -> Result<DataSpectrum, TrialError> {
             (Matrix::Inputs, &inputs.0)
         }
     };
+    of_matrix(A.view(), matrix)
+}
+
+/// Of inputs.
+pub(super) fn spectrum_of(X: ArrayView2<'_, f64>) -> Result<DataSpectrum, TrialError> {
+    of_matrix(X, Matrix::Inputs)
+}
+
+fn of_matrix(A: ArrayView2<'_, f64>, matrix: Matrix) -> Result<DataSpectrum, TrialError> {
     let (rows, columns) = A.dim();
     // The triangle of a tall matrix has its singular values.
     let values = if columns > 2 * rows {
@@ -36,26 +47,52 @@ fn sizes_of(values: Vec<f64>, (rows, columns): (usize, usize)) -> DataSpectrum {
     let squares: f64 = relative.iter().map(|q| q * q).sum();
     let shares = relative.iter().filter(|&&q| q > 0.0).map(|q| q / sum);
     let entropy: f64 = shares.map(|p| -p * p.ln()).sum();
-    let count = |share: f64| {
-        let mut carried = 0.0;
-        let needed = share * squares;
-        let reaches = |q: &f64| {
-            carried += q * q;
-            carried >= needed
-        };
-        relative.iter().position(reaches).map_or(0, |at| at + 1)
-    };
     DataSpectrum {
         rank: rank(&values, OF_DATA),
         effective_rank: if largest > 0.0 { entropy.exp() } else { 0.0 },
         stable_rank: squares,
         energy: [0.9, 0.95, 0.99, 0.999].map(|share| Energy {
             share,
-            count: count(share),
+            count: carrying(&values, share),
         }),
         threshold_rank: threshold_rank(&values, rows, columns),
         values,
     }
+}
+
+impl DataSpectrum {
+    /// Fewest values that carry this share of the sum of squares.
+    pub fn carrying(&self, share: f64) -> usize {
+        carrying(&self.values, share)
+    }
+
+    /// Share of the sum of squares in the first `count` values; 0 for a zero matrix.
+    pub fn kept(&self, count: usize) -> f64 {
+        let largest = self.values.first().copied().unwrap_or(0.0);
+        if largest <= 0.0 {
+            return 0.0;
+        }
+        let square = |value: &f64| (value / largest).powi(2);
+        let all: f64 = self.values.iter().map(square).sum();
+        let kept: f64 = self.values.iter().take(count).map(square).sum();
+        kept / all
+    }
+}
+
+/// Fewest values, of values in descending order, that carry this share of the sum of squares.
+fn carrying(values: &[f64], share: f64) -> usize {
+    let largest = values.first().copied().unwrap_or(0.0);
+    if largest <= 0.0 {
+        return 0;
+    }
+    let square = |value: &f64| (value / largest).powi(2);
+    let needed = share * values.iter().map(square).sum::<f64>();
+    let mut carried = 0.0;
+    let reaches = |value: &f64| {
+        carried += square(value);
+        carried >= needed
+    };
+    values.iter().position(reaches).map_or(0, |at| at + 1)
 }
 
 fn threshold_rank(values: &[f64], rows: usize, columns: usize) -> usize {

@@ -31,14 +31,14 @@ pub(crate) fn build<'a>(
             Err(TrialError::NotReducible(NotReducible::Overflow)) if Unbounded::serves(data) => {
                 Ok(plain(Box::new(Unbounded)))
             }
-            reduction => Ok(plain(reduced::start(trial, data, threads, reduction?))),
+            reduction => reduced::start(trial, data, threads, reduction?).map(plain),
         },
         EngineChoice::Factored => factored::build(trial, data, threads).map(plain),
         EngineChoice::Auto => match choose(trial, data, CERTIFIED)? {
             Choice::Overflow if Unbounded::serves(data) => Ok(plain(Box::new(Unbounded))),
             Choice::Overflow => full::build(trial, data, threads).map(plain),
             Choice::Reduced(reduction) => {
-                Ok(plain(reduced::start(trial, data, threads, *reduction)))
+                reduced::start(trial, data, threads, *reduction).map(plain)
             }
             Choice::Full { refused_residual } => {
                 Ok((full::build(trial, data, threads)?, refused_residual))
@@ -68,8 +68,8 @@ pub(super) fn choose(trial: &Trial, data: &Data, certified: f64) -> Result<Choic
         engines::EngineKind::Reduced => {}
         engines::EngineKind::Full | engines::EngineKind::Factored => return left(None),
     }
-    let samples = bounds(trial).samples;
-    let worth = |widths: &[usize]| is_cheaper(trial, widths, samples);
+    let bounds = bounds(trial);
+    let worth = |widths: &[usize]| is_cheaper(trial, &bounds, widths);
     match reduce_within(trial, data, &worth, certified) {
         Ok(reduction) => Ok(Choice::Reduced(Box::new(reduction))),
         Err(TrialError::NotReducible(NotReducible::Residual { residual, .. })) => {

@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use crate::error::TrialError;
+use crate::exported::Exported;
 use crate::kernel::Threads;
 use crate::measure::Rows;
 use crate::outcome;
@@ -53,6 +54,11 @@ pub(crate) trait Engine: Send {
 
     /// Where the blocks of large products run. Changes no bit.
     fn set_threads(&mut self, threads: Threads);
+
+    /// The network at the current weights as matrices; `None` where there is none to take away.
+    fn exported(&self) -> Option<Exported> {
+        None
+    }
 
     /// What the `trials` table reports about the engine.
     fn report(&self) -> EngineReport;

@@ -7,11 +7,15 @@
 mod choice;
 mod factored;
 mod full;
+mod idle;
 mod interface;
 mod plan;
 pub(crate) mod reduced;
 mod row_counts;
 mod unbounded;
+
+#[cfg(test)]
+mod tests_of_updates;
 
 pub(crate) use choice::build;
 pub(crate) use interface::{Engine, EngineReport};

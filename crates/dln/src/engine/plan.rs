@@ -1,13 +1,14 @@
 //! Which engine would serve a trial, and why, without drawing anything.
 
 use super::factored;
-use super::reduced::{core_bytes, core_step};
+use super::reduced::{reduced_bytes, reduced_step};
 use super::row_counts::{RowCounts, row_counts};
 use crate::config::{EngineChoice, Trial};
 use crate::engines::EngineKind;
 use crate::error::TrialError;
 use crate::flops;
-use crate::law::{Bounds, reducible, widest_hidden};
+use crate::law::{Bounds, Law, reducible, thin_inputs, widest_hidden, with_inputs};
+use crate::theory::closed_form;
 
 /// Values of a layer beside its core that stand for many: what moves off the core, what never moves, zeros.
 const BLOCKS: usize = 3;
@@ -33,6 +34,16 @@ pub struct EnginePlan {
 /// Plans a trial from its sizes and ranks. Takes microseconds: nothing is drawn, and bounds stand for what
 /// depends on the draw.
 pub fn plan(trial: &Trial) -> EnginePlan {
+    let mut plan = plan_engine(trial);
+    if trial.measure.metrics.theory
+        && let Err(why) = closed_form(trial)
+    {
+        plan.reason += &format!("; no theory: {why}");
+    }
+    plan
+}
+
+fn plan_engine(trial: &Trial) -> EnginePlan {
     match trial.train.engine {
         EngineChoice::Full => full(trial, "asked for".to_owned()),
         EngineChoice::Factored => factored_plan(trial),
@@ -50,7 +61,7 @@ pub fn plan(trial: &Trial) -> EnginePlan {
         EngineChoice::Auto => match reducible(trial) {
             Ok(bounds) => {
                 let reason = explain(trial, &bounds);
-                if is_cheaper(trial, &bounds.widths, bounds.samples) {
+                if is_cheaper(trial, &bounds, &bounds.widths) {
                     small(trial, &bounds, reason)
                 } else {
                     full(trial, format!("{reason}, which saves nothing"))
@@ -62,8 +73,15 @@ pub fn plan(trial: &Trial) -> EnginePlan {
 }
 
 /// Whether a step on cores of these widths takes fewer operations than one of the full engine.
-pub(super) fn is_cheaper(trial: &Trial, widths: &[usize], samples: Option<usize>) -> bool {
-    core_step(widths, samples) < flops::full_step(trial)
+pub(super) fn is_cheaper(trial: &Trial, bounds: &Bounds, widths: &[usize]) -> bool {
+    let full = with_thin_inputs(trial)
+        .map_or_else(|| flops::full_step(trial), |thin| flops::full_step(&thin));
+    reduced_step(trial, bounds, widths) < full
+}
+
+/// What the full engine trains, where it takes the inputs in fewer coordinates.
+fn with_thin_inputs(trial: &Trial) -> Option<Trial> {
+    thin_inputs(trial).map(|rank| with_inputs(trial, rank))
 }
 
 fn explain(trial: &Trial, bounds: &Bounds) -> String {
@@ -72,16 +90,28 @@ fn explain(trial: &Trial, bounds: &Bounds) -> String {
         return format!("the law leaves one layer of {outputs} x {inputs} at most");
     };
     let width = widest_hidden(&trial.sizes()).unwrap_or(core);
-    format!("the law leaves a core at most {core} wide of a network {width} wide")
+    let whence = match bounds.law {
+        Law::Moments(_) => "the law",
+        Law::Span => "the law, closed from the inputs' range and every output,",
+    };
+    format!("{whence} leaves a core at most {core} wide of a network {width} wide")
 }
 
 fn full(trial: &Trial, reason: String) -> EnginePlan {
+    let (flops_per_step, reason) = match with_thin_inputs(trial) {
+        Some(thin) => {
+            let (rank, inputs) = (thin.problem.inputs_dim, trial.problem.inputs_dim);
+            let reason = format!("{reason}; inputs in {rank} coordinates of {inputs}");
+            (flops::full_step(&thin), reason)
+        }
+        None => (flops::full_step(trial), reason),
+    };
     EnginePlan {
         engine: EngineKind::Full,
         core_width: None,
         reason,
         refused: None,
-        flops_per_step: flops::full_step(trial),
+        flops_per_step,
         bytes: flops::full_bytes(trial),
         rows: row_counts(trial, &trial.sizes(), &trial.sizes(), 0),
     }
@@ -93,8 +123,8 @@ fn small(trial: &Trial, bounds: &Bounds, reason: String) -> EnginePlan {
         core_width: widest_hidden(&bounds.widths).map(|core| core as u64),
         reason,
         refused: None,
-        flops_per_step: core_step(&bounds.widths, bounds.samples),
-        bytes: core_bytes(trial, &bounds.widths, bounds.samples),
+        flops_per_step: reduced_step(trial, bounds, &bounds.widths),
+        bytes: reduced_bytes(trial, bounds),
         rows: row_counts(trial, &trial.sizes(), &bounds.widths, BLOCKS),
     }
 }

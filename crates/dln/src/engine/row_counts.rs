@@ -21,8 +21,10 @@ pub(crate) fn row_counts(
 ) -> RowCounts {
     let metrics = &trial.measure.metrics;
     let depth = widths.len().saturating_sub(1);
+    // Values that stand for many are written apart where those of the updates or of a prediction change.
+    let kinds = 1 + usize::from(metrics.update_spectrum) + usize::from(metrics.theory);
     let held = |sizes: (usize, usize), widths: (usize, usize)| {
-        let core = widths.0.max(widths.1) + blocks;
+        let core = kinds * (widths.0.max(widths.1) + blocks);
         core.min(sizes.0.min(sizes.1)) as u64
     };
     let mut spectra = 0;
@@ -31,7 +33,7 @@ pub(crate) fn row_counts(
         let layers = layers.map(|(d, k)| held((d[0], d[1]), (k[0], k[1])));
         spectra = layers.sum();
         // Other networks have no end-to-end map.
-        if trial.network.activation.is_linear()
+        if trial.network.is_linear()
             && let ([d_0, .., d_L], [k_0, .., k_L]) = (sizes, widths)
         {
             spectra += held((*d_0, *d_L), (*k_0, *k_L));

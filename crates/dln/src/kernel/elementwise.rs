@@ -17,6 +17,13 @@ pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
+/// As [`vectorized`], for work that is long: its `call` is to be `#[inline(always)]`, which a closure cannot be. Where the
+/// compiler leaves a closure apart, it lacks the instruction set, and each fused operation in it is a call.
+#[inline(always)]
+pub(crate) fn dispatched<W: pulp::NullaryFnOnce>(work: W) -> W::Output {
+    pulp::Arch::new().dispatch(work)
+}
+
 /// Slices of one length that are cut together.
 pub(crate) trait Parts: Sized + Send {
     fn size(&self) -> usize;

@@ -1,6 +1,6 @@
 //! Softmax over the columns of a matrix, sample by sample.
 //!
-//! With `z` the outputs of a sample, `t` the largest of them and `rest` the sum of `exp(z_i - t)` over all but one that
+//! With `z` the outputs of a sample, `t` the largest and `rest` the sum of `exp(z_i - t)` over all but one that
 //! attains it: `-log softmax(z)[k] = log1p(rest) + t - z_k`. Nothing overflows, and neither the loss nor the slope of
 //! a sample that is nearly certain loses digits to a difference from 1.
 //!
@@ -9,7 +9,7 @@
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 
-use super::{Real, Threads, vectorized};
+use super::{Real, Smooth, Threads, dispatched};
 
 /// Columns of a block: their sums fit into the first-level cache.
 const BLOCK: usize = 64;
@@ -41,7 +41,7 @@ fn in_blocks<T: Real>(
 ) -> f64 {
     let (classes, n) = E.dim();
     if n <= BLOCK {
-        return vectorized(|| block(E, Y, factor));
+        return dispatched(Block { E, Y, factor });
     }
     let border = (n / 2).next_multiple_of(BLOCK);
     let (E_one, E_other) = E.split_at(Axis(1), border);
@@ -67,6 +67,21 @@ struct Columns {
     ties: [f64; BLOCK],
     /// The output of the class, less the largest.
     own: [f64; BLOCK],
+}
+
+struct Block<'a, T> {
+    E: ArrayViewMut2<'a, T>,
+    Y: ArrayView2<'a, T>,
+    factor: T,
+}
+
+impl<T: Real> pulp::NullaryFnOnce for Block<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn call(self) -> f64 {
+        block(self.E, self.Y, self.factor)
+    }
 }
 
 #[inline(always)]
@@ -119,7 +134,7 @@ fn exponentials<T: Real>(columns: &mut Columns, row: &mut [T], y: &[T]) {
     }
     for ((e, rest), ties) in row.iter_mut().zip(rest).zip(ties) {
         let z = e.wide();
-        let x = z.exp();
+        let x = z.exponential();
         *e = T::of(x);
         // What is not a number stays in the sum, so that a diverging run shows.
         let is_top = z == 0.0;
@@ -133,7 +148,7 @@ pub(crate) fn softmax(E: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut P = E.as_standard_layout().into_owned();
     for mut column in P.columns_mut() {
         let top = column.fold(f64::NEG_INFINITY, |top, &z| top.max(z));
-        column.mapv_inplace(|z| (z - top).exp());
+        column.mapv_inplace(|z| (z - top).exponential());
         let total = column.sum();
         column /= total;
     }

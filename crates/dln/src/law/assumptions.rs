@@ -5,34 +5,50 @@ use crate::config::{Metrics, Task, Trial};
 use crate::error::NotReducible;
 use crate::optimizer::LinearRule;
 
-/// The optimizer's rule.
+/// What the core is closed from, and so what may train it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Law {
+    /// The second moments of the data: a squared loss over all samples, without biases, by a rule that is linear in the
+    /// gradients.
+    Moments(LinearRule),
+    /// All that the inputs span, and every output: whatever the loss, the samples of a step and the biases, by any
+    /// optimizer that commutes with rotations.
+    Span,
+}
+
+/// The law that a trial is under, if it is under any.
+pub(super) fn law_of(trial: &Trial) -> Law {
+    let squares = trial.problem.loss.is_quadratic() && !trial.network.bias;
+    match trial.optimizer.linear_rule() {
+        Some(rule) if squares && Epoch::of(trial).is_none() => Law::Moments(rule),
+        Some(_) | None => Law::Span,
+    }
+}
+
+/// The law that a trial is under.
 ///
 /// # Errors
-/// The first assumption that fails: a linear network, an optimizer that acts linearly on gradients, a
-/// squared loss, no biases, all samples in every step, no mask.
-pub(super) fn check(trial: &Trial) -> Result<LinearRule, NotReducible> {
-    // At depth 1 there is no activation.
+/// The first assumption that fails: a linear network, an optimizer that commutes with rotations on all that it is given,
+/// no mask.
+pub(super) fn check(trial: &Trial) -> Result<Law, NotReducible> {
     let activation = trial.network.activation;
-    if !activation.is_linear() && trial.network.depth() > 1 {
+    if !trial.network.is_linear() {
         return Err(NotReducible::Activation { activation });
     }
     let kind = trial.optimizer.kind;
-    let rule = trial.optimizer.linear_rule();
-    let rule = rule.ok_or(NotReducible::Optimizer { kind })?;
-    let loss = trial.problem.loss;
-    if !loss.is_quadratic() {
-        return Err(NotReducible::Loss { loss });
+    if !kind.commutes_with_rotations() {
+        return Err(NotReducible::Optimizer { kind });
     }
-    if trial.network.bias {
-        return Err(NotReducible::Bias);
+    if !kind.is_linear() && trial.optimizer.weight_decay != 0.0 {
+        return Err(NotReducible::Decay { kind });
     }
-    if Epoch::of(trial).is_some() {
-        return Err(NotReducible::Batch);
+    if trial.network.bias && kind.moves_biases_by_adam() {
+        return Err(NotReducible::Biases { kind });
     }
     match trial.problem.task {
         Task::Completion { .. } => Err(NotReducible::Mask),
         Task::Factorization { .. } | Task::Regression { .. } | Task::Classification { .. } => {
-            Ok(rule)
+            Ok(law_of(trial))
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder, s};
 
 use crate::kernel::{Accum, Threads, dot, multiply, product, scale, scaled_add};
 
@@ -27,11 +27,20 @@ pub(crate) struct Coordinates {
 
 impl Basis {
     /// The basis of the null space.
-    pub(super) fn new(rows: usize) -> Basis {
+    pub(crate) fn new(rows: usize) -> Basis {
         Basis {
             rows,
             entries: Vec::new(),
         }
+    }
+
+    /// The unit vectors, in order.
+    pub(super) fn whole(rows: usize) -> Basis {
+        let mut entries = vec![0.0; rows * rows];
+        for unit in entries.iter_mut().step_by(rows + 1) {
+            *unit = 1.0;
+        }
+        Basis { rows, entries }
     }
 
     /// Dimension of the space around.
@@ -44,13 +53,18 @@ impl Basis {
         self.entries.len() / self.rows
     }
 
+    /// Whether it holds every direction there is.
+    pub(crate) fn is_full(&self) -> bool {
+        self.width() == self.rows
+    }
+
     /// `rows x width`.
     pub(crate) fn view(&self) -> ArrayView2<'_, f64> {
         self.columns(0..self.width())
     }
 
     /// `rows x range.len()`.
-    pub(super) fn columns(&self, range: Range<usize>) -> ArrayView2<'_, f64> {
+    pub(crate) fn columns(&self, range: Range<usize>) -> ArrayView2<'_, f64> {
         let entries = &self.entries[range.start * self.rows..range.end * self.rows];
         ArrayView2::from_shape((self.rows, range.len()).f(), entries)
             .expect("a basis holds whole columns")
@@ -61,7 +75,7 @@ impl Basis {
     ///
     /// # Shapes
     /// `X`: `rows x k`, columns of a norm of about 1.
-    pub(super) fn extend(&mut self, X: ArrayView2<'_, f64>, tolerance: f64) {
+    pub(crate) fn extend(&mut self, X: ArrayView2<'_, f64>, tolerance: f64) {
         let rows = self.rows;
         let mut rest: Vec<f64> = Vec::with_capacity(X.len());
         for column in X.columns() {
@@ -158,6 +172,27 @@ pub(crate) fn orthonormal(X: ArrayView2<'_, f64>) -> Array2<f64> {
     basis.view().as_standard_layout().into_owned()
 }
 
+/// The columns of `U`, orthonormal, and as many orthonormal ones after them as make this number.
+///
+/// # Shapes
+/// `U`: `n x k`; returns `n x columns`, `columns <= n`; fewer than `k` where fewer are asked for.
+pub(crate) fn completed(U: ArrayView2<'_, f64>, columns: usize) -> Array2<f64> {
+    let (rows, k) = U.dim();
+    if columns <= k {
+        return U.slice(s![.., ..columns]).to_owned();
+    }
+    let mut all = Basis::new(rows);
+    all.extend(U, 0.5);
+    // Of the unit vectors, those that lie farthest outside come first: none of the rest is near the span.
+    all.extend(Array2::eye(rows).view(), 1e-6);
+    let mut found = Array2::zeros((rows, columns));
+    found.slice_mut(s![.., ..k]).assign(&U);
+    found
+        .slice_mut(s![.., k..])
+        .assign(&all.columns(k..columns));
+    found
+}
+
 fn normalize(v: &mut [f64]) {
     let norm = dot(v, v).sqrt();
     scale(Threads::Seq, v, 1.0 / norm);
@@ -215,6 +250,16 @@ mod tests {
         check(&Array2::zeros((6, 3)), 1e-8, 0);
         check(&Array2::zeros((6, 0)), 1e-8, 0);
         check(&Array2::from_elem((1, 1), -2.0), 1e-8, 1);
+    }
+
+    #[test]
+    fn the_whole_space_has_its_own_coordinates() {
+        let whole = Basis::whole(3);
+        assert_eq!(whole.view(), Array2::<f64>::eye(3));
+        let X = normals(3, 5, 4);
+        let seen = whole.coordinates(X.view());
+        assert_eq!(seen.within, X);
+        assert!(seen.outside.iter().all(|&x| x == 0.0));
     }
 
     #[test]

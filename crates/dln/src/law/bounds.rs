@@ -3,16 +3,20 @@
 //! This file owns the table of THEORY.md, section 2, as bounds; nothing is drawn. The closure finds the
 //! widths themselves, which are smaller where the draw is special.
 
-use super::assumptions::see_rest;
+use std::iter::once;
+
+use super::assumptions::{Law, law_of, see_rest};
 use crate::config::{Inputs, Samples, StartLayers, Target, Targets, Task, Trial};
 
 /// Upper bounds of a reduction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bounds {
     /// `k_0 .. k_L`.
     pub(crate) widths: Vec<usize>,
     /// Columns of the core's samples; `None` where its inputs are the identity.
     pub(crate) samples: Option<usize>,
+    /// Of the trial, where it is under any.
+    pub(crate) law: Law,
     /// The width of the network, where an initialization without orthogonality fills every hidden layer of
     /// a network of depth 3 or more: nothing is gained there, so it is not served.
     pub(super) filled: Option<usize>,
@@ -45,31 +49,63 @@ pub(super) fn is_one_sided(trial: &Trial, live: bool, first_is_rotation: bool) -
 /// The bounds of a trial that keeps the law's assumptions.
 pub(crate) fn bounds(trial: &Trial) -> Bounds {
     let sizes = trial.sizes();
-    let seeds = seeds(trial);
-    let given = &trial.init.weights;
-    let (orthogonal, shared_bases) = match trial.init.kind.layers() {
-        StartLayers::Isometric => (true, false),
-        // How much of them is orthogonal the closure will find out.
-        StartLayers::Given => (!given.iter().any(|W| W.ranks().scattered), false),
-        StartLayers::Generic => (false, false),
-        StartLayers::Chained => (false, true),
-    };
-    let rotation = orthogonal && sizes[0] == sizes[1];
-    let widths = if is_one_sided(trial, seeds.live, rotation) {
-        open(&sizes, seeds.input + held_out(trial), seeds.output)
-    } else if orthogonal {
-        isometric(&sizes, seeds.input, seeds.output)
-    } else if shared_bases {
-        balanced(&sizes, seeds.input, seeds.output)
-    } else {
-        generic(&sizes, seeds.input, seeds.output)
+    let (chain, law) = (chain_of(trial), law_of(trial));
+    let (widths, samples) = match law {
+        Law::Moments(_) => by_moments(trial, &sizes, chain),
+        Law::Span => by_span(trial, &sizes, chain),
     };
     let hidden = 1..sizes.len() - 1;
     let full = hidden.len() >= 2 && widths[hidden.clone()] == sizes[hidden];
-    let filled = if full && !orthogonal {
-        widest_hidden(&sizes)
+    let filled = match chain {
+        Chain::Isometric => None,
+        Chain::Balanced | Chain::Generic => widest_hidden(&sizes).filter(|_| full),
+    };
+    Bounds {
+        widths,
+        samples,
+        law,
+        filled,
+    }
+}
+
+/// How the initial layers chain, as far as it is known.
+#[derive(Clone, Copy)]
+enum Chain {
+    Isometric,
+    Balanced,
+    Generic,
+}
+
+impl Chain {
+    /// The widths of spaces of these sizes that are closed on both sides.
+    fn widths(self, sizes: &[usize], input: usize, output: usize) -> Vec<usize> {
+        match self {
+            Chain::Isometric => isometric(sizes, input, output),
+            Chain::Balanced => balanced(sizes, input, output),
+            Chain::Generic => generic(sizes, input, output),
+        }
+    }
+}
+
+fn chain_of(trial: &Trial) -> Chain {
+    let given = &trial.init.weights;
+    match trial.init.kind.layers() {
+        StartLayers::Isometric => Chain::Isometric,
+        // How much of them is orthogonal the closure will find out.
+        StartLayers::Given if !given.iter().any(|W| W.ranks().scattered) => Chain::Isometric,
+        StartLayers::Given | StartLayers::Generic => Chain::Generic,
+        StartLayers::Chained => Chain::Balanced,
+    }
+}
+
+/// Widths and samples where the core is closed from the second moments of the data.
+fn by_moments(trial: &Trial, sizes: &[usize], chain: Chain) -> (Vec<usize>, Option<usize>) {
+    let seeds = seeds(trial);
+    let rotation = matches!(chain, Chain::Isometric) && sizes[0] == sizes[1];
+    let widths = if is_one_sided(trial, seeds.live, rotation) {
+        open(sizes, seeds.input + held_out(trial), seeds.output)
     } else {
-        None
+        chain.widths(sizes, seeds.input, seeds.output)
     };
     let samples = seeds.samples.map(|rank| {
         if seeds.live {
@@ -78,10 +114,30 @@ pub(crate) fn bounds(trial: &Trial) -> Bounds {
             rank.min(widths[0])
         }
     });
-    Bounds {
-        widths,
-        samples,
-        filled,
+    (widths, samples)
+}
+
+/// The same where it is closed from the inputs' range and every output. With an open first layer the spaces above it
+/// are closed among themselves, from what it sends them.
+fn by_span(trial: &Trial, sizes: &[usize], chain: Chain) -> (Vec<usize>, Option<usize>) {
+    let rank = inputs_rank(trial);
+    let outputs = trial.problem.outputs_dim;
+    let widths = if see_rest(&trial.measure.metrics) {
+        chain.widths(sizes, rank, outputs)
+    } else {
+        let above = chain.widths(&sizes[1..], rank.min(sizes[1]), outputs);
+        once(rank).chain(above).collect()
+    };
+    let trained = trial.problem.task.samples().map(Samples::trained);
+    (widths, trained)
+}
+
+/// An upper bound of the rank of the training inputs.
+pub(super) fn inputs_rank(trial: &Trial) -> usize {
+    let d_x = trial.problem.inputs_dim;
+    match trial.problem.task.samples() {
+        Some(samples) => rank_of_samples(samples, d_x),
+        None => d_x,
     }
 }
 
@@ -90,6 +146,8 @@ fn seeds(trial: &Trial) -> Seeds {
     match &trial.problem.task {
         Task::Factorization { target } | Task::Completion { target, .. } => {
             let rank = match target {
+                // Noise has every direction.
+                Target::Drawn { .. } if trial.problem.noise > 0.0 => d_x.min(d_y),
                 Target::Drawn { rank, .. } => (*rank).min(d_x).min(d_y),
                 Target::Given(given) => given.ranks().rank,
             };
@@ -101,13 +159,12 @@ fn seeds(trial: &Trial) -> Seeds {
             }
         }
         Task::Regression { samples } | Task::Classification { samples } => {
-            seeds_of_samples(samples, d_x, d_y)
+            seeds_of_samples(samples, trial.problem.noise, d_x, d_y)
         }
     }
 }
 
-fn seeds_of_samples(samples: &Samples, d_x: usize, d_y: usize) -> Seeds {
-    let n = samples.trained();
+fn rank_of_samples(samples: &Samples, d_x: usize) -> usize {
     let drawn = match &samples.inputs {
         Inputs::Gaussian {
             rank: Some(rank),
@@ -115,10 +172,27 @@ fn seeds_of_samples(samples: &Samples, d_x: usize, d_y: usize) -> Seeds {
             ..
         } if *noise == 0.0 => *rank,
         Inputs::Gaussian { .. } | Inputs::Orthonormal { .. } => usize::MAX,
-        Inputs::Given(given) => given.ranks_of(samples.train.0, samples.train.1).rank,
+        Inputs::Given(given) => {
+            given
+                .ranks_of_normal(samples.train, samples.center, samples.standardize)
+                .rank
+        }
     };
-    let rank = d_x.min(n).min(drawn);
+    // Centred samples add up to nothing.
+    let free = if samples.center {
+        samples.trained().saturating_sub(1)
+    } else {
+        samples.trained()
+    };
+    d_x.min(free).min(drawn)
+}
+
+fn seeds_of_samples(samples: &Samples, noise: f64, d_x: usize, d_y: usize) -> Seeds {
+    let n = samples.trained();
+    let rank = rank_of_samples(samples, d_x);
     let of_targets = match &samples.targets {
+        // Noise has every direction.
+        Targets::Classes { .. } | Targets::Teacher { .. } if noise > 0.0 => d_y,
         Targets::Classes { classes, .. } => *classes,
         Targets::Teacher { rank, .. } => *rank,
         Targets::Given(given) => given.ranks_of(samples.train.0, samples.train.1).rank,
@@ -127,18 +201,47 @@ fn seeds_of_samples(samples: &Samples, d_x: usize, d_y: usize) -> Seeds {
     // All eigenvalues that are not zero are equal.
     let flat = samples.whiten
         || match &samples.inputs {
-            Inputs::Orthonormal { count, noise } => *noise == 0.0 && (*count <= d_x || n == *count),
+            // Centring is a projection of the samples: orthonormal ones stay flat, orthonormal inputs do not.
+            Inputs::Orthonormal { count, noise } => {
+                *noise == 0.0
+                    && !samples.standardize
+                    && (*count <= d_x || (n == *count && !samples.center))
+            }
             Inputs::Gaussian { .. } => false,
-            Inputs::Given(given) => given.ranks_of(samples.train.0, samples.train.1).flat,
+            // Of a drawn part, orthonormal samples are known to be so.
+            Inputs::Given(given) if samples.split.is_some() => {
+                let all = given.ranks_of(samples.train.0, samples.train.1);
+                let count = samples.train.1.saturating_sub(samples.train.0);
+                all.flat && all.rank == count && !samples.standardize
+            }
+            Inputs::Given(given) => {
+                given
+                    .ranks_of_normal(samples.train, samples.center, samples.standardize)
+                    .flat
+            }
         };
     let null = d_x - rank;
     let live = flat && rank >= 2 && rank > null;
+    if let (Inputs::Given(_), Some(_), true) = (&samples.inputs, samples.split, samples.whiten) {
+        return of_unknown_rank(rank, output, d_x);
+    }
     let input = if live { null + output } else { rank };
     Seeds {
         input,
         output,
         live,
         samples: Some(rank),
+    }
+}
+
+/// White inputs whose rank is this at most: a drawn part of given samples may have less, and each direction that is
+/// missing is one away from `sigma^2`, as long as there are fewer of them than others.
+fn of_unknown_rank(rank: usize, output: usize, d_x: usize) -> Seeds {
+    Seeds {
+        input: rank.max(d_x / 2 + output).min(d_x),
+        output,
+        live: false,
+        samples: Some(d_x),
     }
 }
 

@@ -10,14 +10,23 @@ use super::layers::Layer;
 use super::worse;
 use crate::kernel::square_sum;
 
+/// What a subspace must contain.
+#[derive(Clone, Copy)]
+pub(super) enum Seeds<'a> {
+    /// These columns, orthonormal or not.
+    Columns(ArrayView2<'a, f64>),
+    /// All there is, in its own coordinates.
+    Everything,
+}
+
 /// What is to be closed.
 pub(super) struct ClosureProblem<'a> {
     /// `W_1(0) .. W_L(0)`.
     pub(super) layers: &'a [Layer],
-    /// Orthonormal or not, `d_x x k`: what `H_0` must contain.
-    pub(super) input: ArrayView2<'a, f64>,
-    /// What `H_L` must contain, `d_y x k`.
-    pub(super) output: ArrayView2<'a, f64>,
+    /// What `H_0` must contain, in `d_x` dimensions.
+    pub(super) input: Seeds<'a>,
+    /// What `H_L` must contain, in `d_y` dimensions.
+    pub(super) output: Seeds<'a>,
     /// Leave out `W_1(0)^T H_1 in H_0`.
     pub(super) one_sided: bool,
     /// Share of a unit vector's image that counts as a new direction.
@@ -94,10 +103,10 @@ impl<'a, 'b> State<'a, 'b> {
         let above = task.layers.last().map(|layer| layer.shape().0);
         let mut bases: Vec<Basis> = below.chain(above).map(Basis::new).collect();
         if let Some(first) = bases.first_mut() {
-            first.extend(task.input, task.tolerance);
+            plant(first, task.input, task.tolerance);
         }
         if let Some(last) = bases.last_mut() {
-            last.extend(task.output, task.tolerance);
+            plant(last, task.output, task.tolerance);
         }
         let gates = task.layers.iter().map(|_| Gate::default()).collect();
         State { task, bases, gates }
@@ -205,6 +214,13 @@ impl<'a, 'b> State<'a, 'b> {
     }
 }
 
+fn plant(basis: &mut Basis, seeds: Seeds<'_>, tolerance: f64) {
+    match seeds {
+        Seeds::Columns(X) => basis.extend(X, tolerance),
+        Seeds::Everything => *basis = Basis::whole(basis.rows()),
+    }
+}
+
 /// Writes a known part of a core. What no part covers is zero: there a rotation maps one subspace onto
 /// another and the rest is orthogonal to both.
 fn fill(core: &mut Array2<f64>, block: &Block) {
@@ -266,8 +282,8 @@ mod tests {
         let output = normal_rows(DRAW, Purpose::InputsLeft, 0, rows, output);
         let closure = close(&ClosureProblem {
             layers: &layers,
-            input: input.view(),
-            output: output.view(),
+            input: Seeds::Columns(input.view()),
+            output: Seeds::Columns(output.view()),
             one_sided: false,
             tolerance: 1e-8,
             worth: &|_| true,
@@ -331,8 +347,8 @@ mod tests {
         let input = Array2::eye(20);
         let closure = close(&ClosureProblem {
             layers: &layers,
-            input: input.slice(s![.., ..1]),
-            output: input.slice(s![.., ..1]),
+            input: Seeds::Columns(input.slice(s![.., ..1])),
+            output: Seeds::Columns(input.slice(s![.., ..1])),
             one_sided: false,
             tolerance: 1e-8,
             worth: &|widths| widths.iter().all(|&width| width < 10),

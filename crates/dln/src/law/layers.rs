@@ -31,9 +31,9 @@ pub(crate) struct Layer {
 impl Layer {
     pub(super) fn new(start: LayerStart) -> Layer {
         let (norm, isometry) = match &start {
-            LayerStart::Reflected { scale, .. } | LayerStart::ScaledIdentity { scale, .. } => {
-                (scale.abs(), Some(*scale))
-            }
+            LayerStart::Reflected { scale, .. }
+            | LayerStart::ScaledIdentity { scale, .. }
+            | LayerStart::Framed { scale, .. } => (scale.abs(), Some(*scale)),
             LayerStart::Balanced { D, .. } => {
                 let (rows, columns) = start.shape();
                 size_of_values(D, rows.min(columns))
@@ -85,9 +85,9 @@ impl Layer {
                     square_sum(off.view()).sqrt() <= NOTHING * self.norm
                 }
             }
-            LayerStart::Reflected { scale, .. } | LayerStart::ScaledIdentity { scale, .. } => {
-                *scale == 0.0
-            }
+            LayerStart::Reflected { scale, .. }
+            | LayerStart::ScaledIdentity { scale, .. }
+            | LayerStart::Framed { scale, .. } => *scale == 0.0,
         }
     }
 

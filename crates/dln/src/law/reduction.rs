@@ -3,22 +3,23 @@
 //! This file owns the order of these steps, the core's data and the refusals. Training the core is the
 //! business of the reduced engine.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, s};
 
-use super::assumptions::{check, see_rest};
+use super::assumptions::{Law, check, see_rest};
 use super::basis::{Basis, Coordinates, orthonormal};
 use super::bounds::{Bounds, bounds, is_one_sided, isometric, widest_hidden};
-use super::closure::{Closure, ClosureProblem, close};
+use super::closure::{Closure, ClosureProblem, Seeds, close};
 use super::layers::Layer;
 use super::moments::Moments;
-use super::off_core::{OffCore, survey};
+use super::off_core::{OffCore, RankRun, survey};
+use super::span::{Span, left_factor};
 use super::worse;
 use crate::config::{StartLayers, Trial};
-use crate::data::{Data, Folded, TrainSamples};
+use crate::data::{Data, Folded, InputsMatrix, TrainSamples};
 use crate::error::{Matrix, NotReducible, TrialError};
 use crate::init::starts;
+use crate::kernel::rank::OF_FOLD;
 use crate::kernel::{Threads, multiply, square_sum, svd, triangle};
-use crate::optimizer::LinearRule;
 
 /// Shares of an image that count as a new direction, in the order tried. The root of the machine's precision
 /// is right for all draws; where it drops a direction that the certificate misses, the finer one lets the
@@ -39,10 +40,17 @@ pub(crate) struct Reduction {
     pub(crate) off: OffCore,
     /// The certificate.
     pub(crate) residual: f64,
-    /// What the core is trained by.
-    pub(crate) rule: LinearRule,
+    pub(crate) law: Law,
     /// Empty after [`Reduction::release`].
     layers: Vec<Layer>,
+}
+
+/// A layer off the core at the start, within a block.
+#[derive(Clone, Debug)]
+pub(crate) struct OffWithin {
+    pub(crate) all: Array2<f64>,
+    /// Of the directions that go through all layers.
+    pub(crate) live: Array2<f64>,
 }
 
 /// What the core is trained on.
@@ -57,6 +65,9 @@ pub(crate) struct CoreProblem {
     /// What the loss has beside that of the core and of the live directions off it.
     pub(crate) constant: f64,
 }
+
+/// What test samples bring in from off the core: what the first layer makes of those directions, and the samples there.
+type Entering = (Array2<f64>, Array2<f64>);
 
 impl Reduction {
     /// Widest hidden core; `None` at depth 1.
@@ -135,6 +146,74 @@ impl Reduction {
         Some(rows.reversed_axes())
     }
 
+    /// What the first layer's initial weights send into `H_1` of the part of `X` off the core, as a product `V S`, `V`
+    /// `k_1 x q` with orthonormal columns; `None` where that is nothing, as where the subspaces are closed on both sides.
+    ///
+    /// # Errors
+    /// [`TrialError::NoConvergence`].
+    pub(crate) fn entering(&self, X: ArrayView2<'_, f64>) -> Result<Option<Entering>, TrialError> {
+        let first = &self.layers[0];
+        let outside = self.bases[0].coordinates(X).outside;
+        let image = first.up(outside.view()) * first.norm();
+        let T = self.bases[1].coordinates(image.view()).within;
+        let (U, s) = left_factor(T.view())?;
+        // What is below changes an output by less than the engines are held to.
+        let least = OF_FOLD * first.norm() * square_sum(X).sqrt();
+        let count = s.iter().take_while(|&&value| value > least).count();
+        if count == 0 {
+            return Ok(None);
+        }
+        let V = U.slice(s![.., ..count]).as_standard_layout().into_owned();
+        let S = multiply(Threads::Seq, V.t(), T.view());
+        Ok(Some((V, S)))
+    }
+
+    /// Layer `layer`, from 1, off the core at the start, between these orthonormal bases above and below it.
+    pub(crate) fn off_within(
+        &self,
+        layer: usize,
+        above: ArrayView2<'_, f64>,
+        below: ArrayView2<'_, f64>,
+    ) -> OffWithin {
+        let l = layer - 1;
+        let at = |X: ArrayView2<'_, f64>| {
+            let mut image = self.layers[l].up(X);
+            image *= self.layers[l].norm();
+            multiply(Threads::Seq, above.t(), image.view())
+        };
+        let outside = self.bases[l].coordinates(below).outside;
+        let all = at(outside.view());
+        let live = match &self.off {
+            OffCore::Runs(runs) if self.off.live(self.depth()) > 0 => {
+                let other =
+                    |run: &RankRun| run.passes(layer) && run.last - run.first < self.depth();
+                if runs.iter().any(other) {
+                    at(self.through(l, outside).view())
+                } else {
+                    all.clone()
+                }
+            }
+            OffCore::Runs(_) | OffCore::Rest { .. } => Array2::zeros(all.dim()),
+        };
+        OffWithin { all, live }
+    }
+
+    /// The part of `X`, which is off the core in space `l`, that goes through all layers: what comes from the inputs and
+    /// reaches the outputs.
+    fn through(&self, l: usize, mut X: Array2<f64>) -> Array2<f64> {
+        let (below, above) = self.layers.split_at(l);
+        for layer in above {
+            X = layer.up(X.view());
+        }
+        for layer in above.iter().rev().chain(below.iter().rev()) {
+            X = layer.down(X.view());
+        }
+        for layer in below {
+            X = layer.up(X.view());
+        }
+        X
+    }
+
     /// Squared norms of the part of `X` off the core after the first `0, 1, .. count` layers, each layer
     /// divided by its scale. Layers that keep norms are not applied where no other follows.
     pub(crate) fn off_squares(&self, X: ArrayView2<'_, f64>, count: usize) -> Vec<f64> {
@@ -187,20 +266,29 @@ pub(crate) fn reduce_within(
     worth: &dyn Fn(&[usize]) -> bool,
     certified: f64,
 ) -> Result<Reduction, TrialError> {
-    let rule = check(trial)?;
+    let law = check(trial)?;
     reducible(trial)?;
+    reduce_under(law, trial, data, worth, certified)
+}
+
+/// As [`reduce_within`], of a trial that is under this law.
+pub(crate) fn reduce_under(
+    law: Law,
+    trial: &Trial,
+    data: &Data,
+    worth: &dyn Fn(&[usize]) -> bool,
+    certified: f64,
+) -> Result<Reduction, TrialError> {
     let layers: Vec<Layer> = starts(trial)?.into_iter().map(Layer::new).collect();
-    let moments = Moments::of(data)?;
-    let first_is_rotation = layers.first().is_some_and(Layer::is_rotation);
-    let one_sided = is_one_sided(trial, moments.sigma2 > 0.0, first_is_rotation);
-    let input = seeds(&moments, data, one_sided);
+    let asked = Asked::of(trial, data, law, &layers)?;
     let mut refused = 0.0;
     for tolerance in DIRECTIONS {
+        let (input, output) = asked.seeds();
         let task = ClosureProblem {
             layers: &layers,
-            input: input.view(),
-            output: moments.output_seeds(),
-            one_sided,
+            input,
+            output,
+            one_sided: asked.one_sided,
             tolerance,
             worth,
         };
@@ -208,19 +296,19 @@ pub(crate) fn reduce_within(
             width: full_width(trial),
         })?;
         let (first, last) = ends(&closure.bases)?;
-        let residual = worse(closure.residual, moments.residual(first, last));
+        let residual = worse(closure.residual, asked.residual(first, last));
         if residual <= certified {
-            let off = survey(&layers, &closure.bases, one_sided);
-            refuse(trial, &closure, &layers, &moments, &off)?;
-            let problem = core_problem(data, &moments, first, last)?;
+            let off = survey(&layers, &closure.bases, asked.one_sided);
+            refuse(trial, &closure, &layers, asked.sigma2(), &off)?;
+            let problem = asked.problem(data, first, last)?;
             return Ok(Reduction {
                 bases: closure.bases,
                 cores: closure.cores,
                 problem,
-                sigma2: moments.sigma2,
+                sigma2: asked.sigma2(),
                 off,
                 residual,
-                rule,
+                law,
                 layers,
             });
         }
@@ -234,6 +322,87 @@ pub(crate) fn reduce_within(
         tolerance: certified,
     }
     .into())
+}
+
+/// What the data ask of the subspaces.
+struct Asked {
+    of: OfData,
+    /// Whether the second side of the first layer stays open.
+    one_sided: bool,
+}
+
+enum OfData {
+    Moments {
+        moments: Box<Moments>,
+        /// What `H_0` must contain.
+        input: Array2<f64>,
+    },
+    Span(Span),
+}
+
+impl Asked {
+    fn of(trial: &Trial, data: &Data, law: Law, layers: &[Layer]) -> Result<Asked, TrialError> {
+        match law {
+            Law::Moments(_) => {
+                let moments = Moments::of(data)?;
+                let first_is_rotation = layers.first().is_some_and(Layer::is_rotation);
+                let one_sided = is_one_sided(trial, moments.sigma2 > 0.0, first_is_rotation);
+                let input = seeds(&moments, data, one_sided);
+                let of = OfData::Moments {
+                    moments: Box::new(moments),
+                    input,
+                };
+                Ok(Asked { of, one_sided })
+            }
+            // What W_1 does off the inputs' range is nothing that a training sample shows.
+            Law::Span => Ok(Asked {
+                of: OfData::Span(Span::of(data)?),
+                one_sided: !see_rest(&trial.measure.metrics),
+            }),
+        }
+    }
+
+    /// What `H_0` and `H_L` must contain.
+    fn seeds(&self) -> (Seeds<'_>, Seeds<'_>) {
+        match &self.of {
+            OfData::Moments { moments, input } => (
+                Seeds::Columns(input.view()),
+                Seeds::Columns(moments.output_seeds()),
+            ),
+            OfData::Span(span) => (span.seeds(), Seeds::Everything),
+        }
+    }
+
+    fn residual(&self, first: &Basis, last: &Basis) -> f64 {
+        match &self.of {
+            OfData::Moments { moments, .. } => moments.residual(first, last),
+            OfData::Span(span) => span.residual(first),
+        }
+    }
+
+    fn sigma2(&self) -> f64 {
+        match &self.of {
+            OfData::Moments { moments, .. } => moments.sigma2,
+            OfData::Span(_) => 0.0,
+        }
+    }
+
+    fn problem(&self, data: &Data, first: &Basis, last: &Basis) -> Result<CoreProblem, TrialError> {
+        match &self.of {
+            OfData::Moments { moments, .. } => core_problem(data, moments, first, last),
+            OfData::Span(_) => Ok(CoreProblem {
+                inputs: match &data.X {
+                    InputsMatrix::Identity => None,
+                    InputsMatrix::Dense(X) => {
+                        Some(multiply(Threads::Seq, first.view().t(), X.view()))
+                    }
+                },
+                targets: data.Y.dense().into_owned(),
+                c: data.c,
+                constant: 0.0,
+            }),
+        }
+    }
 }
 
 /// The bounds of a trial that the law holds for, as far as it can be known without drawing.
@@ -328,7 +497,7 @@ fn refuse(
     trial: &Trial,
     closure: &Closure,
     layers: &[Layer],
-    moments: &Moments,
+    sigma2: f64,
     off: &OffCore,
 ) -> Result<(), NotReducible> {
     let hidden = closure.bases.get(1..layers.len()).unwrap_or(&[]);
@@ -341,7 +510,7 @@ fn refuse(
         });
     }
     if let OffCore::Rest { layer } = *off {
-        if moments.sigma2 > 0.0 {
+        if sigma2 > 0.0 {
             return Err(NotReducible::OffCore { layer });
         }
         if see_rest(&trial.measure.metrics) {

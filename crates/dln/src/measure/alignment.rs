@@ -5,7 +5,7 @@ use std::f64::consts::FRAC_PI_2;
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::{EntryKind, Spectrum, largest_angle};
-use crate::data::{Data, TrainSamples, scale_columns};
+use crate::data::{Data, InputsMatrix, TrainSamples, scale_columns};
 use crate::kernel::rank::{OF_TARGET, rank};
 use crate::kernel::{Svd, Threads, multiply, svd};
 
@@ -26,9 +26,14 @@ impl Alignment {
     /// The target as a map of inputs to outputs: the target matrix itself, or, where there are samples, the
     /// least-squares map `Y X^+`. `None` where it is zero or its decomposition does not converge.
     pub(crate) fn new(data: &Data) -> Option<Alignment> {
-        let factors = match data.samples(true) {
-            TrainSamples::Identity => data.Y.decomposed()?,
-            TrainSamples::Dense { X, Y, .. } => least_squares(X, &Y)?,
+        // Noise has no direction that a map could find.
+        let target = data.clean.as_ref();
+        let factors = match (data.samples(true), &data.X, target) {
+            (TrainSamples::Identity, _, target) => target.unwrap_or(&data.Y).decomposed()?,
+            (TrainSamples::Dense { .. }, InputsMatrix::Dense(X), Some(clean)) => {
+                least_squares(X.view(), &clean.dense())?
+            }
+            (TrainSamples::Dense { X, Y, .. }, _, _) => least_squares(X, &Y)?,
         };
         let rank = rank(&factors.s, OF_TARGET);
         (rank > 0).then(|| Alignment {
@@ -71,6 +76,14 @@ impl Alignment {
         let left = largest_angle(self.U.view(), map.U.select(Axis(1), &columns).view())?;
         let right = largest_angle(self.V.view(), map.V.select(Axis(1), &columns).view())?;
         Some(left.max(right))
+    }
+}
+
+/// The decomposition of the target as a map of inputs to outputs; `None` where it does not converge.
+pub(crate) fn target_factors(data: &Data) -> Option<Svd> {
+    match data.samples(true) {
+        TrainSamples::Identity => data.Y.decomposed(),
+        TrainSamples::Dense { X, Y, .. } => least_squares(X, &Y),
     }
 }
 

@@ -14,15 +14,19 @@ mod separation;
 mod sharpness;
 mod spectrum;
 mod spectrum_rows;
+mod updates;
 
-pub(crate) use alignment::Alignment;
+pub(crate) use alignment::{Alignment, target_factors};
 pub(crate) use angles::largest_angle;
 pub(crate) use network::{MeasuredNetwork, measure};
 pub(crate) use outputs::{
-    chain, correct, hidden_square_distance, over_samples, share_correct, square_distance,
+    chain, correct, hidden_square_distance, over_samples, seen_square_distance, share_correct,
+    square_distance,
 };
 pub(crate) use rows::{Rows, finite};
 pub(crate) use scalars::balancedness;
 pub(crate) use separation::{Classes, sample_separation};
 pub(crate) use sharpness::LossHessian;
 pub(crate) use spectrum::{Entry, EntryKind, Spectrum, thin};
+pub(crate) use spectrum_rows::{RowExtras, spectrum_against};
+pub(crate) use updates::{Moved, Within, entry, rounded};

@@ -6,10 +6,12 @@
 use rayon::prelude::*;
 
 use super::scalars::{SpectrumScalars, spectrum_scalars};
-use super::spectrum_rows::push_spectrum;
+use super::spectrum_rows::{ByIndex, RowExtras, push_spectrum};
+use super::updates::Moved;
 use super::{LossHessian, Rows, Spectrum, finite};
 use crate::kernel::Threads;
 use crate::metric::{Decomposition, HistoryRow, LayerRow, MeasuredTable, Metrics, Scalars};
+use crate::theory::{Prediction, Theory};
 
 /// The network of an engine at the step that is measured, in double precision.
 pub(crate) trait MeasuredNetwork: Sync {
@@ -33,6 +35,15 @@ pub(crate) trait MeasuredNetwork: Sync {
 
     /// `||W_(l+1)^T W_(l+1) - W_l W_l^T||_F` of layer `l`, from 1.
     fn balancedness(&self, layer: usize) -> f64;
+
+    /// What theory predicts, where that is asked for and a closed form holds.
+    fn theory(&self) -> Option<&Theory>;
+
+    /// The diagonal of the end-to-end map in the target's bases, where there is a prediction.
+    fn modes(&self) -> Option<Vec<f64>>;
+
+    /// What layer `layer`, from 1, has moved since the start, where that is asked for; `None` where it is not finite.
+    fn moved(&self, layer: usize) -> Option<Moved>;
 
     /// `D_0 .. D_(L-1)` of the features; empty where they are not asked for or there are no classes.
     fn separation(&self) -> Vec<Option<f64>>;
@@ -68,15 +79,60 @@ pub(crate) fn measure(
         }
     }
     rows.history.push(HistoryRow { step, scalars });
+    let moved = moved(network, metrics);
     if metrics.fills(MeasuredTable::Layers) {
-        push_layers(network, metrics, step, &spectra, rows);
+        push_layers(network, metrics, step, (&spectra, &moved), rows);
     }
     if metrics.fills(MeasuredTable::Spectra) {
+        let prediction = network.theory();
+        let prediction = prediction.map(|theory| theory.at(step, network.threads()));
         for (layer, spectrum) in (0..).zip(spectra) {
-            if let Some(spectrum) = spectrum {
-                push_spectrum(rows, step, layer, spectrum, metrics.angles);
+            let Some(spectrum) = spectrum else { continue };
+            let mut extras = predicted(network, prediction.as_ref(), layer);
+            let moved = moved.get(layer).and_then(Option::as_ref);
+            if let Some(moved) = moved.filter(|_| metrics.update_spectrum) {
+                extras.update = ByIndex::of(&moved.values);
             }
+            push_spectrum(rows, step, layer as u32, spectrum, &extras, metrics.angles);
         }
+    }
+}
+
+/// What the rows of a layer hold of a prediction.
+fn predicted(
+    network: &impl MeasuredNetwork,
+    prediction: Option<&Prediction>,
+    layer: usize,
+) -> RowExtras {
+    let mut extras = RowExtras::default();
+    let Some(prediction) = prediction else {
+        return extras;
+    };
+    let single = |values: Vec<f64>| ByIndex(values.into_iter().map(|value| (value, 1)).collect());
+    if layer == 0 {
+        extras.theory = single(prediction.modes.clone());
+        extras.modes = Some(single(network.modes().unwrap_or_default()));
+    } else if let Some(values) = prediction.layers.get(layer - 1) {
+        extras.theory = ByIndex(values.clone());
+    }
+    extras
+}
+
+/// What every layer has moved, by its number, where that is asked for; layer 0 is none.
+fn moved(network: &impl MeasuredNetwork, metrics: &Metrics) -> Vec<Option<Moved>> {
+    let layers = if metrics.any(|about| about.updates) {
+        0..network.depth() + 1
+    } else {
+        0..0
+    };
+    let moved = |layer: usize| match layer {
+        0 => None,
+        layer => network.moved(layer),
+    };
+    match network.threads() {
+        Threads::Seq => layers.map(moved).collect(),
+        // Each decomposition is sequential, and products are the same on any threads.
+        Threads::Pool => layers.into_par_iter().map(moved).collect(),
     }
 }
 
@@ -116,7 +172,7 @@ fn push_layers(
     network: &impl MeasuredNetwork,
     metrics: &Metrics,
     step: u64,
-    spectra: &[Option<Spectrum>],
+    (spectra, moved): (&[Option<Spectrum>], &[Option<Moved>]),
     rows: &mut Rows,
 ) {
     let depth = network.depth();
@@ -129,6 +185,9 @@ fn push_layers(
             .map(|spectrum| asked(metrics, spectrum))
             .unwrap_or_default();
         let unbalanced = metrics.balancedness && (1..depth).contains(&layer);
+        let moved = moved.get(layer).and_then(Option::as_ref);
+        let leaks = moved.filter(|_| metrics.leak).map(Moved::leaks);
+        let leaks = leaks.unwrap_or_default();
         rows.layers.push(LayerRow {
             step,
             layer: layer as u32,
@@ -138,6 +197,12 @@ fn push_layers(
                 .and_then(finite),
             effective_rank: found.effective_rank,
             stable_rank: found.stable_rank,
+            leak: leaks.leak,
+            leak_best: leaks.best,
+            leak_chance: leaks.chance,
+            update_effective_rank: moved
+                .filter(|_| metrics.update_spectrum)
+                .and_then(Moved::effective_rank),
         });
     }
 }

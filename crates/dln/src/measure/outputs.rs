@@ -69,6 +69,24 @@ pub(crate) fn square_distance(E: ArrayView2<'_, f64>, Y: ArrayView2<'_, f64>) ->
         .sum()
 }
 
+/// `||mask (E - Y)||_F^2`, entry by entry: over the entries that training sees, which without a mask are all.
+///
+/// # Shapes
+/// All `d_y x d_x`; `mask` 0 or 1.
+pub(crate) fn seen_square_distance(
+    E: ArrayView2<'_, f64>,
+    Y: ArrayView2<'_, f64>,
+    mask: Option<ArrayView2<'_, f64>>,
+) -> f64 {
+    match mask {
+        Some(mask) => {
+            let hidden = mask.mapv(|seen| 1.0 - seen);
+            hidden_square_distance(E, Y, hidden.view())
+        }
+        None => square_distance(E, Y),
+    }
+}
+
 /// `||(1 - mask) (E - Y)||_F^2`, entry by entry: over the entries that training does not see.
 ///
 /// # Shapes
@@ -124,6 +142,8 @@ mod tests {
         let mask = array![[1.0, 0.0], [0.0, 1.0]];
         assert_eq!(square_distance(E.view(), Y.view()), 14.0);
         assert_eq!(hidden_square_distance(E.view(), Y.view(), mask.view()), 4.0);
+        let seen = |mask| seen_square_distance(E.view(), Y.view(), mask);
+        assert_eq!((seen(Some(mask.view())), seen(None)), (10.0, 14.0));
     }
 
     #[test]

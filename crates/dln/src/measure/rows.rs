@@ -43,18 +43,20 @@ impl Rows {
         }
     }
 
+    /// Reads rows that were written when tables had this version: columns that came later are null in them.
+    ///
     /// # Errors
     /// [`crate::CheckpointError`] where the bytes end early or make no sense.
-    pub(crate) fn load(bytes: &mut &[u8]) -> Result<Rows, TrialError> {
+    pub(crate) fn load(bytes: &mut &[u8], tables: u32) -> Result<Rows, TrialError> {
         let mut rows = Rows::default();
         for _ in 0..take_count(bytes, 8)? {
-            rows.history.push(load_history_row(bytes)?);
+            rows.history.push(load_history_row(bytes, tables)?);
         }
         for _ in 0..take_count(bytes, 8)? {
-            rows.spectra.push(load_spectrum_row(bytes)?);
+            rows.spectra.push(load_spectrum_row(bytes, tables)?);
         }
         for _ in 0..take_count(bytes, 8)? {
-            rows.layers.push(load_layer_row(bytes)?);
+            rows.layers.push(load_layer_row(bytes, tables)?);
         }
         for _ in 0..take_count(bytes, 8)? {
             let there = take_bool(bytes)?;
@@ -76,18 +78,25 @@ fn put_measured(out: &mut Vec<u8>, values: &[Option<f64>]) {
     }
 }
 
-/// Fills the measured columns of a row.
-fn take_measured(bytes: &mut &[u8], values: &mut [&mut Option<f64>]) -> Result<(), TrialError> {
-    for value in values {
-        **value = take_option_f64(bytes)?;
+/// Fills the measured columns of a row that tables of this version had.
+fn take_measured(
+    bytes: &mut &[u8],
+    values: &mut [&mut Option<f64>],
+    since: &[u32],
+    tables: u32,
+) -> Result<(), TrialError> {
+    for (value, &since) in values.iter_mut().zip(since) {
+        if since <= tables {
+            **value = take_option_f64(bytes)?;
+        }
     }
     Ok(())
 }
 
-fn load_history_row(bytes: &mut &[u8]) -> Result<HistoryRow, TrialError> {
+fn load_history_row(bytes: &mut &[u8], tables: u32) -> Result<HistoryRow, TrialError> {
     let step = take_u64(bytes)?;
     let mut scalars = Scalars::default();
-    take_measured(bytes, &mut scalars.measured_mut())?;
+    take_measured(bytes, &mut scalars.measured_mut(), &Scalars::SINCE, tables)?;
     Ok(HistoryRow { step, scalars })
 }
 
@@ -100,7 +109,7 @@ fn save_spectrum_row(row: &SpectrumRow, out: &mut Vec<u8>) {
     put_measured(out, &row.measured());
 }
 
-fn load_spectrum_row(bytes: &mut &[u8]) -> Result<SpectrumRow, TrialError> {
+fn load_spectrum_row(bytes: &mut &[u8], tables: u32) -> Result<SpectrumRow, TrialError> {
     let (step, layer) = (take_u64(bytes)?, take_u32(bytes)?);
     let mut row = SpectrumRow::new(
         step,
@@ -109,7 +118,7 @@ fn load_spectrum_row(bytes: &mut &[u8]) -> Result<SpectrumRow, TrialError> {
         take_f64(bytes)?,
         take_u32(bytes)?,
     );
-    take_measured(bytes, &mut row.measured_mut())?;
+    take_measured(bytes, &mut row.measured_mut(), &SpectrumRow::SINCE, tables)?;
     Ok(row)
 }
 
@@ -119,9 +128,9 @@ fn save_layer_row(row: &LayerRow, out: &mut Vec<u8>) {
     put_measured(out, &row.measured());
 }
 
-fn load_layer_row(bytes: &mut &[u8]) -> Result<LayerRow, TrialError> {
+fn load_layer_row(bytes: &mut &[u8], tables: u32) -> Result<LayerRow, TrialError> {
     let mut row = LayerRow::new(take_u64(bytes)?, take_u32(bytes)?);
-    take_measured(bytes, &mut row.measured_mut())?;
+    take_measured(bytes, &mut row.measured_mut(), &LayerRow::SINCE, tables)?;
     Ok(row)
 }
 
@@ -129,6 +138,19 @@ fn load_layer_row(bytes: &mut &[u8]) -> Result<LayerRow, TrialError> {
 mod tests {
     use super::*;
     use ndarray::array;
+
+    #[test]
+    fn columns_that_came_later_are_null_in_older_bytes() {
+        let mut out = Vec::new();
+        put_u64(&mut out, 3);
+        put_measured(&mut out, &[Some(1.0), Some(2.0)]);
+        let (mut first, mut later, mut last) = (None, Some(9.0), None);
+        let mut bytes = &out[8..];
+        let mut values = [&mut first, &mut later, &mut last];
+        take_measured(&mut bytes, &mut values, &[1, 4, 3], 3).expect("reads");
+        assert_eq!((first, later, last), (Some(1.0), Some(9.0), Some(2.0)));
+        assert!(bytes.is_empty());
+    }
 
     #[test]
     fn rows_read_back_as_they_were_written() {
@@ -144,28 +166,22 @@ mod tests {
                 },
             }],
             spectra: vec![SpectrumRow {
-                step: 4,
-                layer: 2,
-                index: 1,
-                value: 1.5,
-                multiplicity: 7,
-                left_angle: None,
                 right_angle: Some(0.25),
+                update_value: Some(0.5),
+                ..SpectrumRow::new(4, 2, 1, 1.5, 7)
             }],
             layers: vec![LayerRow {
-                step: 4,
-                layer: 0,
                 separation: Some(3.0),
-                balancedness: None,
-                effective_rank: None,
                 stable_rank: Some(2.0),
+                leak: Some(0.125),
+                ..LayerRow::new(4, 0)
             }],
             reference: vec![None, spectrum],
         };
         let mut out = Vec::new();
         rows.save(&mut out);
         let mut bytes = out.as_slice();
-        let read = Rows::load(&mut bytes).expect("reads back");
+        let read = Rows::load(&mut bytes, u32::MAX).expect("reads back");
         assert!(bytes.is_empty());
         assert_eq!(rows.history, read.history);
         assert_eq!(rows.spectra, read.spectra);
@@ -174,7 +190,34 @@ mod tests {
         read.save(&mut again);
         assert_eq!(out, again);
         for end in 0..out.len() {
-            assert!(Rows::load(&mut &out[..end]).is_err());
+            assert!(Rows::load(&mut &out[..end], u32::MAX).is_err());
         }
+    }
+
+    #[test]
+    fn rows_of_older_checkpoints_lack_the_later_columns() {
+        let mut out = Vec::new();
+        for count in [0, 1] {
+            put_u64(&mut out, count);
+        }
+        for word in [4, 2, 1] {
+            put_u64(&mut out, word);
+        }
+        put_f64(&mut out, 1.5);
+        put_u64(&mut out, 7);
+        // The angles, and no column more.
+        put_measured(&mut out, &[None, Some(0.25)]);
+        for count in [0, 0] {
+            put_u64(&mut out, count);
+        }
+        let mut bytes = out.as_slice();
+        let read = Rows::load(&mut bytes, 3).expect("an older format");
+        assert!(bytes.is_empty());
+        let wanted = SpectrumRow {
+            right_angle: Some(0.25),
+            ..SpectrumRow::new(4, 2, 1, 1.5, 7)
+        };
+        assert_eq!(read.spectra, [wanted]);
+        assert!(Rows::load(&mut out.as_slice(), u32::MAX).is_err());
     }
 }

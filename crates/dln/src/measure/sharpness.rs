@@ -7,7 +7,8 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use crate::config::{Activation, Loss};
+use crate::activation::LayerFunction;
+use crate::config::Loss;
 use crate::kernel::{
     Accum, Threads, add_to_rows, dot, multiply, product, row_sums, scale, scaled_add,
 };
@@ -43,8 +44,8 @@ pub(crate) struct LossHessian<'a> {
     pub(crate) mask: Option<ArrayView2<'a, f64>>,
     pub(crate) loss: Loss,
     pub(crate) c: f64,
-    /// After every layer but the last.
-    pub(crate) activation: Activation,
+    /// After the first layers; nothing stands after the others.
+    pub(crate) functions: Vec<LayerFunction>,
     pub(crate) weight_decay: f64,
     pub(crate) threads: Threads,
 }
@@ -97,11 +98,13 @@ impl LossHessian<'_> {
 struct KeptPass {
     /// `A_1 .. A_(L-1)`, after the activation.
     hidden: Vec<Array2<f64>>,
+    /// Slopes of the functions after those layers, empty where they follow from the values.
+    slopes: Vec<Array2<f64>>,
     /// `B_1 .. B_L`, the gradient of the loss before the activation of each layer.
     gradients: Vec<Array2<f64>>,
-    /// `f''(Z_l)` times the gradient after the activation, for the layers `1 .. L-1`; empty for activations that
-    /// are not curved.
-    curved: Vec<Array2<f64>>,
+    /// `f''(Z_l)` times the gradient after the activation, for the layers `1 .. L-1`; `None` for functions that are
+    /// not curved.
+    curved: Vec<Option<Array2<f64>>>,
     outputs: OutputCurvature,
 }
 
@@ -109,6 +112,7 @@ impl KeptPass {
     fn new(net: &LossHessian<'_>) -> KeptPass {
         let depth = net.weights.len();
         let mut hidden: Vec<Array2<f64>> = Vec::with_capacity(depth);
+        let (mut slopes, mut curved) = (Vec::new(), Vec::new());
         for (l, W) in net.weights.iter().enumerate() {
             let mut Z = match hidden.last() {
                 Some(A) => multiply(net.threads, *W, A.view()),
@@ -117,8 +121,20 @@ impl KeptPass {
             if let Some(b) = net.biases.get(l) {
                 add_to_rows(&mut Z, &b.to_owned());
             }
-            if hidden.len() + 1 < depth {
-                net.activation.apply(net.threads, &mut Z);
+            if let Some(function) = net.functions.get(l) {
+                curved.push(function.is_curved().then(|| {
+                    let mut bent = Z.clone();
+                    function.curvature(net.threads, &mut bent);
+                    bent
+                }));
+                let kept = if function.keeps_slope() {
+                    Z.dim()
+                } else {
+                    (0, 0)
+                };
+                let mut D = Array2::zeros(kept);
+                function.apply_keeping(net.threads, &mut Z, &mut D);
+                slopes.push(D);
             }
             hidden.push(Z);
         }
@@ -127,26 +143,45 @@ impl KeptPass {
         let outputs = net.loss.curvature(E.view());
         let mut B = net.residual(E);
         let mut gradients = Vec::with_capacity(depth);
-        let mut curved = Vec::new();
-        for (W, A) in net.weights.iter().skip(1).zip(&hidden).rev() {
+        for (l, W) in net.weights.iter().enumerate().skip(1).rev() {
             let mut below = multiply(net.threads, W.t(), B.view());
-            if net.activation.is_curved() {
-                let mut bent = below.clone();
-                net.activation.curvature(net.threads, &mut bent, A);
-                curved.push(bent);
+            if let Some(Some(bent)) = curved.get_mut(l - 1) {
+                *bent *= &below;
             }
-            net.activation.slope(net.threads, &mut below, A);
+            if let Some(function) = net.functions.get(l - 1) {
+                function.slope(net.threads, &mut below, &hidden[l - 1], &slopes[l - 1]);
+            }
             gradients.push(std::mem::replace(&mut B, below));
         }
         gradients.push(B);
         gradients.reverse();
-        curved.reverse();
         KeptPass {
             hidden,
+            slopes,
             gradients,
             curved,
             outputs,
         }
+    }
+
+    /// `R B` of the layer below layer `l`, from that of layer `l` and `V_l`.
+    fn carried_down(
+        &self,
+        net: &LossHessian<'_>,
+        l: usize,
+        (RB, V): (ArrayView2<'_, f64>, ArrayView2<'_, f64>),
+        bend: Option<&Array2<f64>>,
+    ) -> Array2<f64> {
+        let mut below = multiply(net.threads, net.weights[l].t(), RB);
+        add(net, below.view_mut(), V.t(), self.gradients[l].view());
+        if let Some(function) = net.functions.get(l - 1) {
+            let (A, D) = (&self.hidden[l - 1], &self.slopes[l - 1]);
+            function.slope(net.threads, &mut below, A, D);
+        }
+        if let Some(bend) = bend {
+            below += bend;
+        }
+        below
     }
 
     /// `out <- H v`.
@@ -156,7 +191,7 @@ impl KeptPass {
         // R A_1 .. R A_(L-1), then R of the output.
         let mut tangents: Vec<Array2<f64>> = Vec::with_capacity(V.len());
         // What the turn of the activations' slopes adds to R B_1 .. R B_(L-1).
-        let mut bends: Vec<Array2<f64>> = Vec::new();
+        let mut bends: Vec<Option<Array2<f64>>> = Vec::new();
         for (l, W) in net.weights.iter().enumerate() {
             let mut RZ = match l {
                 0 => net.times_inputs(V[0]),
@@ -168,11 +203,9 @@ impl KeptPass {
             if let Some(v) = v_biases.get(l) {
                 add_to_rows(&mut RZ, &v.to_owned());
             }
-            if let Some(bent) = self.curved.get(l) {
-                bends.push(bent * &RZ);
-            }
-            if let Some(A) = self.hidden.get(l) {
-                net.activation.slope(net.threads, &mut RZ, A);
+            if let Some(function) = net.functions.get(l) {
+                bends.push(self.curved[l].as_ref().map(|bent| bent * &RZ));
+                function.slope(net.threads, &mut RZ, &self.hidden[l], &self.slopes[l]);
             }
             tangents.push(RZ);
         }
@@ -208,15 +241,8 @@ impl KeptPass {
                 rest_of_biases = before;
             }
             if l > 0 {
-                let mut below = multiply(net.threads, W.t(), RB.view());
-                let B = self.gradients[l].view();
-                add(net, below.view_mut(), V[l].t(), B);
-                let A = &self.hidden[l - 1];
-                net.activation.slope(net.threads, &mut below, A);
-                if let Some(bend) = bends.get(l - 1) {
-                    below += bend;
-                }
-                RB = below;
+                let bend = bends.get(l - 1).and_then(Option::as_ref);
+                RB = self.carried_down(net, l, (RB.view(), V[l]), bend);
             }
             rest = before;
         }
@@ -385,6 +411,7 @@ impl Tridiagonal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Activation;
     use crate::kernel::view;
     use ndarray::Array1;
 
@@ -425,7 +452,7 @@ mod tests {
             mask: like.mask.as_ref().map(|M| M.view()),
             loss: like.loss,
             c: like.c,
-            activation: like.activation,
+            functions: like.functions.clone(),
             weight_decay: like.weight_decay,
             threads: like.threads,
         }
@@ -438,7 +465,12 @@ mod tests {
         X: Option<&Array2<f64>>,
         mask: bool,
         (activation, loss, bias): (Activation, Loss, bool),
+        nonlinear: usize,
     ) {
+        let functions = (0..dims.len() - 2).map(|l| {
+            let linear = Activation::Linear;
+            LayerFunction::of(if l < nonlinear { activation } else { linear }, 0.3)
+        });
         let n = X.map_or(dims[0], |X| X.ncols());
         let outputs = dims[dims.len() - 1];
         let Y = if loss.needs_classes() {
@@ -465,7 +497,7 @@ mod tests {
             mask: mask.then(|| mask_values.view()),
             loss,
             c: 0.3,
-            activation,
+            functions: functions.collect(),
             weight_decay: 0.05,
             threads: Threads::Seq,
         };
@@ -519,15 +551,23 @@ mod tests {
             for &loss in Loss::ALL {
                 for bias in [false, true] {
                     let of = (activation, loss, bias);
-                    check(&[4, 3], Some(&X), false, of);
-                    check(&[4, 3, 5, 2], Some(&X), false, of);
+                    check(&[4, 3], Some(&X), false, of, 0);
+                    for nonlinear in [1, 2] {
+                        check(&[4, 3, 5, 2], Some(&X), false, of, nonlinear);
+                    }
                 }
             }
-            check(&[4, 3, 3, 4], None, true, (activation, Loss::Mean, false));
+            check(
+                &[4, 3, 3, 4],
+                None,
+                true,
+                (activation, Loss::Mean, false),
+                2,
+            );
         }
         let plain = (Activation::Linear, Loss::Mean, false);
-        check(&[4, 5, 3], Some(&X), false, plain);
-        check(&[4, 5, 4], None, true, plain);
+        check(&[4, 5, 3], Some(&X), false, plain, 0);
+        check(&[4, 5, 4], None, true, plain, 0);
     }
 
     #[test]
@@ -546,7 +586,7 @@ mod tests {
                 mask: None,
                 loss: Loss::Sum,
                 c: 0.01,
-                activation: Activation::Linear,
+                functions: Vec::new(),
                 weight_decay: 0.0,
                 threads: Threads::Seq,
             };

@@ -6,7 +6,7 @@ use std::ops::Range;
 use ndarray::Array2;
 
 use super::angles::subspace_angle;
-use super::{Entry, EntryKind, Rows, Spectrum};
+use super::{Entry, EntryKind, Rows, Spectrum, finite};
 use crate::outcome::SpectrumRow;
 
 /// Values closer than this, relative to the largest, are one cluster.
@@ -43,13 +43,72 @@ fn clusters(entries: &[Entry]) -> Vec<Cluster> {
     found
 }
 
-/// Pushes a row an entry; with angles, these are against the spectrum of step 1, which this call keeps in
-/// [`Rows::reference`] when it is handed in, and are null before it.
+/// What else the rows of one matrix hold, by the index of the singular value.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RowExtras {
+    /// Singular values of the update.
+    pub(crate) update: ByIndex,
+    /// What theory predicts, and what is measured of it where that is not the singular value itself.
+    pub(crate) theory: ByIndex,
+    pub(crate) modes: Option<ByIndex>,
+}
+
+/// Numbers by index, from the first on: each with how many indices in a row it holds for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ByIndex(pub(crate) Vec<(f64, u64)>);
+
+impl ByIndex {
+    /// Of entries in order.
+    pub(crate) fn of(entries: &[Entry]) -> ByIndex {
+        let entries = entries.iter();
+        let numbers = entries.map(|entry| (entry.value, u64::from(entry.multiplicity())));
+        ByIndex(numbers.collect())
+    }
+
+    /// The number at an index, from 0, and the index at which it ends; the end of all, where there is none.
+    fn at(&self, index: u64) -> (Option<f64>, u64) {
+        let mut end = 0;
+        for &(value, count) in &self.0 {
+            end += count;
+            if index < end {
+                return (Some(value), end);
+            }
+        }
+        (None, u64::MAX)
+    }
+}
+
+impl RowExtras {
+    /// Fills in the row at `index`, from 0, and says where the numbers change next.
+    fn fill(&self, row: &mut SpectrumRow, index: u64) -> u64 {
+        let (update, update_end) = self.update.at(index);
+        let (theory, theory_end) = self.theory.at(index);
+        row.update_value = update.and_then(finite);
+        row.theory_value = theory.and_then(finite);
+        let mut end = update_end.min(theory_end);
+        let measured = match &self.modes {
+            Some(modes) => {
+                let (mode, mode_end) = modes.at(index);
+                row.mode_value = mode.and_then(finite);
+                end = end.min(mode_end);
+                row.mode_value
+            }
+            None => Some(row.value),
+        };
+        let error = row.theory_value.zip(measured);
+        row.theory_error = error.map(|(theory, measured)| (theory - measured).abs());
+        end
+    }
+}
+
+/// Pushes a row an entry, or several where the other columns change within; with angles, these are against the
+/// spectrum of step 1, which this call keeps in [`Rows::reference`] when it is handed in, and are null before it.
 pub(crate) fn push_spectrum(
     rows: &mut Rows,
     step: u64,
     layer: u32,
     spectrum: Spectrum,
+    extras: &RowExtras,
     with_angles: bool,
 ) {
     let slot = layer as usize;
@@ -62,6 +121,26 @@ pub(crate) fn push_spectrum(
         rows.reference[slot].as_ref()
     };
     let reference = reference.filter(|_| with_angles);
+    spectrum_against(
+        &mut rows.spectra,
+        (step, layer),
+        &spectrum,
+        reference,
+        extras,
+    );
+    if step == 1 && with_angles {
+        rows.reference[slot] = Some(spectrum);
+    }
+}
+
+/// Pushes a row an entry of `layer` at `step`, with the angles to `reference`; null without one.
+pub(crate) fn spectrum_against(
+    rows: &mut Vec<SpectrumRow>,
+    (step, layer): (u64, u32),
+    spectrum: &Spectrum,
+    reference: Option<&Spectrum>,
+    extras: &RowExtras,
+) {
     let then = reference.map_or_else(Vec::new, |reference| clusters(&reference.entries));
     for now in clusters(&spectrum.entries) {
         let then = then
@@ -70,25 +149,21 @@ pub(crate) fn push_spectrum(
             .map(|place| &then[place])
             .filter(|then| then.indices == now.indices);
         let (left_angle, right_angle) = match (reference, then) {
-            (Some(reference), Some(then)) => cluster_angles(&spectrum, &now, reference, then),
+            (Some(reference), Some(then)) => cluster_angles(spectrum, &now, reference, then),
             _ => (None, None),
         };
         let mut index = now.indices.start;
         for entry in &spectrum.entries[now.entries] {
-            rows.spectra.push(SpectrumRow {
-                step,
-                layer,
-                index: index as u32 + 1,
-                value: entry.value,
-                multiplicity: entry.multiplicity(),
-                left_angle,
-                right_angle,
-            });
-            index += u64::from(entry.multiplicity());
+            let end = index + u64::from(entry.multiplicity());
+            while index < end {
+                let mut row = SpectrumRow::new(step, layer, index as u32 + 1, entry.value, 1);
+                let until = extras.fill(&mut row, index).min(end);
+                row.multiplicity = (until - index) as u32;
+                (row.left_angle, row.right_angle) = (left_angle, right_angle);
+                rows.push(row);
+                index = until;
+            }
         }
-    }
-    if step == 1 && with_angles {
-        rows.reference[slot] = Some(spectrum);
     }
 }
 
@@ -175,7 +250,7 @@ mod tests {
         let mut rows = Rows::default();
         for (step, A) in [(0, before), (1, before), (2, after)] {
             let spectrum = Spectrum::decomposed(A.view(), true).expect("finite");
-            push_spectrum(&mut rows, step, 0, spectrum, true);
+            push_spectrum(&mut rows, step, 0, spectrum, &RowExtras::default(), true);
         }
         let mut start = rows.spectra.iter().filter(|row| row.step == 0);
         assert!(start.clone().count() > 0);
@@ -252,8 +327,8 @@ mod tests {
             Spectrum::new(svd(C.view()).expect("finite"), vec![block], (10, 10))
         };
         let mut rows = Rows::default();
-        push_spectrum(&mut rows, 1, 2, core(0.0), true);
-        push_spectrum(&mut rows, 5, 2, core(0.25), true);
+        push_spectrum(&mut rows, 1, 2, core(0.0), &RowExtras::default(), true);
+        push_spectrum(&mut rows, 5, 2, core(0.25), &RowExtras::default(), true);
         let seen: Vec<_> = rows.spectra[3..]
             .iter()
             .map(|row| (row.index, row.multiplicity))
@@ -262,5 +337,33 @@ mod tests {
         assert!(near(rows.spectra[3].left_angle, 0.25));
         assert!(near(rows.spectra[4].left_angle, 0.0));
         assert!(near(rows.spectra[5].left_angle, 0.25));
+        // The other columns split the block and nothing else.
+        let extras = RowExtras {
+            update: ByIndex(vec![(0.7, 2), (0.1, 8)]),
+            theory: ByIndex(vec![(2.5, 3), (1.0, 2)]),
+            modes: None,
+        };
+        let mut rows = Rows::default();
+        push_spectrum(&mut rows, 1, 2, core(0.0), &extras, false);
+        let seen: Vec<_> = rows
+            .spectra
+            .iter()
+            .map(|row| {
+                let index = (row.index, row.multiplicity);
+                (index, row.update_value, row.theory_value, row.theory_error)
+            })
+            .collect();
+        let some = Some::<f64>;
+        assert_eq!(
+            seen,
+            vec![
+                ((1, 1), some(0.7), some(2.5), some(0.5)),
+                ((2, 1), some(0.7), some(2.5), some(1.5)),
+                ((3, 1), some(0.1), some(2.5), some(1.5)),
+                ((4, 2), some(0.1), some(1.0), some(0.0)),
+                ((6, 4), some(0.1), None, None),
+                ((10, 1), some(0.1), None, None),
+            ]
+        );
     }
 }

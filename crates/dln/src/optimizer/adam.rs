@@ -5,13 +5,13 @@
 use ndarray::Array2;
 
 use super::gradient::{Gradient, Scratch};
-use super::rule::{Facts, Rule, Step, zeros};
+use super::rule::{Facts, Layers, PLAIN, Rule, Step, zeros};
+use crate::config::Optimizer;
 use crate::kernel::{Real, entries_mut, in_chunks, vectorized};
 
 pub(super) const FACTS: Facts = Facts {
-    states: 2,
-    momentum: false,
-    linear: None,
+    state: |m, n| 2 * m * n,
+    ..PLAIN
 };
 
 /// Decay of the first moment.
@@ -21,6 +21,14 @@ const SECOND: f64 = 0.999;
 /// Added to the root.
 const EPSILON: f64 = 1e-8;
 
+pub(super) fn rule<T: Real>(_: &Optimizer, layers: Layers<'_>) -> Adam<T> {
+    Adam {
+        first: zeros(layers.shapes),
+        second: zeros(layers.shapes),
+        scratch: Scratch::new(layers.shapes),
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Adam<T> {
     /// `m` and `v`, by layer.
@@ -29,47 +37,77 @@ pub(super) struct Adam<T> {
     scratch: Scratch<T>,
 }
 
-impl<T: Real> Adam<T> {
-    pub(super) fn new(shapes: &[(usize, usize)]) -> Adam<T> {
-        Adam {
-            first: zeros(shapes),
-            second: zeros(shapes),
-            scratch: Scratch::new(shapes),
+/// Weights, gradient and both moments.
+pub(super) type AdamParts<'a, T> = ((&'a mut [T], &'a [T]), (&'a mut [T], &'a mut [T]));
+
+/// The numbers of a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Constants<T> {
+    pub(super) b1: T,
+    pub(super) c1: T,
+    pub(super) b2: T,
+    pub(super) c2: T,
+    /// `1 - b1^t` and `1 - b2^t`.
+    pub(super) first_bias: T,
+    pub(super) second_bias: T,
+    pub(super) epsilon: T,
+}
+
+impl<T: Real> Constants<T> {
+    pub(super) fn of(step: &Step) -> Constants<T> {
+        Constants {
+            b1: T::of(FIRST),
+            c1: T::of(1.0 - FIRST),
+            b2: T::of(SECOND),
+            c2: T::of(1.0 - SECOND),
+            first_bias: T::of(1.0 - power(FIRST, step.number)),
+            second_bias: T::of(1.0 - power(SECOND, step.number)),
+            epsilon: T::of(EPSILON),
         }
     }
 }
 
-/// Weights, gradient and both moments.
-type AdamParts<'a, T> = ((&'a mut [T], &'a [T]), (&'a mut [T], &'a mut [T]));
+/// One step on the weights of a layer, with its gradient multiplied out and its moments.
+pub(super) fn descend<T: Real>(
+    step: &Step,
+    W: &mut Array2<T>,
+    G: &[T],
+    m: &mut Array2<T>,
+    v: &mut Array2<T>,
+) {
+    let Constants {
+        b1,
+        c1,
+        b2,
+        c2,
+        first_bias,
+        second_bias,
+        epsilon,
+    } = Constants::<T>::of(step);
+    let (rate, decay) = (T::of(step.rate), T::of(step.weight_decay));
+    let parts = ((entries_mut(W), G), (entries_mut(m), entries_mut(v)));
+    in_chunks(step.threads, parts, &|((W, G), (m, v)): AdamParts<
+        '_,
+        T,
+    >| {
+        vectorized(|| {
+            for (((w, &g), m), v) in W.iter_mut().zip(G).zip(m).zip(v) {
+                let g = g + decay * *w;
+                *m = b1 * *m + c1 * g;
+                *v = b2 * *v + c2 * (g * g);
+                *w -= rate * (*m / first_bias) / ((*v / second_bias).sqrt() + epsilon);
+            }
+        });
+        0.0
+    });
+}
 
 impl<T: Real> Rule<T> for Adam<T> {
     fn step(&mut self, step: &Step, layer: usize, W: &mut Array2<T>, gradient: &Gradient<'_, T>) {
-        let threads = step.threads;
-        let G = self.scratch.multiplied_out(threads, W.dim(), gradient);
-        let decay = T::of(step.weight_decay);
-        let (b1, c1) = (T::of(FIRST), T::of(1.0 - FIRST));
-        let (b2, c2) = (T::of(SECOND), T::of(1.0 - SECOND));
-        let first_bias = T::of(1.0 - power(FIRST, step.number));
-        let second_bias = T::of(1.0 - power(SECOND, step.number));
-        let (rate, epsilon) = (T::of(step.rate), T::of(EPSILON));
-        let parts = (
-            (entries_mut(W), G),
-            (
-                entries_mut(&mut self.first[layer]),
-                entries_mut(&mut self.second[layer]),
-            ),
-        );
-        in_chunks(threads, parts, &|((W, G), (m, v)): AdamParts<'_, T>| {
-            vectorized(|| {
-                for (((w, &g), m), v) in W.iter_mut().zip(G).zip(m).zip(v) {
-                    let g = g + decay * *w;
-                    *m = b1 * *m + c1 * g;
-                    *v = b2 * *v + c2 * (g * g);
-                    *w -= rate * (*m / first_bias) / ((*v / second_bias).sqrt() + epsilon);
-                }
-            });
-            0.0
-        });
+        let shape = W.dim();
+        let G = &*self.scratch.multiplied_out(step.threads, shape, gradient);
+        let (m, v) = (&mut self.first[layer], &mut self.second[layer]);
+        descend(step, W, G, m, v);
     }
 
     fn state(&self) -> Vec<&[Array2<T>]> {
@@ -82,6 +120,6 @@ impl<T: Real> Rule<T> for Adam<T> {
 }
 
 /// `base^steps`, 0 beyond the range of `i32`, where it has long vanished.
-fn power(base: f64, steps: u64) -> f64 {
+pub(super) fn power(base: f64, steps: u64) -> f64 {
     i32::try_from(steps).map_or(0.0, |steps| base.powi(steps))
 }

@@ -66,13 +66,25 @@ impl<T: Real> Scratch<T> {
         threads: Threads,
         shape: (usize, usize),
         gradient: &Gradient<'_, T>,
-    ) -> &[T] {
+    ) -> &mut [T] {
         let G = &mut self.0[..shape.0 * shape.1];
-        let target = ArrayViewMut2::from_shape(shape, &mut *G);
-        gradient.write_to(
-            threads,
-            target.expect("as many numbers as the layer has weights"),
-        );
+        gradient.write_to(threads, seen_mut(shape, G));
         G
     }
+}
+
+/// Numbers as the matrix of this shape that they are, row by row.
+///
+/// # Panics
+/// Where they are more or fewer than its entries.
+pub(super) fn seen<T>(shape: (usize, usize), entries: &[T]) -> ArrayView2<'_, T> {
+    ArrayView2::from_shape(shape, entries).expect("as many numbers as the matrix has entries")
+}
+
+/// As [`seen`], writable.
+///
+/// # Panics
+/// As [`seen`].
+pub(super) fn seen_mut<T>(shape: (usize, usize), entries: &mut [T]) -> ArrayViewMut2<'_, T> {
+    ArrayViewMut2::from_shape(shape, entries).expect("as many numbers as the matrix has entries")
 }

@@ -3,32 +3,32 @@
 use ndarray::Array2;
 
 use super::gradient::Gradient;
-use super::rule::{Facts, LinearRule, Rule, Step, zeros};
+use super::rule::{Facts, Layers, LinearRule, PLAIN, Rule, Step, zeros};
 use crate::config::Optimizer;
 use crate::kernel::{Real, entries, entries_mut, in_chunks, scaled_add, vectorized};
 
 pub(super) const FACTS: Facts = Facts {
-    states: 1,
-    momentum: true,
+    state: |m, n| m * n,
+    momentum: Some(0.9),
     linear: Some(|optimizer| LinearRule::HeavyBall {
         beta: optimizer.momentum,
     }),
+    rotates: true,
+    ..PLAIN
 };
+
+pub(super) fn rule<T: Real>(optimizer: &Optimizer, layers: Layers<'_>) -> Momentum<T> {
+    Momentum {
+        beta: optimizer.momentum,
+        velocity: zeros(layers.shapes),
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Momentum<T> {
     beta: f64,
     /// `m`, by layer.
     velocity: Vec<Array2<T>>,
-}
-
-impl<T: Real> Momentum<T> {
-    pub(super) fn new(optimizer: &Optimizer, shapes: &[(usize, usize)]) -> Momentum<T> {
-        Momentum {
-            beta: optimizer.momentum,
-            velocity: zeros(shapes),
-        }
-    }
 }
 
 impl<T: Real> Rule<T> for Momentum<T> {

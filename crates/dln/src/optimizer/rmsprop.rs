@@ -4,19 +4,26 @@
 use ndarray::Array2;
 
 use super::gradient::{Gradient, Scratch};
-use super::rule::{Facts, Rule, Step, zeros};
+use super::rule::{Facts, Layers, PLAIN, Rule, Step, zeros};
+use crate::config::Optimizer;
 use crate::kernel::{Real, entries_mut, in_chunks, vectorized};
 
 pub(super) const FACTS: Facts = Facts {
-    states: 1,
-    momentum: false,
-    linear: None,
+    state: |m, n| m * n,
+    ..PLAIN
 };
 
 /// Decay of the second moment.
 const SECOND: f64 = 0.9;
 /// Added inside the root.
 const EPSILON: f64 = 1e-8;
+
+pub(super) fn rule<T: Real>(_: &Optimizer, layers: Layers<'_>) -> Rmsprop<T> {
+    Rmsprop {
+        second: zeros(layers.shapes),
+        scratch: Scratch::new(layers.shapes),
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Rmsprop<T> {
@@ -25,22 +32,13 @@ pub(super) struct Rmsprop<T> {
     scratch: Scratch<T>,
 }
 
-impl<T: Real> Rmsprop<T> {
-    pub(super) fn new(shapes: &[(usize, usize)]) -> Rmsprop<T> {
-        Rmsprop {
-            second: zeros(shapes),
-            scratch: Scratch::new(shapes),
-        }
-    }
-}
-
 /// Weights, gradient and the moment.
 type RmspropParts<'a, T> = ((&'a mut [T], &'a [T]), &'a mut [T]);
 
 impl<T: Real> Rule<T> for Rmsprop<T> {
     fn step(&mut self, step: &Step, layer: usize, W: &mut Array2<T>, gradient: &Gradient<'_, T>) {
         let threads = step.threads;
-        let G = self.scratch.multiplied_out(threads, W.dim(), gradient);
+        let G = &*self.scratch.multiplied_out(threads, W.dim(), gradient);
         let decay = T::of(step.weight_decay);
         let (b, c) = (T::of(SECOND), T::of(1.0 - SECOND));
         let (rate, epsilon) = (T::of(step.rate), T::of(EPSILON));

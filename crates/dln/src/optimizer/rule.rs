@@ -10,12 +10,61 @@ use crate::kernel::{Real, Threads};
 
 /// What an optimizer's file says of it.
 pub(super) struct Facts {
-    /// Matrices of a layer's shape that it keeps.
-    pub(super) states: usize,
-    /// Whether it has the parameter `momentum`.
-    pub(super) momentum: bool,
+    /// Numbers that it keeps of a weight matrix with these rows and columns.
+    pub(super) state: fn(usize, usize) -> usize,
+    /// Operations of its step on a weight matrix with these rows and columns, products and decompositions alone.
+    pub(super) flops: fn(&Optimizer, usize, usize) -> f64,
+    /// The default of the parameter `momentum`, for those that have it.
+    pub(super) momentum: Option<f64>,
     /// For those that act on gradients linearly, so that the law holds for them.
     pub(super) linear: Option<fn(&Optimizer) -> LinearRule>,
+    /// Whether the update commutes with orthonormal changes of basis, `u(U G V^T) = U u(G) V^T`; else it acts on each
+    /// entry by itself.
+    pub(super) rotates: bool,
+    /// What its updates of a weight matrix with these rows and columns are multiplied by for the shape.
+    pub(super) scale: fn(usize, usize) -> f64,
+    /// Whether it works on a matrix as a whole, by products or decompositions of its own.
+    pub(super) whole: bool,
+    /// What its updates are divided by.
+    pub(super) divides: Divides,
+    /// Whether the weight decay acts on the weights by itself, else it is added to the gradient.
+    pub(super) decoupled: bool,
+    pub(super) biases: Biases,
+}
+
+/// What the facts of most optimizers have in common; each file says where it differs.
+pub(super) const PLAIN: Facts = Facts {
+    state: |_, _| 0,
+    flops: |_, _, _| 0.0,
+    scale: |_, _| 1.0,
+    momentum: None,
+    linear: None,
+    rotates: false,
+    whole: false,
+    divides: Divides::Nothing,
+    decoupled: false,
+    biases: Biases::AsWeights,
+};
+
+/// A norm of the gradient that updates are divided by. Parts off the core count in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Divides {
+    Nothing,
+    /// The norm of a layer.
+    Layer,
+    /// The norm over all layers and biases, which must be known before the first update of a step.
+    Network,
+}
+
+/// What is done with biases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Biases {
+    /// The same as with weights, without weight decay.
+    AsWeights,
+    /// Adam at the same rate.
+    Adam,
+    /// Gradient descent.
+    Descent,
 }
 
 /// A rule that is linear in the gradients.
@@ -23,15 +72,44 @@ pub(super) struct Facts {
 pub(crate) enum LinearRule {
     Descent,
     HeavyBall { beta: f64 },
+    Nesterov { beta: f64 },
+}
+
+/// The layers that an optimizer works on: weight matrices, then biases, which are matrices of one column.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layers<'a> {
+    pub(super) shapes: &'a [(usize, usize)],
+    pub(super) biases: usize,
+}
+
+impl<'a> Layers<'a> {
+    /// How many are weight matrices.
+    pub(super) fn count(&self) -> usize {
+        self.shapes.len() - self.biases
+    }
+
+    /// Shapes of the weight matrices.
+    pub(super) fn weights(&self) -> &'a [(usize, usize)] {
+        &self.shapes[..self.count()]
+    }
+
+    /// The largest of these numbers over the weight matrices.
+    pub(super) fn largest(&self, number: impl Fn(usize, usize) -> usize) -> usize {
+        let numbers = self.weights().iter().map(|&(m, n)| number(m, n));
+        numbers.max().unwrap_or(0)
+    }
 }
 
 /// What the rules take from a step.
 pub(super) struct Step {
     pub(super) threads: Threads,
     pub(super) rate: f64,
+    /// 0 for biases.
     pub(super) weight_decay: f64,
     /// From 1.
     pub(super) number: u64,
+    /// Of the gradient and the penalty's over all layers; not a number unless [`Divides::Network`] asks for it.
+    pub(super) norm: f64,
 }
 
 /// Parameters, state and step of an optimizer over a list of layers.

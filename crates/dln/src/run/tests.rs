@@ -7,6 +7,7 @@ use crate::config::*;
 use crate::data::fixture::{classification, completion, factorization, trial};
 use crate::data::prepare;
 use crate::metric::{LayerRow, MeasuredTable, Requirement, SpectrumRow};
+use crate::theory::closed_form;
 
 const STILL: Clock<'static> = &|| 0.0;
 
@@ -491,6 +492,8 @@ fn the_table_of_metrics_says_where_there_are_values() {
         (linear.clone(), EngineChoice::Full),
         (linear, EngineChoice::Reduced),
         (curved, EngineChoice::Full),
+        (trial(factorization(9, 9, 2), &[9]), EngineChoice::Full),
+        (trial(factorization(9, 9, 2), &[9]), EngineChoice::Reduced),
         (
             trial(completion(9, 9, 2, 0.5), &[9]),
             EngineChoice::Factored,
@@ -513,7 +516,8 @@ fn the_table_of_metrics_says_where_there_are_values() {
                     Requirement::Nothing => true,
                     Requirement::HeldOut => data.test.is_some() || data.mask.is_some(),
                     Requirement::Classes => data.classes.is_some(),
-                    Requirement::Map => one.network.activation.is_linear(),
+                    Requirement::Map => one.network.is_linear(),
+                    Requirement::ClosedForm => closed_form(one).is_ok(),
                 };
             let found = about.columns.iter().any(|&of| has_values(&outcome, of));
             assert_eq!(found, wanted, "{} on {engine:?}", metric.name());

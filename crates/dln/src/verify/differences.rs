@@ -14,7 +14,7 @@ const FLOOR: f64 = 1e-3;
 const GAP: f64 = 1e-4;
 
 /// How much coarser single precision is.
-const SINGLE: f64 = 536_870_912.0;
+pub(super) const SINGLE: f64 = 536_870_912.0;
 
 /// Something that both engines measure.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +71,8 @@ pub struct Differences {
     pub found: Found,
     /// By how much the promise is stretched: 1 in double precision.
     pub coarser: f64,
+    /// The last step that is judged, where the run amplifies rounding after it.
+    pub until: Option<u64>,
     /// Of the steps alone.
     pub full_seconds: f64,
     pub reduced_seconds: f64,
@@ -108,6 +110,7 @@ impl Differences {
                 Precision::F64 => 1.0,
                 Precision::F32 => SINGLE,
             },
+            until: None,
             full_seconds: full.train_seconds,
             reduced_seconds: reduced.train_seconds,
         }
@@ -237,6 +240,7 @@ mod tests {
         Differences {
             found: [Some(0.0); COMPARED.len()],
             coarser: 1.0,
+            until: None,
             full_seconds: 1.0,
             reduced_seconds: 0.5,
         }

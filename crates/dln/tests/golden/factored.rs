@@ -1,7 +1,7 @@
 //! The compressed networks' curves, from their initial weights, by the factored engine.
 
 use dln::{
-    Activation, EngineChoice, EngineKind, Given, Loss, Mask, Measure, Metrics, Network,
+    Activation, EngineChoice, EngineKind, Given, LeakBlock, Loss, Mask, Measure, Metrics, Network,
     OptimizerKind, Outcome, Problem, Target, Task, Threads, Trial,
 };
 
@@ -61,6 +61,7 @@ fn trial(case: &Case, arrays: &mut Arrays, factor_rate: f64, steps: u64) -> Tria
             ..Metrics::default()
         },
         tolerance: None,
+        leak_block: LeakBlock::Gradient,
     };
     let descent = (OptimizerKind::Gd, case.rate);
     let engine = EngineChoice::Factored;

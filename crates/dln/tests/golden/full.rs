@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use dln::{
-    Activation, EngineChoice, Given, Inputs, Loss, Mask, Measure, Metrics, Network, OptimizerKind,
-    Outcome, Problem, Samples, Target, Targets, Task, Threads, Trial,
+    Activation, EngineChoice, Given, Inputs, LeakBlock, Loss, Mask, Measure, Metrics, Network,
+    OptimizerKind, Outcome, Problem, Samples, Target, Targets, Task, Threads, Trial,
 };
 use ndarray::Axis;
 
@@ -76,6 +76,7 @@ fn trial(case: &Case, problem: Problem, weights: Vec<Given>, steps: u64, every: 
         every,
         metrics: Metrics::default(),
         tolerance: None,
+        leak_block: LeakBlock::Gradient,
     };
     let descent = (case.optimizer, case.rate);
     let engine = EngineChoice::Full;
@@ -180,6 +181,7 @@ fn check_collapse(case: &Case) {
                 whiten: false,
                 center: false,
                 standardize: false,
+                split: None,
             },
         },
     };

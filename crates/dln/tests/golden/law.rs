@@ -1,8 +1,8 @@
 //! The same files as in `full`, from the same initial weights, by the exact cores of the reduced engine.
 
 use dln::{
-    EngineChoice, Given, Inputs, Loss, Measure, Metrics, OptimizerKind, Outcome, Problem, Samples,
-    Target, Targets, Task, Threads,
+    EngineChoice, Given, Inputs, LeakBlock, Loss, Measure, Metrics, OptimizerKind, Outcome,
+    Problem, Samples, Target, Targets, Task, Threads,
 };
 use ndarray::Axis;
 
@@ -57,6 +57,7 @@ fn check(file: &str, core_width: u64, kind: OptimizerKind, rate: f64) {
             ..Metrics::default()
         },
         tolerance: None,
+        leak_block: LeakBlock::Gradient,
     };
     let steps = losses.len() as u64 - 1;
     let outcome = outcome(&mut arrays, problem, (kind, rate), measure, steps);
@@ -112,6 +113,7 @@ fn whitened_classification_leaves_twice_the_classes() {
                 whiten: false,
                 center: false,
                 standardize: false,
+                split: None,
             },
         },
     };
@@ -122,6 +124,7 @@ fn whitened_classification_leaves_twice_the_classes() {
             ..Metrics::default()
         },
         tolerance: None,
+        leak_block: LeakBlock::Gradient,
     };
     let losses = arrays.vector("loss");
     let steps = 100 * (losses.len() as u64 - 1);

@@ -12,4 +12,6 @@ mod writer;
 
 pub use picture::Picture;
 pub use pictures::pictures;
+pub(crate) use pictures::with_own_ids;
 pub use report::report;
+pub(crate) use writer::Html;

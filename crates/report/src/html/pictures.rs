@@ -72,7 +72,7 @@ pub fn pictures(runs: &[PathBuf]) -> Result<(Vec<Picture>, Vec<String>), PlotErr
 
 /// An SVG whose ids begin with a prefix: those of two pictures on one page would be mixed up. Ids and references are
 /// attributes, and in a text of the picture quotes are escaped.
-fn with_own_ids(svg: &str, prefix: &str) -> String {
+pub(crate) fn with_own_ids(svg: &str, prefix: &str) -> String {
     svg.replace(" id=\"", &format!(" id=\"{prefix}"))
         .replace("url(#", &format!("url(#{prefix}"))
         .replace("href=\"#", &format!("href=\"#{prefix}"))

@@ -40,6 +40,7 @@ mod words;
 pub use check::check;
 pub use error::PlotError;
 pub use guess::guess;
+pub(crate) use look::config;
 pub use look::{Look, Theme, WIDTHS};
 pub use reference::reference;
 pub use sketch::Sketch;

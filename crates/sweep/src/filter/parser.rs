@@ -504,7 +504,7 @@ mod tests {
             "'uniformly'",
             "unknown value 'uniformly' of `init.kind`",
             Some(
-                "did you mean 'uniform'? allowed are orthogonal, gaussian, uniform, identity, balanced, file",
+                "did you mean 'uniform'? allowed are orthogonal, gaussian, uniform, identity, balanced, file, aligned",
             ),
         );
     }

@@ -58,7 +58,7 @@ pub(super) fn key(
     let of = match key.kind {
         KeyKind::Int { .. } | KeyKind::Float(_) => Type::Number,
         // Where it holds a list, `read_whole` sees to it.
-        KeyKind::IntOrList { .. } | KeyKind::FloatOrList(_) => Type::Number,
+        KeyKind::IntOrList { .. } | KeyKind::FloatOrList { .. } => Type::Number,
         KeyKind::Bool => Type::Truth,
         KeyKind::Name(names) => Type::Text(Some(names)),
         KeyKind::Spectrum => Type::Text(Some(dln::SpectrumKind::NAMES)),
@@ -170,7 +170,7 @@ fn takes_list(part: &Typed) -> bool {
     match &part.node {
         ExprNode::Key(key) | ExprNode::Whole(key) => match key.kind {
             KeyKind::IntOrList { .. }
-            | KeyKind::FloatOrList(_)
+            | KeyKind::FloatOrList { .. }
             | KeyKind::NameList(_)
             | KeyKind::Spectrum => true,
             KeyKind::Int { .. }
@@ -247,7 +247,7 @@ fn in_order_of(key_side: &Typed, literal_side: &mut Typed) {
         | KeyKind::Bool
         | KeyKind::Name(_)
         | KeyKind::IntOrList { .. }
-        | KeyKind::FloatOrList(_)
+        | KeyKind::FloatOrList { .. }
         | KeyKind::Table(_) => {}
     }
 }

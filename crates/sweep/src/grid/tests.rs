@@ -71,6 +71,21 @@ fn combinations_that_do_not_fit_are_refused_at_their_value() {
         "[50]",
     );
     check(
+        "[axes]\n'network.nonlinear_layers' = [0, 1, 2, 3]\n[network]\nactivation = 'relu'",
+        "`network.nonlinear_layers` is 3, but depth 3 has 2 hidden layers",
+        "3",
+    );
+    check(
+        "[axes]\n'network.depth' = [3, 2]\n[network]\nactivation = 'gelu'\nnonlinear_layers = 2",
+        "`network.nonlinear_layers` is 2, but depth 2 has 1 hidden layer",
+        "2",
+    );
+    check(
+        "[axes]\n'network.negative_slope' = [0.5, 1.0]\n[network]\nactivation = 'leaky_relu'",
+        "`network.negative_slope` is 1, but leaky_relu of slope 1 is no activation: the network is linear",
+        "1.0",
+    );
+    check(
         "[init]\nscale = [1.0, 2.0]",
         "`init.scale` is a list of 2, but depth 3 has 3 layers",
         "[1.0, 2.0]",
@@ -180,6 +195,15 @@ fn engines_that_cannot_serve_are_refused() {
     );
     grid("[axes]\n'optimizer.kind' = ['gd', 'momentum']\n[train]\nengine = 'reduced'");
     grid("[axes]\n'optimizer.kind' = ['gd', 'adam']");
+    let hybrids = "[network]\nactivation = 'tanh'\n[train]\nengine = 'reduced'";
+    grid(&format!(
+        "{hybrids}\n[axes]\n'network.nonlinear_layers' = [0]"
+    ));
+    with_arrays(
+        &format!("{hybrids}\n[axes]\n'network.nonlinear_layers' = [0, 1]"),
+        &[],
+    )
+    .expect_err("not linear");
 }
 
 #[test]

@@ -138,16 +138,12 @@ impl Folder {
     /// a folder that was begun with them grows. `stop` is asked every millisecond or so.
     ///
     /// # Errors
-    /// As [`Grid::refuse_lost_precision`].
-    pub fn refuse_lost_precision(
-        &self,
-        grid: &Grid,
-        stop: &dyn Fn() -> bool,
-    ) -> Result<(), SweepError> {
-        let Err(error) = grid.refuse_lost_precision(stop) else {
+    /// As [`Grid::refuse_when_new`].
+    pub fn refuse_when_new(&self, grid: &Grid, stop: &dyn Fn() -> bool) -> Result<(), SweepError> {
+        let Err(error) = grid.refuse_when_new(stop) else {
             return Ok(());
         };
-        match self.newest().refuse_lost_precision(stop) {
+        match self.newest().refuse_when_new(stop) {
             Ok(()) => Err(error),
             Err(_) => Ok(()),
         }

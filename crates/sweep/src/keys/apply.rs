@@ -8,6 +8,11 @@ pub(super) const TARGET: Condition = Is(Id::ProblemKind, &["factorization", "com
 pub(super) const MASK: Condition = Is(Id::ProblemKind, &["completion"]);
 pub(super) const LABELS: Condition = Is(Id::ProblemKind, &["classification"]);
 pub(super) const TARGETS: Condition = Is(Id::ProblemKind, &["regression"]);
+/// Classes are labels, which noise would make none.
+pub(super) const NOISE: Condition = Is(
+    Id::ProblemKind,
+    &["factorization", "completion", "regression"],
+);
 pub(crate) const INPUTS: Condition = Is(Id::ProblemKind, &["regression", "classification"]);
 
 pub(super) const CLASSES: Condition = Any(&[
@@ -44,7 +49,23 @@ pub(super) const INIT_SCALE: Condition = Not(&INIT_WEIGHTS);
 
 pub(super) const HIDDEN: Condition = AtLeast(Id::NetworkDepth, 2);
 
-pub(super) const MOMENTUM: Condition = Is(Id::OptimizerKind, &["momentum"]);
+pub(crate) const NEGATIVE_SLOPE: Condition = Is(Id::NetworkActivation, &["leaky_relu"]);
+pub(crate) const NONLINEAR: Condition =
+    All(&[HIDDEN, Not(&Is(Id::NetworkActivation, &["linear"]))]);
+
+pub(super) const MOMENTUM: Condition = Is(Id::OptimizerKind, &["momentum", "nesterov", "muon"]);
+pub(super) const POLAR: Condition = Is(Id::OptimizerKind, &["muon"]);
+
+pub(super) const SCHEDULE_ALPHA: Condition = Is(Id::OptimizerScheduleKind, &["cosine"]);
+pub(super) const SCHEDULE_WARMUP: Condition = Is(Id::OptimizerScheduleKind, &["warmup_cosine"]);
+pub(super) const SCHEDULE_END: Condition =
+    Is(Id::OptimizerScheduleKind, &["warmup_cosine", "linear"]);
+pub(super) const SCHEDULE_FACTOR: Condition = Is(Id::OptimizerScheduleKind, &["step"]);
+pub(super) const SCHEDULE_RATES: Condition = Is(Id::OptimizerScheduleKind, &["list"]);
+pub(super) const SCHEDULE_STEPS: Condition = Is(
+    Id::OptimizerScheduleKind,
+    &["cosine", "warmup_cosine", "linear"],
+);
 
 pub(super) const FACTORED: Condition = Is(Id::TrainEngine, &["factored"]);
 /// The sizes of weights from a file rule.

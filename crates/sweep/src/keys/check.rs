@@ -32,9 +32,9 @@ pub(crate) fn value(key: &Key, tree: &Tree) -> Result<Value, SweepError> {
             Node::Int(_) | Node::Float(_) => int(key.name, tree, min, max),
             _ => Err(tree.wrong(key.name, allowed(key))),
         },
-        KeyKind::FloatOrList(bounds) => match &tree.node {
-            Node::List(items) => list(key, tree, items, |item| float(key.name, item, bounds)),
-            Node::Int(_) | Node::Float(_) => float(key.name, tree, bounds),
+        KeyKind::FloatOrList { one, each } => match &tree.node {
+            Node::List(items) => list(key, tree, items, |item| float(key.name, item, each)),
+            Node::Int(_) | Node::Float(_) => float(key.name, tree, one),
             _ => Err(tree.wrong(key.name, allowed(key))),
         },
         KeyKind::NameList(names) => name_list(key, tree, names),
@@ -52,7 +52,7 @@ pub(crate) fn number_within(key: &Key, number: &Value) -> Result<(), SweepError>
         KeyKind::Int { min, max } | KeyKind::IntOrList { min, max } => number
             .as_int()
             .is_some_and(|number| (min..=max).contains(&number)),
-        KeyKind::Float(bounds) | KeyKind::FloatOrList(bounds) => {
+        KeyKind::Float(bounds) | KeyKind::FloatOrList { one: bounds, .. } => {
             number.as_float().is_some_and(|number| bounds.hold(number))
         }
         _ => false,

@@ -68,7 +68,7 @@ pub(super) const RANK: Derived = Derived {
 };
 
 pub(super) const SAMPLES: Derived = Derived {
-    words: "all; with `test`, those before it, or after it where it begins at 0",
+    words: "all; with a range as `test`, those before it, or after it where it begins at 0",
     rule: DefaultRule::Samples,
 };
 
@@ -86,15 +86,29 @@ pub(super) const WIDTH: Derived = Derived {
 /// On a loss that is a mean curvatures are small, since 1 / (d_y n) stands before them; on a sum they grow with the
 /// data, and adaptive optimizers want small steps anyway.
 pub(super) const RATE: Derived = Derived {
-    words: "1 for gd and momentum on a mean loss, else 0.001",
+    words: "1 for gd, momentum and nesterov on a mean loss, else 0.001",
     rule: DefaultRule::If(
         &All(&[
-            Is(Id::OptimizerKind, &["gd", "momentum"]),
+            Is(Id::OptimizerKind, &["gd", "momentum", "nesterov"]),
             Is(Id::ProblemLoss, &["mean"]),
         ]),
         &DefaultRule::Float(1.0),
         &DefaultRule::Float(1e-3),
     ),
+};
+
+pub(super) const MOMENTUM: Derived = Derived {
+    words: "0.9, for muon 0.95",
+    rule: DefaultRule::If(
+        &Is(Id::OptimizerKind, &["muon"]),
+        &DefaultRule::Float(0.95),
+        &DefaultRule::Float(0.9),
+    ),
+};
+
+pub(super) const SCHEDULE_STEPS: Derived = Derived {
+    words: "`train.steps`",
+    rule: DefaultRule::Same(Id::TrainSteps, &DefaultRule::Null),
 };
 
 pub(super) const RANK_ESTIMATE: Derived = Derived {

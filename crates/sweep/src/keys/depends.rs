@@ -26,7 +26,11 @@ fn table() -> &'static [Depends] {
             }
             table.push(Depends {
                 controls: controls.into_iter().collect(),
-                by_default: by_default(key),
+                by_default: match key.parent {
+                    // Read from its table, which looks at what the default depends on.
+                    Some(_) => Vec::new(),
+                    None => by_default(key),
+                },
                 by_completion: by_completion(key),
             });
         }
@@ -61,15 +65,19 @@ fn by_default(key: &Key) -> Vec<Id> {
         | Preset::Float(_)
         | Preset::Bool(_)
         | Preset::Name(_)
-        | Preset::Names(_) => Vec::new(),
+        | Preset::Names(_)
+        | Preset::Kind(_) => Vec::new(),
     }
 }
 
-/// A table is completed with the fields that apply.
+/// A table is completed with the fields that apply, at their defaults.
 fn by_completion(key: &Key) -> Vec<Id> {
-    let of_leaves = key.leaves().iter().flat_map(|leaf| leaf.applies.reads());
+    let of_leaves = key.leaves().iter().flat_map(|leaf| {
+        let conditions = leaf.applies.reads().into_iter().map(Read::id);
+        conditions.chain(by_default(leaf))
+    });
     let is_own = |id: Id| id == key.id || keys()[id as usize].parent == Some(key.id);
-    distinct(of_leaves.map(Read::id).filter(|&id| !is_own(id)))
+    distinct(of_leaves.filter(|&id| !is_own(id)))
 }
 
 fn distinct(ids: impl IntoIterator<Item = Id>) -> Vec<Id> {

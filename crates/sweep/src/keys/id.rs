@@ -18,6 +18,8 @@ pub enum Id {
     ProblemInputsRank,
     ProblemInputsCondition,
     ProblemInputsCount,
+    ProblemInputsCenter,
+    ProblemInputsStandardize,
     ProblemInputsDim,
     ProblemOutputsDim,
     ProblemDim,
@@ -26,6 +28,7 @@ pub enum Id {
     ProblemRank,
     ProblemLoss,
     ProblemObserved,
+    ProblemNoise,
     ProblemTest,
     ProblemSamples,
     ProblemWhiten,
@@ -42,6 +45,8 @@ pub enum Id {
     NetworkDepth,
     NetworkWidth,
     NetworkActivation,
+    NetworkNegativeSlope,
+    NetworkNonlinearLayers,
     NetworkBias,
     OptimizerKind,
     OptimizerRate,
@@ -49,9 +54,20 @@ pub enum Id {
     OptimizerWeightDecay,
     OptimizerFactorRate,
     OptimizerRankEstimate,
+    OptimizerPolar,
+    OptimizerSchedule,
+    OptimizerScheduleKind,
+    OptimizerScheduleAlpha,
+    OptimizerScheduleWarmup,
+    OptimizerScheduleEnd,
+    OptimizerScheduleEvery,
+    OptimizerScheduleFactor,
+    OptimizerScheduleRates,
+    OptimizerScheduleSteps,
     MeasureEvery,
     MeasureMetrics,
     MeasureTolerance,
+    MeasureLeakBlock,
     #[cfg(test)]
     MeasureDummy,
 }
@@ -59,7 +75,7 @@ pub enum Id {
 impl Id {
     /// The last of the registry.
     #[cfg(not(test))]
-    pub(super) const LAST: Id = Id::MeasureTolerance;
+    pub(super) const LAST: Id = Id::MeasureLeakBlock;
     #[cfg(test)]
     pub(super) const LAST: Id = Id::MeasureDummy;
 }

@@ -2,6 +2,8 @@
 //!
 //! Plain data. The entries are in `registry`, the checks in `check`, the defaults in `defaults`.
 
+use std::collections::BTreeMap;
+
 use super::condition::{ALWAYS, Condition};
 use super::defaults::Derived;
 use super::id::Id;
@@ -105,6 +107,10 @@ impl Key {
             Preset::Float(x) => Some(Value::Float(x)),
             Preset::Bool(b) => Some(Value::Bool(b)),
             Preset::Name(name) => Some(Value::text(name)),
+            Preset::Kind(name) => Some(Value::Table(BTreeMap::from([(
+                "kind".to_owned(),
+                Value::text(name),
+            )]))),
             Preset::Names(names) => Some(Value::List(
                 names.iter().map(|name| Value::text(*name)).collect(),
             )),
@@ -133,6 +139,8 @@ pub enum Preset {
     Bool(bool),
     Name(&'static str),
     Names(&'static [&'static str]),
+    /// A table whose field `kind` has this name.
+    Kind(&'static str),
     /// Depends on other keys or on files.
     Derived(&'static Derived),
 }
@@ -153,7 +161,12 @@ pub enum KeyKind {
         min: i64,
         max: i64,
     },
-    FloatOrList(Bounds),
+    FloatOrList {
+        /// Of a number that stands alone.
+        one: Bounds,
+        /// Of each number of a list.
+        each: Bounds,
+    },
     /// A set of names, kept in the order given here.
     NameList(&'static [&'static str]),
     /// `problem.singular_values`: a name, `{ geometric = ratio }`, or a list of numbers.
@@ -191,6 +204,13 @@ impl Bounds {
         max: 1.0,
         above: true,
         below: false,
+    };
+    /// `(0, 1)`
+    pub const PART: Bounds = Bounds {
+        min: 0.0,
+        max: 1.0,
+        above: true,
+        below: true,
     };
     /// `[0, 1)`
     pub const BELOW_ONE: Bounds = Bounds {
@@ -256,12 +276,16 @@ pub enum Schema {
     Labels,
     /// `problem.target`, `problem.mask`: a file with a matrix as stored.
     Matrix,
-    /// `problem.samples`, `problem.test`: `{ range = [a, b] }`.
+    /// `problem.samples`: `{ range = [a, b] }`.
     Span,
+    /// `problem.test`: `{ range = [a, b] }` or `{ share = 0.25, stratify = true }`.
+    Test,
     /// `init.weights`: a file with a matrix a layer.
     Weights,
     /// `train.stop`
     Stop,
+    /// `optimizer.schedule`
+    Schedule,
 }
 
 /// One field of a table.
@@ -269,10 +293,21 @@ pub enum Schema {
 pub struct Field {
     pub name: &'static str,
     pub kind: FieldKind,
-    /// Belongs to a file; every other field of the same table to a draw. The two exclude each other.
-    pub of_file: bool,
+    /// What is given and what is drawn exclude each other.
+    pub side: Side,
     /// A table with a field of the same side must hold it.
     pub required: bool,
+}
+
+/// What a field of a table says something about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Something that is drawn.
+    Drawn,
+    /// Something from a file, or written out.
+    Given,
+    /// Whichever of the two there is.
+    Both,
 }
 
 /// Which values a field takes.
@@ -283,13 +318,15 @@ pub enum FieldKind {
         max: i64,
     },
     Float(Bounds),
+    /// A number, or a list of them.
+    FloatOrList(Bounds),
     /// Left out of the canonical form when false.
     Flag,
     Name(&'static [&'static str]),
     /// File or array name.
     Text,
     TextList,
-    /// `"a..b"`
+    /// Ranges, `"a..b"` or `"a..b,c..d"`, or names.
     Columns,
     /// Left out of the canonical form when 1.
     Scale,

@@ -23,13 +23,13 @@ mod table;
 mod trial_keys;
 mod words;
 
-pub(crate) use apply::{INIT_WEIGHTS, INPUTS};
+pub(crate) use apply::{INIT_WEIGHTS, INPUTS, NEGATIVE_SLOPE, NONLINEAR};
 pub use condition::Condition;
 pub(crate) use condition::{ALWAYS, Facts};
 pub use defaults::Derived;
 pub(crate) use depends::reads;
 pub use id::Id;
-pub use kind::{Bounds, ColumnType, Field, FieldKind, Key, KeyKind, Preset, Schema};
+pub use kind::{Bounds, ColumnType, Field, FieldKind, Key, KeyKind, Preset, Schema, Side};
 pub use lookup::Lookup;
 #[cfg(test)]
 pub(crate) use lookup::Recorded;

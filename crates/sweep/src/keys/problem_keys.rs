@@ -5,7 +5,9 @@ use dln::{InputsDraw, Loss, SpectrumKind, TaskKind};
 use super::apply;
 use super::defaults;
 use super::id::Id;
-use super::kind::{Bounds, ColumnType, Key, KeyKind, MAX_COUNT, MAX_DIM, PLAIN, Preset, Schema};
+use super::kind::{
+    Bounds, ColumnType, FIRST, Key, KeyKind, MAX_COUNT, MAX_DIM, PLAIN, Preset, Schema,
+};
 
 pub(super) const ENTRIES: &[Key] = &[
     Key {
@@ -89,7 +91,7 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "problem.inputs",
         column: "problem_inputs",
         column_type: ColumnType::Str,
-        doc: "regression, classification: drawn, { draw = \"orthonormal\" } or \"gaussian\" with noise, rank, condition and (for a drawn teacher) count; or { file = \"x.npy\" } with array, columns, scale, transpose, header",
+        doc: "regression, classification: drawn, { draw = \"orthonormal\" } or \"gaussian\" with noise, rank, condition and (for a drawn teacher) count; or { file = \"x.npy\" } with array, columns, scale, transpose, header; either way center and standardize",
         default: Preset::Derived(&defaults::INPUTS),
         kind: KeyKind::Table(Schema::Inputs),
         applies: &apply::INPUTS,
@@ -156,6 +158,32 @@ pub(super) const ENTRIES: &[Key] = &[
         },
         parent: Some(Id::ProblemInputs),
         applies: &apply::INPUTS_COUNT,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemInputsCenter,
+        name: "problem.inputs.center",
+        column: "problem_inputs_center",
+        column_type: ColumnType::Bool,
+        doc: "regression, classification: subtract from each input, drawn or from a file, its mean over the samples trained on, from those tested on too; before `problem.whiten`",
+        default: Preset::Bool(false),
+        kind: KeyKind::Bool,
+        parent: Some(Id::ProblemInputs),
+        applies: &apply::INPUTS,
+        since: FIRST + 1,
+        ..PLAIN
+    },
+    Key {
+        id: Id::ProblemInputsStandardize,
+        name: "problem.inputs.standardize",
+        column: "problem_inputs_standardize",
+        column_type: ColumnType::Bool,
+        doc: "regression, classification: divide each input by its deviation over the samples trained on, a constant one by 1; with `center` it has mean 0 and deviation 1 there",
+        default: Preset::Bool(false),
+        kind: KeyKind::Bool,
+        parent: Some(Id::ProblemInputs),
+        applies: &apply::INPUTS,
+        since: FIRST + 1,
         ..PLAIN
     },
     Key {
@@ -254,12 +282,24 @@ pub(super) const ENTRIES: &[Key] = &[
         ..PLAIN
     },
     Key {
+        id: Id::ProblemNoise,
+        name: "problem.noise",
+        column: "problem_noise",
+        column_type: ColumnType::Float,
+        doc: "factorization, completion, regression: standard deviation of normal noise on the drawn target, relative to the root mean square of its entries; `clean_loss` is measured against the target without it",
+        default: Preset::Float(0.0),
+        kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        applies: &apply::NOISE,
+        since: FIRST + 1,
+        ..PLAIN
+    },
+    Key {
         id: Id::ProblemTest,
         name: "problem.test",
         column: "problem_test",
         column_type: ColumnType::Str,
-        doc: "regression, classification: samples held out, { range = [400, 1797] }, half open; no test_loss without it",
-        kind: KeyKind::Table(Schema::Span),
+        doc: "regression, classification: samples held out, { range = [400, 1797] }, half open, or a share of them drawn anew in every replicate, { share = 0.25, stratify = true }, where stratify keeps the share of each class; no test_loss without it",
+        kind: KeyKind::Table(Schema::Test),
         applies: &apply::INPUTS,
         ..PLAIN
     },
@@ -268,7 +308,7 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "problem.samples",
         column: "problem_samples",
         column_type: ColumnType::Str,
-        doc: "regression, classification: samples trained on, { range = [0, 400] }, half open",
+        doc: "regression, classification: samples trained on, { range = [0, 400] }, half open; where `test` is a share, the samples that are split",
         default: Preset::Derived(&defaults::SAMPLES),
         kind: KeyKind::Table(Schema::Span),
         applies: &apply::INPUTS,

@@ -29,9 +29,14 @@ const fn joined(parts: [&[Key]; 4]) -> [Key; COUNT] {
         let mut i = 0;
         while i < parts[part].len() {
             keys[filled] = parts[part][i];
-            // Whether a later key has its default must be seen from its value alone.
+            // Whether a later key has its default must be seen from its value alone; a field of a table that is a later
+            // key itself is always written in it.
             let is_derived = matches!(parts[part][i].default, Preset::Derived(_));
-            assert!(parts[part][i].since == FIRST || !is_derived);
+            let is_written = match parts[part][i].parent {
+                Some(parent) => keys[parent as usize].since > FIRST,
+                None => false,
+            };
+            assert!(parts[part][i].since == FIRST || !is_derived || is_written);
             filled += 1;
             i += 1;
         }
@@ -114,7 +119,7 @@ mod tests {
         for key in keys() {
             let expected = match key.kind {
                 KeyKind::Int { .. } | KeyKind::IntOrList { .. } => ColumnType::Int,
-                KeyKind::Float(_) | KeyKind::FloatOrList(_) => ColumnType::Float,
+                KeyKind::Float(_) | KeyKind::FloatOrList { .. } => ColumnType::Float,
                 KeyKind::Bool => ColumnType::Bool,
                 KeyKind::Name(_) | KeyKind::NameList(_) | KeyKind::Spectrum | KeyKind::Table(_) => {
                     ColumnType::Str
@@ -123,7 +128,7 @@ mod tests {
             assert_eq!(key.column_type, expected, "{}", key.name);
             let lists = matches!(
                 key.kind,
-                KeyKind::IntOrList { .. } | KeyKind::FloatOrList(_)
+                KeyKind::IntOrList { .. } | KeyKind::FloatOrList { .. }
             );
             assert_eq!(key.list_column.is_some(), lists, "{}", key.name);
         }

@@ -16,9 +16,14 @@ pub(crate) fn allowed(key: &Key) -> String {
         KeyKind::Bool => "true or false".to_owned(),
         KeyKind::Name(names) => format!("one of {}", names.join(", ")),
         KeyKind::IntOrList { min, max } => format!("{}, or a list of them", int_words(min, max)),
-        KeyKind::FloatOrList(bounds) => {
-            format!("a number{}, or a list of them", bounds.words())
+        KeyKind::FloatOrList { one, each } if one == each => {
+            format!("a number{}, or a list of them", one.words())
         }
+        KeyKind::FloatOrList { one, each } => format!(
+            "a number{}, or a list of numbers{}",
+            one.words(),
+            each.words()
+        ),
         KeyKind::NameList(names) => format!("a list of names among {}", names.join(", ")),
         KeyKind::Spectrum => {
             format!(
@@ -28,7 +33,11 @@ pub(crate) fn allowed(key: &Key) -> String {
         }
         KeyKind::Table(schema) => match schema {
             Schema::Span => "a table { range = [first, end] }".to_owned(),
+            Schema::Test => {
+                "a table { range = [first, end] } or { share = number, stratify = true }".to_owned()
+            }
             Schema::Stop => "a table { train_loss = number, gradient_norm = number }".to_owned(),
+            Schema::Schedule => "a table { kind = .., .. }".to_owned(),
             Schema::Inputs => "a table { draw = .. } or { file = .. }".to_owned(),
             Schema::Weights => "a table { file = .., arrays = [..] }".to_owned(),
             Schema::Samples | Schema::Labels | Schema::Matrix => "a table { file = .. }".to_owned(),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::condition::Facts;
-use super::kind::Preset;
+use super::kind::{KeyKind, Preset};
 use super::{Id, Key, Lookup};
 use crate::refs::Arrays;
 use crate::value::Value;
@@ -32,11 +32,11 @@ pub(crate) fn settle(
         Some(value) => value,
         None => default_of(key, values, arrays)?,
     };
-    complete(key, value, values)
+    complete(key, value, values, arrays)
 }
 
-/// What is written for `key`, the leaves of its table that are written under their own names put in. Leaves of
-/// a draw leave a table that names a file alone.
+/// What is written for `key`, the leaves of its table that are written under their own names put in. Those that do not
+/// apply are taken out again as the table is completed: a draw's next to a file.
 fn merged(key: &'static Key, written: &dyn Fn(&'static Key) -> Option<Value>) -> Option<Value> {
     let mut value = written(key);
     for leaf in key.leaves() {
@@ -45,9 +45,7 @@ fn merged(key: &'static Key, written: &dyn Fn(&'static Key) -> Option<Value>) ->
         };
         match &mut value {
             Some(Value::Table(table)) => {
-                if !table.contains_key("file") {
-                    table.insert(leaf.field().to_owned(), leaf_value);
-                }
+                table.insert(leaf.field().to_owned(), leaf_value);
             }
             other => {
                 *other = Some(Value::Table(BTreeMap::from([(
@@ -60,9 +58,20 @@ fn merged(key: &'static Key, written: &dyn Fn(&'static Key) -> Option<Value>) ->
     value
 }
 
-/// The value of the leaf `key` within the settled value of its table.
+/// The value of the leaf `key` within the settled value of its table, in which flags stand only where they are set.
 fn leaf_of(key: &Key, table: &Value) -> Option<Value> {
-    table.field(key.field()).cloned()
+    let found = table.field(key.field()).cloned();
+    match key.kind {
+        KeyKind::Bool => found.or_else(|| key.fixed_default()),
+        KeyKind::Int { .. }
+        | KeyKind::Float(_)
+        | KeyKind::Name(_)
+        | KeyKind::IntOrList { .. }
+        | KeyKind::FloatOrList { .. }
+        | KeyKind::NameList(_)
+        | KeyKind::Spectrum
+        | KeyKind::Table(_) => found,
+    }
 }
 
 /// The default of `key` where it applies, given the settled values of the keys before it. `None`: null unless set, or
@@ -75,19 +84,22 @@ fn default_of(key: &Key, values: &Lookup<'_>, arrays: &Arrays) -> Option<Value> 
         | Preset::Float(_)
         | Preset::Bool(_)
         | Preset::Name(_)
-        | Preset::Names(_) => key.fixed_default(),
+        | Preset::Names(_)
+        | Preset::Kind(_) => key.fixed_default(),
     }
 }
 
-/// Fills in the fields that a table leaves open, and drops those that do not apply: equal experiments then have
-/// equal tables. An empty table says nothing. Tables of files are complete.
-fn complete(key: &'static Key, value: Value, values: &Lookup<'_>) -> Option<Value> {
+/// Fills in the fields that a table leaves open, and drops those that do not apply and flags that are not set: equal
+/// experiments then have equal tables. An empty table says nothing.
+fn complete(
+    key: &'static Key,
+    value: Value,
+    values: &Lookup<'_>,
+    arrays: &Arrays,
+) -> Option<Value> {
     let Value::Table(mut table) = value else {
         return Some(value);
     };
-    if table.contains_key("file") {
-        return Some(Value::Table(table));
-    }
     for leaf in key.leaves() {
         let facts = Pending {
             key,
@@ -96,8 +108,15 @@ fn complete(key: &'static Key, value: Value, values: &Lookup<'_>) -> Option<Valu
         };
         if !leaf.applies.eval(&facts) {
             table.remove(leaf.field());
-        } else if let Some(value) = leaf.fixed_default() {
-            table.entry(leaf.field().to_owned()).or_insert(value);
+            continue;
+        }
+        let Some(default) = default_of(leaf, values, arrays) else {
+            continue;
+        };
+        if !matches!(leaf.kind, KeyKind::Bool) {
+            table.entry(leaf.field().to_owned()).or_insert(default);
+        } else if table.get(leaf.field()) == Some(&default) {
+            table.remove(leaf.field());
         }
     }
     (!table.is_empty()).then_some(Value::Table(table))
@@ -194,10 +213,11 @@ mod tests {
     #[test]
     fn keys_of_optimizers_follow_their_declarations() {
         for &kind in dln::OptimizerKind::ALL {
+            let momentum = kind.default_momentum().map(|momentum| momentum.to_string());
             check(
                 &[("optimizer.kind", Value::text(kind.name()))],
                 &[
-                    ("optimizer.momentum", kind.has_momentum().then_some("0.9")),
+                    ("optimizer.momentum", momentum.as_deref()),
                     (
                         "optimizer.rate",
                         Some(if kind.is_linear() { "1" } else { "0.001" }),
@@ -313,6 +333,52 @@ mod tests {
     }
 
     #[test]
+    fn files_and_draws_are_centred_alike() {
+        let kind = ("problem.kind", Value::text("classification"));
+        let file = table(&[("file", Value::text("x.npy"))]);
+        let centred = table(&[
+            ("file", Value::text("x.npy")),
+            ("center", Value::Bool(true)),
+        ]);
+        for (written, center) in [(file, Some(true)), (centred, None)] {
+            let mut pairs = vec![
+                kind.clone(),
+                ("problem.inputs", written),
+                ("problem.inputs.noise", Value::Float(0.1)),
+                ("problem.inputs.standardize", Value::Bool(false)),
+            ];
+            pairs.extend(center.map(|set| ("problem.inputs.center", Value::Bool(set))));
+            check(
+                &pairs,
+                &[
+                    ("problem.inputs", Some(r#"{"center":true,"file":"x.npy"}"#)),
+                    ("problem.inputs.center", Some("true")),
+                    ("problem.inputs.standardize", Some("false")),
+                    ("problem.inputs.noise", None),
+                ],
+            );
+        }
+        check(
+            &[
+                kind.clone(),
+                ("problem.inputs.center", Value::Bool(false)),
+                ("problem.inputs.standardize", Value::Bool(true)),
+            ],
+            &[
+                (
+                    "problem.inputs",
+                    Some(r#"{"draw":"orthonormal","noise":0,"standardize":true}"#),
+                ),
+                ("problem.inputs.center", Some("false")),
+            ],
+        );
+        check(
+            &[("problem.inputs.center", Value::Bool(true))],
+            &[("problem.inputs", None), ("problem.inputs.center", None)],
+        );
+    }
+
+    #[test]
     fn leaves_join_their_table() {
         check(
             &[
@@ -337,6 +403,49 @@ mod tests {
     }
 
     #[test]
+    fn schedules_have_the_fields_of_their_kind() {
+        let steps = ("train.steps", Value::Int(300));
+        let kind = |name: &str| ("optimizer.schedule.kind", Value::text(name));
+        let check = |written: &[(&str, Value)], text: &str| {
+            check(written, &[("optimizer.schedule", Some(text))]);
+        };
+        let constant = r#"{"kind":"constant"}"#;
+        check(&[], constant);
+        check(&[kind("constant"), steps.clone()], constant);
+        check(&[("optimizer.schedule.alpha", Value::Float(0.1))], constant);
+        check(
+            &[kind("cosine"), steps.clone()],
+            r#"{"alpha":0,"kind":"cosine","steps":300}"#,
+        );
+        let table_of = |fields: &[(&str, Value)]| ("optimizer.schedule", table(fields));
+        check(
+            &[
+                table_of(&[
+                    ("kind", Value::text("warmup_cosine")),
+                    ("warmup", Value::Int(20)),
+                    ("factor", Value::Float(0.5)),
+                ]),
+                ("optimizer.schedule.end", Value::Float(0.01)),
+                steps.clone(),
+            ],
+            r#"{"end":0.01,"kind":"warmup_cosine","steps":300,"warmup":20}"#,
+        );
+        check(
+            &[table_of(&[
+                ("kind", Value::text("step")),
+                ("every", Value::Int(50)),
+                ("factor", Value::Float(0.3)),
+                ("steps", Value::Int(7)),
+            ])],
+            r#"{"every":50,"factor":0.3,"kind":"step"}"#,
+        );
+        check(
+            &[kind("linear"), ("optimizer.schedule.steps", Value::Int(7))],
+            r#"{"end":0,"kind":"linear","steps":7}"#,
+        );
+    }
+
+    #[test]
     fn depth_one_has_no_hidden_layer() {
         check(
             &[
@@ -344,6 +453,34 @@ mod tests {
                 ("network.activation", Value::text("relu")),
             ],
             &[("network.width", None), ("network.activation", None)],
+        );
+    }
+
+    #[test]
+    fn activations_bring_their_keys() {
+        let names = ["network.negative_slope", "network.nonlinear_layers"];
+        let check_of = |activation: &str, expected: [Option<&str>; 2]| {
+            check(
+                &[
+                    ("network.activation", Value::text(activation)),
+                    ("network.nonlinear_layers", Value::Int(1)),
+                ],
+                &[(names[0], expected[0]), (names[1], expected[1])],
+            );
+        };
+        check_of("linear", [None, None]);
+        check_of("relu", [None, Some("1")]);
+        check_of("leaky_relu", [Some("0.01"), Some("1")]);
+        check(
+            &[("network.activation", Value::text("gelu"))],
+            &[(names[1], None)],
+        );
+        check(
+            &[
+                ("network.activation", Value::text("leaky_relu")),
+                ("network.depth", Value::Int(1)),
+            ],
+            &[(names[0], None), (names[1], None)],
         );
     }
 

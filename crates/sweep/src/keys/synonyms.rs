@@ -21,6 +21,10 @@ const SYNONYMS: &[(&[&str], &str)] = &[
     (&["wd", "l2", "decay"], "optimizer.weight_decay"),
     (&["beta", "beta1", "mu"], "optimizer.momentum"),
     (
+        &["scheduler", "lr_schedule", "lr_scheduler", "warmup"],
+        "optimizer.schedule",
+    ),
+    (
         &[
             "epochs",
             "epoch",

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use dln::InputsDraw;
 
-use super::kind::{Bounds, Field, FieldKind, Key, KeyKind, Schema};
+use super::apply::INPUTS;
+use super::kind::{Bounds, Field, FieldKind, Key, KeyKind, Schema, Side};
 use super::scalars::{allowed, bounded, float, int, name};
 use super::{Id, keys};
 use crate::error::{Mistake, SweepError, did_you_mean};
-use crate::refs::parse_columns;
+use crate::refs::Columns;
 use crate::tree::{Entry, Node, Tree};
 use crate::value::Value;
 
@@ -22,7 +23,7 @@ const fn of_file(name: &'static str, kind: FieldKind) -> Field {
     Field {
         name,
         kind,
-        of_file: true,
+        side: Side::Given,
         required: false,
     }
 }
@@ -30,7 +31,7 @@ const fn of_file(name: &'static str, kind: FieldKind) -> Field {
 const FILE: Field = Field {
     name: "file",
     kind: FieldKind::Text,
-    of_file: true,
+    side: Side::Given,
     required: true,
 };
 const ARRAY: Field = of_file("array", FieldKind::Text);
@@ -46,9 +47,30 @@ const WEIGHTS: &[Field] = &[FILE, of_file("arrays", FieldKind::TextList)];
 const SPAN: &[Field] = &[Field {
     name: "range",
     kind: FieldKind::Range,
-    of_file: false,
+    side: Side::Drawn,
     required: true,
 }];
+
+const TEST: &[Field] = &[
+    Field {
+        name: "range",
+        kind: FieldKind::Range,
+        side: Side::Given,
+        required: true,
+    },
+    Field {
+        name: "share",
+        kind: FieldKind::Float(Bounds::PART),
+        side: Side::Drawn,
+        required: true,
+    },
+    Field {
+        name: "stratify",
+        kind: FieldKind::Flag,
+        side: Side::Drawn,
+        required: false,
+    },
+];
 
 /// The fields of a table. Those that are keys of their own have the bounds of that key.
 pub(crate) fn fields(key: &Key, schema: Schema) -> Vec<Field> {
@@ -58,21 +80,44 @@ pub(crate) fn fields(key: &Key, schema: Schema) -> Vec<Field> {
         Schema::Matrix => MATRIX,
         Schema::Weights => WEIGHTS,
         Schema::Span => SPAN,
-        Schema::Stop => &[],
+        Schema::Test => TEST,
+        Schema::Stop | Schema::Schedule => &[],
     };
     let leaves = key.leaves().iter().map(|leaf| Field {
         name: leaf.field(),
         kind: match leaf.kind {
             KeyKind::Int { min, max } => FieldKind::Int { min, max },
             KeyKind::Float(bounds) => FieldKind::Float(bounds),
+            KeyKind::FloatOrList { each, .. } => FieldKind::FloatOrList(each),
             KeyKind::Name(names) => FieldKind::Name(names),
+            KeyKind::Bool => FieldKind::Flag,
             // No leaf of a table has another kind; a test of this module says so.
             _ => FieldKind::Name(InputsDraw::NAMES),
         },
-        of_file: false,
-        required: false,
+        side: if *leaf.applies == INPUTS {
+            Side::Both
+        } else {
+            Side::Drawn
+        },
+        required: is_required(schema, leaf.field()),
     });
     leaves.chain(shared.iter().copied()).collect()
+}
+
+/// Whether a table with any field must have this one, which has a key of its own.
+fn is_required(schema: Schema, field: &str) -> bool {
+    match schema {
+        // Without a kind the other fields would mean nothing.
+        Schema::Schedule => field == "kind",
+        Schema::Inputs
+        | Schema::Samples
+        | Schema::Labels
+        | Schema::Matrix
+        | Schema::Span
+        | Schema::Test
+        | Schema::Weights
+        | Schema::Stop => false,
+    }
 }
 
 /// Checks `tree` as a table of `schema`.
@@ -88,8 +133,11 @@ pub(super) fn value(key: &Key, schema: Schema, tree: &Tree) -> Result<Value, Swe
         let Some(field) = fields.iter().find(|field| field.name == entry.name) else {
             return Err(unknown_field(key, &fields, entry));
         };
-        let side = &mut sides[usize::from(field.of_file)];
-        *side = side.or(Some(entry));
+        match field.side {
+            Side::Drawn => sides[0] = sides[0].or(Some(entry)),
+            Side::Given => sides[1] = sides[1].or(Some(entry)),
+            Side::Both => {}
+        }
         if let [Some(draw), Some(file)] = sides {
             return Err(SweepError::new(Mistake::FieldsExclude {
                 key: key.name.to_owned(),
@@ -97,15 +145,23 @@ pub(super) fn value(key: &Key, schema: Schema, tree: &Tree) -> Result<Value, Swe
                 second: file.name.clone(),
             })
             .at(Some(entry.place.clone()))
-            .help("either draw it or read it from a file"));
+            .help(match schema {
+                Schema::Test => "either a range of samples or a drawn share of them",
+                _ => "either draw it or read it from a file",
+            }));
         }
         if let Some(value) = field_value(&full, field.kind, &entry.value)? {
             table.insert(entry.name.clone(), value);
         }
     }
-    let reads_file = sides[1].is_some();
+    let [is_drawn, is_given] = sides.map(|side| side.is_some());
     let missing = fields.iter().find(|field| {
-        let wanted = field.of_file == reads_file || schema_has_one_side(schema);
+        let wanted = match (schema, field.side) {
+            (Schema::Inputs, _) => is_given,
+            (Schema::Test, Side::Drawn) => is_drawn,
+            (Schema::Test, Side::Given | Side::Both) => !is_drawn,
+            _ => true,
+        };
         field.required && wanted && !table.contains_key(field.name)
     });
     match missing {
@@ -117,10 +173,6 @@ pub(super) fn value(key: &Key, schema: Schema, tree: &Tree) -> Result<Value, Swe
         .help(format!("write {}", allowed(key)))),
         None => Ok(Value::Table(table)),
     }
-}
-
-fn schema_has_one_side(schema: Schema) -> bool {
-    schema != Schema::Inputs
 }
 
 /// Checks `tree` as `{ geometric = ratio }`.
@@ -167,6 +219,7 @@ fn field_value(full: &str, kind: FieldKind, tree: &Tree) -> Result<Option<Value>
     Ok(match kind {
         FieldKind::Int { min, max } => Some(int(full, tree, min, max)?),
         FieldKind::Float(bounds) => Some(float(full, tree, bounds)?),
+        FieldKind::FloatOrList(bounds) => Some(floats(full, tree, bounds)?),
         FieldKind::Name(names) => Some(name(full, tree, names)?),
         FieldKind::Flag => match tree.node {
             Node::Bool(flag) => flag.then_some(Value::Bool(true)),
@@ -193,6 +246,21 @@ fn field_value(full: &str, kind: FieldKind, tree: &Tree) -> Result<Option<Value>
     })
 }
 
+fn floats(full: &str, tree: &Tree, bounds: Bounds) -> Result<Value, SweepError> {
+    let Node::List(items) = &tree.node else {
+        return float(full, tree, bounds);
+    };
+    if items.is_empty() {
+        return Err(tree.wrong(
+            full,
+            format!("a number{}, or a list of them", bounds.words()),
+        ));
+    }
+    bounded(full, tree, items)?;
+    let numbers = items.iter().map(|item| float(full, item, bounds));
+    Ok(Value::List(numbers.collect::<Result<_, _>>()?))
+}
+
 fn text(full: &str, tree: &Tree) -> Result<Value, SweepError> {
     match &tree.node {
         Node::Str(text)
@@ -206,14 +274,26 @@ fn text(full: &str, tree: &Tree) -> Result<Value, SweepError> {
     }
 }
 
+/// Ranges as a text, names as a text or a list.
 fn columns(full: &str, tree: &Tree) -> Result<Value, SweepError> {
-    let range = match &tree.node {
-        Node::Str(text) => parse_columns(text),
-        _ => None,
-    };
-    match range {
-        Some((start, end)) => Ok(Value::Str(format!("{start}..{end}"))),
-        None => Err(tree.wrong(full, "a range of columns such as \"0..64\"")),
+    const ALLOWED: &str =
+        "columns such as \"0..64\", \"0..4,6..9\", or names from a header, [\"age\", \"weight\"]";
+    match &tree.node {
+        Node::Str(range)
+            if range
+                .chars()
+                .all(|c| c.is_ascii_digit() || "., -".contains(c)) =>
+        {
+            let columns = Columns::parse(range).ok_or_else(|| tree.wrong(full, ALLOWED))?;
+            Ok(columns.to_value())
+        }
+        Node::Str(_) => Ok(Value::List(vec![text(full, tree)?])),
+        Node::List(names) if !names.is_empty() => {
+            bounded(full, tree, names)?;
+            let names = names.iter().map(|name| text(full, name));
+            Ok(Value::List(names.collect::<Result<_, _>>()?))
+        }
+        _ => Err(tree.wrong(full, ALLOWED)),
     }
 }
 
@@ -249,7 +329,11 @@ mod tests {
             assert!(
                 matches!(
                     key.kind,
-                    KeyKind::Int { .. } | KeyKind::Float(_) | KeyKind::Name(_)
+                    KeyKind::Int { .. }
+                        | KeyKind::Float(_)
+                        | KeyKind::FloatOrList { .. }
+                        | KeyKind::Name(_)
+                        | KeyKind::Bool
                 ),
                 "{}",
                 key.name

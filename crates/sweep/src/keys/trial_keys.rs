@@ -1,6 +1,9 @@
 //! The entries of `train.*`, `init.*`, `network.*`, `optimizer.*` and `measure.*`: how it is fitted.
 
-use dln::{Activation, EngineChoice, Metric, OptimizerKind, Precision, StartKind};
+use dln::{
+    Activation, EngineChoice, LeakBlock, Metric, OptimizerKind, Polar, Precision, ScheduleKind,
+    StartKind,
+};
 
 use super::apply;
 use super::defaults;
@@ -11,6 +14,14 @@ use super::kind::{
 
 /// Layers; one more is one more matrix in memory and in the spectra.
 const MAX_DEPTH: i64 = 10_000;
+
+/// What the leaves of `optimizer.schedule` have in common.
+const OF_SCHEDULE: Key = Key {
+    parent: Some(Id::OptimizerSchedule),
+    costs: false,
+    since: FIRST + 1,
+    ..PLAIN
+};
 
 pub(super) const ENTRIES: &[Key] = &[
     Key {
@@ -105,9 +116,12 @@ pub(super) const ENTRIES: &[Key] = &[
         column: "init_scale",
         column_type: ColumnType::Float,
         list_column: Some("init_scale_list"),
-        doc: "eps, or a list of one a layer",
+        doc: "eps, or a list of one a layer, in which 0 is allowed",
         default: Preset::Float(1.0),
-        kind: KeyKind::FloatOrList(Bounds::POSITIVE),
+        kind: KeyKind::FloatOrList {
+            one: Bounds::POSITIVE,
+            each: Bounds::NOT_NEGATIVE,
+        },
         applies: &apply::INIT_SCALE,
         costs: false,
         ..PLAIN
@@ -160,6 +174,32 @@ pub(super) const ENTRIES: &[Key] = &[
         ..PLAIN
     },
     Key {
+        id: Id::NetworkNegativeSlope,
+        name: "network.negative_slope",
+        column: "network_negative_slope",
+        column_type: ColumnType::Float,
+        doc: "activation = \"leaky_relu\": its slope below zero, any but 1, which is no activation",
+        default: Preset::Float(0.01),
+        kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        applies: &apply::NEGATIVE_SLOPE,
+        costs: false,
+        since: FIRST + 1,
+        ..PLAIN
+    },
+    Key {
+        id: Id::NetworkNonlinearLayers,
+        name: "network.nonlinear_layers",
+        column: "network_nonlinear_layers",
+        doc: "hidden layers, counted from the inputs, that the activation stands after; the others are linear; unset: all hidden layers",
+        kind: KeyKind::Int {
+            min: 0,
+            max: MAX_DEPTH,
+        },
+        applies: &apply::NONLINEAR,
+        since: FIRST + 1,
+        ..PLAIN
+    },
+    Key {
         id: Id::NetworkBias,
         name: "network.bias",
         column: "network_bias",
@@ -196,8 +236,8 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "optimizer.momentum",
         column: "optimizer_momentum",
         column_type: ColumnType::Float,
-        doc: "kind = \"momentum\": beta",
-        default: Preset::Float(0.9),
+        doc: "beta of the kinds with momentum",
+        default: Preset::Derived(&defaults::MOMENTUM),
         kind: KeyKind::Float(Bounds::BELOW_ONE),
         applies: &apply::MOMENTUM,
         costs: false,
@@ -208,10 +248,9 @@ pub(super) const ENTRIES: &[Key] = &[
         name: "optimizer.weight_decay",
         column: "optimizer_weight_decay",
         column_type: ColumnType::Float,
-        doc: "lambda: lambda W is added to the gradient; train_loss leaves the penalty out",
+        doc: "lambda: lambda W is added to the gradient, for adamw and lion to the update; biases have none; train_loss leaves the penalty out",
         default: Preset::Float(0.0),
         kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
-        costs: false,
         ..PLAIN
     },
     Key {
@@ -237,6 +276,123 @@ pub(super) const ENTRIES: &[Key] = &[
         },
         applies: &apply::RANK_ESTIMATE,
         ..PLAIN
+    },
+    Key {
+        id: Id::OptimizerPolar,
+        name: "optimizer.polar",
+        column: "optimizer_polar",
+        column_type: ColumnType::Str,
+        doc: Polar::HELP,
+        default: Preset::Name(Polar::NewtonSchulz.name()),
+        kind: KeyKind::Name(Polar::NAMES),
+        applies: &apply::POLAR,
+        since: FIRST + 1,
+        ..PLAIN
+    },
+    Key {
+        id: Id::OptimizerSchedule,
+        name: "optimizer.schedule",
+        column: "optimizer_schedule",
+        column_type: ColumnType::Str,
+        doc: "the rate over the steps, as optax's schedules: { kind = \"cosine\", alpha = 0.1 }",
+        default: Preset::Kind(ScheduleKind::Constant.name()),
+        kind: KeyKind::Table(Schema::Schedule),
+        costs: false,
+        since: FIRST + 1,
+        ..PLAIN
+    },
+    Key {
+        id: Id::OptimizerScheduleKind,
+        name: "optimizer.schedule.kind",
+        column: "optimizer_schedule_kind",
+        column_type: ColumnType::Str,
+        doc: ScheduleKind::HELP,
+        default: Preset::Name(ScheduleKind::Constant.name()),
+        kind: KeyKind::Name(ScheduleKind::NAMES),
+        ..OF_SCHEDULE
+    },
+    Key {
+        id: Id::OptimizerScheduleAlpha,
+        name: "optimizer.schedule.alpha",
+        column: "optimizer_schedule_alpha",
+        column_type: ColumnType::Float,
+        doc: "kind = \"cosine\": the last rate, relative to `rate`",
+        default: Preset::Float(0.0),
+        kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        applies: &apply::SCHEDULE_ALPHA,
+        ..OF_SCHEDULE
+    },
+    Key {
+        id: Id::OptimizerScheduleWarmup,
+        name: "optimizer.schedule.warmup",
+        column: "optimizer_schedule_warmup",
+        doc: "kind = \"warmup_cosine\": steps from rate 0 up to `rate`",
+        kind: KeyKind::Int {
+            min: 0,
+            max: MAX_COUNT,
+        },
+        applies: &apply::SCHEDULE_WARMUP,
+        ..OF_SCHEDULE
+    },
+    Key {
+        id: Id::OptimizerScheduleEnd,
+        name: "optimizer.schedule.end",
+        column: "optimizer_schedule_end",
+        column_type: ColumnType::Float,
+        doc: "kind = \"warmup_cosine\" or \"linear\": the last rate",
+        default: Preset::Float(0.0),
+        kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
+        applies: &apply::SCHEDULE_END,
+        ..OF_SCHEDULE
+    },
+    Key {
+        id: Id::OptimizerScheduleEvery,
+        name: "optimizer.schedule.every",
+        column: "optimizer_schedule_every",
+        doc: "kind = \"step\": steps of one rate",
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_COUNT,
+        },
+        applies: &apply::SCHEDULE_FACTOR,
+        ..OF_SCHEDULE
+    },
+    Key {
+        id: Id::OptimizerScheduleFactor,
+        name: "optimizer.schedule.factor",
+        column: "optimizer_schedule_factor",
+        column_type: ColumnType::Float,
+        doc: "kind = \"step\": what the rate is multiplied by after `every` steps",
+        kind: KeyKind::Float(Bounds::POSITIVE),
+        applies: &apply::SCHEDULE_FACTOR,
+        ..OF_SCHEDULE
+    },
+    Key {
+        id: Id::OptimizerScheduleRates,
+        name: "optimizer.schedule.rates",
+        column: "optimizer_schedule_rates",
+        column_type: ColumnType::Float,
+        list_column: Some("optimizer_schedule_rates_list"),
+        doc: "kind = \"list\": the rate of each step; the last one holds",
+        kind: KeyKind::FloatOrList {
+            one: Bounds::NOT_NEGATIVE,
+            each: Bounds::NOT_NEGATIVE,
+        },
+        applies: &apply::SCHEDULE_RATES,
+        ..OF_SCHEDULE
+    },
+    Key {
+        id: Id::OptimizerScheduleSteps,
+        name: "optimizer.schedule.steps",
+        column: "optimizer_schedule_steps",
+        doc: "steps until the last rate, a warm-up included",
+        default: Preset::Derived(&defaults::SCHEDULE_STEPS),
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_COUNT,
+        },
+        applies: &apply::SCHEDULE_STEPS,
+        ..OF_SCHEDULE
     },
     Key {
         id: Id::MeasureEvery,
@@ -268,6 +424,18 @@ pub(super) const ENTRIES: &[Key] = &[
         doc: "report the first step and the seconds at which the train loss is at or below this",
         kind: KeyKind::Float(Bounds::NOT_NEGATIVE),
         costs: false,
+        ..PLAIN
+    },
+    Key {
+        id: Id::MeasureLeakBlock,
+        name: "measure.leak_block",
+        column: "measure_leak_block",
+        column_type: ColumnType::Str,
+        doc: LeakBlock::HELP,
+        default: Preset::Name(LeakBlock::Gradient.name()),
+        kind: KeyKind::Name(LeakBlock::NAMES),
+        costs: false,
+        since: FIRST + 1,
         ..PLAIN
     },
 ];

@@ -6,10 +6,10 @@
 
 use super::fault::Fault;
 use super::trial::assemble;
-use super::{fits, readings};
+use super::{fits, readings, splits};
 use crate::keys::{
-    ALWAYS, Condition, INIT_WEIGHTS, INPUTS, INPUTS_DIM, Id, Lookup, OUTPUTS_DIM, SAMPLE_COUNT,
-    Size,
+    ALWAYS, Condition, INIT_WEIGHTS, INPUTS, INPUTS_DIM, Id, Lookup, NEGATIVE_SLOPE, NONLINEAR,
+    OUTPUTS_DIM, SAMPLE_COUNT, Size,
 };
 use crate::refs::Arrays;
 use crate::value::Value;
@@ -71,6 +71,14 @@ pub(crate) const CHECKS: &[Check] = &[
         test: fits::weights_are_named,
     },
     Check {
+        reads: &[
+            CheckInput::Key(Id::InitKind),
+            CheckInput::Key(Id::ProblemKind),
+        ],
+        only: &ALIGNED,
+        test: fits::start_has_target,
+    },
+    Check {
         reads: RANK,
         only: &ALWAYS,
         test: fits::rank_fits,
@@ -100,6 +108,24 @@ pub(crate) const CHECKS: &[Check] = &[
         test: fits::scales_fit_depth,
     },
     Check {
+        reads: &[CheckInput::Key(Id::OptimizerSchedule)],
+        only: &SCHEDULED,
+        test: fits::schedule_is_whole,
+    },
+    Check {
+        reads: &[CheckInput::Key(Id::NetworkNegativeSlope)],
+        only: &NEGATIVE_SLOPE,
+        test: fits::negative_slope_bends,
+    },
+    Check {
+        reads: &[
+            CheckInput::Key(Id::NetworkDepth),
+            CheckInput::Key(Id::NetworkNonlinearLayers),
+        ],
+        only: &NONLINEAR,
+        test: fits::nonlinear_layers_fit,
+    },
+    Check {
         reads: SAMPLES,
         only: &INPUTS,
         test: fits::samples_agree,
@@ -108,6 +134,20 @@ pub(crate) const CHECKS: &[Check] = &[
         reads: SAMPLE_RANGES,
         only: &INPUTS,
         test: fits::ranges_fit,
+    },
+    Check {
+        reads: SPLIT,
+        only: &INPUTS,
+        test: splits::split_fits,
+    },
+    Check {
+        reads: &[
+            CheckInput::Key(Id::ProblemNoise),
+            CheckInput::Key(Id::ProblemTarget),
+            CheckInput::Key(Id::ProblemTargets),
+        ],
+        only: &ALWAYS,
+        test: splits::noise_is_on_a_draw,
     },
     Check {
         reads: INPUTS_RANK,
@@ -147,6 +187,14 @@ pub(crate) const CHECKS: &[Check] = &[
     },
 ];
 
+/// What a sweep is checked for when it is new; folders of earlier programs may hold such points, which stay what they
+/// are.
+pub(crate) const WHEN_NEW: &[Check] = &[Check {
+    reads: SAMPLE_RANGES,
+    only: &INPUTS,
+    test: splits::ranges_are_apart,
+}];
+
 /// Whether the engine that is asked for can serve the trial. For a grid alone: `dln` looks at each trial
 /// itself.
 pub(crate) const ENGINE: Check = Check {
@@ -155,8 +203,15 @@ pub(crate) const ENGINE: Check = Check {
     test: fits::engine_serves,
 };
 
+const ALIGNED: Condition = Condition::Is(Id::InitKind, &["aligned"]);
 const COMPLETION: Condition = Condition::Is(Id::ProblemKind, &["completion"]);
 const ASKED_ENGINE: Condition = Condition::Is(Id::TrainEngine, &["reduced", "factored"]);
+
+/// Kinds whose fields are not all given by defaults.
+const SCHEDULED: Condition = Condition::Is(
+    Id::OptimizerScheduleKind,
+    &["warmup_cosine", "step", "list"],
+);
 
 const FILES: &[CheckInput] = &[
     CheckInput::Key(Id::ProblemTarget),
@@ -177,11 +232,21 @@ const SAMPLE_RANGES: &[CheckInput] = &[
     CheckInput::Key(Id::ProblemSamples),
     CheckInput::Key(Id::ProblemTest),
 ];
+const SPLIT: &[CheckInput] = &[
+    CheckInput::Size(&SAMPLE_COUNT),
+    CheckInput::Key(Id::ProblemKind),
+    CheckInput::Key(Id::ProblemSamples),
+    CheckInput::Key(Id::ProblemTest),
+    CheckInput::Key(Id::ProblemLabels),
+    CheckInput::Key(Id::ProblemClasses),
+    CheckInput::Key(Id::ProblemSamplesPerClass),
+];
 const INPUTS_RANK: &[CheckInput] = &[
     CheckInput::Size(&SAMPLE_COUNT),
     CheckInput::Size(&INPUTS_DIM),
 ];
 const BATCH: &[CheckInput] = &[
+    CheckInput::Key(Id::ProblemTest),
     CheckInput::Key(Id::ProblemSamples),
     CheckInput::Key(Id::TrainBatch),
 ];
@@ -206,18 +271,23 @@ const ENGINE_READS: &[CheckInput] = &[
     CheckInput::Key(Id::ProblemKind),
     CheckInput::Key(Id::ProblemRank),
     CheckInput::Key(Id::ProblemLoss),
+    CheckInput::Key(Id::ProblemNoise),
     CheckInput::Key(Id::ProblemTest),
     CheckInput::Key(Id::ProblemSamples),
     CheckInput::Key(Id::ProblemWhiten),
     CheckInput::Key(Id::TrainEngine),
     CheckInput::Key(Id::TrainBatch),
     CheckInput::Key(Id::InitKind),
+    CheckInput::Key(Id::InitScale),
     CheckInput::Key(Id::InitWeights),
     CheckInput::Key(Id::NetworkDepth),
     CheckInput::Key(Id::NetworkWidth),
     CheckInput::Key(Id::NetworkActivation),
     CheckInput::Key(Id::NetworkBias),
+    CheckInput::Key(Id::NetworkNegativeSlope),
+    CheckInput::Key(Id::NetworkNonlinearLayers),
     CheckInput::Key(Id::OptimizerKind),
+    CheckInput::Key(Id::OptimizerWeightDecay),
     CheckInput::Key(Id::OptimizerRankEstimate),
     CheckInput::Key(Id::MeasureMetrics),
 ];

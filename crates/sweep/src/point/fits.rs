@@ -2,10 +2,10 @@
 //!
 //! When they are put to which points is in `checks` and in `grid`.
 
-use dln::{EngineChoice, Loss, TaskKind};
+use dln::{EngineChoice, Loss, ScheduleKind, StartKind, TaskKind};
 
 use super::fault::Fault;
-use super::readings::{count, dims, inputs_dim, not_loaded, span, widths};
+use super::readings::{count, dims, inputs_dim, not_loaded, span, split, widths};
 use super::trial::assemble;
 use crate::error::Mistake;
 use crate::keys::{Id, Lookup, SAMPLE_COUNT, keys};
@@ -24,6 +24,25 @@ pub(super) fn weights_are_named(values: &Lookup<'_>, _: &Arrays) -> Result<(), F
         },
     )
     .help("write init.weights = { file = \"m.npz\", arrays = [\"w1\", \"w2\"] }, W_1 first"))
+}
+
+/// A start that is made of the target's bases needs a target matrix, drawn or from a file.
+pub(super) fn start_has_target(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
+    let kind = values.name(Id::InitKind).and_then(StartKind::named);
+    let task = values.name(Id::ProblemKind).and_then(TaskKind::named);
+    let (Some(kind), Some(task)) = (kind, task) else {
+        return Ok(());
+    };
+    if !kind.needs_target() || task.has_target() {
+        return Ok(());
+    }
+    Err(contradiction(
+        &[Id::InitKind, Id::ProblemKind],
+        "init.kind",
+        format!("'{}'", kind.name()),
+        format!("`problem.kind` = '{}' has no target matrix", task.name()),
+    )
+    .help("it needs `problem.kind` = \"factorization\" or \"completion\", whose target is drawn or comes from `problem.target`"))
 }
 
 pub(super) fn rank_fits(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
@@ -94,7 +113,7 @@ pub(super) fn scales_fit_depth(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fa
     )
 }
 
-/// A list has one number for each of the `what`, of which there are so many fewer than the depth.
+/// A list has one number for each of the `what`, of which there are `fewer` than the depth.
 fn fits_depth(
     values: &Lookup<'_>,
     id: Id,
@@ -121,7 +140,82 @@ fn fits_depth(
     .help("give one number for all, or sweep the list and `network.depth` together in [[zip]]"))
 }
 
-/// Files, classes and draws that stand beside each other have one number of samples.
+pub(super) fn negative_slope_bends(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
+    if values.float(Id::NetworkNegativeSlope) != Some(1.0) {
+        return Ok(());
+    }
+    Err(contradiction(
+        &[Id::NetworkNegativeSlope, Id::NetworkActivation],
+        "network.negative_slope",
+        "1".to_owned(),
+        "leaky_relu of slope 1 is no activation: the network is linear".to_owned(),
+    )
+    .help("choose another slope, or set network.activation = \"linear\""))
+}
+
+pub(super) fn nonlinear_layers_fit(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
+    let layers = count(values, Id::NetworkNonlinearLayers);
+    let (Some(layers), Some(depth)) = (layers, count(values, Id::NetworkDepth)) else {
+        return Ok(());
+    };
+    let hidden = depth.saturating_sub(1);
+    if layers <= hidden {
+        return Ok(());
+    }
+    let plural = if hidden == 1 { "" } else { "s" };
+    Err(contradiction(
+        &[Id::NetworkNonlinearLayers, Id::NetworkDepth],
+        "network.nonlinear_layers",
+        layers.to_string(),
+        format!("depth {depth} has {hidden} hidden layer{plural}"),
+    )
+    .help("leave it out for all hidden layers"))
+}
+
+/// The fields that a schedule must have, and steps after its warm-up.
+pub(super) fn schedule_is_whole(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
+    const ABOUT: &[Id] = &[Id::OptimizerSchedule, Id::OptimizerScheduleKind];
+    let schedule = |field| values.field(Id::OptimizerSchedule, field);
+    let kind = schedule("kind").and_then(Value::as_str);
+    let Some(kind) = kind.and_then(ScheduleKind::named) else {
+        return Ok(());
+    };
+    let (wanted, example): (&[&'static str], &str) = match kind {
+        ScheduleKind::Constant | ScheduleKind::Cosine | ScheduleKind::Linear => (&[], ""),
+        ScheduleKind::WarmupCosine => (&["warmup"], "warmup = 100"),
+        ScheduleKind::Step => (&["every", "factor"], "every = 500, factor = 0.5"),
+        ScheduleKind::List => (&["rates"], "rates = [0.1, 0.01]"),
+    };
+    if let Some(&field) = wanted.iter().find(|field| schedule(field).is_none()) {
+        let missing = Mistake::FieldMissing {
+            key: "optimizer.schedule".to_owned(),
+            field,
+        };
+        let help = format!("write {{ kind = \"{}\", {example} }}", kind.name());
+        return Err(Fault::new(ABOUT, missing).help(help));
+    }
+    let steps = |field| {
+        let steps = schedule(field).and_then(Value::as_int);
+        steps.and_then(|steps| u64::try_from(steps).ok())
+    };
+    match (steps("warmup"), steps("steps")) {
+        (Some(warmup), Some(all)) if warmup > 0 && all <= warmup => Err(contradiction(
+            &[
+                Id::OptimizerScheduleWarmup,
+                Id::OptimizerScheduleSteps,
+                Id::OptimizerSchedule,
+                Id::OptimizerScheduleKind,
+            ],
+            "optimizer.schedule",
+            format!("{all} steps"),
+            format!("its warm-up alone takes {warmup}"),
+        )
+        .help("`steps` counts the warm-up and is `train.steps` unless set")),
+        _ => Ok(()),
+    }
+}
+
+/// Files, classes and draws of one problem have one number of samples.
 pub(super) fn samples_agree(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), Fault> {
     let Some(wanted) = SAMPLE_COUNT.of(values, arrays) else {
         return Ok(());
@@ -334,6 +428,7 @@ pub(super) fn engine_serves(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), 
                 Id::NetworkBias,
                 Id::ProblemLoss,
                 Id::TrainBatch,
+                Id::NetworkNonlinearLayers,
                 Id::InitKind,
                 Id::ProblemKind,
             ],
@@ -397,7 +492,9 @@ pub(super) fn batch_fits(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
     ) else {
         return Ok(());
     };
-    let limit = end.saturating_sub(start);
+    let all = end.saturating_sub(start);
+    let drawn = split(values).zip(usize::try_from(all).ok());
+    let limit = all - drawn.map_or(0, |(split, all)| split.held_out(all) as u64);
     if batch <= limit {
         return Ok(());
     }
@@ -410,10 +507,15 @@ pub(super) fn batch_fits(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
             limit,
         },
     )
-    .help("0 takes all of them in every step"))
+    .help("0 takes all in every step"))
 }
 
-fn contradiction(about: &'static [Id], key: &str, found: String, needs: String) -> Fault {
+pub(super) fn contradiction(
+    about: &'static [Id],
+    key: &str,
+    found: String,
+    needs: String,
+) -> Fault {
     Fault::new(
         about,
         Mistake::Contradiction {

@@ -10,11 +10,12 @@ mod precision;
 mod readings;
 mod resolved;
 mod sizes;
+mod splits;
 mod trial;
 
 #[cfg(test)]
 pub(crate) use checks::trial_of;
-pub(crate) use checks::{CHECKS, Check, ENGINE, ids, trial};
+pub(crate) use checks::{CHECKS, Check, ENGINE, WHEN_NEW, ids, trial};
 pub(crate) use fault::Fault;
 pub use identity::TrialId;
 pub(crate) use identity::{put, text};

@@ -27,6 +27,8 @@ pub(crate) const PRECISION: &[Check] = &[
             CheckInput::Key(Id::OptimizerRate),
             CheckInput::Key(Id::OptimizerFactorRate),
             CheckInput::Key(Id::OptimizerWeightDecay),
+            CheckInput::Key(Id::OptimizerScheduleEnd),
+            CheckInput::Key(Id::OptimizerScheduleRates),
         ],
         only: &SINGLE,
         test: rates_are_held,
@@ -86,12 +88,17 @@ fn rates_are_held(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
     numbers_are_held(values, Id::OptimizerRate, rate, both)?;
     let factor_rate = &[Id::OptimizerFactorRate, Id::TrainPrecision];
     numbers_are_held(values, Id::OptimizerFactorRate, factor_rate, both)?;
+    // A schedule may end with a rate that is next to nothing in any precision.
+    let end = &[Id::OptimizerScheduleEnd, Id::OptimizerSchedule];
+    numbers_are_held(values, Id::OptimizerScheduleEnd, end, &[Loss::Large])?;
+    let rates = &[Id::OptimizerScheduleRates, Id::OptimizerSchedule];
+    numbers_are_held(values, Id::OptimizerScheduleRates, rates, &[Loss::Large])?;
     // A decay that vanishes is none in double precision either.
     let decay = &[Id::OptimizerWeightDecay, Id::TrainPrecision];
     numbers_are_held(values, Id::OptimizerWeightDecay, decay, &[Loss::Large])
 }
 
-/// A small one is next to nothing beside the others in any precision.
+/// A small one is next to nothing among the others in any precision.
 fn singular_values_are_held(values: &Lookup<'_>, _: &Arrays) -> Result<(), Fault> {
     let about = &[Id::ProblemSingularValues, Id::TrainPrecision];
     numbers_are_held(values, Id::ProblemSingularValues, about, &[Loss::Large])

@@ -1,5 +1,7 @@
 //! What checks and trials read of a point: files, sizes, widths and ranges.
 
+use dln::Split;
+
 use super::fault::Fault;
 use crate::error::Mistake;
 use crate::keys::{FILES, INPUTS_DIM, Id, Lookup, OUTPUTS_DIM};
@@ -92,9 +94,31 @@ pub(super) fn widths(values: &Lookup<'_>) -> Vec<u64> {
     }
 }
 
+/// The share of the samples that `problem.test` holds out, where it is one.
+pub(super) fn split(values: &Lookup<'_>) -> Option<Split> {
+    let stratify = values.field(Id::ProblemTest, "stratify");
+    Some(Split {
+        share: values.field(Id::ProblemTest, "share")?.as_float()?,
+        stratify: stratify.and_then(Value::as_bool).unwrap_or(false),
+    })
+}
+
 /// The half-open range of a key that holds `{ range = [a, b] }`.
 pub(super) fn span(values: &Lookup<'_>, id: Id) -> Option<(u64, u64)> {
     let ends = values.field(id, "range")?.as_list()?;
     let end = |i: usize| u64::try_from(ends.get(i)?.as_int()?).ok();
     Some((end(0)?, end(1)?))
+}
+
+/// The class of each column of one-hot labels.
+pub(super) fn classes_of(labels: &ndarray::Array2<f64>) -> Vec<u64> {
+    let mut classes = vec![0; labels.ncols()];
+    for (class, row) in (0..).zip(labels.rows()) {
+        for (slot, &value) in classes.iter_mut().zip(row) {
+            if value != 0.0 {
+                *slot = class;
+            }
+        }
+    }
+    classes
 }

@@ -10,7 +10,7 @@ use crate::refs::{ArrayRef, Arrays, Role};
 use crate::value::Value;
 
 use super::checks::CheckInput;
-use super::readings::span;
+use super::readings::{classes_of, span, split};
 
 /// Keys whose columns hold the sizes of data from files.
 const SIZE_KEYS: [Id; 3] = [
@@ -76,6 +76,9 @@ impl DataSizes {
     /// `None` where something that the sizes need is missing.
     pub(crate) fn of(values: &Lookup<'_>, arrays: &Arrays) -> Option<DataSizes> {
         let length = |id: Id| span(values, id).map(|(start, end)| end.saturating_sub(start));
+        let all = length(Id::ProblemSamples);
+        let split = split(values).zip(all.and_then(|all| usize::try_from(all).ok()));
+        let drawn = split.map(|(split, all)| split.held_out(all) as u64);
         let outputs = OUTPUTS_DIM.of(values, arrays)?;
         let has_classes =
             values.has_file(Id::ProblemLabels) || values.get(Id::ProblemClasses).is_some();
@@ -89,8 +92,8 @@ impl DataSizes {
             inputs: INPUTS_DIM.of(values, arrays)?,
             outputs,
             samples: SAMPLE_COUNT.of(values, arrays),
-            train: length(Id::ProblemSamples),
-            test: length(Id::ProblemTest),
+            train: all.map(|all| all - drawn.unwrap_or(0)),
+            test: drawn.or(length(Id::ProblemTest)),
             classes: has_classes.then_some(outputs),
             from_files: files.iter().any(|&id| values.has_file(id)),
         })
@@ -111,6 +114,9 @@ pub(crate) fn odd_uses(values: &Lookup<'_>, arrays: &Arrays) -> Vec<String> {
     let train = start.min(count)..end.min(count);
     let test = span(values, Id::ProblemTest).map(|(start, end)| start.min(count)..end.min(count));
     let used = match &test {
+        None if split(values).is_some() => {
+            format!("`problem.samples` is [{start}, {end}], which `problem.test` splits")
+        }
         None => format!("`problem.samples` is [{start}, {end}]"),
         Some(test) => format!(
             "`problem.samples` is [{start}, {end}], `problem.test` is [{}, {}]",
@@ -195,19 +201,6 @@ fn untrained(
     Some(format!(
         "{missing} of {count} {have} samples in `problem.test` and none in `problem.samples`; the first such sample is number {first}, counted from 0"
     ))
-}
-
-/// The class of each column of one-hot labels.
-fn classes_of(labels: &ndarray::Array2<f64>) -> Vec<u64> {
-    let mut classes = vec![0; labels.ncols()];
-    for (class, row) in (0..).zip(labels.rows()) {
-        for (slot, &value) in classes.iter_mut().zip(row) {
-            if value != 0.0 {
-                *slot = class;
-            }
-        }
-    }
-    classes
 }
 
 #[cfg(test)]

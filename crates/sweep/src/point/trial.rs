@@ -5,16 +5,20 @@
 use std::sync::Arc;
 
 use dln::{
-    Activation, Draw, EngineChoice, Given, Init, Inputs, InputsDraw, Loss, Mask, Measure, Metric,
-    Metrics, Network, Optimizer, OptimizerKind, Polar, Precision, Problem, Samples, Schedule,
-    SingularValues, SpectrumKind, StartKind, Target, Targets, Task, TaskKind, Train, Trial,
+    Activation, Draw, EngineChoice, Given, Init, Inputs, InputsDraw, LeakBlock, Loss, Mask,
+    Measure, Metric, Metrics, Network, Optimizer, OptimizerKind, Polar, Precision, Problem,
+    Samples, Schedule, ScheduleKind, SingularValues, SpectrumKind, StartKind, Target, Targets,
+    Task, TaskKind, Train, Trial,
 };
 
 use super::fault::Fault;
-use super::readings::{count, dims, missing, not_loaded, span, widths};
+use super::readings::{count, dims, missing, not_loaded, span, split, widths};
 use crate::keys::{Id, Lookup, SAMPLE_COUNT, keys};
 use crate::refs::{ArrayRef, Arrays, Role};
 use crate::value::Value;
+
+/// Of activations that have none, where the key does not apply.
+const NEGATIVE_SLOPE: f64 = 0.01;
 
 /// The trial, nothing checked beyond what it takes to build one.
 pub(super) fn assemble(values: &Lookup<'_>, arrays: &Arrays) -> Result<Trial, Fault> {
@@ -27,8 +31,10 @@ pub(super) fn assemble(values: &Lookup<'_>, arrays: &Arrays) -> Result<Trial, Fa
                 .name(Id::NetworkActivation)
                 .and_then(Activation::named)
                 .unwrap_or(Activation::Linear),
-            negative_slope: 0.01,
-            nonlinear_layers: None,
+            negative_slope: values
+                .float(Id::NetworkNegativeSlope)
+                .unwrap_or(NEGATIVE_SLOPE),
+            nonlinear_layers: count(values, Id::NetworkNonlinearLayers).map(size),
             bias: values.bool(Id::NetworkBias).unwrap_or(false),
         },
         init: init(values, arrays)?,
@@ -68,7 +74,8 @@ fn problem(values: &Lookup<'_>, arrays: &Arrays) -> Result<Problem, Fault> {
         inputs_dim: size(d_x),
         outputs_dim: size(d_y),
         loss: choice(values, Id::ProblemLoss, Loss::named)?,
-        noise: 0.0,
+        // Where labels are fitted there is none.
+        noise: values.float(Id::ProblemNoise).unwrap_or(0.0),
         task,
     })
 }
@@ -135,10 +142,17 @@ fn samples(values: &Lookup<'_>, arrays: &Arrays) -> Result<Samples, Fault> {
             .map(ends)
             .ok_or_else(|| missing("problem.samples"))?,
         test: span(values, Id::ProblemTest).map(ends),
+        split: split(values),
         whiten: values.bool(Id::ProblemWhiten).unwrap_or(false),
-        center: false,
-        standardize: false,
+        center: flag(values, "center"),
+        standardize: flag(values, "standardize"),
     })
+}
+
+/// A flag of the table of inputs, which stands there only where it is set.
+fn flag(values: &Lookup<'_>, field: &str) -> bool {
+    let found = values.field(Id::ProblemInputs, field);
+    found.and_then(Value::as_bool).unwrap_or(false)
 }
 
 fn drawn_inputs(values: &Lookup<'_>, count: usize) -> Inputs {
@@ -211,9 +225,46 @@ fn optimizer(values: &Lookup<'_>) -> Result<Optimizer, Fault> {
         // The last two are the factored engine's; no other looks at them.
         factor_rate: values.float(Id::OptimizerFactorRate).unwrap_or(0.0),
         rank_estimate: count(values, Id::OptimizerRankEstimate).map_or(1, size),
-        schedule: Schedule::Constant,
-        polar: Polar::NewtonSchulz,
+        schedule: schedule(values)?,
+        // Of muon alone.
+        polar: values
+            .name(Id::OptimizerPolar)
+            .and_then(Polar::named)
+            .unwrap_or(Polar::NewtonSchulz),
     })
+}
+
+fn schedule(values: &Lookup<'_>) -> Result<Schedule, Fault> {
+    let number = |id| float(values, id);
+    let steps = |id| whole(values, id);
+    Ok(
+        match choice(values, Id::OptimizerScheduleKind, ScheduleKind::named)? {
+            ScheduleKind::Constant => Schedule::Constant,
+            ScheduleKind::Cosine => Schedule::Cosine {
+                alpha: number(Id::OptimizerScheduleAlpha)?,
+                steps: steps(Id::OptimizerScheduleSteps)?,
+            },
+            ScheduleKind::WarmupCosine => Schedule::WarmupCosine {
+                warmup: steps(Id::OptimizerScheduleWarmup)?,
+                end: number(Id::OptimizerScheduleEnd)?,
+                steps: steps(Id::OptimizerScheduleSteps)?,
+            },
+            ScheduleKind::Step => Schedule::Step {
+                every: steps(Id::OptimizerScheduleEvery)?,
+                factor: number(Id::OptimizerScheduleFactor)?,
+            },
+            ScheduleKind::Linear => Schedule::Linear {
+                end: number(Id::OptimizerScheduleEnd)?,
+                steps: steps(Id::OptimizerScheduleSteps)?,
+            },
+            ScheduleKind::List => match values.get(Id::OptimizerScheduleRates) {
+                Some(Value::List(list)) => {
+                    Schedule::List(list.iter().filter_map(Value::as_float).collect())
+                }
+                _ => Schedule::List(vec![number(Id::OptimizerScheduleRates)?]),
+            },
+        },
+    )
 }
 
 fn measure(values: &Lookup<'_>) -> Result<Measure, Fault> {
@@ -227,6 +278,7 @@ fn measure(values: &Lookup<'_>) -> Result<Measure, Fault> {
         every: whole(values, Id::MeasureEvery)?,
         metrics,
         tolerance: values.float(Id::MeasureTolerance),
+        leak_block: choice(values, Id::MeasureLeakBlock, LeakBlock::named)?,
     })
 }
 

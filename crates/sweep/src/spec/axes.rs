@@ -118,7 +118,7 @@ fn column(setting: &Setting) -> Result<Column, SweepError> {
 }
 
 fn takes_numbers(key: &Key) -> bool {
-    is_whole(key) || matches!(key.kind, KeyKind::Float(_) | KeyKind::FloatOrList(_))
+    is_whole(key) || matches!(key.kind, KeyKind::Float(_) | KeyKind::FloatOrList { .. })
 }
 
 fn is_whole(key: &Key) -> bool {

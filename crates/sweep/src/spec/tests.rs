@@ -303,7 +303,7 @@ fn types_and_bounds_are_checked() {
     );
     check(
         "[axes]\n\"init.scale\" = { lin = [0, 1], points = 3 }",
-        "`init.scale` is 0, but must be a number above 0, or a list of them",
+        "`init.scale` is 0, but must be a number above 0, or a list of numbers at least 0",
         "{ lin = [0, 1], points = 3 }",
         None,
     );
@@ -365,7 +365,7 @@ fn tables_and_lists_are_checked() {
     );
     check(
         "[problem]\ninputs = { file = \"x.csv\", columns = \"5\" }",
-        "`problem.inputs.columns` is '5', but must be a range of columns such as \"0..64\"",
+        "`problem.inputs.columns` is '5', but must be columns such as \"0..64\", \"0..4,6..9\", or names from a header, [\"age\", \"weight\"]",
         "\"5\"",
         None,
     );

@@ -40,18 +40,15 @@ pub(super) fn of(spec: &Spec) -> Vec<String> {
 /// Stop rules of trials on batches that are measured at the start and the end alone.
 fn unchecked_stop(spec: &Spec) -> Option<String> {
     let key = |id: Id| &keys()[id as usize];
-    let stops = [
-        Id::TrainStop,
-        Id::TrainStopTrainLoss,
-        Id::TrainStopGradientNorm,
-    ];
+    let stop = key(Id::TrainStop);
+    let mut stops = std::iter::once(stop).chain(stop.leaves());
     let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_int).unwrap_or(0);
     let some = |id: Id, test: fn(i64) -> bool| {
         choices(spec, key(id))
             .iter()
             .any(|value| test(number(value)))
     };
-    let unchecked = stops.iter().any(|&id| is_set(spec, key(id)))
+    let unchecked = stops.any(|stop| is_set(spec, stop))
         && some(Id::TrainBatch, |batch| batch > 0)
         && some(Id::MeasureEvery, |every| every == 0);
     unchecked.then(|| {

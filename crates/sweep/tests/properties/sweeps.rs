@@ -120,7 +120,12 @@ fn all_axes() -> Vec<Axis> {
         ),
         axis("init.kind", &["'orthogonal'", "'gaussian'", "'uniform'"]),
         axis("init.scale", &["1.0", "0.1", "0.01"]),
-        axis("network.activation", &["'linear'", "'relu'"]),
+        axis(
+            "network.activation",
+            &["'linear'", "'relu'", "'leaky_relu'"],
+        ),
+        axis("network.negative_slope", &["0.01", "0.3"]),
+        axis("network.nonlinear_layers", &["0", "1"]),
         axis("optimizer.momentum", &["0.5", "0.9"]),
         axis("train.stop", &["{ gradient_norm = 1e-8 }", "{}"]),
         axis("train.precision", &["'f64'", "'f32'"]),

@@ -58,21 +58,13 @@ fn outcome(trial: u64) -> Outcome {
             scalars: last,
         }],
         spectra: vec![SpectrumValues {
-            step: 10,
-            layer: 0,
-            index: 1,
-            value: 2.5,
-            multiplicity: 1,
             left_angle: Some(0.5),
-            right_angle: None,
+            ..SpectrumValues::new(10, 0, 1, 2.5, 1)
         }],
         layers: vec![LayerValues {
-            step: 10,
-            layer: 1,
-            separation: None,
             balancedness: Some(1e-9),
-            effective_rank: None,
             stable_rank: Some(1.5),
+            ..LayerValues::new(10, 1)
         }],
         flops: 1e6,
         setup_seconds: 0.1,

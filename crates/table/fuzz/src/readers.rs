@@ -1,6 +1,6 @@
 //! Bytes that claim to be a data file: reading ends with an answer, and an array it accepts is finite.
 
-use sweep::{ArrayRef, Role};
+use sweep::{ArrayRef, Columns, Role};
 
 const ENDINGS: [&str; 5] = ["npy", "npz", "csv", "csv.gz", "parquet"];
 
@@ -17,7 +17,7 @@ pub fn fuzz(data: &[u8]) {
         },
         file: format!("x.{ending}"),
         array: None,
-        columns: (choice & 0x40 != 0).then_some((0, 2)),
+        columns: (choice & 0x40 != 0).then(|| Columns::range(0, 2)),
         scale_text: None,
         transpose: choice & 0x20 != 0,
         header: choice & 0x10 != 0,

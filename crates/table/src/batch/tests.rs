@@ -25,23 +25,14 @@ pub(crate) fn outcome(status: Status, seed: u64, steps: u64) -> Outcome {
             .collect(),
         spectra: (0..=steps)
             .map(|step| SpectrumValues {
-                step,
-                layer: 0,
-                index: 1,
-                value: value(step),
-                multiplicity: 1,
-                left_angle: None,
                 right_angle: (step > 0).then_some(0.25),
+                ..SpectrumValues::new(step, 0, 1, value(step), 1)
             })
             .collect(),
         layers: (0..=steps)
             .map(|step| LayerValues {
-                step,
-                layer: 1,
                 separation: Some(value(step)),
-                balancedness: None,
-                effective_rank: None,
-                stable_rank: None,
+                ..LayerValues::new(step, 1)
             })
             .collect(),
         flops: 12.0,

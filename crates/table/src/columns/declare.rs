@@ -317,11 +317,14 @@ fn of_key(key: &'static sweep::Key) -> impl Iterator<Item = ColumnSpec> {
         ColumnType::Str => Kind::Text,
         ColumnType::Bool => Kind::Bool,
     };
+    let since = if key.is_later() { super::NEWEST_KEY } else { 1 };
     let list = key.list_column.map(|name| {
         let words = Words::ListOfKey(key.name);
-        ColumnSpec::new(name, Kind::Text, words)
+        let spec = ColumnSpec::new(name, Kind::Text, words);
+        ColumnSpec { since, ..spec }
     });
-    let own = ColumnSpec::new(key.column, kind, Words::Key(key.name));
+    let spec = ColumnSpec::new(key.column, kind, Words::Key(key.name));
+    let own = ColumnSpec { since, ..spec };
     std::iter::once(own).chain(list)
 }
 

@@ -112,7 +112,7 @@ pub(super) const TRIALS: &[Column] = &[
     .since(2),
     Column::text(
         "run_verify",
-        "`[train] verify`: `within`, `beyond` or `not compared`, with the reason",
+        "`[train] verify`: `within`, `within until step N` where the run amplifies rounding after it, `beyond` or `not compared`, with the reason",
         |row| Some(row.comparison?.verdict.text().into()),
     ),
     Entry::Floats(

@@ -1,11 +1,11 @@
 //! CSV, plain or compressed by gzip.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
-use std::ops::Range;
 
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 use flate2::read::MultiGzDecoder;
 use ndarray::Array2;
+use sweep::Columns;
 
 use super::bounds::{Limits, value_count};
 use super::content::{Format, mistaken};
@@ -22,9 +22,9 @@ pub(super) const QUOTED: usize = 40;
 const LOOKED_AT: usize = 1 << 20;
 
 /// How a CSV file is read.
-pub(super) struct Options {
+pub(super) struct Options<'a> {
     pub(super) header: bool,
-    pub(super) columns: Option<(u64, u64)>,
+    pub(super) columns: Option<&'a Columns>,
     pub(super) wanted: Wanted,
     pub(super) limits: Limits,
     /// The bytes come from a compressed file.
@@ -34,31 +34,21 @@ pub(super) struct Options {
 /// Reads comma-separated values; the first line is skipped where it is a header.
 pub(super) fn read(
     bytes: impl Read,
-    options: &Options,
+    options: &Options<'_>,
     notes: &mut Vec<DataNote>,
 ) -> Result<Matrix, DataProblem> {
     let mut reader = ReaderBuilder::new()
         .has_headers(options.header)
         .trim(Trim::All)
         .from_reader(Lines::new(bytes, options.limits.longest_record()));
-    if options.header {
-        look_at_header(&mut reader, options, notes)?;
-    }
+    let taken = if options.header {
+        look_at_header(&mut reader, options, notes)?
+    } else {
+        None
+    };
     let mut record = StringRecord::new();
-    let mut rows = Rows::new(options);
-    loop {
-        let more = reader.read_record(&mut record);
-        // Blank lines before a record count, and a record may have lines of its own.
-        let after = reader.position().line().saturating_sub(1);
-        let own = record
-            .as_slice()
-            .bytes()
-            .filter(|&byte| byte == b'\n')
-            .count();
-        let line = after.saturating_sub(own as u64).max(1);
-        if !more.map_err(|error| faulty(error, line, options.limits))? {
-            break;
-        }
+    let mut rows = Rows::new(options, taken);
+    while let Some(line) = next(&mut reader, &mut record, options.limits)? {
         rows.add(&record, line)?;
         reader.get_mut().next_record();
     }
@@ -68,7 +58,7 @@ pub(super) fn read(
 /// As [`read`], decompressing no more than the bounds allow.
 pub(super) fn read_compressed(
     bytes: &[u8],
-    options: &Options,
+    options: &Options<'_>,
     notes: &mut Vec<DataNote>,
 ) -> Result<Matrix, DataProblem> {
     let allowed = options.limits.expanded_bytes();
@@ -84,19 +74,81 @@ pub(super) fn read_compressed(
     matrix
 }
 
-/// What the line that is skipped says.
+/// Hands over every record of a file with its line, the first line as one of them.
+pub(super) fn each_record(
+    bytes: &[u8],
+    packed: bool,
+    limits: Limits,
+    take: &mut dyn FnMut(&StringRecord, u64) -> Result<(), DataProblem>,
+) -> Result<(), DataProblem> {
+    if !packed {
+        return records(bytes, limits, take);
+    }
+    let allowed = limits.expanded_bytes();
+    let mut bounded = BufReader::new(MultiGzDecoder::new(bytes).take(allowed + 1));
+    let head = bounded.fill_buf().map_err(DataProblem::Read)?;
+    if let Some(content) = mistaken(head, Format::Csv) {
+        return Err(DataProblem::Content(content));
+    }
+    let read = records(&mut bounded, limits, take);
+    if bounded.get_ref().limit() == 0 {
+        limits.expansion(allowed + 1)?;
+    }
+    read
+}
+
+fn records(
+    bytes: impl Read,
+    limits: Limits,
+    take: &mut dyn FnMut(&StringRecord, u64) -> Result<(), DataProblem>,
+) -> Result<(), DataProblem> {
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .trim(Trim::All)
+        .from_reader(Lines::new(bytes, limits.longest_record()));
+    let mut record = StringRecord::new();
+    while let Some(line) = next(&mut reader, &mut record, limits)? {
+        take(&record, line)?;
+        reader.get_mut().next_record();
+    }
+    Ok(())
+}
+
+/// Reads the next record, and returns its line where there is one.
+fn next<R: Read>(
+    reader: &mut Reader<Lines<R>>,
+    record: &mut StringRecord,
+    limits: Limits,
+) -> Result<Option<u64>, DataProblem> {
+    let more = reader.read_record(record);
+    // Blank lines before a record count, and a record may have lines of its own.
+    let after = reader.position().line().saturating_sub(1);
+    let own = record
+        .as_slice()
+        .bytes()
+        .filter(|&byte| byte == b'\n')
+        .count();
+    let line = after.saturating_sub(own as u64).max(1);
+    let more = more.map_err(|error| faulty(error, line, limits))?;
+    Ok(more.then_some(line))
+}
+
+/// What the line that is skipped says: which columns are taken.
 fn look_at_header<R: Read>(
     reader: &mut Reader<R>,
-    options: &Options,
+    options: &Options<'_>,
     notes: &mut Vec<DataNote>,
-) -> Result<(), DataProblem> {
+) -> Result<Option<Vec<usize>>, DataProblem> {
     let header = reader
         .headers()
         .map_err(|error| faulty(error, 1, options.limits))?;
     if header.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    let taken = cut(options.columns, header.len(), || separator_of(header))?;
+    let names: Vec<&str> = header.iter().collect();
+    let taken = cut(options.columns, header.len(), Some(&names), || {
+        separator_of(header)
+    })?;
     let first = &header[0];
     // pandas names an index nothing, and reads that back as "Unnamed: 0".
     if header.len() > 1 && (first.is_empty() || first.starts_with("Unnamed: 0")) {
@@ -107,7 +159,7 @@ fn look_at_header<R: Read>(
     if named.clone().next().is_some() && named.clone().all(numeric) && !counts(named) {
         notes.push(DataNote::NumericHeader);
     }
-    Ok(())
+    Ok(Some(taken))
 }
 
 /// Whether the names are 0, 1, 2, ... or 1, 2, 3, ...: columns that were never given a name.
@@ -122,7 +174,9 @@ fn counts<'a>(names: impl Iterator<Item = &'a str> + Clone) -> bool {
 
 /// The rows read so far.
 struct Rows<'a> {
-    options: &'a Options,
+    options: &'a Options<'a>,
+    /// The columns that are taken, from the first record on.
+    taken: Option<Vec<usize>>,
     numbers: Vec<f64>,
     texts: Vec<String>,
     lines: Vec<u64>,
@@ -133,9 +187,10 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(options: &'a Options) -> Rows<'a> {
+    fn new(options: &'a Options<'a>, taken: Option<Vec<usize>>) -> Rows<'a> {
         Rows {
             options,
+            taken,
             numbers: Vec::new(),
             texts: Vec::new(),
             lines: Vec::new(),
@@ -148,11 +203,17 @@ impl<'a> Rows<'a> {
     fn add(&mut self, record: &StringRecord, line: u64) -> Result<(), DataProblem> {
         let at = At::Line(line);
         let is_first = self.rows == 0 && !self.options.header;
-        let taken: Range<usize> = cut(self.options.columns, record.len(), || separator_of(record))?;
+        // Records are of one length, so the columns of the first one are those of all.
+        let taken = match self.taken.take() {
+            Some(taken) => taken,
+            None => cut(self.options.columns, record.len(), None, || {
+                separator_of(record)
+            })?,
+        };
         self.width = taken.len();
         self.rows += 1;
         value_count(self.rows, self.width)?;
-        for column in taken {
+        for &column in &taken {
             let field = &record[column];
             match self.options.wanted {
                 Wanted::Labels => {
@@ -167,6 +228,7 @@ impl<'a> Rows<'a> {
                 }
             }
         }
+        self.taken = Some(taken);
         let count = self.numbers.len() + self.texts.len();
         if count >= self.look_at {
             self.look_at = count.saturating_mul(2);
@@ -299,7 +361,7 @@ mod tests {
 
     use flate2::{Compression, write::GzEncoder};
     use ndarray::array;
-    use sweep::Role;
+    use sweep::{Columns, Role};
 
     use super::super::load::read_array;
     use super::super::load::tests::{array_ref, notes_of};
@@ -381,10 +443,10 @@ mod tests {
 
     #[test]
     fn headers_of_numbers_and_indices_are_noted() {
-        let check = |bytes: &[u8], columns, expected: &[&str]| {
+        let check = |bytes: &[u8], columns: Option<(u64, u64)>, expected: &[&str]| {
             let mut array = array_ref(Role::Inputs, "m.csv");
             array.header = true;
-            array.columns = columns;
+            array.columns = columns.map(|(start, end)| Columns::range(start, end));
             let notes = notes_of(bytes, &array);
             assert_eq!(notes.len(), expected.len(), "{notes:?}");
             for (note, expected) in notes.iter().zip(expected) {
@@ -428,7 +490,7 @@ mod tests {
         check(b"1.0 2.0\n3.0 4.0\n", "separated by blanks");
         check(b"\"1,5\",2\n", "write decimals with '.'");
         let mut far = array_ref(Role::Inputs, "m.csv");
-        far.columns = Some((0, 2));
+        far.columns = Some(sweep::Columns::range(0, 2));
         let error = read_array(b"1;2\n", &far).unwrap_err().to_string();
         assert!(
             error.starts_with("m.csv: columns 0..2 were asked for, and it has 1; the fields seem to be separated by ';'"),

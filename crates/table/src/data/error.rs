@@ -185,6 +185,12 @@ pub enum DataProblem {
         found: usize,
         cause: Cause,
     },
+    #[error("its columns have no names; take them by number, as columns = \"0..4\"")]
+    NoNames,
+    #[error("has no column named '{name}'; it has {available}")]
+    NameUnknown { name: String, available: String },
+    #[error("has several columns named '{name}'; take them by number, as columns = \"0..4\"")]
+    NameDoubled { name: String },
     #[error("holds no values")]
     Empty,
     #[error("holds {found} values, more than {allowed}")]
@@ -234,8 +240,35 @@ pub enum DataProblem {
     MaskEntry { at: At, column: usize, found: f64 },
     #[error("this mask sees no entry: every value is 0")]
     MaskEmpty,
+    #[error("{}", pickle_text(.file))]
+    Pickle { file: String },
+    #[error("its name does not end in .npz or .safetensors")]
+    ArraysFormat,
+    #[error("is no .safetensors: {why}")]
+    Safetensors { why: String },
+    #[error("holds elements of type {found}, where f16, bf16, f32 or f64 are needed")]
+    NotFloats { found: String },
+    #[error("has {} dimension{}, where a matrix is needed", .shape.len(), if .shape.len() == 1 { "" } else { "s" })]
+    NoMatrix { shape: Vec<usize> },
+    #[error("is stored column by column; in numpy, np.ascontiguousarray(a) stores it row by row")]
+    ByColumns,
+    #[error("a row of it has {found} values, more than {allowed}")]
+    RowLong { found: u64, allowed: u64 },
+    #[error("its bytes do not have the sum that the archive names")]
+    Sum,
     #[error("the reader gave up")]
     Panic,
+}
+
+/// What to do about a pickle, with the two lines of Python that convert it.
+fn pickle_text(file: &str) -> String {
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    format!(
+        "is a Python pickle, which can run any program when it is loaded and is not read; in Python:\n  \
+         import torch, safetensors.torch\n  \
+         safetensors.torch.save_file(torch.load({file:?}, weights_only=True), {:?})",
+        format!("{stem}.safetensors")
+    )
 }
 
 fn sides(shape: &[usize]) -> String {

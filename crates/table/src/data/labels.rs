@@ -71,6 +71,21 @@ pub(super) fn one_hot(
     classes.indicators(options.limits)
 }
 
+/// The labels as they are written; whole numbers without a fraction.
+pub(super) fn texts(matrix: Matrix, transpose: bool) -> Result<Vec<String>, DataProblem> {
+    match matrix {
+        Matrix::Texts { texts, .. } => column(texts, transpose),
+        Matrix::Numbers(numbers) => {
+            let numbers = column(numbers, transpose)?;
+            let text = |number: f64| match whole(number) {
+                Some(whole) => whole.to_string(),
+                None => number.to_string(),
+            };
+            Ok(numbers.into_iter().map(text).collect())
+        }
+    }
+}
+
 /// The one column, or the one row of a file that has a sample a column.
 fn column<T>(matrix: Array2<T>, transpose: bool) -> Result<Vec<T>, DataProblem> {
     let (rows, columns) = matrix.dim();
@@ -363,7 +378,7 @@ mod tests {
             "{error}"
         );
         let mut one = array_ref(Role::Labels, "l.csv");
-        one.columns = Some((1, 2));
+        one.columns = Some(sweep::Columns::range(1, 2));
         assert_eq!(read_array(b"1,2\n", &one).unwrap(), array![[1.0]]);
     }
 

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ndarray::Array2;
-use sweep::{ArrayRef, Arrays, Loaded, Role, Rules, Spec};
+use sweep::{ArrayRef, Arrays, Columns, Loaded, Role, Rules, Spec, Value};
 
 use super::bounds::Limits;
 use super::content::{Format, mistaken};
 use super::error::{At, DataError, DataProblem};
 use super::matrix::{Matrix, Wanted};
-use super::notes::{DataNote, DataWarning};
+use super::notes::{DataNote, DataWarning, of_inputs};
 use super::open::{check_regular, read_file};
 use super::{delimited, labels, npy, parquet};
 
@@ -60,7 +60,10 @@ pub fn load_files(
         let hash = hash_of(&bytes);
         for array in wanted {
             let key = Some(array.role.key());
-            let (read, warnings) = read_keyed(&bytes, &array, key, spec.reading)?;
+            let (read, mut warnings) = read_keyed(&bytes, &array, key, spec.reading)?;
+            if array.role == Role::Inputs && !is_evened(spec) {
+                warnings.extend(odd_inputs(&read, &array, key));
+            }
             for warning in warnings {
                 let same = |other: &DataWarning| {
                     (&other.file, &other.note) == (&warning.file, &warning.note)
@@ -78,6 +81,37 @@ pub fn load_files(
         }
     }
     Ok(loaded)
+}
+
+/// Whether some trials standardize or whiten their inputs, so that somebody has thought of it.
+fn is_evened(spec: &Spec) -> bool {
+    let is_set = |value: &Value| value.as_bool() == Some(true);
+    let keys = ["problem.inputs.standardize", "problem.whiten"];
+    let by_key = keys
+        .iter()
+        .any(|key| spec.written_values(key).iter().any(is_set));
+    let tables = spec.written_values("problem.inputs");
+    by_key
+        || tables
+            .iter()
+            .any(|table| table.field("standardize").is_some_and(is_set))
+}
+
+/// What is odd about the numbers of inputs.
+fn odd_inputs(
+    inputs: &Array2<f64>,
+    array: &ArrayRef,
+    key: Option<&'static str>,
+) -> Vec<DataWarning> {
+    let mut notes = Vec::new();
+    of_inputs(inputs, &mut notes);
+    let warning = |note| DataWarning {
+        key,
+        file: array.file.clone(),
+        array: array.array.clone(),
+        note,
+    };
+    notes.into_iter().map(warning).collect()
 }
 
 /// `blake3:<hex>` of a file's bytes.
@@ -131,6 +165,31 @@ pub fn read_array_file(
     read_keyed(&bytes, array, None, Rules::NEWEST)
 }
 
+/// The names of the classes of a file of labels, in the order of the rows that [`read_array`] makes of them. A class that is
+/// written in several ways has the first of them.
+///
+/// # Errors
+/// As [`load_arrays`].
+pub fn class_names(path: &Path, array: &ArrayRef, rules: Rules) -> Result<Vec<String>, DataError> {
+    let failed = |problem| DataError {
+        key: None,
+        file: array.file.clone(),
+        array: array.array.clone(),
+        problem: Box::new(problem),
+    };
+    let bytes = read_file(path).map_err(failed)?;
+    let (classes, _) = read_keyed(&bytes, array, None, rules)?;
+    let limits = Limits::of(bytes.len() as u64).under(rules);
+    let stored = stored(&bytes, array, (rules, limits), &mut Vec::new()).map_err(failed)?;
+    let texts = labels::texts(stored, array.transpose).map_err(failed)?;
+    let name = |row: ndarray::ArrayView1<'_, f64>| {
+        let sample = row.iter().position(|&entry| entry != 0.0);
+        let text = sample.and_then(|sample| texts.get(sample));
+        text.cloned().unwrap_or_default()
+    };
+    Ok(classes.rows().into_iter().map(name).collect())
+}
+
 pub(super) fn read_keyed(
     bytes: &[u8],
     array: &ArrayRef,
@@ -167,7 +226,9 @@ fn read(
     if array.role == Role::Labels {
         let options = labels::Options {
             transpose: array.transpose,
-            may_have_header: is_csv(array) && !array.header,
+            may_have_header: is_csv(array)
+                && !array.header
+                && !matches!(array.columns, Some(Columns::Named(_))),
             rules,
             limits,
         };
@@ -208,7 +269,7 @@ fn is_csv(array: &ArrayRef) -> bool {
 }
 
 /// The matrix as stored, its columns cut.
-fn stored(
+pub(super) fn stored(
     bytes: &[u8],
     array: &ArrayRef,
     (rules, limits): (Rules, Limits),
@@ -230,14 +291,15 @@ fn stored(
         Role::Mask => Wanted::Mask,
         Role::Inputs | Role::Targets | Role::Target | Role::Weights => Wanted::Numbers,
     };
-    let columns = array.columns;
+    let columns = array.columns.as_ref();
     let of_numpy = npy::Options {
         columns,
         turned: is_turned(array),
         limits,
     };
     let of_text = delimited::Options {
-        header: array.header,
+        // A header gives the names.
+        header: array.header || matches!(columns, Some(Columns::Named(_))),
         columns,
         wanted,
         limits,
@@ -353,7 +415,7 @@ pub(super) mod tests {
     #[test]
     fn columns_are_cut_and_numbers_scaled() {
         let mut array = array_ref(Role::Target, "M.CSV");
-        array.columns = Some((1, 3));
+        array.columns = Some(sweep::Columns::range(1, 3));
         array.scale_text = Some("0.5".to_owned());
         check(&array, b"1,2,3\n4,5,6\n", &array![[1.0, 1.5], [2.5, 3.0]]);
     }
@@ -376,7 +438,7 @@ pub(super) mod tests {
         );
         check(&plain, b"", "a/m.csv: holds no values");
         let mut far = plain.clone();
-        far.columns = Some((1, 4));
+        far.columns = Some(sweep::Columns::range(1, 4));
         check(
             &far,
             b"1,2\n",

@@ -7,6 +7,7 @@ use std::io::{Cursor, Read};
 
 use ndarray::Array2;
 use ndarray_npy::npy::header::Header;
+use sweep::Columns;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::bounds::{Limits, value_count};
@@ -98,15 +99,15 @@ fn cure(descriptor: Option<&str>) -> &'static str {
 }
 
 /// How an array is read.
-pub(super) struct Options {
-    pub(super) columns: Option<(u64, u64)>,
+pub(super) struct Options<'a> {
+    pub(super) columns: Option<&'a Columns>,
     /// The matrix will be turned: rows are put where columns will be, so that turning copies nothing.
     pub(super) turned: bool,
     pub(super) limits: Limits,
 }
 
 /// Reads a `.npy`.
-pub(super) fn read(bytes: &[u8], options: &Options) -> Result<Matrix, DataProblem> {
+pub(super) fn read(bytes: &[u8], options: &Options<'_>) -> Result<Matrix, DataProblem> {
     read_from(bytes, bytes.len() as u64, options, &|_| Ok(()))
 }
 
@@ -115,7 +116,7 @@ pub(super) fn read(bytes: &[u8], options: &Options) -> Result<Matrix, DataProble
 fn read_from(
     mut bytes: impl Read,
     total: u64,
-    options: &Options,
+    options: &Options<'_>,
     allowed: &dyn Fn(u64) -> Result<(), DataProblem>,
 ) -> Result<Matrix, DataProblem> {
     let (header, header_bytes) = header(&mut bytes)?;
@@ -128,22 +129,17 @@ fn read_from(
                 found: header.type_descriptor.to_string(),
                 cure: cure(descriptor),
             })?;
-    let (rows, width) = match header.shape[..] {
-        [] => (1, 1),
-        [rows] => (rows, 1),
-        [rows, width] => (rows, width),
-        _ => {
-            return Err(DataProblem::Dimensions {
-                shape: header.shape,
-            });
-        }
-    };
+    let (rows, width) = matrix_shape(&header.shape)?;
     let expected = (value_count(rows, width)? as u64).saturating_mul(element.bytes() as u64);
     let found = total.saturating_sub(header_bytes as u64);
     if expected != found {
         return Err(DataProblem::NpySize { expected, found });
     }
-    let columns = cut(options.columns, width, || Cause::Unknown)?;
+    let columns = cut(options.columns, width, None, || Cause::Unknown)?;
+    let mut places = vec![None; width];
+    for (place, &column) in columns.iter().enumerate() {
+        places[column] = Some(place);
+    }
     let count = value_count(rows, columns.len())? as u64;
     if element.is_text() {
         allowed(expected)?;
@@ -163,8 +159,8 @@ fn read_from(
     if element.is_text() {
         let mut texts = Array2::default(shape);
         elements.each(bytes, &mut |row, column, bytes| {
-            if columns.contains(&column) {
-                texts[(row, column - columns.start)] = text(element, big, bytes);
+            if let Some(place) = places[column] {
+                texts[(row, place)] = text(element, big, bytes);
             }
         })?;
         let lines = Vec::new();
@@ -176,11 +172,23 @@ fn read_from(
         Array2::zeros(shape)
     };
     elements.each(bytes, &mut |row, column, bytes| {
-        if columns.contains(&column) {
-            numbers[(row, column - columns.start)] = number(element, big, bytes);
+        if let Some(place) = places[column] {
+            numbers[(row, place)] = number(element, big, bytes);
         }
     })?;
     Ok(Matrix::Numbers(numbers))
+}
+
+/// Rows and columns; a vector is a column.
+fn matrix_shape(shape: &[usize]) -> Result<(usize, usize), DataProblem> {
+    match *shape {
+        [] => Ok((1, 1)),
+        [rows] => Ok((rows, 1)),
+        [rows, width] => Ok((rows, width)),
+        _ => Err(DataProblem::Dimensions {
+            shape: shape.to_vec(),
+        }),
+    }
 }
 
 /// How the elements of an array follow one another.
@@ -240,7 +248,7 @@ impl Elements {
 }
 
 /// Fills the buffer as far as there are bytes.
-fn fill(bytes: &mut impl Read, buffer: &mut [u8]) -> Result<usize, DataProblem> {
+pub(super) fn fill(bytes: &mut impl Read, buffer: &mut [u8]) -> Result<usize, DataProblem> {
     let mut filled = 0;
     while filled < buffer.len() {
         match bytes.read(&mut buffer[filled..]) {
@@ -254,7 +262,7 @@ fn fill(bytes: &mut impl Read, buffer: &mut [u8]) -> Result<usize, DataProblem> 
 }
 
 /// The header, and the bytes up to the elements.
-fn header(bytes: &mut impl Read) -> Result<(Header, usize), DataProblem> {
+pub(super) fn header(bytes: &mut impl Read) -> Result<(Header, usize), DataProblem> {
     let malformed = || DataProblem::NpyMalformed;
     let mut front = vec![0; FRONT];
     if fill(bytes, &mut front)? < FRONT || !front.starts_with(MAGIC) {
@@ -356,7 +364,7 @@ fn text(element: Element, big: bool, bytes: &[u8]) -> String {
 pub(super) fn read_archive(
     bytes: &[u8],
     name: Option<&str>,
-    options: &Options,
+    options: &Options<'_>,
 ) -> Result<Matrix, DataProblem> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(DataProblem::Npz)?;
     let place = match name {
@@ -551,7 +559,7 @@ mod tests {
         );
         check(&npy(&Array1::from(vec![1.0, 2.0])), &array![[1.0], [2.0]]);
         let mut cut = array_ref(Role::Target, "m.npy");
-        cut.columns = Some((1, 2));
+        cut.columns = Some(sweep::Columns::range(1, 2));
         assert_eq!(
             read_array(&npy(&matrix), &cut).unwrap(),
             array![[2.0], [5.0]]

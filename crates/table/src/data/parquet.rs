@@ -18,6 +18,7 @@ use polars_parquet::read::{
     BasicDecompressor, FileMetadata, PageReader, ParquetType, PrimitiveLogicalType,
     column_iter_to_arrays, read_metadata,
 };
+use sweep::Columns;
 
 use super::bounds::{Limits, value_count};
 use super::error::{At, Cause, DataProblem};
@@ -28,8 +29,8 @@ use super::notes::DataNote;
 use super::npy::half;
 
 /// How a file is read.
-pub(super) struct Options {
-    pub(super) columns: Option<(u64, u64)>,
+pub(super) struct Options<'a> {
+    pub(super) columns: Option<&'a Columns>,
     pub(super) wanted: Wanted,
     pub(super) limits: Limits,
 }
@@ -37,7 +38,7 @@ pub(super) struct Options {
 /// Reads the columns in the order of the file.
 pub(super) fn read(
     bytes: &[u8],
-    options: &Options,
+    options: &Options<'_>,
     notes: &mut Vec<DataNote>,
 ) -> Result<Matrix, DataProblem> {
     if !footer::is_sound(bytes) {
@@ -47,17 +48,21 @@ pub(super) fn read(
     let fields = metadata.schema().fields();
     let groups = metadata.row_groups.iter();
     let rows = groups.fold(0_usize, |rows, group| rows.saturating_add(group.num_rows()));
-    let taken = cut(options.columns, fields.len(), || Cause::Unknown)?;
+    let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
+    let taken = cut(options.columns, fields.len(), Some(&names), || {
+        Cause::Unknown
+    })?;
     let values = value_count(rows, taken.len())? as u64;
     options.limits.expansion(8 * values)?;
     let indices = index_columns(&metadata);
-    for at in taken.clone() {
+    for &at in &taken {
         let name = fields[at].name();
         if name.starts_with("__index_level_") || indices.iter().any(|index| index == name) {
             notes.extend(DataNote::index(at, name, &taken));
         }
     }
     let columns = taken
+        .into_iter()
         .map(|at| Column::of(&metadata, at))
         .collect::<Result<Vec<Column<'_>>, _>>()?;
     if options.wanted == Wanted::Labels && columns.iter().all(|column| column.kind == Kind::Text) {
@@ -77,6 +82,45 @@ pub(super) fn read(
         })?;
     }
     Ok(Matrix::Numbers(matrix))
+}
+
+/// A value of a column.
+pub(super) enum Seen<'a> {
+    Number(f64),
+    Text(&'a str),
+    Missing,
+}
+
+/// Hands over every value with its column and row, column after column; values that are neither numbers nor texts as
+/// the name of their type. Returns the number of rows and the names of the columns.
+pub(super) fn each_value(
+    bytes: &[u8],
+    limits: Limits,
+    take: &mut dyn FnMut(usize, usize, Seen<'_>),
+) -> Result<(usize, Vec<String>), DataProblem> {
+    if !footer::is_sound(bytes) {
+        return Err(DataProblem::ParquetFooter);
+    }
+    let metadata = read_metadata(&mut Cursor::new(bytes)).map_err(DataProblem::Parquet)?;
+    let fields = metadata.schema().fields();
+    let groups = metadata.row_groups.iter();
+    let rows = groups.fold(0_usize, |rows, group| rows.saturating_add(group.num_rows()));
+    limits.expansion(8 * value_count(rows, fields.len())? as u64)?;
+    for at in 0..fields.len() {
+        let Ok(column) = Column::of(&metadata, at) else {
+            // A list or a record, which is no number.
+            (0..rows).for_each(|row| take(at, row, Seen::Text("list or record")));
+            continue;
+        };
+        let mut from = 0;
+        column.each_array(bytes, limits, &mut |array| {
+            column.values(array, from, &mut |row, value| take(at, row, value))?;
+            from += array.len();
+            Ok(())
+        })?;
+    }
+    let names = fields.iter().map(|field| field.name().to_owned());
+    Ok((rows, names.collect()))
 }
 
 /// The columns that pandas wrote for an index, by what it says in the metadata.
@@ -349,6 +393,47 @@ impl<'a> Column<'a> {
         Ok(())
     }
 
+    /// Hands over the values of an array whose first row is `from`.
+    fn values(
+        &self,
+        array: &dyn Array,
+        from: usize,
+        take: &mut dyn FnMut(usize, Seen<'_>),
+    ) -> Result<(), DataProblem> {
+        match self.kind {
+            Kind::Text => {
+                let texts = cast::<Utf8ViewArray>(array, self)?;
+                for (row, text) in texts.iter().enumerate() {
+                    take(from + row, text.map_or(Seen::Missing, Seen::Text));
+                }
+            }
+            Kind::Other => {
+                for row in 0..array.len() {
+                    let value = if array.is_null(row) {
+                        Seen::Missing
+                    } else {
+                        Seen::Text("date, time or another type")
+                    };
+                    take(from + row, value);
+                }
+            }
+            Kind::Bool | Kind::Number | Kind::Half | Kind::Decimal { .. } => {
+                let mut numbers = ndarray::Array1::zeros(array.len());
+                let whole = array.with_validity(None);
+                self.numbers(whole.as_ref(), from, numbers.view_mut())?;
+                for (row, &number) in numbers.iter().enumerate() {
+                    let value = if array.is_null(row) {
+                        Seen::Missing
+                    } else {
+                        Seen::Number(number)
+                    };
+                    take(from + row, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn plain<'b, T: NativeType>(&self, array: &'b dyn Array) -> Result<&'b [T], DataProblem> {
         Ok(cast::<PrimitiveArray<T>>(array, self)?.values())
     }
@@ -432,7 +517,7 @@ mod tests {
         let mut wanted = array_ref(Role::Target, "m.parquet");
         let expected = array![[1.0, 0.5, 1.0], [-2.0, 1.5, 0.0]];
         assert_eq!(read_array(&bytes, &wanted).unwrap(), expected);
-        wanted.columns = Some((1, 2));
+        wanted.columns = Some(Columns::range(1, 2));
         assert_eq!(read_array(&bytes, &wanted).unwrap(), array![[0.5], [1.5]]);
     }
 
@@ -443,7 +528,7 @@ mod tests {
     #[track_caller]
     fn column(role: Role, at: u64) -> Array2<f64> {
         let mut wanted = array_ref(role, "pandas.parquet");
-        wanted.columns = Some((at, at + 1));
+        wanted.columns = Some(Columns::range(at, at + 1));
         read_array(PANDAS, &wanted).unwrap()
     }
 
@@ -483,7 +568,7 @@ mod tests {
         assert_eq!(column(Role::Labels, 0), Array2::<f64>::eye(3));
         assert_eq!(column(Role::Labels, 8), first_last);
         let mut wanted = array_ref(Role::Inputs, "pandas.parquet");
-        wanted.columns = Some((9, 10));
+        wanted.columns = Some(Columns::range(9, 10));
         let error = read_array(PANDAS, &wanted).unwrap_err().to_string();
         assert_eq!(
             error,
@@ -495,18 +580,19 @@ mod tests {
     fn an_index_of_pandas_is_noted_where_it_is_read() {
         let mut wanted = array_ref(Role::Inputs, "pandas.parquet");
         let notes = |wanted: &_| notes_of(PANDAS, wanted);
-        wanted.columns = Some((0, 9));
+        wanted.columns = Some(Columns::range(0, 9));
         assert_eq!(notes(&wanted), Vec::<String>::new());
-        wanted.columns = Some((12, 13));
+        wanted.columns = Some(Columns::range(12, 13));
         let found = notes(&wanted);
         assert!(found[0].contains("'__index_level_0__'"), "{found:?}");
     }
 
     #[test]
     fn room_is_bounded_before_it_is_made() {
+        let columns = Columns::range(0, 9);
         let read = |limits| {
             let options = Options {
-                columns: Some((0, 9)),
+                columns: Some(&columns),
                 wanted: Wanted::Numbers,
                 limits,
             };

@@ -1,6 +1,7 @@
 //! A run folder: parts and journal, durable in that order, locked by one process.
 
 mod attempts;
+mod bare;
 mod check;
 mod commit;
 mod disk;
@@ -24,6 +25,7 @@ mod upkeep;
 mod versions;
 
 pub use attempts::attempts;
+pub use bare::{check_tables_folder, write_tables};
 pub use check::{Checked, Finding, Kind, check_folder};
 pub use error::{FolderError, Format};
 pub use export::{ExportFormat, Exported, export};

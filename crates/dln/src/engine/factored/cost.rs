@@ -22,10 +22,13 @@ pub(crate) fn check(trial: &Trial) -> Result<(), NotFactorable> {
     if trial.problem.task.samples().is_some() {
         return Err(NotFactorable::Task);
     }
-    // At depth 1 there is no activation.
     let activation = trial.network.activation;
-    if !activation.is_linear() && trial.network.depth() > 1 {
+    if !trial.network.is_linear() {
         return Err(NotFactorable::Activation { activation });
+    }
+    let kind = trial.optimizer.kind;
+    if kind.works_on_matrices() {
+        return Err(NotFactorable::Optimizer { kind });
     }
     match trial.init.kind.layers() {
         StartLayers::Given => {
@@ -39,6 +42,10 @@ pub(crate) fn check(trial: &Trial) -> Result<(), NotFactorable> {
         StartLayers::Isometric => {
             let rank_estimate = trial.optimizer.rank_estimate;
             let limit = rank_limit(trial);
+            let zero = trial.init.scales.iter().position(|&scale| scale == 0.0);
+            if let Some(l) = zero {
+                return Err(NotFactorable::ZeroScale { layer: l + 1 });
+            }
             if (1..=limit).contains(&rank_estimate) {
                 Ok(())
             } else {

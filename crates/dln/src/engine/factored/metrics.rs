@@ -1,16 +1,19 @@
 //! What the factored engine measures: the map that its network is, and its cores as the layers.
 
-use ndarray::{Array2, Axis};
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::start::FactoredStart;
-use crate::config::{Activation, Trial};
+use crate::config::Trial;
 use crate::data::{Data, scale_columns};
 use crate::kernel::{Svd, Threads, multiply, svd};
 use crate::measure::{
-    Alignment, LossHessian, MeasuredNetwork, Spectrum, balancedness, chain, finite,
-    hidden_square_distance,
+    Alignment, LossHessian, MeasuredNetwork, Moved, Spectrum, balancedness, chain, finite,
+    hidden_square_distance, seen_square_distance,
 };
 use crate::metric::Scalars;
+use crate::theory::Theory;
 
 /// Rows of the outputs that are formed together.
 const TOGETHER: usize = 128;
@@ -25,23 +28,49 @@ pub(super) struct FactoredNetwork<'a> {
     pub(super) Y: &'a Array2<f64>,
     pub(super) target: Option<&'a Alignment>,
     pub(super) network: FactoredStart,
+    /// `C_1(0) .. C_L(0)`, where updates are asked for.
+    pub(super) started: &'a [Array2<f64>],
 }
 
 impl FactoredNetwork<'_> {
     /// The loss on the entries that training does not see; `None` where it sees all.
     fn test_loss(&self) -> Option<f64> {
         let mask = self.data.mask.as_ref()?;
+        let squares = self.squares(self.Y, |E, Y, rows| {
+            hidden_square_distance(E, Y, mask.slice(s![rows, ..]))
+        });
+        finite(0.5 * self.data.c * squares)
+    }
+
+    /// The train loss against the target before noise was added to it; `None` without noise.
+    fn clean_loss(&self) -> Option<f64> {
+        let Y = self.data.clean.as_ref()?.dense();
+        let mask = self.data.mask.as_ref();
+        let squares = self.squares(&Y, |E, Y, rows| {
+            let mask = mask.map(|mask| mask.slice(s![rows, ..]));
+            seen_square_distance(E, Y, mask)
+        });
+        finite(0.5 * self.data.c * squares)
+    }
+
+    /// Adds up what `visit` makes of some rows of the outputs, the same rows of `Y` and their numbers, part by part.
+    fn squares(
+        &self,
+        Y: &Array2<f64>,
+        visit: impl Fn(ArrayView2<'_, f64>, ArrayView2<'_, f64>, Range<usize>) -> f64,
+    ) -> f64 {
         let whole = chain(Threads::Seq, &self.network.C, false);
         let left = multiply(Threads::Seq, self.network.U.view(), whole.view());
-        let mut squares = 0.0;
+        let (mut squares, mut start) = (0.0, 0);
         let parts = left.axis_chunks_iter(Axis(0), TOGETHER);
-        let targets = self.Y.axis_chunks_iter(Axis(0), TOGETHER);
-        let masks = mask.axis_chunks_iter(Axis(0), TOGETHER);
-        for ((left, Y), mask) in parts.zip(targets).zip(masks) {
+        let targets = Y.axis_chunks_iter(Axis(0), TOGETHER);
+        for (left, Y) in parts.zip(targets) {
             let E = multiply(self.threads, left, self.network.V.t());
-            squares += hidden_square_distance(E.view(), Y, mask);
+            let rows = start..start + Y.nrows();
+            start = rows.end;
+            squares += visit(E.view(), Y, rows);
         }
-        finite(0.5 * self.data.c * squares)
+        squares
     }
 }
 
@@ -57,6 +86,9 @@ impl MeasuredNetwork for FactoredNetwork<'_> {
     fn judge(&self, scalars: &mut Scalars) {
         if self.trial.measure.metrics.test_loss {
             scalars.test_loss = self.test_loss();
+        }
+        if self.trial.measure.metrics.train_loss {
+            scalars.clean_loss = self.clean_loss();
         }
     }
 
@@ -77,6 +109,19 @@ impl MeasuredNetwork for FactoredNetwork<'_> {
         balancedness(above.view(), below.view(), Threads::Seq)
     }
 
+    fn theory(&self) -> Option<&Theory> {
+        None
+    }
+
+    fn modes(&self) -> Option<Vec<f64>> {
+        None
+    }
+
+    fn moved(&self, layer: usize) -> Option<Moved> {
+        let D = &self.network.C[layer - 1] - self.started.get(layer - 1)?;
+        Moved::of(&D, None, Threads::Seq)
+    }
+
     fn separation(&self) -> Vec<Option<f64>> {
         Vec::new()
     }
@@ -95,8 +140,8 @@ impl MeasuredNetwork for FactoredNetwork<'_> {
             mask: self.data.mask.as_ref().map(|mask| mask.view()),
             loss: self.trial.problem.loss,
             c: self.data.c,
-            activation: Activation::Linear,
-            weight_decay: self.trial.optimizer.weight_decay,
+            functions: Vec::new(),
+            weight_decay: self.trial.optimizer.penalty(),
             threads: self.threads,
         })
     }

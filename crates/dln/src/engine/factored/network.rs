@@ -2,21 +2,22 @@
 
 use std::borrow::Cow;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView2, s};
 
 use super::cost::{check, flops, is_dense};
 use super::metrics::FactoredNetwork;
 use super::start::{FactoredStart, start};
 use crate::checkpoint::{put_matrix, take_matrix};
-use crate::config::{Optimizer, Precision, Trial};
+use crate::config::{Precision, Trial};
 use crate::data::Data;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
+use crate::exported::{Exported, ExportedParts, collapsed, embedded};
 use crate::kernel::Dense;
 use crate::kernel::simd::Observed;
 use crate::kernel::simd::{Lane, arch_for, stride};
 use crate::kernel::{Threads, multiply, multiply_into, norm_of};
-use crate::measure::{Alignment, Rows, measure};
+use crate::measure::{Alignment, Rows, measure, rounded};
 use crate::optimizer::{Descent, Gradient};
 use crate::outcome;
 
@@ -67,6 +68,8 @@ pub(super) struct Factored<'a, T> {
     inner: Descent<T>,
     /// Of `V` and `U`; none where they are frozen.
     outer: Option<Descent<T>>,
+    /// `C_1(0) .. C_L(0)`, where updates are asked for.
+    started: Vec<Array2<f64>>,
     /// Train loss of the kept pass.
     pub(super) loss: f64,
     flops: f64,
@@ -120,10 +123,6 @@ impl<'a, T: Lane> Factored<'a, T> {
         let shapes: Vec<(usize, usize)> = C.iter().map(|C| C.dim()).collect();
         let mut widths = vec![width];
         widths.extend(shapes.iter().map(|&(rows, _)| rows));
-        let outer = Optimizer {
-            rate: optimizer.rate * optimizer.factor_rate,
-            ..optimizer.clone()
-        };
         let by_columns = |count: usize| -> Vec<Array2<T>> {
             let shapes = shapes[..count].iter();
             shapes
@@ -153,9 +152,17 @@ impl<'a, T: Lane> Factored<'a, T> {
             up: by_columns(shapes.len()),
             inner: Descent::new(optimizer, &shapes, 0),
             outer: trained.then(|| {
-                let shapes = [(d_x, row), (d_y, last)];
-                Descent::new(&outer, &shapes, 0).with_columns(0, width)
+                let outer = Descent::new(optimizer, &[(d_x, row), (d_y, last)], 0);
+                outer
+                    .with_columns(0, width)
+                    .with_factor(optimizer.factor_rate)
             }),
+            started: if trial.measure.metrics.any(|about| about.updates) {
+                let precision = trial.train.precision;
+                C.iter().map(|C| rounded(precision, C)).collect()
+            } else {
+                Vec::new()
+            },
             loss: f64::NAN,
             flops: flops(entries, d_y, &widths, trained),
         }
@@ -188,7 +195,7 @@ impl<'a, T: Lane> Factored<'a, T> {
     /// Sum of squares of all gradients that are taken, penalty included, at the weights of the kept pass, each
     /// entry times `scale`.
     fn gradient_squares(&self, scale: f64) -> f64 {
-        let decay = T::of(self.trial.optimizer.weight_decay);
+        let decay = T::of(self.trial.optimizer.penalty());
         let square = |mut G: Array2<T>, W: ArrayView2<'_, T>| -> f64 {
             G.scaled_add(decay, &W);
             let entries = G.iter().map(|g| scale * g.wide());
@@ -247,11 +254,12 @@ impl<T: Lane> Engine for Factored<'_, T> {
     }
 
     fn update(&mut self) {
+        let norm = self.inner.needs_norm().then(|| self.gradient_norm());
         self.sums_up();
         let threads = self.threads;
         let depth = self.depth();
         if let Some(outer) = &mut self.outer {
-            outer.begin();
+            outer.begin(norm);
             let whole = self.down.first().unwrap_or(&self.C[0]);
             let of_V = Gradient {
                 left: self.back.view(),
@@ -264,7 +272,7 @@ impl<T: Lane> Engine for Factored<'_, T> {
             };
             outer.apply(threads, 1, &mut self.U, &of_U);
         }
-        self.inner.begin();
+        self.inner.begin(norm);
         for j in 0..depth {
             let (below, above) = self.C.split_at_mut(j + 1);
             let S = self.up[j].view();
@@ -290,6 +298,7 @@ impl<T: Lane> Engine for Factored<'_, T> {
             Y: &self.Y,
             target: self.alignment.as_ref(),
             network: self.network(),
+            started: &self.started,
         };
         measure(&here, &self.trial.measure.metrics, self.loss, step, rows);
     }
@@ -327,6 +336,20 @@ impl<T: Lane> Engine for Factored<'_, T> {
 
     fn set_threads(&mut self, threads: Threads) {
         self.threads = threads;
+    }
+
+    fn exported(&self) -> Option<Exported> {
+        let FactoredStart { V, C, U } = self.network();
+        let (whole, _) = collapsed(&C, &[]);
+        Some(Exported {
+            end_to_end: Some(embedded(U.view(), whole.view(), V.view())),
+            offset: Some(Array1::zeros(U.nrows())),
+            parts: ExportedParts::Core {
+                bases: vec![(0, V), (C.len(), U)],
+                cores: C,
+                biases: Vec::new(),
+            },
+        })
     }
 
     fn report(&self) -> EngineReport {

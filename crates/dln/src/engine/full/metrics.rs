@@ -3,14 +3,17 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::fit::widened;
+use super::started::Started;
 use crate::config::{Metrics, Trial};
-use crate::data::{Data, TestSet, TrainSamples};
+use crate::data::{Data, InputsMatrix, TestSet, TrainSamples};
 use crate::kernel::{Real, Threads, add_to_rows, multiply};
 use crate::measure::{
-    Alignment, Classes, LossHessian, MeasuredNetwork, Spectrum, balancedness, chain, correct,
-    finite, hidden_square_distance, over_samples, sample_separation, share_correct,
+    Alignment, Classes, LossHessian, MeasuredNetwork, Moved, Spectrum, balancedness, chain,
+    correct, finite, hidden_square_distance, over_samples, sample_separation, seen_square_distance,
+    share_correct, square_distance,
 };
 use crate::metric::{Decomposition, Scalars};
+use crate::theory::{Modes, Theory};
 
 /// What is measured against, made once.
 #[derive(Debug)]
@@ -18,12 +21,15 @@ pub(super) struct Meter {
     alignment: Option<Alignment>,
     /// For linear networks.
     classes: Option<Classes>,
+    /// Where what the layers move is asked for.
+    started: Option<Started>,
+    theory: Option<Theory>,
 }
 
 impl Meter {
     pub(super) fn new(trial: &Trial, data: &Data) -> Meter {
         let metrics = &trial.measure.metrics;
-        let linear = trial.network.activation.is_linear();
+        let linear = trial.network.is_linear();
         let wanted = metrics.separation && linear;
         let classes = data.classified().filter(|_| wanted);
         let classes = classes.map(|(X, classes)| Classes::new(X.view(), classes));
@@ -32,7 +38,17 @@ impl Meter {
         } else {
             None
         };
-        Meter { alignment, classes }
+        Meter {
+            alignment,
+            classes,
+            started: None,
+            theory: Theory::new(trial, data),
+        }
+    }
+
+    /// Has updates measured against this start.
+    pub(super) fn start(&mut self, started: Option<Started>) {
+        self.started = started;
     }
 }
 
@@ -73,10 +89,10 @@ impl<'a, T: Real> FullNetwork<'a, T> {
             offset: None,
         };
         let metrics = here.metrics();
-        let judged = metrics.train_loss && data.classes.is_some()
+        let judged = metrics.train_loss && (data.classes.is_some() || data.clean.is_some())
             || metrics.test_loss && (data.test.is_some() || data.mask.is_some());
         let decomposed = metrics.map() != Decomposition::Not;
-        if trial.network.activation.is_linear() && (judged || decomposed) {
+        if trial.network.is_linear() && (judged || decomposed) {
             here.map = Some(here.end_to_end());
             here.offset = here.offset();
         }
@@ -123,6 +139,32 @@ impl<'a, T: Real> FullNetwork<'a, T> {
         scalars.test_accuracy = test.classes.is_some().then(|| hits / n as f64);
     }
 
+    /// The train loss against the targets before noise was added to them; `None` without noise.
+    fn clean_loss(&self) -> Option<f64> {
+        let data = self.data;
+        let Y = data.clean.as_ref()?.dense();
+        let squares = match (&data.X, &self.map) {
+            (InputsMatrix::Identity, Some(map)) => {
+                let mask = data.mask.as_ref().map(|mask| mask.view());
+                seen_square_distance(map.view(), Y.view(), mask)
+            }
+            (InputsMatrix::Identity, None) => {
+                let outputs = self.outputs(Array2::eye(Y.ncols()).view());
+                let mask = data.mask.as_ref().map(|mask| mask.view());
+                seen_square_distance(outputs.view(), Y.view(), mask)
+            }
+            (InputsMatrix::Dense(X), _) => over_samples(
+                X.view(),
+                |X| self.outputs(X),
+                |start, outputs| {
+                    let end = start + outputs.ncols();
+                    square_distance(outputs, Y.slice(ndarray::s![.., start..end]))
+                },
+            ),
+        };
+        finite(0.5 * data.c * squares)
+    }
+
     /// The network's outputs, `d_y x n`, through its end-to-end map where that is known.
     fn outputs(&self, X: ArrayView2<'_, f64>) -> Array2<f64> {
         let threads = self.threads;
@@ -133,14 +175,15 @@ impl<'a, T: Real> FullNetwork<'a, T> {
             }
             return outputs;
         }
+        let functions = self.trial.network.functions();
         let mut A = X.to_owned();
         for (l, W) in self.W.iter().enumerate() {
             A = multiply(threads, W.view(), A.view());
             if let Some(b) = self.b.get(l) {
                 add_to_rows(&mut A, b);
             }
-            if l + 1 < self.W.len() {
-                self.trial.network.activation.apply(threads, &mut A);
+            if let Some(function) = functions.get(l) {
+                function.apply(threads, &mut A);
             }
         }
         A
@@ -161,6 +204,9 @@ impl<T: Real> MeasuredNetwork for FullNetwork<'_, T> {
         let trained = data.classified().filter(|_| metrics.train_loss);
         scalars.accuracy =
             trained.map(|(X, classes)| share_correct(X.view(), classes, |X| self.outputs(X)));
+        if metrics.train_loss {
+            scalars.clean_loss = self.clean_loss();
+        }
         if !metrics.test_loss {
             return;
         }
@@ -195,6 +241,22 @@ impl<T: Real> MeasuredNetwork for FullNetwork<'_, T> {
         balancedness(above.view(), below.view(), self.threads)
     }
 
+    fn theory(&self) -> Option<&Theory> {
+        self.meter.theory.as_ref()
+    }
+
+    fn modes(&self) -> Option<Vec<f64>> {
+        let target = &self.meter.theory.as_ref()?.modes;
+        let map = self.map.as_ref()?;
+        let bases = (&target.U, &target.V);
+        Some(Modes::values_of(map, bases, self.threads))
+    }
+
+    fn moved(&self, layer: usize) -> Option<Moved> {
+        let started = self.meter.started.as_ref()?;
+        started.moved(layer, &self.W[layer - 1], self.threads)
+    }
+
     fn separation(&self) -> Vec<Option<f64>> {
         if let Some(classes) = &self.meter.classes {
             let hidden = &self.W[..self.W.len() - 1];
@@ -215,7 +277,6 @@ impl<T: Real> MeasuredNetwork for FullNetwork<'_, T> {
 
     fn hessian(&self, read: &dyn Fn(&LossHessian<'_>) -> Option<f64>) -> Option<f64> {
         let (trial, data) = (self.trial, self.data);
-        let activation = trial.network.activation;
         let (X, Y) = match data.samples(trial.folds()) {
             TrainSamples::Identity => (None, data.Y.dense()),
             TrainSamples::Dense { X, Y, .. } => (Some(X), Y),
@@ -228,8 +289,8 @@ impl<T: Real> MeasuredNetwork for FullNetwork<'_, T> {
             mask: data.mask.as_ref().map(|mask| mask.view()),
             loss: trial.problem.loss,
             c: data.c,
-            activation,
-            weight_decay: trial.optimizer.weight_decay,
+            functions: trial.network.functions(),
+            weight_decay: trial.optimizer.penalty(),
             threads: self.threads,
         })
     }

@@ -5,37 +5,21 @@ use std::borrow::Cow;
 use ndarray::Array2;
 
 use super::batch_pass::BatchPass;
+use super::exported::exported;
 use super::fit::{cast, widened};
 use super::metrics::{FullNetwork, Meter};
 use super::pass::{Pass, cheapest};
 use crate::checkpoint::{put_matrix, take_matrix};
-use crate::config::{Precision, Trial};
+use crate::config::Trial;
 use crate::data::Data;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
-use crate::init;
+use crate::exported::Exported;
 use crate::kernel::simd::Lane;
-use crate::kernel::{Threads, entries, in_chunks, norm_of, vectorized};
-use crate::measure::{Rows, measure};
+use crate::kernel::{Threads, norm_of};
+use crate::measure::{MeasuredNetwork, Rows, measure};
 use crate::optimizer::{Descent, Gradient};
 use crate::outcome;
-
-/// The full engine for a trial, in the precision it asks for, ready at step 0.
-///
-/// # Errors
-/// What is wrong with the initial weights.
-pub(crate) fn build<'a>(
-    trial: &'a Trial,
-    data: &'a Data,
-    threads: Threads,
-) -> Result<Box<dyn Engine + 'a>, TrialError> {
-    let weights = init::weights(trial)?;
-    let engine: Box<dyn Engine + 'a> = match trial.train.precision {
-        Precision::F64 => Box::new(Full::<f64>::new(trial, data, threads, &weights)),
-        Precision::F32 => Box::new(Full::<f32>::new(trial, data, threads, &weights)),
-    };
-    Ok(engine)
-}
 
 #[derive(Debug)]
 pub(in crate::engine) struct Full<'a, T> {
@@ -47,7 +31,7 @@ pub(in crate::engine) struct Full<'a, T> {
     pub(super) parameters: Vec<Array2<T>>,
     /// Over all training samples.
     pub(super) pass: Pass<T>,
-    /// What updates see, where that is not all of them.
+    /// What updates see, where that is not every sample.
     pub(super) batch: Option<BatchPass<T>>,
     /// Train loss of the kept pass.
     pub(super) loss: f64,
@@ -79,6 +63,7 @@ impl<'a, T: Lane> Full<'a, T> {
     ) -> Full<'a, T> {
         let mut shapes: Vec<(usize, usize)> = weights.iter().map(|W| W.dim()).collect();
         let (pass, flops) = cheapest(&trial, &data, &shapes);
+        let flops = flops + trial.optimizer.flops(&shapes);
         let batch = BatchPass::new(&trial, &data, &shapes);
         let mut parameters: Vec<Array2<T>> = weights.iter().map(|W| cast(W.view())).collect();
         if trial.network.bias {
@@ -103,32 +88,72 @@ impl<'a, T: Lane> Full<'a, T> {
     }
 
     /// `W_1 .. W_L`, and `b_1 .. b_L` where there are biases.
-    fn layers(&self) -> (&[Array2<T>], &[Array2<T>]) {
+    pub(super) fn layers(&self) -> (&[Array2<T>], &[Array2<T>]) {
         self.parameters.split_at(self.trial.network.depth())
     }
 
-    /// `sum ||scale (G + weight_decay W)||_F^2` of the kept gradients, biases without the decay.
+    /// Says that its weights stand for larger ones of these shapes.
+    pub(in crate::engine) fn standing_for(mut self, larger: &[(usize, usize)]) -> Full<'a, T> {
+        let shapes: Vec<(usize, usize)> = self.layers().0.iter().map(|W| W.dim()).collect();
+        let kind = self.trial.optimizer.kind;
+        self.descent.stand_for(kind, &shapes, larger);
+        self
+    }
+
+    /// What rows are measured from.
+    pub(in crate::engine) fn measured(&self) -> impl MeasuredNetwork {
+        FullNetwork::new(
+            (&*self.trial, &*self.data, self.threads),
+            &self.meter,
+            self.layers(),
+            self.pass.features(),
+        )
+    }
+
+    /// `W_1 .. W_L` in double precision.
+    pub(in crate::engine) fn wide_weights(&self) -> Vec<Array2<f64>> {
+        self.layers().0.iter().map(widened).collect()
+    }
+
+    /// `b_1 .. b_L` in double precision, where there are biases.
+    pub(in crate::engine) fn wide_biases(&self) -> Vec<Array2<f64>> {
+        self.layers().1.iter().map(widened).collect()
+    }
+
+    /// `sum ||scale (G + penalty W)||_F^2` of the kept gradients, biases without the penalty.
     fn gradient_squares(&self, scale: f64) -> f64 {
-        let depth = self.trial.network.depth();
-        let decays = (0..).map(|number| {
-            let weight_decay = self.trial.optimizer.weight_decay;
-            T::of(if number < depth { weight_decay } else { 0.0 })
+        let layers = self.gradients.iter().zip(&self.parameters).enumerate();
+        let squares = layers.map(|(number, (G, W))| {
+            let descent = &self.descent;
+            descent.square(self.threads, number, W, G, scale)
         });
-        let layers = self.gradients.iter().zip(&self.parameters).zip(decays);
-        layers
-            .map(|((G, W), decay)| {
-                let parts = (entries(G), entries(W));
-                in_chunks(self.threads, parts, &|(G, W): (&[T], &[T])| {
-                    vectorized(|| {
-                        let squares = G.iter().zip(W).map(|(&g, &w)| {
-                            let g = scale * (g + decay * w).wide();
-                            g * g
-                        });
-                        squares.sum::<f64>()
-                    })
-                })
-            })
-            .sum()
+        squares.sum()
+    }
+
+    /// Room for the gradients of the parameters.
+    fn make_room(&mut self) {
+        if self.gradients.is_empty() {
+            let zeros = self.parameters.iter().map(|W| Array2::zeros(W.dim()));
+            self.gradients = zeros.collect();
+        }
+    }
+
+    /// The norm of the gradient that the update after `taken` others takes; keeps the gradients for it.
+    fn step_norm(&mut self, taken: u64) -> f64 {
+        if !self.gradients_ready {
+            self.make_room();
+            let threads = self.threads;
+            let (gradients, parameters) = (&mut self.gradients, &mut self.parameters);
+            let pass = match &mut self.batch {
+                Some(batch) => batch.forward(threads, parameters, taken),
+                None => &mut self.pass,
+            };
+            pass.gradients(threads, parameters, &mut |number, _, gradient| {
+                gradient.write_to(threads, gradients[number].view_mut());
+            });
+            self.gradients_ready = true;
+        }
+        norm_of(|scale| self.gradient_squares(scale))
     }
 }
 
@@ -140,10 +165,7 @@ impl<T: Lane> Engine for Full<'_, T> {
     }
 
     fn gradient_norm(&mut self) -> f64 {
-        if self.gradients.is_empty() {
-            let zeros = self.parameters.iter().map(|W| Array2::zeros(W.dim()));
-            self.gradients = zeros.collect();
-        }
+        self.make_room();
         let threads = self.threads;
         let gradients = &mut self.gradients;
         let parameters = &mut self.parameters;
@@ -158,7 +180,9 @@ impl<T: Lane> Engine for Full<'_, T> {
 
     fn update(&mut self) {
         let taken = self.descent.steps();
-        self.descent.begin();
+        let needs_norm = self.descent.needs_norm();
+        let norm = needs_norm.then(|| self.step_norm(taken));
+        self.descent.begin(norm);
         let threads = self.threads;
         let (descent, parameters) = (&mut self.descent, &mut self.parameters);
         if self.gradients_ready {
@@ -183,12 +207,7 @@ impl<T: Lane> Engine for Full<'_, T> {
     }
 
     fn measure(&mut self, step: u64, rows: &mut Rows) {
-        let here = FullNetwork::new(
-            (&*self.trial, &*self.data, self.threads),
-            &self.meter,
-            self.layers(),
-            self.pass.features(),
-        );
+        let here = self.measured();
         measure(&here, &self.trial.measure.metrics, self.loss, step, rows);
     }
 
@@ -218,6 +237,10 @@ impl<T: Lane> Engine for Full<'_, T> {
 
     fn set_threads(&mut self, threads: Threads) {
         self.threads = threads;
+    }
+
+    fn exported(&self) -> Option<Exported> {
+        Some(exported(self.parameters(), &self.trial.network))
     }
 
     fn report(&self) -> EngineReport {

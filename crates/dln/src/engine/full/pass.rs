@@ -72,7 +72,7 @@ pub(super) fn cheapest<T: Lane>(
     data: &Data,
     shapes: &[(usize, usize)],
 ) -> (Pass<T>, f64) {
-    let linear = trial.network.activation.is_linear();
+    let linear = trial.network.is_linear();
     let dims = trial.sizes();
     if let (Some(mask), InputsMatrix::Identity, true) = (&data.mask, &data.X, linear) {
         let observed = mask.iter().filter(|&&m| m != 0.0).count();
@@ -91,14 +91,13 @@ pub(super) fn cheapest_of_samples<T: Lane>(
     fit: Fit<T>,
     shapes: &[(usize, usize)],
 ) -> (Pass<T>, f64) {
-    let activation = trial.network.activation;
     let dims = trial.sizes();
     let (n, identity) = (fit.samples(), fit.X.is_none());
     let samples = flops::samples_side(&dims, n, identity);
     let outputs = flops::outputs_side(&dims, n, identity);
-    if activation.is_linear() && outputs < samples {
+    if trial.network.is_linear() && outputs < samples {
         return (Pass::Outputs(OutputsSide::new(fit, shapes)), outputs);
     }
-    let pass = SamplesSide::new(fit, activation, shapes, trial.network.bias);
+    let pass = SamplesSide::new(fit, &trial.network, shapes);
     (Pass::Samples(pass), samples)
 }

@@ -6,14 +6,16 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::fit::Fit;
-use crate::config::Activation;
+use crate::activation::LayerFunction;
+use crate::config::Network;
 use crate::kernel::{Real, Threads, add_to_rows, multiply_into, row_sums};
 use crate::optimizer::Gradient;
 
 #[derive(Debug)]
 pub(super) struct SamplesSide<T> {
     fit: Fit<T>,
-    activation: Activation,
+    /// After each hidden layer.
+    functions: Vec<LayerFunction>,
     /// `A_1 .. A_L` after the activation, the last one turned into the residual. `A_1` is empty where it is
     /// `W_1` itself.
     forward: Vec<Array2<T>>,
@@ -21,19 +23,17 @@ pub(super) struct SamplesSide<T> {
     back: Vec<Array2<T>>,
     /// `B_l 1`, the gradients of the biases; none without biases.
     sums: Vec<Array2<T>>,
+    /// Slopes of the hidden layers' functions, empty where they follow from the values.
+    slopes: Vec<Array2<T>>,
 }
 
 impl<T: Real> SamplesSide<T> {
-    /// For layers of these shapes (rows, columns), with or without biases.
-    pub(super) fn new(
-        fit: Fit<T>,
-        activation: Activation,
-        shapes: &[(usize, usize)],
-        bias: bool,
-    ) -> SamplesSide<T> {
+    /// For layers of these shapes (rows, columns).
+    pub(super) fn new(fit: Fit<T>, network: &Network, shapes: &[(usize, usize)]) -> SamplesSide<T> {
         let n = fit.samples();
         let depth = shapes.len();
-        let bare = fit.X.is_none() && activation.is_linear() && depth > 1;
+        let functions = network.functions();
+        let bare = fit.X.is_none() && is_bare(&functions);
         let forward = shapes.iter().enumerate().map(|(l, &(rows, _))| {
             let n = if l == 0 && bare { 0 } else { n };
             Array2::zeros((rows, n))
@@ -41,13 +41,18 @@ impl<T: Real> SamplesSide<T> {
         let back = shapes[..depth - 1]
             .iter()
             .map(|&(rows, _)| Array2::zeros((rows, n)));
-        let biased = if bias { shapes } else { &[] };
+        let biased = if network.bias { shapes } else { &[] };
         let sums = biased.iter().map(|&(rows, _)| Array2::zeros((rows, 1)));
+        let slopes = shapes.iter().zip(&functions).map(|(&(rows, _), function)| {
+            let n = if function.keeps_slope() { n } else { 0 };
+            Array2::zeros((rows, n))
+        });
         SamplesSide {
-            activation,
             forward: forward.collect(),
             back: back.collect(),
             sums: sums.collect(),
+            slopes: slopes.collect(),
+            functions,
             fit,
         }
     }
@@ -63,7 +68,7 @@ impl<T: Real> SamplesSide<T> {
 
     pub(super) fn loss(&mut self, threads: Threads, parameters: &[Array2<T>]) -> f64 {
         let depth = self.forward.len();
-        let bare = self.bare(depth);
+        let bare = self.bare();
         let (weights, biases) = parameters.split_at(depth);
         for (l, W) in weights.iter().enumerate() {
             let (below, above) = self.forward.split_at_mut(l);
@@ -81,8 +86,8 @@ impl<T: Real> SamplesSide<T> {
             if let Some(b) = biases.get(l) {
                 add_to_rows(A, b);
             }
-            if l + 1 < depth {
-                self.activation.apply(threads, A);
+            if let Some(function) = self.functions.get(l) {
+                function.apply_keeping(threads, A, &mut self.slopes[l]);
             }
         }
         self.fit
@@ -96,14 +101,15 @@ impl<T: Real> SamplesSide<T> {
         visit: &mut impl FnMut(usize, &mut Array2<T>, &Gradient<'_, T>),
     ) {
         let depth = self.forward.len();
-        let bare = self.bare(depth);
+        let bare = self.bare();
         let (weights, biases) = parameters.split_at_mut(depth);
         let SamplesSide {
             fit,
-            activation,
+            functions,
             forward,
             back,
             sums,
+            slopes,
         } = self;
         for l in (0..depth).rev() {
             let (below, above) = weights.split_at_mut(l);
@@ -117,7 +123,7 @@ impl<T: Real> SamplesSide<T> {
                 // Before W changes.
                 let next = &mut back_below[l - 1];
                 multiply_into(threads, next.view_mut(), W.t(), B);
-                activation.slope(threads, next, &forward[l - 1]);
+                functions[l - 1].slope(threads, next, &forward[l - 1], &slopes[l - 1]);
             }
             let right: Option<ArrayView2<'_, T>> = match l {
                 0 => fit.X.as_ref().map(|X| X.t()),
@@ -133,7 +139,11 @@ impl<T: Real> SamplesSide<T> {
     }
 
     /// Whether `A_1` is `W_1`: identity inputs, no activation after the first layer and another one above.
-    fn bare(&self, depth: usize) -> bool {
-        self.fit.X.is_none() && self.activation.is_linear() && depth > 1
+    fn bare(&self) -> bool {
+        self.fit.X.is_none() && is_bare(&self.functions)
     }
+}
+
+fn is_bare(functions: &[LayerFunction]) -> bool {
+    functions.first().is_some_and(|first| first.is_linear())
 }

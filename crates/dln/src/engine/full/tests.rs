@@ -144,6 +144,60 @@ fn relu_gradients() {
     check(&classification(5, 3, 4), &[6, 7, 4], Relu, Way::Samples);
 }
 
+#[test]
+fn gradients_of_every_activation_and_hybrid() {
+    for &activation in Activation::ALL {
+        if activation.is_linear() {
+            continue;
+        }
+        let problems: [(Problem, &[usize]); 5] = [
+            (factorization(4, 6, 2), &[5]),
+            (completion(6, 5, 2, 0.3), &[5, 7]),
+            (classification(5, 3, 4), &[6]),
+            (classification(5, 3, 4), &[6, 7, 4]),
+            (classification(5, 3, 4), &[4, 6, 5, 7]),
+        ];
+        for (problem, widths) in problems {
+            check(&problem, widths, activation, Way::Samples);
+            for layers in 1..widths.len() {
+                let mut trial = gaussian(problem.clone(), widths, activation);
+                trial.network.negative_slope = 0.3;
+                trial.network.nonlinear_layers = Some(layers);
+                check_one(&trial, Way::Samples);
+            }
+        }
+    }
+}
+
+/// The first hidden layer of a hybrid bends, the last one does not: its output is linear in what follows.
+#[test]
+fn hybrids_end_linearly() {
+    let mut trial = gaussian(classification(5, 3, 4), &[6, 7, 4], Activation::Tanh);
+    trial.network.nonlinear_layers = Some(1);
+    let data = prepare(&trial).expect("data");
+    let start = init::weights(&trial).expect("weights");
+    let mut full = Full::<f64>::new(&trial, &data, Threads::Seq, &start);
+    full.loss();
+    let hidden = full.pass.features().expect("kept").to_vec();
+    let wanted = start[1].dot(&hidden[0]);
+    assert!((&hidden[1] - &wanted).iter().all(|d| d.abs() < 1e-14));
+    assert!(hidden[0].iter().all(|a| a.abs() < 1.0));
+}
+
+#[test]
+fn a_hybrid_without_nonlinear_layers_is_linear() {
+    for problem in [factorization(6, 3, 2), classification(5, 3, 10)] {
+        let linear = gaussian(problem, &[7, 5, 4], Activation::Linear);
+        let mut hybrid = linear.clone();
+        hybrid.network.activation = Activation::Gelu;
+        hybrid.network.nonlinear_layers = Some(0);
+        let (way, wanted) = trained::<f64>(&linear, Threads::Seq);
+        let (found_way, found) = trained::<f64>(&hybrid, Threads::Seq);
+        assert_eq!(way, found_way);
+        assert!(wanted == found);
+    }
+}
+
 /// Bits of the weights after three steps.
 fn trained<T: Lane>(trial: &Trial, threads: Threads) -> (Way, Vec<Array2<T>>) {
     let data = prepare(trial).expect("data");
@@ -178,6 +232,14 @@ fn weights_do_not_depend_on_threads() {
         (
             Way::Samples,
             gaussian(classification(50, 4, 150), &[260, 280], Activation::Relu),
+        ),
+        (
+            Way::Samples,
+            gaussian(classification(50, 4, 150), &[260, 280], Activation::Gelu),
+        ),
+        (
+            Way::Samples,
+            gaussian(classification(50, 4, 150), &[260, 280], Activation::Tanh),
         ),
     ];
     for (wanted, trial) in &trials {
@@ -234,6 +296,8 @@ fn single_precision_is_double_precision_rounded() {
         gaussian(completion(9, 8, 3, 0.3), &[7], Activation::Linear),
         gaussian(classification(6, 3, 10), &[7, 5], Activation::Linear),
         gaussian(classification(6, 3, 10), &[7, 5], Activation::Relu),
+        gaussian(classification(6, 3, 10), &[7, 5], Activation::Gelu),
+        gaussian(classification(6, 3, 10), &[7, 5], Activation::Silu),
     ];
     for trial in &trials {
         let (_, double) = trained::<f64>(trial, Threads::Seq);

@@ -1,7 +1,46 @@
 //! What a core costs, from its widths alone.
 
-use crate::config::Trial;
+use crate::config::{Metrics, Trial};
 use crate::flops;
+use crate::law::{Bounds, Law};
+
+/// The core as a network of its own, of widths `k_0 .. k_L`. It measures losses and what follows from samples.
+pub(super) fn core_trial(trial: &Trial, widths: &[usize]) -> Trial {
+    let mut core = trial.clone();
+    if let [first, hidden @ .., last] = widths {
+        core.problem.inputs_dim = *first;
+        core.network.widths = hidden.to_vec();
+        core.problem.outputs_dim = *last;
+    }
+    core.measure.metrics = Metrics {
+        train_loss: trial.measure.metrics.train_loss,
+        test_loss: trial.measure.metrics.test_loss,
+        separation: trial.measure.metrics.separation,
+        ..Metrics::NONE
+    };
+    core
+}
+
+/// Operations of one step of the reduced engine on cores of these widths.
+pub(crate) fn reduced_step(trial: &Trial, bounds: &Bounds, widths: &[usize]) -> f64 {
+    match bounds.law {
+        Law::Moments(_) => core_step(widths, bounds.samples),
+        Law::Span => flops::full_step(&core_trial(trial, widths)),
+    }
+}
+
+/// Memory of a trial reduced to these bounds, the data included.
+pub(crate) fn reduced_bytes(trial: &Trial, bounds: &Bounds) -> f64 {
+    let widths = &bounds.widths;
+    match bounds.law {
+        Law::Moments(_) => core_bytes(trial, widths, bounds.samples),
+        Law::Span => {
+            let bases: usize = trial.sizes().iter().zip(widths).map(|(d, k)| d * k).sum();
+            let core = core_trial(trial, widths);
+            flops::full_bytes(&core) + 8.0 * bases as f64 + flops::data_bytes(trial)
+        }
+    }
+}
 
 /// Operations of one step on cores of widths `k_0 .. k_L` and so many samples; none: identity inputs.
 pub(crate) fn core_step(widths: &[usize], samples: Option<usize>) -> f64 {

@@ -3,16 +3,18 @@
 use ndarray::{Array2, s};
 
 use super::off_core::OffCoreScales;
+use super::updates::OffMoved;
 use super::views::Views;
-use crate::config::{Activation, Trial};
+use crate::config::Trial;
 use crate::data::Data;
 use crate::kernel::{Accum, Threads, multiply, product};
-use crate::law::{OffCore, RankRun, Reduction};
+use crate::law::{Law, OffCore, RankRun, Reduction};
 use crate::measure::{
-    Alignment, Entry, EntryKind, LossHessian, MeasuredNetwork, Spectrum, balancedness, chain,
-    finite, share_correct, thin,
+    Alignment, Entry, EntryKind, LossHessian, MeasuredNetwork, Moved, Spectrum, balancedness,
+    chain, finite, share_correct, thin,
 };
 use crate::metric::Scalars;
+use crate::theory::{Modes, Theory};
 
 /// Directions of each run that stand for all of them in the Hessian. It commutes with every rotation of a
 /// run's directions, so its blocks are built from products of two directions, and two show them all: equal,
@@ -35,6 +37,8 @@ pub(super) struct WideNetwork<'a> {
     C: Vec<Array2<f64>>,
     /// `C_L .. C_1`.
     whole: Array2<f64>,
+    /// The biases `b_1 .. b_L` on the core, where there are any.
+    b: Vec<Array2<f64>>,
 }
 
 impl<'a> WideNetwork<'a> {
@@ -55,7 +59,12 @@ impl<'a> WideNetwork<'a> {
             off,
             whole: chain(threads, &C, outputs_first),
             C,
+            b: Vec::new(),
         }
+    }
+
+    pub(super) fn with_biases(self, b: Vec<Array2<f64>>) -> WideNetwork<'a> {
+        WideNetwork { b, ..self }
     }
 
     fn runs(&self) -> &'a [RankRun] {
@@ -67,6 +76,14 @@ impl<'a> WideNetwork<'a> {
 
     fn is_live(&self, run: &RankRun) -> bool {
         run.first == 0 && run.last == self.C.len()
+    }
+
+    /// Directions off the core that pass through a layer, from 1: those through all layers, and the others.
+    fn off_counts(&self, layer: usize) -> [usize; 2] {
+        let live = self.reduction.off.live(self.C.len());
+        let passing = self.runs().iter().filter(|run| run.passes(layer));
+        let passing: usize = passing.map(|run| run.count).sum();
+        [live, passing - live]
     }
 
     /// The size of the wide network's space `l`, from 0.
@@ -142,6 +159,9 @@ impl MeasuredNetwork for WideNetwork<'_> {
         if let Some(test) = &self.views.test {
             scalars.test_loss = finite(test.loss(&self.whole, self.off, self.threads));
         }
+        if let Some(clean) = &self.views.clean {
+            scalars.clean_loss = finite(clean.loss(&self.whole, self.off, self.threads));
+        }
         let trained = self.data.classified().filter(|_| metrics.train_loss);
         let test = self.data.test.as_ref().filter(|_| metrics.test_loss);
         let held_out = test.and_then(|test| Some((&test.X, test.classes.as_ref()?)));
@@ -166,15 +186,35 @@ impl MeasuredNetwork for WideNetwork<'_> {
 
     fn layer(&self, layer: usize, vectors: bool) -> Option<Spectrum> {
         let l = layer - 1;
-        let live = self.reduction.off.live(self.C.len());
-        let idle = self.runs().iter().filter(|run| run.passes(layer));
-        let idle: usize = idle.map(|run| run.count).sum::<usize>() - live;
+        let [live, idle] = self.off_counts(layer);
         let blocks = [
             block(MOVING, self.off.moving(l), live),
             block(IDLE, self.off.idle(l), idle),
         ];
         let shape = (self.size(layer), self.size(l));
         spectrum(&self.C[l], shape, &blocks, vectors)
+    }
+
+    fn theory(&self) -> Option<&Theory> {
+        Some(&self.views.theory.as_ref()?.theory)
+    }
+
+    fn modes(&self) -> Option<Vec<f64>> {
+        let theory = self.views.theory.as_ref()?;
+        let bases = (&theory.U, &theory.V);
+        Some(Modes::values_of(&self.whole, bases, self.threads))
+    }
+
+    fn moved(&self, layer: usize) -> Option<Moved> {
+        let updates = self.views.updates.as_ref()?;
+        let l = layer - 1;
+        let [change, relative] = self.off.changes(l);
+        let off = OffMoved {
+            count: self.off_counts(layer),
+            change,
+            relative,
+        };
+        updates.moved(layer, (self.size(layer), self.size(l)), &self.C[l], off)
     }
 
     fn alignment(&self, map: &Spectrum) -> Option<f64> {
@@ -213,25 +253,38 @@ impl MeasuredNetwork for WideNetwork<'_> {
         let problem = &self.reduction.problem;
         let (k, m) = problem.targets.dim();
         let (above, below) = (copies(depth), copies(0));
-        let mut Y = Array2::zeros((k + above, m + below));
+        // Samples that show the directions outside of the core, where some do.
+        let samples = match self.reduction.law {
+            Law::Moments(_) => below,
+            Law::Span => 0,
+        };
+        let mut Y = Array2::zeros((k + above, m + samples));
         Y.slice_mut(s![..k, ..m]).assign(&problem.targets);
         let X = problem.inputs.as_ref().map(|inputs| {
             let (k, m) = inputs.dim();
-            let mut X = Array2::zeros((k + below, m + below));
+            let mut X = Array2::zeros((k + below, m + samples));
             X.slice_mut(s![..k, ..m]).assign(inputs);
             let sigma = self.reduction.sigma2.sqrt();
             X.slice_mut(s![k.., m..]).diag_mut().fill(sigma);
             X
         });
+        let biases: Vec<Array2<f64>> = (1..)
+            .zip(&self.b)
+            .map(|(l, b)| {
+                let mut extended = Array2::zeros((b.nrows() + copies(l), 1));
+                extended.slice_mut(s![..b.nrows(), ..]).assign(b);
+                extended
+            })
+            .collect();
         read(&LossHessian {
             weights: weights.iter().map(|W| W.view()).collect(),
-            biases: Vec::new(),
+            biases: biases.iter().map(|b| b.view()).collect(),
             X: X.as_ref().map(|X| X.view()),
             Y: Y.view(),
             mask: None,
             loss: self.trial.problem.loss,
             c: problem.c,
-            activation: Activation::Linear,
+            functions: Vec::new(),
             weight_decay: self.trial.optimizer.weight_decay,
             threads: self.threads,
         })

@@ -4,16 +4,18 @@ use ndarray::Array2;
 use pulp::Arch;
 
 use super::cost::core_step;
+use super::exported::{CoreParts, off_map};
 use super::metrics::WideNetwork;
 use super::net::Net;
 use super::off_core::OffCoreScales;
 use super::steps::{Backward, Forward, Use};
 use super::views::Views;
-use crate::checkpoint::{put_matrix, take_matrix};
-use crate::config::{Precision, Trial};
+use crate::checkpoint::{put_matrix, put_u64, take_matrix, take_u64};
+use crate::config::Trial;
 use crate::data::Data;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
+use crate::exported::Exported;
 use crate::kernel::simd::Lane;
 use crate::kernel::{Threads, norm_of};
 use crate::law::Reduction;
@@ -25,25 +27,13 @@ use crate::outcome;
 /// larger ones the tiles wait for the second-level cache.
 const WIDEST_TILED: usize = 96;
 
-/// The engine of a reduced trial, in the precision that it asks for.
-pub(crate) fn start<'a>(
-    trial: &'a Trial,
-    data: &'a Data,
-    threads: Threads,
-    reduction: Reduction,
-) -> Box<dyn Engine + 'a> {
-    match trial.train.precision {
-        Precision::F64 => Box::new(Reduced::<f64>::new(trial, data, threads, reduction)),
-        Precision::F32 => Box::new(Reduced::<f32>::new(trial, data, threads, reduction)),
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Reduced<'a, T> {
     pub(super) trial: &'a Trial,
     pub(super) data: &'a Data,
     pub(super) threads: Threads,
     pub(super) reduction: Reduction,
+    rule: LinearRule,
     pub(super) views: Views,
     pub(super) off: OffCoreScales,
     /// Train loss of the kept pass.
@@ -51,57 +41,64 @@ pub(super) struct Reduced<'a, T> {
     net: Net<T>,
     arch: Arch,
     large: Option<Threads>,
-    descend: Use<T>,
+    /// Updates taken, for the schedule.
+    steps: u64,
     flops: f64,
 }
 
 impl<'a, T: Lane> Reduced<'a, T> {
-    fn new(
-        trial: &'a Trial,
-        data: &'a Data,
-        threads: Threads,
+    pub(super) fn new(
+        (trial, data, threads): (&'a Trial, &'a Data, Threads),
         mut reduction: Reduction,
-    ) -> Reduced<'a, T> {
-        let optimizer = &trial.optimizer;
-        let (rate, decay) = (optimizer.rate, optimizer.weight_decay);
-        let (momentum, descend) = match reduction.rule {
-            LinearRule::HeavyBall { beta } => {
-                let with = Use::Momentum {
-                    beta: T::of(beta),
-                    decay: T::of(decay),
-                    rate: T::of(rate),
-                };
-                (true, with)
-            }
-            LinearRule::Descent => {
-                let with = Use::Descend {
-                    keep: T::of(1.0 - rate * decay),
-                    rate: T::of(rate),
-                };
-                (false, with)
-            }
+        rule: LinearRule,
+    ) -> Result<Reduced<'a, T>, TrialError> {
+        let momentum = match rule {
+            LinearRule::Descent => false,
+            LinearRule::HeavyBall { .. } | LinearRule::Nesterov { .. } => true,
         };
         let net = Net::new(&reduction.cores, &reduction.problem, momentum);
         let widths = net.widths();
         let samples = net.samples();
         let flops = core_step(&widths, samples);
         let is_large = widths.iter().any(|&width| width > WIDEST_TILED);
-        let views = Views::new(trial, data, &reduction);
-        let off = OffCoreScales::new(&reduction, optimizer);
+        let views = Views::new(trial, data, &reduction, threads)?;
+        let off = OffCoreScales::new(&reduction, rule, &trial.optimizer);
         reduction.release();
-        Reduced {
+        Ok(Reduced {
             views,
             off,
             trial,
             data,
             threads,
             reduction,
+            rule,
             loss: f64::NAN,
             net,
             arch: Arch::new(),
             large: is_large.then_some(threads),
-            descend,
+            steps: 0,
             flops,
+        })
+    }
+
+    /// What an update at this rate does with the gradients.
+    fn descend(&self, rate: f64) -> Use<T> {
+        let decay = self.trial.optimizer.weight_decay;
+        match self.rule {
+            LinearRule::Descent => Use::Descend {
+                keep: T::of(1.0 - rate * decay),
+                rate: T::of(rate),
+            },
+            LinearRule::HeavyBall { beta } => Use::Momentum {
+                beta: T::of(beta),
+                decay: T::of(decay),
+                rate: T::of(rate),
+            },
+            LinearRule::Nesterov { beta } => Use::Nesterov {
+                beta: T::of(beta),
+                decay: T::of(decay),
+                rate: T::of(rate),
+            },
         }
     }
 
@@ -136,12 +133,15 @@ impl<T: Lane> Engine for Reduced<'_, T> {
     }
 
     fn update(&mut self) {
+        let rate = self.trial.optimizer.rate_at(self.steps);
+        let with = self.descend(rate);
         self.arch.dispatch(Backward {
             net: &mut self.net,
             large: self.large,
-            with: self.descend,
+            with,
         });
-        self.off.update();
+        self.off.update(rate);
+        self.steps += 1;
     }
 
     fn measure(&mut self, step: u64, rows: &mut Rows) {
@@ -167,6 +167,10 @@ impl<T: Lane> Engine for Reduced<'_, T> {
             }
         }
         self.off.save(out);
+        // Checkpoints of trials without a schedule have no such number.
+        if !self.trial.optimizer.schedule.is_constant() {
+            put_u64(out, self.steps);
+        }
     }
 
     fn load(&mut self, bytes: &mut &[u8]) -> Result<(), TrialError> {
@@ -180,12 +184,33 @@ impl<T: Lane> Engine for Reduced<'_, T> {
             }
         }
         self.loss = f64::NAN;
-        self.off.load(bytes)
+        self.off.load(bytes)?;
+        if !self.trial.optimizer.schedule.is_constant() {
+            self.steps = take_u64(bytes)?;
+        }
+        Ok(())
     }
 
     fn set_threads(&mut self, threads: Threads) {
         self.threads = threads;
         self.large = self.large.map(|_| threads);
+    }
+
+    fn exported(&self) -> Option<Exported> {
+        let parts = CoreParts {
+            trial: self.trial,
+            bases: &self.reduction.bases,
+            cores: self.cores(),
+            biases: Vec::new(),
+            first_share: self.off.idle_share(0),
+        };
+        let mut exported = parts.exported();
+        let known = self.views.off_map.clone();
+        let off = known.or_else(|| off_map(self.trial, self.data));
+        if let (Some(map), Some(off)) = (&mut exported.end_to_end, off) {
+            map.scaled_add(self.off.end_to_end_share(), &off);
+        }
+        Some(exported)
     }
 
     fn report(&self) -> EngineReport {

@@ -20,8 +20,9 @@ pub(super) struct OffCoreScales {
     /// `c sigma^2`.
     curvature: f64,
     beta: f64,
+    /// Whether the step looks ahead, as Nesterov's.
+    ahead: bool,
     decay: f64,
-    rate: f64,
     /// `s_l` of what goes through all layers.
     moving: Recursion,
     /// `s_l` of the rest.
@@ -32,6 +33,8 @@ pub(super) struct OffCoreScales {
 struct Recursion {
     values: Vec<f64>,
     velocities: Vec<f64>,
+    /// Of the current step.
+    gradients: Vec<f64>,
 }
 
 impl Recursion {
@@ -39,19 +42,30 @@ impl Recursion {
         Recursion {
             values: vec![1.0; depth],
             velocities: vec![0.0; depth],
+            gradients: vec![0.0; depth],
         }
     }
 
-    /// Heavy-ball momentum; with `beta = 0`, gradient descent. The velocities hold the gradients.
-    fn update(&mut self, rate: f64) {
-        for (value, velocity) in self.values.iter_mut().zip(&self.velocities) {
-            *value -= rate * velocity;
+    /// Momentum from the gradients; with `beta = 0`, gradient descent.
+    fn update(&mut self, rate: f64, beta: f64, ahead: bool) {
+        let both = self.values.iter_mut().zip(&mut self.velocities);
+        for ((value, velocity), &gradient) in both.zip(&self.gradients) {
+            *velocity = beta * *velocity + gradient;
+            if ahead {
+                *value -= rate * (gradient + beta * *velocity);
+            } else {
+                *value -= rate * *velocity;
+            }
         }
     }
 }
 
 impl OffCoreScales {
-    pub(super) fn new(reduction: &Reduction, optimizer: &Optimizer) -> OffCoreScales {
+    pub(super) fn new(
+        reduction: &Reduction,
+        rule: LinearRule,
+        optimizer: &Optimizer,
+    ) -> OffCoreScales {
         let depth = reduction.depth();
         let live = reduction.off.live(depth);
         let scales: Vec<f64> = (1..=depth).map(|layer| reduction.scale(layer)).collect();
@@ -59,9 +73,10 @@ impl OffCoreScales {
             .zip(&scales)
             .map(|(layer, scale)| reduction.off_square(layer) - scale * scale * live as f64)
             .collect();
-        let beta = match reduction.rule {
-            LinearRule::Descent => 0.0,
-            LinearRule::HeavyBall { beta } => beta,
+        let (beta, ahead) = match rule {
+            LinearRule::Descent => (0.0, false),
+            LinearRule::HeavyBall { beta } => (beta, false),
+            LinearRule::Nesterov { beta } => (beta, true),
         };
         OffCoreScales {
             scales,
@@ -69,11 +84,40 @@ impl OffCoreScales {
             live,
             curvature: reduction.problem.c * reduction.sigma2,
             beta,
+            ahead,
             decay: optimizer.weight_decay,
-            rate: optimizer.rate,
             moving: Recursion::new(depth),
             idle: Recursion::new(depth),
         }
+    }
+
+    /// Of a core off which nothing goes through all layers: weight decay alone moves what is there, which
+    /// [`OffCoreScales::decayed_to`] says.
+    pub(super) fn without_live(reduction: &Reduction) -> OffCoreScales {
+        let depth = reduction.depth();
+        OffCoreScales {
+            scales: (1..=depth).map(|layer| reduction.scale(layer)).collect(),
+            idle_squares: (1..=depth)
+                .map(|layer| reduction.off_square(layer))
+                .collect(),
+            live: 0,
+            curvature: 0.0,
+            beta: 0.0,
+            decay: 0.0,
+            ahead: false,
+            moving: Recursion::new(depth),
+            idle: Recursion::new(depth),
+        }
+    }
+
+    /// All that is off the core is this share of its start.
+    pub(super) fn decayed_to(&mut self, share: f64) {
+        self.idle.values.fill(share);
+    }
+
+    /// `sum_l ||W_l||_F^2` off the core at step 0.
+    pub(super) fn square(&self) -> f64 {
+        self.idle_squares.iter().sum()
     }
 
     /// What the directions through all layers add to the loss.
@@ -99,6 +143,18 @@ impl OffCoreScales {
         self.scales[l] * self.idle.values[l]
     }
 
+    /// By how much `rho_l` has changed, of the directions through all layers and of the others, and the same relative
+    /// to the start; `l` from 0.
+    pub(super) fn changes(&self, l: usize) -> [[f64; 2]; 2] {
+        let relative = [self.moving.values[l] - 1.0, self.idle.values[l] - 1.0];
+        [relative.map(|change| self.scales[l] * change), relative]
+    }
+
+    /// What is left of the start of layer `l`, from 0, in directions that only decay.
+    pub(super) fn idle_share(&self, l: usize) -> f64 {
+        self.idle.values[l]
+    }
+
     /// What the end-to-end map off the core has become of its start.
     pub(super) fn end_to_end_share(&self) -> f64 {
         // Without a direction through all layers, whatever is left of a map off the core decays.
@@ -122,22 +178,20 @@ impl OffCoreScales {
         sum
     }
 
-    /// One step of every scalar.
-    pub(super) fn update(&mut self) {
+    /// One step of every scalar, at this rate.
+    pub(super) fn update(&mut self, rate: f64) {
         if self.live > 0 {
             for l in 0..self.scales.len() {
-                let gradient = self.slope(l) * self.moving.values[l];
-                let velocity = &mut self.moving.velocities[l];
-                *velocity = self.beta * *velocity + gradient;
+                self.moving.gradients[l] = self.slope(l) * self.moving.values[l];
             }
-            self.moving.update(self.rate);
+            self.moving.update(rate, self.beta, self.ahead);
         }
         if self.decay != 0.0 {
             let idle = &mut self.idle;
-            for (velocity, value) in idle.velocities.iter_mut().zip(&idle.values) {
-                *velocity = self.beta * *velocity + self.decay * value;
+            for (gradient, value) in idle.gradients.iter_mut().zip(&idle.values) {
+                *gradient = self.decay * value;
             }
-            idle.update(self.rate);
+            idle.update(rate, self.beta, self.ahead);
         }
     }
 
@@ -170,6 +224,8 @@ impl OffCoreScales {
 mod tests {
     use super::*;
 
+    const RATE: f64 = 0.1;
+
     fn scalars(scales: &[f64], live: usize, beta: f64, decay: f64) -> OffCoreScales {
         OffCoreScales {
             scales: scales.to_vec(),
@@ -177,16 +233,23 @@ mod tests {
             live,
             curvature: 0.5,
             beta,
+            ahead: false,
             decay,
-            rate: 0.1,
             moving: Recursion::new(scales.len()),
             idle: Recursion::new(scales.len()),
         }
     }
 
-    /// Against the recursion of THEORY.md written out.
+    /// Against the recursion written out, with heavy-ball momentum and with Nesterov's.
     fn check(scales: &[f64], beta: f64, decay: f64) {
+        for ahead in [false, true] {
+            check_rule(scales, beta, decay, ahead);
+        }
+    }
+
+    fn check_rule(scales: &[f64], beta: f64, decay: f64, ahead: bool) {
         let mut found = scalars(scales, 2, beta, decay);
+        found.ahead = ahead;
         let mut rho = scales.to_vec();
         let mut velocity = vec![0.0; scales.len()];
         let mut idle = scales.to_vec();
@@ -203,12 +266,19 @@ mod tests {
             let of_live: f64 = gradient.iter().map(|g| 2.0 * g * g).sum();
             let of_idle: f64 = idle.iter().map(|x| 3.0 * (decay * x).powi(2)).sum();
             assert!((found.gradient_square(1.0) - of_live - of_idle).abs() < 1e-14);
-            found.update();
+            found.update(RATE);
+            let by = |gradient: f64, velocity: f64| {
+                if ahead {
+                    gradient + beta * velocity
+                } else {
+                    velocity
+                }
+            };
             for l in 0..rho.len() {
                 velocity[l] = beta * velocity[l] + gradient[l];
-                rho[l] -= 0.1 * velocity[l];
+                rho[l] -= RATE * by(gradient[l], velocity[l]);
                 idle_velocity[l] = beta * idle_velocity[l] + decay * idle[l];
-                idle[l] -= 0.1 * idle_velocity[l];
+                idle[l] -= RATE * by(decay * idle[l], idle_velocity[l]);
                 assert!((found.moving(l) - rho[l]).abs() < 1e-15);
                 assert!((found.idle(l) - idle[l]).abs() < 1e-15);
             }
@@ -228,21 +298,21 @@ mod tests {
     fn nothing_through_all_layers_adds_nothing_to_the_loss() {
         let mut found = scalars(&[1.0, 1.0], 0, 0.0, 0.5);
         assert_eq!(found.loss(), 0.0);
-        found.update();
+        found.update(RATE);
         assert_eq!(found.end_to_end_share(), 0.95 * 0.95);
     }
 
     #[test]
     fn state_reads_back() {
         let mut one = scalars(&[0.9, 1.2], 2, 0.9, 0.1);
-        one.update();
-        one.update();
+        one.update(RATE);
+        one.update(RATE);
         let mut bytes = Vec::new();
         one.save(&mut bytes);
         let mut other = scalars(&[0.9, 1.2], 2, 0.9, 0.1);
         other.load(&mut bytes.as_slice()).expect("the same depth");
-        one.update();
-        other.update();
+        one.update(RATE);
+        other.update(RATE);
         assert_eq!(one.moving(0).to_bits(), other.moving(0).to_bits());
         assert_eq!(one.idle(1).to_bits(), other.idle(1).to_bits());
         let mut shallow = scalars(&[0.9], 2, 0.9, 0.1);

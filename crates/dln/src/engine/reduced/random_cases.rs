@@ -75,6 +75,11 @@ impl Chance {
         if self.test { self.count(3, 8) } else { 0 }
     }
 
+    /// Whether weights decay.
+    pub(super) fn decays(&self) -> bool {
+        self.decay
+    }
+
     pub(super) fn draw(&self) -> Draw {
         Draw {
             seed: self.seed,
@@ -116,7 +121,7 @@ pub(super) const ANY: [Start; 7] = [
 
 impl Start {
     /// The kind, and the matrices that are handed in.
-    fn kind(self, trial: &Trial) -> (StartKind, Vec<Given>) {
+    pub(super) fn kind(self, trial: &Trial) -> (StartKind, Vec<Given>) {
         let kind = match self {
             Start::Orthogonal => StartKind::Orthogonal,
             Start::Identity => StartKind::Identity,
@@ -280,7 +285,7 @@ fn replay(seed: u64, draw: fn(&mut Chance) -> Case) -> Result<(), String> {
 }
 
 /// The message of a panic, so that the other cases of a row still run.
-fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
         let text = payload.downcast_ref::<&str>().map(|&text| text.to_owned());
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
@@ -394,6 +399,7 @@ pub(super) fn problem(
         whiten,
         center: false,
         standardize: false,
+        split: None,
     };
     Problem {
         inputs_dim,

@@ -20,6 +20,8 @@ pub(super) enum Use<T> {
     Descend { keep: T, rate: T },
     /// `V <- beta V + G + decay C; C <- C - rate V`.
     Momentum { beta: T, decay: T, rate: T },
+    /// `V <- beta V + G + decay C; C <- C - rate (G + decay C + beta V)`.
+    Nesterov { beta: T, decay: T, rate: T },
     /// The sum of squares of `scale (G + decay C)`; the core stays.
     Measure { decay: T, scale: f64 },
 }
@@ -181,7 +183,10 @@ fn backward<T: Lane>(net: &mut Net<T>, products: impl Products<T>, with: Use<T>)
                 products.times(last, S, turned, store);
                 return squares;
             }
-            Use::Descend { .. } | Use::Momentum { .. } | Use::Measure { .. } => {
+            Use::Descend { .. }
+            | Use::Momentum { .. }
+            | Use::Nesterov { .. }
+            | Use::Measure { .. } => {
                 products.times(place.front_of_mut(own), S, turned, plain());
             }
         }
@@ -228,6 +233,12 @@ fn inner_core<T: Lane>(
             );
             0.0
         }
+        Use::Nesterov { beta, decay, rate } => {
+            products.transposed_times(place.front_of_mut(&mut net.gradient), A, S, plain());
+            let both = (place.of_mut(lower), place.of_mut(&mut net.velocity));
+            look_ahead(both, place.front_of(&net.gradient), [beta, decay, rate]);
+            0.0
+        }
         Use::Measure { decay, scale } => {
             products.transposed_times(place.front_of_mut(&mut net.gradient), A, S, plain());
             square_sum(place.front_of(&net.gradient), place.of(lower), decay, scale)
@@ -258,6 +269,12 @@ fn last_core<T: Lane>(net: &mut Net<T>, with: Use<T>) -> f64 {
             glide(core, place.of_mut(&mut net.velocity), decay, rate);
             0.0
         }
+        Use::Nesterov { beta, decay, rate } => {
+            let core = place.of_mut(&mut net.weights);
+            let both = (core, place.of_mut(&mut net.velocity));
+            look_ahead(both, S, [beta, decay, rate]);
+            0.0
+        }
         Use::Measure { decay, scale } => square_sum(S, place.of(&net.weights), decay, scale),
     }
 }
@@ -268,6 +285,26 @@ fn glide<T: Lane>(core: MatMut<'_, T>, velocity: MatMut<'_, T>, decay: T, rate: 
     for (w, v) in core.entries.iter_mut().zip(velocity.entries) {
         *v += decay * *w;
         *w -= rate * *v;
+    }
+}
+
+/// `G <- G + decay C; V <- beta V + G; C <- C - rate (G + beta V)`, over the columns alone, as [`square_sum`].
+#[inline(always)]
+fn look_ahead<T: Lane>(
+    (core, velocity): (MatMut<'_, T>, MatMut<'_, T>),
+    gradient: Mat<'_, T>,
+    [beta, decay, rate]: [T; 3],
+) {
+    let (stride, columns) = (core.stride.max(1), core.columns);
+    let rows = core.entries.chunks_exact_mut(stride);
+    let velocities = velocity.entries.chunks_exact_mut(stride);
+    let gradients = gradient.entries.chunks_exact(stride);
+    for ((C, V), G) in rows.zip(velocities).zip(gradients) {
+        for ((w, v), &g) in C[..columns].iter_mut().zip(V).zip(G) {
+            let g = g + decay * *w;
+            *v = beta * *v + g;
+            *w -= rate * (g + beta * *v);
+        }
     }
 }
 
@@ -361,7 +398,13 @@ mod tests {
     fn check(widths: &[usize], samples: Option<usize>) {
         let (cores, problem) = core(widths, samples);
         for large in [None, Some(Threads::Seq)] {
-            for (decay, momentum) in [(0.0, false), (0.2, false), (0.0, true), (0.2, true)] {
+            for (decay, momentum, ahead) in [
+                (0.0, false, false),
+                (0.2, false, false),
+                (0.0, true, false),
+                (0.2, true, false),
+                (0.2, true, true),
+            ] {
                 let mut net = Net::<f64>::new(&cores, &problem, momentum);
                 let mut weights = cores.clone();
                 let mut velocities: Vec<_> = cores.iter().map(|core| core * 0.0).collect();
@@ -382,7 +425,13 @@ mod tests {
                     let wanted: f64 = G.iter().flatten().map(|g| g * g).sum();
                     assert!((norm - wanted).abs() <= 1e-12 * wanted, "{norm} {wanted}");
                     let beta = if momentum { 0.9 } else { 0.0 };
-                    let with = if momentum {
+                    let with = if ahead {
+                        Use::Nesterov {
+                            beta,
+                            decay,
+                            rate: 0.1,
+                        }
+                    } else if momentum {
                         Use::Momentum {
                             beta,
                             decay,
@@ -401,7 +450,11 @@ mod tests {
                     });
                     for ((W, V), G) in weights.iter_mut().zip(&mut velocities).zip(&G) {
                         *V = &*V * beta + G;
-                        *W -= &(&*V * 0.1);
+                        if ahead {
+                            *W -= &((G + &(&*V * beta)) * 0.1);
+                        } else {
+                            *W -= &(&*V * 0.1);
+                        }
                     }
                     for (j, W) in weights.iter().enumerate() {
                         assert!(near(&net.core(j), W), "{widths:?} core {j}");

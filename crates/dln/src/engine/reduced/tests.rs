@@ -1,9 +1,9 @@
 //! The reduced engine against the full one, on every row of the law's table, and what it refuses.
 
-use ndarray::{Array2, array, s};
+use ndarray::{Array2, s};
 
 use crate::config::*;
-use crate::data::fixture::{classification, completion, factorization, given, trial};
+use crate::data::fixture::{classification, factorization, given, trial};
 use crate::engine::choice::{self, Choice};
 use crate::engine::plan;
 use crate::error::{NotReducible, TrialError};
@@ -24,7 +24,7 @@ pub(super) const LOSSES: Metrics = Metrics {
 };
 
 /// A trial of 40 steps, every metric measured at steps 0, 1, 20 and 40, starts of 0.7.
-fn prepared(problem: Problem, widths: &[usize], rate: f64) -> Trial {
+pub(super) fn prepared(problem: Problem, widths: &[usize], rate: f64) -> Trial {
     let mut trial = trial(problem, widths);
     trial.init.scales = vec![0.7; widths.len() + 1];
     trial.train.steps = 40;
@@ -59,7 +59,7 @@ fn check(base: &Trial, core_width: Option<u64>) {
     }
 }
 
-fn compare(trial: &Trial, core_width: Option<u64>) {
+pub(super) fn compare(trial: &Trial, core_width: Option<u64>) {
     assert_eq!(agree(trial).core_width, core_width);
 }
 
@@ -74,10 +74,15 @@ pub(super) fn agree(trial: &Trial) -> Outcome {
             .reduction_residual
             .is_some_and(|residual| residual <= 1e-10)
     );
-    compare_histories(&full, &reduced, 1e-11);
+    compare_outcomes(&full, &reduced);
+    reduced
+}
+
+/// All that both measured.
+pub(super) fn compare_outcomes(full: &Outcome, reduced: &Outcome) {
+    compare_histories(full, reduced, 1e-11);
     compare_spectra(&full.spectra, &reduced.spectra);
     compare_layers(&full.layers, &reduced.layers);
-    reduced
 }
 
 fn compare_histories(full: &Outcome, reduced: &Outcome, tolerance: f64) {
@@ -231,7 +236,7 @@ fn target(rank: usize) -> Target {
 }
 
 /// Sum loss, singular values 1, 0.6, ...
-fn matrix(inputs_dim: usize, outputs_dim: usize, rank: usize) -> Problem {
+pub(super) fn matrix(inputs_dim: usize, outputs_dim: usize, rank: usize) -> Problem {
     Problem {
         loss: Loss::Sum,
         noise: 0.0,
@@ -269,6 +274,7 @@ pub(super) fn regression(
                 whiten: false,
                 center: false,
                 standardize: false,
+                split: None,
             },
         },
     }
@@ -305,6 +311,7 @@ fn orthonormal_classes(d: usize, classes: usize, per_class: usize) -> Problem {
                 whiten: false,
                 center: false,
                 standardize: false,
+                split: None,
             },
         },
     }
@@ -518,88 +525,6 @@ fn a_checkpoint_continues_to_the_same_bits() {
         format!("{:?}", whole.spectra),
         format!("{:?}", rest.spectra)
     );
-}
-
-fn refusal(trial: &Trial) -> NotReducible {
-    match outcome(trial, EngineChoice::Reduced) {
-        Err(TrialError::NotReducible(refused)) => refused,
-        other => panic!("not refused: {:?}", other.map(|outcome| outcome.core_width)),
-    }
-}
-
-#[test]
-fn what_is_outside_the_law_is_refused_by_name() {
-    let base = prepared(matrix(12, 12, 2), &[12, 12], 0.1);
-    let mut relu = base.clone();
-    relu.network.activation = Activation::Relu;
-    assert_eq!(
-        refusal(&relu),
-        NotReducible::Activation {
-            activation: Activation::Relu
-        }
-    );
-    for kind in [OptimizerKind::Adam, OptimizerKind::Rmsprop] {
-        let mut entrywise = base.clone();
-        entrywise.optimizer.kind = kind;
-        assert_eq!(refusal(&entrywise), NotReducible::Optimizer { kind });
-    }
-    let masked = prepared(completion(12, 12, 2, 0.5), &[12, 12], 0.1);
-    assert_eq!(refusal(&masked), NotReducible::Mask);
-    let mut gaussian = base.clone();
-    gaussian.init.kind = StartKind::Gaussian;
-    assert_eq!(
-        refusal(&gaussian),
-        NotReducible::Start {
-            kind: "gaussian",
-            depth: 3,
-            width: 12
-        }
-    );
-    let layer = |seed| {
-        let draw = Draw { seed, replicate: 9 };
-        given(normal_rows(draw, Purpose::Init, 1, 12, 12) * 0.2)
-    };
-    let mut given_gaussian = base.clone();
-    given_gaussian.init.kind = StartKind::File;
-    given_gaussian.init.weights = vec![layer(1), layer(2), layer(3)];
-    assert_eq!(
-        refusal(&given_gaussian),
-        NotReducible::Start {
-            kind: "given and not orthogonal",
-            depth: 3,
-            width: 12
-        }
-    );
-}
-
-#[test]
-fn a_rest_is_refused_where_it_would_show() {
-    let W = given(Array2::from_diag(&array![1.0, 2.0, 3.0, 4.0]));
-    let mut Y = Array2::zeros((4, 4));
-    Y[[0, 0]] = 1.5;
-    let mut problem = factorization(4, 4, 1);
-    problem.task = Task::Factorization {
-        target: Target::Given(given(Y)),
-    };
-    let mut live = prepared(problem, &[], 0.1);
-    live.init.kind = StartKind::File;
-    live.init.weights = vec![W.clone()];
-    assert_eq!(refusal(&live), NotReducible::OffCore { layer: 1 });
-    let corner = |value| {
-        let mut A = Array2::zeros((4, 3));
-        A[[0, 0]] = value;
-        given(A)
-    };
-    let mut problem = regression(Inputs::Given(corner(1.0)), 4, 4, 3);
-    if let Task::Regression { samples } = &mut problem.task {
-        samples.targets = Targets::Given(corner(1.5));
-    }
-    let mut idle = prepared(problem, &[], 0.1);
-    idle.init.kind = StartKind::File;
-    idle.init.weights = vec![W];
-    assert_eq!(refusal(&idle), NotReducible::Metrics);
-    idle.measure.metrics = LOSSES;
-    compare(&idle, None);
 }
 
 #[test]

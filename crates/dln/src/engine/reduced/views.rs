@@ -3,11 +3,14 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::off_core::OffCoreScales;
+use super::updates::Updates;
 use crate::config::Trial;
 use crate::data::{Data, TestSet, fold_both};
+use crate::error::TrialError;
 use crate::kernel::{Threads, dot, multiply, square_sum};
 use crate::law::{Coordinates, OffCore, Reduction};
 use crate::measure::{Alignment, Classes};
+use crate::theory::Theory;
 
 /// Everything that measures need beside the core and the scalars.
 #[derive(Debug)]
@@ -16,12 +19,43 @@ pub(super) struct Views {
     pub(super) alignment: Option<Alignment>,
     pub(super) separation: Option<Separation>,
     pub(super) test: Option<TestView>,
+    /// The training samples with the targets before noise was added to them.
+    pub(super) clean: Option<TestView>,
     /// The initial end-to-end map off the core, `d_y x d_x`; for accuracies.
     pub(super) off_map: Option<Array2<f64>>,
+    pub(super) updates: Option<Updates>,
+    pub(super) theory: Option<TheoryView>,
+}
+
+/// The prediction, with the target's bases in the coordinates of the core, which holds them.
+#[derive(Debug)]
+pub(super) struct TheoryView {
+    pub(super) theory: Theory,
+    pub(super) U: Array2<f64>,
+    pub(super) V: Array2<f64>,
+}
+
+impl TheoryView {
+    fn new(trial: &Trial, data: &Data, reduction: &Reduction) -> Option<TheoryView> {
+        let theory = Theory::new(trial, data)?;
+        let (first, last) = (&reduction.bases[0], &reduction.bases[reduction.depth()]);
+        Some(TheoryView {
+            U: last.coordinates(theory.modes.U.view()).within,
+            V: first.coordinates(theory.modes.V.view()).within,
+            theory,
+        })
+    }
 }
 
 impl Views {
-    pub(super) fn new(trial: &Trial, data: &Data, reduction: &Reduction) -> Views {
+    /// # Errors
+    /// What is wrong with the initial weights.
+    pub(super) fn new(
+        trial: &Trial,
+        data: &Data,
+        reduction: &Reduction,
+        threads: Threads,
+    ) -> Result<Views, TrialError> {
         let metrics = &trial.measure.metrics;
         let classified = data.classified().filter(|_| metrics.separation);
         let separation = classified.map(|(X, classes)| {
@@ -30,26 +64,56 @@ impl Views {
         });
         let judged = metrics.train_loss || metrics.test_loss;
         let test = data.test.as_ref().filter(|_| metrics.test_loss);
-        let alignment = if metrics.alignment {
-            Alignment::new(data)
-        } else {
-            None
-        };
-        let (first, last) = (&reduction.bases[0], &reduction.bases[reduction.depth()]);
-        Views {
-            alignment: alignment.map(|target| Alignment {
-                U: last.coordinates(target.U.view()).within,
-                V: first.coordinates(target.V.view()).within,
-            }),
+        let clean = data.clean_samples().filter(|_| metrics.train_loss);
+        Ok(Views {
+            alignment: alignment(trial, data, reduction),
             separation,
             test: test.map(|test| TestView::new(trial, test, reduction)),
+            clean: clean.map(|clean| TestView::new(trial, &clean, reduction)),
             off_map: if data.classes.is_some() && judged {
                 reduction.off_map()
             } else {
                 None
             },
-        }
+            updates: Updates::new(trial, data, reduction, threads)?,
+            theory: TheoryView::new(trial, data, reduction),
+        })
     }
+}
+
+impl Views {
+    /// Of a core that judges its outputs by itself.
+    ///
+    /// # Errors
+    /// What is wrong with the initial weights.
+    pub(super) fn aligned(
+        trial: &Trial,
+        data: &Data,
+        reduction: &Reduction,
+        threads: Threads,
+    ) -> Result<Views, TrialError> {
+        Ok(Views {
+            alignment: alignment(trial, data, reduction),
+            separation: None,
+            test: None,
+            clean: None,
+            off_map: None,
+            updates: Updates::new(trial, data, reduction, threads)?,
+            theory: TheoryView::new(trial, data, reduction),
+        })
+    }
+}
+
+fn alignment(trial: &Trial, data: &Data, reduction: &Reduction) -> Option<Alignment> {
+    if !trial.measure.metrics.alignment {
+        return None;
+    }
+    let target = Alignment::new(data)?;
+    let (first, last) = (&reduction.bases[0], &reduction.bases[reduction.depth()]);
+    Some(Alignment {
+        U: last.coordinates(target.U.view()).within,
+        V: first.coordinates(target.V.view()).within,
+    })
 }
 
 /// Classes as the core sees them.

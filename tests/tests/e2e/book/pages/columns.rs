@@ -80,10 +80,10 @@ fn row(table: TableName) -> &'static str {
             "A row is a measured step of a trial. A metric that was not asked for is null."
         }
         TableName::Spectra => {
-            "A row is a singular value of a layer at a measured step, where the metrics `spectrum` or `angles` are asked for."
+            "A row is a singular value of a layer at a measured step, where one of the metrics `spectrum`, `angles`, `theory` and `update_spectrum` is asked for."
         }
         TableName::Layers => {
-            "A row is a layer at a measured step, where `separation`, `balancedness`, `effective_rank` or `stable_rank` is asked for."
+            "A row is a layer at a measured step, where one of the metrics `separation`, `balancedness`, `effective_rank`, `stable_rank`, `leak` and `update_spectrum` is asked for."
         }
     }
 }

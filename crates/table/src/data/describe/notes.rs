@@ -1,0 +1,260 @@
+//! What is said of a data file, and what to do about it.
+
+use std::fmt;
+
+use super::{ColumnRole, ColumnValues, DataDescription, DescribedColumn, LeftOut};
+use crate::data::error::At;
+use crate::data::matrix::listed;
+use crate::data::notes::MAGNITUDES;
+
+/// Samples from which on whole numbers that all differ are a sign.
+const MANY: u64 = 50;
+
+/// Columns that are listed by name.
+const LISTED: usize = 8;
+
+/// Something to know about a data file, with what to do.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum DescriptionNote {
+    /// The first line was found to name the columns.
+    Header { names: Vec<String> },
+    /// A column is no input.
+    LeftOut {
+        column: String,
+        reason: LeftOut,
+        values: ColumnValues,
+    },
+    /// A column that was asked for seems to number or name the samples.
+    Suspect { column: String, reason: LeftOut },
+    /// An input of whole numbers, each once, in the first column: perhaps the numbers of samples.
+    PerhapsIdentifier { column: String },
+    /// An input has missing values, so that it cannot be read.
+    Missing {
+        column: String,
+        count: u64,
+        first: Option<At>,
+    },
+    /// Inputs whose deviations differ by orders of magnitude.
+    Magnitudes {
+        smallest: (String, f64),
+        largest: (String, f64),
+    },
+    /// Inputs that are the same in every sample.
+    Constant { columns: Vec<String> },
+}
+
+impl fmt::Display for DescriptionNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DescriptionNote::Header { names } => {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                write!(
+                    f,
+                    "line 1 names the columns ({}) and is no sample; --header says so",
+                    listed(&names)
+                )
+            }
+            DescriptionNote::LeftOut {
+                column,
+                reason,
+                values,
+            } => left_out(f, column, *reason, values),
+            DescriptionNote::Suspect { column, reason } => write!(
+                f,
+                "{column} {}, and is read as an input since it was asked for; leave it out of --columns",
+                does(*reason)
+            ),
+            DescriptionNote::PerhapsIdentifier { column } => write!(
+                f,
+                "{column} holds whole numbers, each once; if they number the samples, leave it out by --columns"
+            ),
+            DescriptionNote::Missing {
+                column,
+                count,
+                first,
+            } => {
+                let values = if *count == 1 { "value" } else { "values" };
+                write!(f, "{column} has {count} missing {values}")?;
+                if let Some(first) = first {
+                    write!(f, ", the first in {first}")?;
+                }
+                f.write_str(
+                    "; fill them in, leave these samples out, or leave the column out by --columns",
+                )
+            }
+            DescriptionNote::Magnitudes { smallest, largest } => write!(
+                f,
+                "deviations of the inputs reach from {:.3e}, {}, to {:.3e}, {}: descent would learn the large ones alone; divide each input by its own with --center --standardize (in a sweep, problem.inputs.center and problem.inputs.standardize)",
+                smallest.1, smallest.0, largest.1, largest.0
+            ),
+            DescriptionNote::Constant { columns } => {
+                let (inputs, are) = match columns.len() {
+                    1 => ("input", "is"),
+                    _ => ("inputs", "are"),
+                };
+                write!(f, "{} {inputs} {are} constant: ", columns.len())?;
+                f.write_str(&columns[..columns.len().min(LISTED)].join(", "))?;
+                if columns.len() > LISTED {
+                    write!(f, " and {} more", columns.len() - LISTED)?;
+                }
+                f.write_str("; they say nothing about a sample and may be left out by --columns")
+            }
+        }
+    }
+}
+
+fn left_out(
+    f: &mut fmt::Formatter<'_>,
+    column: &str,
+    reason: LeftOut,
+    values: &ColumnValues,
+) -> fmt::Result {
+    let decimal = |text: &str| {
+        let point = text.replacen(',', ".", 1);
+        point != text && point.parse::<f64>().is_ok()
+    };
+    let comma = "; write decimals with '.', as in 1.5";
+    match values {
+        ColumnValues::Mixed {
+            texts,
+            first,
+            example,
+        } if reason == LeftOut::Mixed => {
+            let are = if *texts == 1 {
+                "value that is no number"
+            } else {
+                "values that are no numbers"
+            };
+            let cure = if decimal(example) { comma } else { "" };
+            write!(
+                f,
+                "{column} holds {texts} {are}, the first in {first}: '{example}'; it is left out until they are corrected{cure}"
+            )
+        }
+        ColumnValues::Texts { first, example, .. } if decimal(example) => write!(
+            f,
+            "{column} holds texts, the first in {first}: '{example}', and is left out{comma}"
+        ),
+        ColumnValues::Numbers(_)
+        | ColumnValues::Texts { .. }
+        | ColumnValues::Mixed { .. }
+        | ColumnValues::Empty => write!(
+            f,
+            "{column} {}, and is left out{}",
+            does(reason),
+            cure(reason)
+        ),
+    }
+}
+
+fn does(reason: LeftOut) -> String {
+    match reason {
+        LeftOut::Index => "counts the samples".to_owned(),
+        LeftOut::Identifier => "names each sample".to_owned(),
+        LeftOut::Texts { distinct: 1 } => "holds one text".to_owned(),
+        LeftOut::Texts { distinct } => format!("holds texts, {distinct} different ones"),
+        LeftOut::Mixed => "holds values that are no numbers".to_owned(),
+        LeftOut::Empty => "has no value".to_owned(),
+    }
+}
+
+/// What to do about a column that is left out.
+fn cure(reason: LeftOut) -> &'static str {
+    match reason {
+        LeftOut::Index | LeftOut::Identifier => "; if it is data, name it in --columns",
+        LeftOut::Texts { .. } => {
+            "; to use it, make a column of 0 and 1 of each text, as pandas.get_dummies does"
+        }
+        LeftOut::Mixed | LeftOut::Empty => "",
+    }
+}
+
+/// Everything that there is to say.
+pub(super) fn of(description: &DataDescription) -> Vec<DescriptionNote> {
+    let mut notes = Vec::new();
+    if description.header_detected {
+        let names = description.columns.iter();
+        notes.push(DescriptionNote::Header {
+            names: names
+                .map(|column| column.name.clone().unwrap_or_default())
+                .collect(),
+        });
+    }
+    notes.extend(description.columns.iter().filter_map(of_column));
+    notes.extend(
+        description
+            .inputs()
+            .filter(|column| column.missing > 0)
+            .map(missing),
+    );
+    notes.extend(magnitudes(description));
+    let constant = description.inputs().filter(|column| is_constant(column));
+    let constant: Vec<String> = constant.map(DescribedColumn::words).collect();
+    if !constant.is_empty() && description.rows > 1 {
+        notes.push(DescriptionNote::Constant { columns: constant });
+    }
+    notes
+}
+
+fn of_column(column: &DescribedColumn) -> Option<DescriptionNote> {
+    let words = column.words();
+    match (column.role, column.doubt) {
+        (ColumnRole::LeftOut(reason), _) => Some(DescriptionNote::LeftOut {
+            column: words,
+            reason,
+            values: column.values.clone(),
+        }),
+        (ColumnRole::Input, Some(reason @ (LeftOut::Index | LeftOut::Identifier))) => {
+            Some(DescriptionNote::Suspect {
+                column: words,
+                reason,
+            })
+        }
+        (ColumnRole::Input, None) if column.place == 0 && column.name.is_none() => {
+            let numbers = match &column.values {
+                ColumnValues::Numbers(numbers) => numbers.distinct_whole && numbers.count >= MANY,
+                ColumnValues::Texts { .. } | ColumnValues::Mixed { .. } | ColumnValues::Empty => {
+                    false
+                }
+            };
+            numbers.then_some(DescriptionNote::PerhapsIdentifier { column: words })
+        }
+        (ColumnRole::Input | ColumnRole::Answer | ColumnRole::NotAsked, _) => None,
+    }
+}
+
+fn missing(column: &DescribedColumn) -> DescriptionNote {
+    DescriptionNote::Missing {
+        column: column.words(),
+        count: column.missing,
+        first: column.first_missing,
+    }
+}
+
+fn is_constant(column: &DescribedColumn) -> bool {
+    match &column.values {
+        ColumnValues::Numbers(numbers) => numbers.min == numbers.max,
+        ColumnValues::Texts { .. } | ColumnValues::Mixed { .. } | ColumnValues::Empty => false,
+    }
+}
+
+fn magnitudes(description: &DataDescription) -> Option<DescriptionNote> {
+    let deviations: Vec<(&DescribedColumn, f64)> = description
+        .inputs()
+        .filter_map(|column| match &column.values {
+            ColumnValues::Numbers(numbers) if numbers.deviation > 0.0 => {
+                Some((column, numbers.deviation))
+            }
+            _ => None,
+        })
+        .collect();
+    let by_size = |a: &&(&DescribedColumn, f64), b: &&(&DescribedColumn, f64)| a.1.total_cmp(&b.1);
+    let smallest = *deviations.iter().min_by(by_size)?;
+    let largest = *deviations.iter().max_by(by_size)?;
+    let named = |(column, deviation): (&DescribedColumn, f64)| (column.words(), deviation);
+    (largest.1 >= MAGNITUDES * smallest.1).then(|| DescriptionNote::Magnitudes {
+        smallest: named(smallest),
+        largest: named(largest),
+    })
+}
