@@ -41,7 +41,10 @@ fn refused(at: &Path, words: &[&str]) {
     for command in ["plan", "run"] {
         let ended = run(at, &[command, "d.toml"]).expect(2);
         // Sentences are broken into lines, with a bar before each.
-        let said = ended.err.split_whitespace().filter(|word| *word != "│");
+        let said = ended
+            .err
+            .split_whitespace()
+            .filter(|word| !matches!(*word, "│" | "|"));
         let said = said.collect::<Vec<_>>().join(" ");
         for word in words {
             assert!(said.contains(word), "`{word}` is missing in\n{said}");

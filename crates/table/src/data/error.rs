@@ -185,8 +185,10 @@ pub enum DataProblem {
         found: usize,
         cause: Cause,
     },
-    #[error("its columns have no names; take them by number, as columns = \"0..4\"")]
-    NoNames,
+    #[error(
+        "no column is named {wanted}: its columns have no names; take them by number, as columns = \"0..4\""
+    )]
+    NoNames { wanted: String },
     #[error("has no column named '{name}'; it has {available}")]
     NameUnknown { name: String, available: String },
     #[error("has several columns named '{name}'; take them by number, as columns = \"0..4\"")]

@@ -55,7 +55,9 @@ pub(super) fn cut(
             Ok(taken)
         }
         Some(Columns::Named(wanted)) => {
-            let names = names.ok_or(DataProblem::NoNames)?;
+            let names = names.ok_or_else(|| DataProblem::NoNames {
+                wanted: wanted.join(", "),
+            })?;
             wanted.iter().map(|name| named(name, names)).collect()
         }
     }

@@ -388,7 +388,8 @@ impl Search<'_> {
         self.planned(&trial) <= limits::RUN_FLOPS
     }
 
-    /// Tries rates on the most directions that are affordable, and keeps the one of the least held-out loss.
+    /// Tries rates on the most directions that are affordable, and keeps the one of the least held-out loss over a few
+    /// splits: the largest rate that learns on one of them may diverge on the next.
     fn choose_rate(
         &mut self,
         levels: &[(Option<f64>, usize)],
@@ -407,12 +408,18 @@ impl Search<'_> {
                     ..self.recipe
                 };
                 let trained = shape.train(&recipe, &self.splits.choosing, k, self.clock)?;
-                Ok((recipe.rate, trained))
+                let mut loss = trained.loss;
+                for split in self.splits.all.iter().take(limits::RATE_SPLITS) {
+                    if loss.is_finite() {
+                        loss += shape.train(&recipe, split, k, self.clock)?.loss;
+                    }
+                }
+                Ok((recipe.rate, loss, trained))
             })
-            .collect::<Result<Vec<(f64, Trained)>, TrialError>>()?;
-        let best = tried.iter().min_by(|a, b| a.1.loss.total_cmp(&b.1.loss));
-        self.recipe.rate = best.map_or(0.0, |(rate, _)| *rate);
-        let of = |(rate, trained): &(f64, Trained)| RateTried {
+            .collect::<Result<Vec<(f64, f64, Trained)>, TrialError>>()?;
+        let best = tried.iter().min_by(|a, b| a.1.total_cmp(&b.1));
+        self.recipe.rate = best.map_or(0.0, |(rate, ..)| *rate);
+        let of = |(rate, _, trained): &(f64, f64, Trained)| RateTried {
             rate: *rate,
             score: trained.score,
         };
@@ -448,7 +455,7 @@ impl Search<'_> {
         }
         let shape = self.on(self.shape.width, k);
         let splits = self.splits.all.par_iter();
-        let one = |split| shape.train(&self.recipe, split, k, self.clock);
+        let one = |split| shape.train_calmly(&self.recipe, split, k, self.clock);
         splits.map(one).collect()
     }
 

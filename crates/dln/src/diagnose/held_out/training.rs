@@ -5,6 +5,7 @@ use ndarray::{Array2, Axis, concatenate};
 use super::answer::{Recipe, Score};
 use super::linear::means;
 use super::prepared::Prepared;
+use super::verdict::limits;
 use crate::config::{EngineChoice, Given, Metrics, OptimizerKind, Task, Trial};
 use crate::data::prepare;
 use crate::diagnose::look;
@@ -114,6 +115,29 @@ impl Shape {
                 .and_then(|width| usize::try_from(width).ok()),
             seconds: outcome.setup_seconds + outcome.train_seconds + outcome.measure_seconds,
         })
+    }
+
+    /// As [`Shape::train`], again at smaller rates where it diverges, as anybody would.
+    ///
+    /// # Errors
+    /// [`TrialError`] of data that do not fit.
+    pub(super) fn train_calmly(
+        &self,
+        recipe: &Recipe,
+        split: &Prepared,
+        k: usize,
+        clock: Clock<'_>,
+    ) -> Result<Trained, TrialError> {
+        let mut calmer = *recipe;
+        let mut trained = self.train(&calmer, split, k, clock)?;
+        for _ in 0..limits::CALMER {
+            if trained.score.is_some() {
+                break;
+            }
+            calmer.rate *= 0.25;
+            trained = self.train(&calmer, split, k, clock)?;
+        }
+        Ok(trained)
     }
 
     fn score_of(&self, outcome: &Outcome, split: &Prepared) -> Option<f64> {

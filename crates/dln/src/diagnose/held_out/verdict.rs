@@ -35,6 +35,10 @@ pub mod limits {
     /// Rates that are tried, as shares of the one at which plain descent from the start rises at once. Weights grow, so
     /// the small ones are needed; momentum allows the largest.
     pub const RATES: [f64; 4] = [1.0 / 32.0, 0.125, 0.5, 1.0];
+    /// Splits on which each rate is tried, besides the one on which everything is chosen.
+    pub const RATE_SPLITS: usize = 2;
+    /// Times that a run that diverges is trained again, each time at a quarter of the rate.
+    pub const CALMER: usize = 3;
     /// Shares of the energy of the table.
     pub const SHARES: [f64; 5] = [0.8, 0.9, 0.95, 0.99, 0.999];
 }
