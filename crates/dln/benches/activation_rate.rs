@@ -13,14 +13,17 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(non_snake_case, reason = "matrices keep the capitals of the papers")]
 
+#[path = "setting/clock.rs"]
+mod clock;
+mod setting;
+
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::time::Instant;
 
+use clock::{advance, timed};
 use dln::{
-    Activation, Draw, EngineChoice, Init, Inputs, LeakBlock, Loss, Measure, Metrics, Network,
-    Optimizer, OptimizerKind, Polar, Precision, Problem, Progress, Run, Samples, Schedule,
-    SingularValues, StartKind, Targets, Task, Threads, Train, Trial, prepare,
+    Activation, Inputs, Precision, Run, Samples, SingularValues, StartKind, Targets, Task, Threads,
+    Trial, prepare,
 };
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
@@ -72,71 +75,34 @@ fn main() -> ExitCode {
 fn trial(sizes: &Sizes, activation: Activation, precision: Precision, replicate: u64) -> Trial {
     let (dims, count) = (sizes.dims, sizes.samples);
     let depth = dims.len() - 1;
-    Trial {
-        problem: Problem {
-            inputs_dim: dims[0],
-            outputs_dim: dims[depth],
-            loss: Loss::Mean,
-            noise: 0.0,
-            task: Task::Regression {
-                samples: Samples {
-                    inputs: Inputs::Gaussian {
-                        count,
-                        noise: 0.0,
-                        rank: None,
-                        condition: None,
-                    },
-                    targets: Targets::Teacher {
-                        rank: 5,
-                        singular_values: SingularValues::Flat,
-                    },
-                    train: (0, count),
-                    test: None,
-                    center: false,
-                    standardize: false,
-                    whiten: false,
-                    split: None,
-                },
+    let mut trial = setting::completion(dims[0], dims[1], depth, 1.0, replicate);
+    trial.problem.outputs_dim = dims[depth];
+    trial.problem.task = Task::Regression {
+        samples: Samples {
+            inputs: Inputs::Gaussian {
+                count,
+                noise: 0.0,
+                rank: None,
+                condition: None,
             },
+            targets: Targets::Teacher {
+                rank: 5,
+                singular_values: SingularValues::Flat,
+            },
+            train: (0, count),
+            test: None,
+            center: false,
+            standardize: false,
+            whiten: false,
+            split: None,
         },
-        network: Network {
-            widths: dims[1..depth].to_vec(),
-            activation,
-            negative_slope: 0.1,
-            nonlinear_layers: None,
-            bias: false,
-        },
-        init: Init {
-            kind: StartKind::Gaussian,
-            scales: vec![1.0; depth],
-            weights: Vec::new(),
-        },
-        train: Train {
-            engine: EngineChoice::Full,
-            precision,
-            steps: u64::MAX,
-            stop_train_loss: None,
-            stop_gradient_norm: None,
-            batch: 0,
-        },
-        optimizer: Optimizer {
-            kind: OptimizerKind::Gd,
-            rate: 1e-3,
-            momentum: 0.9,
-            weight_decay: 0.0,
-            factor_rate: 0.0,
-            rank_estimate: 1,
-            schedule: Schedule::Constant,
-            polar: Polar::NewtonSchulz,
-        },
-        measure: Measure {
-            every: 0,
-            metrics: Metrics::default(),
-            tolerance: None,
-            leak_block: LeakBlock::Gradient,
-        },
-        draw: Draw { seed: 1, replicate },
-    }
+    };
+    trial.network.activation = activation;
+    trial.network.negative_slope = 0.1;
+    trial.init.kind = StartKind::Gaussian;
+    trial.train.precision = precision;
+    trial.optimizer.rate = 1e-3;
+    trial
 }
 
 /// The activations that a network of samples can have; the linear one would be folded.
@@ -262,15 +228,4 @@ fn train(trial: &Trial) {
     let data = prepare(trial).expect("data");
     let mut run = Run::new(trial, &data, Threads::Seq, &|| 0.0).expect("starts");
     advance(&mut run, SMALL_STEPS);
-}
-
-fn advance(run: &mut Run<'_>, steps: u64) {
-    let progress = run.advance(steps).expect("advances");
-    assert_eq!(progress, Progress::Running, "diverged");
-}
-
-fn timed(work: impl FnOnce()) -> f64 {
-    let begun = Instant::now();
-    work();
-    begun.elapsed().as_secs_f64()
 }

@@ -20,21 +20,25 @@
     reason = "a benchmark reads the clock, and the digits from their file"
 )]
 
+#[path = "setting/clock.rs"]
+mod clock;
+#[path = "setting/digits.rs"]
+mod digits;
 mod setting;
 
-use std::fs::File;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Barrier;
 use std::time::Instant;
 
+use clock::{advance, timed};
+use digits::{CLASSES, PIXELS, read_digits};
 use dln::{
     Data, EngineChoice, Given, Inputs, Loss, Metrics, OptimizerKind, Outcome, Progress, Run,
     Samples, SingularValues, Status, Target, Targets, Task, Threads, Trial, prepare,
 };
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 
 const DIM: usize = 1000;
 const LAYERS: usize = 3;
@@ -58,8 +62,6 @@ const FACTORED_STEPS: u64 = 2_000;
 
 const DIGITS_WIDTH: usize = 1000;
 const DIGITS_DEPTH: usize = 4;
-const PIXELS: usize = 64;
-const CLASSES: usize = 10;
 /// Rounds in which the three take turns, so that all see the machine in the same state, and steps of each in
 /// a round.
 const ROUNDS: usize = 3;
@@ -297,24 +299,6 @@ fn fit() {
     );
 }
 
-/// Pixels as columns, `64 x 1797`, and one-hot classes, `10 x 1797`.
-fn read_digits() -> (Array2<f64>, Array2<f64>) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../sweeps/data/digits.csv.gz");
-    let file = File::open(path).expect("the digits lie in the repository");
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .from_reader(flate2::read::GzDecoder::new(file));
-    let rows: Vec<Vec<f64>> = reader
-        .deserialize()
-        .map(|row| row.expect("a row of numbers"))
-        .collect();
-    let pixels = Array2::from_shape_fn((PIXELS, rows.len()), |(i, sample)| rows[sample][i] / 16.0);
-    let classes = Array2::from_shape_fn((CLASSES, rows.len()), |(class, sample)| {
-        f64::from(u8::from(rows[sample][PIXELS] == class as f64))
-    });
-    (pixels, classes)
-}
-
 /// Of the curves side by side.
 const CURVE_STEPS: u64 = 500;
 
@@ -549,17 +533,6 @@ fn curves(trial: &Trial, reduced: &Trial, data: &Data) {
         core.train_seconds,
         core.flops / 1e9
     );
-}
-
-fn advance(run: &mut Run<'_>, steps: u64) {
-    let progress = run.advance(steps).expect("advances");
-    assert_eq!(progress, Progress::Running, "diverged");
-}
-
-fn timed(work: impl FnOnce()) -> f64 {
-    let begun = Instant::now();
-    work();
-    begun.elapsed().as_secs_f64()
 }
 
 /// Gradient descent on all samples as they are: what the full engine does not do, since folding them gives the

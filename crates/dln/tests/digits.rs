@@ -5,41 +5,21 @@
 )]
 #![expect(non_snake_case, reason = "matrices keep the capitals of the papers")]
 
-use std::fs::File;
-use std::path::PathBuf;
+#[path = "../benches/setting/digits.rs"]
+mod digits;
 
+use digits::{CLASSES, PIXELS, read_digits};
 use dln::{
     Activation, Data, Draw, EngineChoice, Given, Init, Inputs, LeakBlock, Loss, Measure, Metrics,
     Network, Optimizer, OptimizerKind, Outcome, Polar, Precision, Problem, Samples, Schedule,
     StartKind, Targets, Task, Threads, Train, Trial,
 };
-use ndarray::Array2;
 
-const PIXELS: usize = 64;
-const CLASSES: usize = 10;
 const STEPS: u64 = 500;
-
-/// Pixels as columns over 16, and one-hot classes.
-fn digits() -> (Array2<f64>, Array2<f64>) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../sweeps/data/digits.csv.gz");
-    let file = File::open(path).expect("the digits lie in the repository");
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .from_reader(flate2::read::GzDecoder::new(file));
-    let rows: Vec<Vec<f64>> = reader
-        .deserialize()
-        .map(|row| row.expect("a row of numbers"))
-        .collect();
-    let pixels = Array2::from_shape_fn((PIXELS, rows.len()), |(i, j)| rows[j][i] / 16.0);
-    let classes = Array2::from_shape_fn((CLASSES, rows.len()), |(class, j)| {
-        f64::from(u8::from(rows[j][PIXELS] == class as f64))
-    });
-    (pixels, classes)
-}
 
 /// The first 400 digits, width 300, depth 4.
 fn trial(schedule: Schedule, test: bool) -> Trial {
-    let (X, Y) = digits();
+    let (X, Y) = read_digits();
     Trial {
         problem: Problem {
             inputs_dim: PIXELS,

@@ -267,7 +267,11 @@ impl Plan<'_> {
         trial.train.engine = EngineChoice::Reduced;
         trial.network.widths = vec![self.wide_width(); trial.network.depth() - 1];
         let plan = dln::plan(&trial);
-        plan.refused.is_none() && plan.engine == EngineKind::Reduced
+        let on_core = match plan.engine {
+            EngineKind::Reduced => true,
+            EngineKind::Full | EngineKind::Factored => false,
+        };
+        plan.refused.is_none() && on_core
     }
 
     fn stages(&self) -> [(Stage, String); 4] {

@@ -43,23 +43,9 @@ fn assorted() -> Vec<Trial> {
             (classification(5, 3, 6), vec![6, 4]),
         ] {
             let mut one = trial(problem, &widths);
-            one.train.steps = 30;
-            one.optimizer.kind = kind;
-            one.optimizer.rate = 0.01;
-            one.optimizer.weight_decay = 0.01;
             one.measure.every = 15;
-            one.measure.metrics = Metrics {
-                sharpness: false,
-                ..Metrics::ALL
-            };
             one.measure.tolerance = Some(0.05);
-            let mut relu = one.clone();
-            relu.network.activation = Activation::Relu;
-            relu.init.kind = StartKind::Gaussian;
-            relu.train.stop_gradient_norm = Some(1e-12);
-            let mut single = one.clone();
-            single.train.precision = Precision::F32;
-            trials.extend([one, relu, single]);
+            trials.extend(varied(one, kind));
         }
         trials.extend(batched(kind));
     }
@@ -74,17 +60,23 @@ fn batched(kind: OptimizerKind) -> [Trial; 3] {
     };
     let mut one = trial(problem, &[6, 4]);
     one.network.bias = true;
-    one.train.steps = 30;
     one.train.batch = 4;
+    one.measure.every = 12;
+    one.measure.tolerance = Some(1.09);
+    varied(one, kind)
+}
+
+/// 30 steps of every metric but the sharpness, which is dear; then with an activation and a stop rule, and in single
+/// precision.
+fn varied(mut one: Trial, kind: OptimizerKind) -> [Trial; 3] {
+    one.train.steps = 30;
     one.optimizer.kind = kind;
     one.optimizer.rate = 0.01;
     one.optimizer.weight_decay = 0.01;
-    one.measure.every = 12;
     one.measure.metrics = Metrics {
         sharpness: false,
         ..Metrics::ALL
     };
-    one.measure.tolerance = Some(1.09);
     let mut relu = one.clone();
     relu.network.activation = Activation::Relu;
     relu.init.kind = StartKind::Gaussian;

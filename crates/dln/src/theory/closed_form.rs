@@ -7,6 +7,7 @@ use crate::config::{
     Target, Task, TaskKind, Trial,
 };
 use crate::kernel::{Threads, multiply, square_sum};
+use crate::optimizer::LinearRule;
 
 /// `W_2^T W_2 - W_1 W_1^T` this near to a multiple of the identity, relative to the squared norms of both, is one.
 const BALANCED: f64 = 1e-10;
@@ -94,19 +95,28 @@ fn check_training(trial: &Trial) -> Result<(), NoClosedForm> {
     if !loss.is_quadratic() {
         return Err(NoClosedForm::Loss { loss });
     }
-    if trial.problem.task.kind() == TaskKind::Completion {
-        return Err(NoClosedForm::Mask);
+    match trial.problem.task.kind() {
+        TaskKind::Completion => return Err(NoClosedForm::Mask),
+        TaskKind::Factorization | TaskKind::Regression | TaskKind::Classification => {}
     }
     if train.batch > 0 {
         let batch = train.batch;
         return Err(NoClosedForm::Batch { batch });
     }
     let kind = optimizer.kind;
-    if kind != OptimizerKind::Gd {
-        return Err(NoClosedForm::Optimizer { kind });
+    match optimizer.linear_rule() {
+        Some(LinearRule::Descent) => {}
+        Some(LinearRule::HeavyBall { .. } | LinearRule::Nesterov { .. }) | None => {
+            return Err(NoClosedForm::Optimizer { kind });
+        }
     }
-    if optimizer.schedule != Schedule::Constant {
-        return Err(NoClosedForm::Schedule);
+    match optimizer.schedule {
+        Schedule::Constant => {}
+        Schedule::Cosine { .. }
+        | Schedule::WarmupCosine { .. }
+        | Schedule::Step { .. }
+        | Schedule::Linear { .. }
+        | Schedule::List(_) => return Err(NoClosedForm::Schedule),
     }
     if optimizer.weight_decay != 0.0 {
         return Err(NoClosedForm::WeightDecay);

@@ -201,7 +201,7 @@ mod tests {
     fn few(activation: Activation, kind: OptimizerKind) -> Trial {
         let mut trial = trial(classification(40, 3, 4), &[16, 9]);
         trial.network.activation = activation;
-        trial.network.bias = kind != OptimizerKind::Muon;
+        trial.network.bias = !kind.moves_biases_by_adam();
         trial.init.kind = crate::StartKind::Gaussian;
         trial.optimizer.kind = kind;
         trial.optimizer.rate = 0.02;

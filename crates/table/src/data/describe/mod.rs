@@ -1,7 +1,7 @@
 //! What a data file holds, column by column, before anything is trained on it: which columns are inputs, which are left
 //! out and why, what is odd about the others.
 //!
-//! Columns are looked at in `summary`, files of each format in `scan`, what is said of them is in `notes`.
+//! `scan` reads files of each format, `summary` sums their columns up, `notes` holds the words for people.
 
 mod notes;
 mod scan;
