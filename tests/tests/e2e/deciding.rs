@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use tests::process::{Finished, root, run};
+use tests::tables::number;
 
 use crate::folder_with;
 
@@ -130,7 +131,7 @@ fn standardized_cancer_and_wine_need_few_of_their_directions() {
 }
 
 #[test]
-fn isotropic_samples_are_never_called_low_dimensional() {
+fn isotropic_samples_are_not_low_dimensional() {
     let folder = folder_with("full.csv", &full_rank(20, 900, 4));
     let at = folder.path();
     let words = [
@@ -144,11 +145,8 @@ fn isotropic_samples_are_never_called_low_dimensional() {
     ];
     let found = json(&run(at, &words).expect(0));
     let verdict = &found["verdict"];
-    let name = verdict["name"].as_str().unwrap();
-    assert!(
-        ["not_low_dimensional", "cannot_tell"].contains(&name),
-        "{verdict}"
-    );
+    assert_eq!(verdict["name"], "not_low_dimensional", "{verdict}");
+    assert_eq!(verdict["of"], 20);
     let rows = found["truncation"].as_array().unwrap();
     assert!(float(&rows[0]["mean"]) < float(&rows[5]["mean"]) - 0.05);
 }
@@ -184,12 +182,12 @@ fn labels_that_follow_from_nothing_and_few_samples_are_not_judged() {
 }
 
 #[test]
-fn stages_of_a_plan_run_and_are_judged() {
+fn every_stage_of_a_plan_runs_and_passes() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let words = [&WINE[..], &["--write", "plan", "--json"]].concat();
-    diagnose(at, "wine.csv.gz", &words).expect(0);
-    for stage in ["1-check", "2-small", "3-verify"] {
+    let found = json(&diagnose(at, "wine.csv.gz", &words).expect(0));
+    for stage in ["1-check", "2-small", "3-verify", "4-scale"] {
         let before = run(at, &["plan-check", "plan"]).expect(0);
         let file = format!("plan/{stage}.toml");
         let out = format!("plan/runs/{stage}");
@@ -207,10 +205,14 @@ fn stages_of_a_plan_run_and_are_judged() {
         assert_eq!(own["state"], "passed", "{own}");
     }
     let ended = run(at, &["plan-check", "plan"]).expect(0);
+    assert!(ended.out.contains("every stage passed"), "{}", ended.out);
+    let best = "SELECT max(m) AS m FROM (SELECT avg(test_accuracy) AS m FROM trials GROUP BY optimizer_rate)";
+    let reached = number(&at.join("plan/runs/4-scale"), best);
+    let sample = 1.0 / float(&found["held_out"]["test"]);
+    let logistic = &found["held_out"]["baselines"][2]["scores"][0];
     assert!(
-        ended.out.contains("parsimony run plan/4-scale.toml"),
-        "{}",
-        ended.out
+        reached >= float(logistic) - sample,
+        "{reached} against {logistic}"
     );
 
     // A stage that misses its mark ends the plan with another exit code.

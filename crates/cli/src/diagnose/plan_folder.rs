@@ -285,16 +285,17 @@ impl Plan<'_> {
     }
 
     /// The best setting is within one point of the best simple model, and of what few directions cost.
-    fn near_the_best(&self) -> Criterion {
+    /// `lost`: what may be lost besides.
+    fn near_the_best(&self, lost: f64) -> Criterion {
         let (reference, name) = self.reference();
-        let more = if self.lost > 0.0 {
-            let points = 100.0 * self.lost;
+        let more = if lost > 0.0 {
+            let points = 100.0 * lost;
             format!(" and the {points:.1} points that few directions cost")
         } else {
             String::new()
         };
         Criterion::Best {
-            bound: self.bound(reference - self.point() - self.lost),
+            bound: self.bound(reference - self.point() - lost),
             why: format!(
                 "within one point, or one held-out sample,{more} of {name}, {reference:.4}"
             ),
@@ -310,12 +311,21 @@ impl Plan<'_> {
         format!("\"optimizer.rate\" = [{}]\n", rates.join(", "))
     }
 
-    fn on_few(&self, steps: u64) -> Networks {
+    fn on_few(&self) -> Networks {
         Networks {
             k: self.k,
             width: self.small_width(),
-            steps,
+            steps: self.recipe.steps,
             verify: 0,
+        }
+    }
+
+    fn on_all(&self, verify: u64) -> Networks {
+        Networks {
+            k: self.rank(),
+            width: self.wide_width(),
+            steps: self.recipe.steps,
+            verify,
         }
     }
 
@@ -332,7 +342,7 @@ impl Plan<'_> {
             ),
             vec![Criterion::NoFailures, learns],
             (&self.rates(&[1.0]), 1, 2),
-            self.on_few(self.recipe.steps),
+            self.on_few(),
         )
     }
 
@@ -349,9 +359,9 @@ impl Plan<'_> {
                 "2-small",
                 "the small model: a search over start, scale and rate",
             ),
-            vec![Criterion::NoFailures, self.near_the_best()],
+            vec![Criterion::NoFailures, self.near_the_best(self.lost)],
             (&axes, 12, 2),
-            self.on_few(self.recipe.steps),
+            self.on_few(),
         )
     }
 
@@ -367,12 +377,6 @@ impl Plan<'_> {
             bound: self.distance(most),
             why: format!("the small model may lose {:.1} points", 100.0 * most),
         });
-        let networks = Networks {
-            k: self.rank(),
-            width: self.wide_width(),
-            steps: self.recipe.steps,
-            verify,
-        };
         self.stage(
             (
                 "3-verify",
@@ -380,7 +384,7 @@ impl Plan<'_> {
             ),
             criteria,
             (&self.rates(&[0.5, 1.0, 2.0]), 3, 2),
-            networks,
+            self.on_all(verify),
         )
     }
 
@@ -391,11 +395,11 @@ impl Plan<'_> {
         self.stage(
             (
                 "4-scale",
-                "the small model from many starts, trained for longer",
+                "the wide network on all directions, from many starts",
             ),
-            vec![Criterion::NoFailures, self.near_the_best(), steady],
+            vec![Criterion::NoFailures, self.near_the_best(0.0), steady],
             (&self.rates(&[0.5, 1.0]), 2, 5),
-            self.on_few(2 * self.recipe.steps),
+            self.on_all(0),
         )
     }
 

@@ -33,8 +33,8 @@ pub mod limits {
     /// Products of one training run at most: about a second on a core. Rows beyond it are not trained.
     pub const RUN_FLOPS: f64 = 1e10;
     /// Rates that are tried, as shares of the one at which plain descent from the start rises at once. Weights grow, so
-    /// the small ones are needed; momentum allows the largest.
-    pub const RATES: [f64; 4] = [1.0 / 32.0, 0.125, 0.5, 1.0];
+    /// the small ones are needed, the smallest on data without a leading direction; momentum allows the largest.
+    pub const RATES: [f64; 5] = [1.0 / 128.0, 1.0 / 32.0, 0.125, 0.5, 1.0];
     /// Splits on which each rate is tried, besides the one on which everything is chosen.
     pub const RATE_SPLITS: usize = 2;
     /// Times that a run that diverges is trained again, each time at a quarter of the rate.
