@@ -3,8 +3,8 @@
 use ndarray::Array2;
 
 use crate::config::{
-    Activation, Given, Inputs, Loss, OptimizerKind, Samples, Schedule, StartKind, StartLayers,
-    Target, Task, TaskKind, Trial,
+    Activation, Given, Inputs, Loss, OptimizerKind, Samples, StartKind, StartLayers, Target, Task,
+    TaskKind, Trial,
 };
 use crate::kernel::{Threads, multiply, square_sum};
 use crate::optimizer::LinearRule;
@@ -110,13 +110,8 @@ fn check_training(trial: &Trial) -> Result<(), NoClosedForm> {
             return Err(NoClosedForm::Optimizer { kind });
         }
     }
-    match optimizer.schedule {
-        Schedule::Constant => {}
-        Schedule::Cosine { .. }
-        | Schedule::WarmupCosine { .. }
-        | Schedule::Step { .. }
-        | Schedule::Linear { .. }
-        | Schedule::List(_) => return Err(NoClosedForm::Schedule),
+    if !optimizer.schedule.is_constant() {
+        return Err(NoClosedForm::Schedule);
     }
     if optimizer.weight_decay != 0.0 {
         return Err(NoClosedForm::WeightDecay);

@@ -4,7 +4,7 @@
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::answer::Preparation;
-use super::split::Parts;
+use crate::data::Parts;
 use crate::error::{Matrix, TrialError};
 use crate::kernel::rank::{OF_DATA, rank};
 use crate::kernel::{Threads, multiply, svd, triangle};

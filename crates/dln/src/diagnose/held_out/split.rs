@@ -1,14 +1,12 @@
 //! Seeded splits into a training and a held-out part.
+//!
+//! A sweep refuses a class that cannot stand on both sides (`data::split`); here such a class is trained on, because
+//! data are to be judged as they are.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-/// Numbers of samples, in ascending order within each part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Parts {
-    pub(super) train: Vec<usize>,
-    pub(super) test: Vec<usize>,
-}
+use crate::data::Parts;
 
 /// Holds out a share of `count` samples, of each class the same share as far as whole samples allow. Every class keeps
 /// a training sample.
