@@ -310,6 +310,59 @@ pub struct Train {
     pub stop_gradient_norm: Option<f64>,
     /// Samples of an update; 0: all samples.
     pub batch: usize,
+    /// Of [`EngineChoice::Projected`].
+    pub projected: Projected,
+}
+
+choice! {
+    /// How the projected engine comes to its blocks.
+    pub enum ProjectedKind {
+        /// Closed at the start, on both sides of every layer.
+        Fixed = "fixed" ("the same block on both sides of every layer"),
+        /// Leading singular vectors of the gradient, on one side of every layer but the last, taken anew at regular steps.
+        Refreshed = "refreshed" ("one side, from the gradient, taken anew"),
+    }
+}
+
+choice! {
+    /// What a fixed block of the projected engine is closed from.
+    pub enum BlockKind {
+        /// The range of the inputs, or the target matrix.
+        Data = "data" ("range of the inputs, or the target"),
+        /// The leading singular vectors of the first gradient.
+        Gradient = "gradient" ("of the first step"),
+        /// Random directions.
+        Random = "random" ("as many random directions"),
+    }
+}
+
+/// The blocks that the projected engine holds updates in: `W_l(t) = W_l(0) + U_l (C_l(t) - C_l(0)) V_l^T`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projected {
+    pub kind: ProjectedKind,
+    /// Of [`ProjectedKind::Fixed`].
+    pub block: BlockKind,
+    /// Directions that a fixed block is closed from, or that a refreshed one keeps; `None`: the rank of the target or the
+    /// number of outputs; of [`BlockKind::Data`] all that there are.
+    pub rank: Option<usize>,
+    /// Steps between refreshed blocks, at least 1.
+    pub refresh: u64,
+    /// Share of the first gradient's norm outside a layer's block above which it grows; `None`: it never does.
+    pub bound: Option<f64>,
+    /// Steps between looks at what lies outside; 0: at measured steps alone.
+    pub check: u64,
+}
+
+impl Projected {
+    /// Where a sweep file says nothing.
+    pub const DEFAULT: Projected = Projected {
+        kind: ProjectedKind::Fixed,
+        block: BlockKind::Data,
+        rank: None,
+        refresh: 200,
+        bound: None,
+        check: 50,
+    };
 }
 
 choice! {
@@ -433,6 +486,15 @@ choice! {
         Gradient = "gradient" ("of the first step"),
         /// Closed from the range of the inputs, or from the target matrix.
         Data = "data" ("range of the inputs, or the target"),
+    }
+}
+
+impl From<LeakBlock> for BlockKind {
+    fn from(block: LeakBlock) -> BlockKind {
+        match block {
+            LeakBlock::Gradient => BlockKind::Gradient,
+            LeakBlock::Data => BlockKind::Data,
+        }
     }
 }
 

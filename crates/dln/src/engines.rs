@@ -11,6 +11,8 @@ choice! {
         Reduced = "reduced",
         /// The compressed network for matrices is trained.
         Factored = "factored",
+        /// Every weight moves, within a block that is chosen.
+        Projected = "projected",
     }
 }
 
@@ -25,5 +27,7 @@ choice! {
         Reduced = "reduced",
         /// The compressed network for matrices is trained.
         Factored = "factored",
+        /// Every weight moves, within a block that is chosen.
+        Projected = "projected" ("updates within a block that is chosen"),
     }
 }

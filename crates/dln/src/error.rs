@@ -138,6 +138,8 @@ pub enum Matrix {
         layer: usize,
     },
     EndToEnd,
+    /// `G_1` at the start.
+    FirstGradient,
 }
 
 impl fmt::Display for Matrix {
@@ -150,6 +152,7 @@ impl fmt::Display for Matrix {
             Matrix::Mask => f.write_str("mask"),
             Matrix::Weights { layer } => write!(f, "weights of layer {layer}"),
             Matrix::EndToEnd => f.write_str("end-to-end map"),
+            Matrix::FirstGradient => f.write_str("the first gradient"),
         }
     }
 }

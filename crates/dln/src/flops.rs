@@ -37,6 +37,32 @@ pub(crate) fn update(trial: &Trial) -> f64 {
     trial.optimizer.flops(&layer_shapes(trial))
 }
 
+/// What each layer's gradient is a product over in a step of the full engine; `None` where it comes multiplied out. With
+/// batches, the mean over an epoch.
+pub(crate) fn gradients_over(trial: &Trial) -> Vec<Option<f64>> {
+    let dims = trial.sizes();
+    let depth = dims.len() - 1;
+    let identity = identity_inputs(trial);
+    let n = trained_samples(trial);
+    let seen = Epoch::of(trial).map_or(n as f64, |epoch| epoch.mean(|size| size as f64));
+    let over = |l: usize, others: Option<f64>| others.filter(|_| l > 0 || !identity);
+    let by_samples = (0..depth).map(|l| over(l, Some(seen)));
+    if !trial.network.is_linear() {
+        return by_samples.collect();
+    }
+    if drawn_entries(trial).is_some_and(|count| observed_pays(&dims, count)) {
+        let hidden = (0..depth).map(|l| over(l, Some(n as f64)).filter(|_| l + 1 < depth));
+        return hidden.collect();
+    }
+    let sampled = samples_side(&dims, seen as usize, identity);
+    if outputs_side(&dims, seen as usize, identity) < sampled {
+        let outputs = dims[depth] as f64;
+        let below = (0..depth).map(|l| (l + 1 < depth).then_some(outputs));
+        return below.collect();
+    }
+    by_samples.collect()
+}
+
 /// Operations of one step on every sample as it is, forward, backward and gradient by layer.
 pub fn unfolded_step(trial: &Trial) -> f64 {
     samples_side(&trial.sizes(), samples(trial), identity_inputs(trial))

@@ -153,6 +153,12 @@ row! {
         leak_chance since 4,
         /// Effective rank of the layer's update since the start.
         update_effective_rank since 4,
+        /// Dimension of the block above that the projected engine holds the layer's updates in.
+        block_left since 4,
+        /// The same of the block below.
+        block_right since 4,
+        /// Norm of the layer's gradient outside that block, relative to the norm of its first gradient.
+        outside since 4,
     }
 }
 
@@ -256,6 +262,10 @@ macro_rules! metrics {
         impl Metric {
             /// Names of those that are measured where a sweep file names none.
             pub const DEFAULTS: &'static [&'static str] = &[$($name),+];
+
+            /// Columns of `layers` that the projected engine fills whatever is asked for.
+            pub const OF_PROJECTED: &'static [&'static str] =
+                &["block_left", "block_right", "outside"];
 
             /// The others, as the help of a key lists them.
             pub const OTHERS: &'static str =
@@ -378,7 +388,7 @@ metrics! {
         Separation separation = "separation", About {
             columns: &[(Layers, "separation")],
             requires: Requirement::Classes,
-            engines: &[EngineKind::Full, EngineKind::Reduced],
+            engines: &[EngineKind::Full, EngineKind::Reduced, EngineKind::Projected],
             ..LOSS
         };
         /// Largest eigenvalue of the loss's Hessian.
@@ -397,7 +407,7 @@ metrics! {
         /// Share of the layers' updates outside the block that the law predicts.
         Leak leak = "leak", About {
             columns: &[(Layers, "leak"), (Layers, "leak_best"), (Layers, "leak_chance")],
-            engines: &[EngineKind::Full, EngineKind::Reduced],
+            engines: &[EngineKind::Full, EngineKind::Reduced, EngineKind::Projected],
             updates: true,
             ..WEIGHTS
         };
@@ -478,7 +488,9 @@ mod tests {
             names
         };
         assert_eq!(of(History), sorted(&Scalars::MEASURED));
-        assert_eq!(of(Layers), sorted(&LayerRow::MEASURED));
+        let mut layers = of(Layers);
+        layers.extend(Metric::OF_PROJECTED);
+        assert_eq!(sorted(&layers), sorted(&LayerRow::MEASURED));
         let mut spectra = SpectrumRow::MEASURED.to_vec();
         spectra.extend(["value", "multiplicity"]);
         assert_eq!(of(Spectra), sorted(&spectra));

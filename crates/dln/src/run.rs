@@ -423,6 +423,7 @@ fn tag(engine: outcome::EngineKind) -> u64 {
         outcome::EngineKind::Full => 0,
         outcome::EngineKind::Reduced => 1,
         outcome::EngineKind::Factored => 2,
+        outcome::EngineKind::Projected => 3,
     }
 }
 

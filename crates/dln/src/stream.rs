@@ -46,6 +46,8 @@ pub(crate) enum Purpose {
     TargetNoise = 16,
     /// Which samples are held out; `sub` is the class, or 0.
     Split = 17,
+    /// Directions of a random block, `index` 0 at the inputs, 1 at the outputs; `sub` is the row.
+    Block = 18,
 }
 
 /// The stream `sub` under the key (seed, replicate, purpose, index).

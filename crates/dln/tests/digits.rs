@@ -11,8 +11,8 @@ mod digits;
 use digits::{CLASSES, PIXELS, read_digits};
 use dln::{
     Activation, Data, Draw, EngineChoice, Given, Init, Inputs, LeakBlock, Loss, Measure, Metrics,
-    Network, Optimizer, OptimizerKind, Outcome, Polar, Precision, Problem, Samples, Schedule,
-    StartKind, Targets, Task, Threads, Train, Trial,
+    Network, Optimizer, OptimizerKind, Outcome, Polar, Precision, Problem, Projected, Samples,
+    Schedule, StartKind, Targets, Task, Threads, Train, Trial,
 };
 
 const STEPS: u64 = 500;
@@ -58,6 +58,7 @@ fn trial(schedule: Schedule, test: bool) -> Trial {
             stop_train_loss: None,
             stop_gradient_norm: None,
             batch: 32,
+            projected: Projected::DEFAULT,
         },
         optimizer: Optimizer {
             kind: OptimizerKind::Momentum,

@@ -145,7 +145,9 @@ impl Cost {
 /// The activations of a step: the smaller engines have none.
 fn activation_seconds(trial: &Trial, plan: &EnginePlan) -> f64 {
     let of_double = match plan.engine {
-        EngineKind::Full => 1e-9 * dln::flops::activation_nanoseconds(trial),
+        EngineKind::Full | EngineKind::Projected => {
+            1e-9 * dln::flops::activation_nanoseconds(trial)
+        }
         EngineKind::Reduced | EngineKind::Factored => 0.0,
     };
     match trial.train.precision {
@@ -177,8 +179,10 @@ fn memory(trial: &Trial, plan: &EnginePlan) -> f64 {
     };
     let drawn = match (plan.engine, trial.train.precision) {
         // Weights are drawn in double precision.
-        (EngineKind::Full, Precision::F32) => sizes(trial).windows(2).map(|d| d[0] * d[1]).sum(),
-        (EngineKind::Full, Precision::F64)
+        (EngineKind::Full | EngineKind::Projected, Precision::F32) => {
+            sizes(trial).windows(2).map(|d| d[0] * d[1]).sum()
+        }
+        (EngineKind::Full | EngineKind::Projected, Precision::F64)
         | (EngineKind::Reduced | EngineKind::Factored, Precision::F64 | Precision::F32) => 0.0,
     };
     PEAK * (plan.bytes + 8.0 * (prepared + noisy + drawn))
@@ -201,7 +205,9 @@ fn setup_seconds(trial: &Trial, plan: &EnginePlan) -> f64 {
             (StartDraw::Nothing, _) => (0.0, 0.0),
             (StartDraw::Entries, _) => (entries, 0.0),
             // Reflectors are formed into a matrix, or applied to the columns of the core alone.
-            (StartDraw::Bases, EngineKind::Full) => (entries / 2.0, 2.0 * entries * n.min(m)),
+            (StartDraw::Bases, EngineKind::Full | EngineKind::Projected) => {
+                (entries / 2.0, 2.0 * entries * n.min(m))
+            }
             (StartDraw::Bases, EngineKind::Reduced | EngineKind::Factored) => {
                 (entries / 2.0, 8.0 * entries * core)
             }
@@ -250,9 +256,15 @@ fn row_seconds(trial: &Trial, plan: &EnginePlan) -> f64 {
     };
     let decomposed = metrics.map() != Decomposition::Not;
     let overhead = curvature * layers * LAYER_SECONDS;
-    let Some(core) = plan.core_width else {
+    // The projected engine measures the whole network too, and makes its gradient for a look.
+    let (core, look) = match plan.engine {
+        EngineKind::Full => (None, 0.0),
+        EngineKind::Projected => (None, plan.flops_per_step / PRODUCT_RATE),
+        EngineKind::Reduced | EngineKind::Factored => (plan.core_width, 0.0),
+    };
+    let Some(core) = core else {
         let evaluation = dln::flops::evaluation(trial) / PRODUCT_RATE;
-        return overhead + evaluation + full_row_seconds(trial, decomposed);
+        return overhead + look + evaluation + full_row_seconds(trial, decomposed);
     };
     let core = core as f64;
     let decompositions = if decomposed {

@@ -269,7 +269,7 @@ impl Plan<'_> {
         let plan = dln::plan(&trial);
         let on_core = match plan.engine {
             EngineKind::Reduced => true,
-            EngineKind::Full | EngineKind::Factored => false,
+            EngineKind::Full | EngineKind::Factored | EngineKind::Projected => false,
         };
         plan.refused.is_none() && on_core
     }

@@ -2,8 +2,8 @@
 
 use dln::{
     Activation, Draw, EngineChoice, Init, LeakBlock, Loss, Mask, Measure, Metrics, Network,
-    Optimizer, OptimizerKind, Polar, Precision, Problem, Schedule, SingularValues, StartKind,
-    Target, Task, Train, Trial,
+    Optimizer, OptimizerKind, Polar, Precision, Problem, Projected, Schedule, SingularValues,
+    StartKind, Target, Task, Train, Trial,
 };
 
 /// Square completion of rank 5 with this share of entries observed, `depth` layers of this hidden width,
@@ -48,6 +48,7 @@ pub(crate) fn completion(
             stop_train_loss: None,
             stop_gradient_norm: None,
             batch: 0,
+            projected: Projected::DEFAULT,
         },
         optimizer: Optimizer {
             kind: OptimizerKind::Gd,

@@ -28,6 +28,7 @@ pub(crate) fn trial(problem: Problem, widths: &[usize]) -> Trial {
             stop_train_loss: None,
             stop_gradient_norm: None,
             batch: 0,
+            projected: Projected::DEFAULT,
         },
         optimizer: Optimizer {
             kind: OptimizerKind::Gd,

@@ -81,7 +81,8 @@ pub(super) fn low_rank(
         | Matrix::Inputs
         | Matrix::Mask
         | Matrix::Weights { .. }
-        | Matrix::EndToEnd => (
+        | Matrix::EndToEnd
+        | Matrix::FirstGradient => (
             Purpose::TargetLeft,
             Purpose::TargetRight,
             Purpose::TargetValues,

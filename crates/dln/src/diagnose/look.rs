@@ -7,8 +7,8 @@ use super::spectrum::spectrum;
 use super::stages::{stages, steps};
 use crate::config::{
     Activation, Draw, EngineChoice, Given, Init, Inputs, LeakBlock, Measure, Metrics, Network,
-    Optimizer, OptimizerKind, Polar, Precision, Problem, Samples, Schedule, StartKind, Target,
-    Targets, Task, Train, Trial,
+    Optimizer, OptimizerKind, Polar, Precision, Problem, Projected, Samples, Schedule, StartKind,
+    Target, Targets, Task, Train, Trial,
 };
 use crate::data::{Data, InputsMatrix, TargetMatrix, prepare};
 use crate::engine::reduced::{core_bytes, core_step};
@@ -137,6 +137,7 @@ pub(super) fn trial(subject: &Subject, proposal: &Proposal) -> Trial {
             stop_train_loss: None,
             stop_gradient_norm: None,
             batch: 0,
+            projected: Projected::DEFAULT,
         },
         optimizer: Optimizer {
             kind: OptimizerKind::Gd,

@@ -2,7 +2,7 @@
 
 use super::plan::{is_cheaper, plan};
 use super::unbounded::Unbounded;
-use super::{Engine, factored, full, reduced};
+use super::{Engine, factored, full, projected, reduced};
 use crate::combinations;
 use crate::config::{EngineChoice, Trial};
 use crate::data::Data;
@@ -34,6 +34,7 @@ pub(crate) fn build<'a>(
             reduction => reduced::start(trial, data, threads, reduction?).map(plain),
         },
         EngineChoice::Factored => factored::build(trial, data, threads).map(plain),
+        EngineChoice::Projected => projected::build(trial, data, threads).map(plain),
         EngineChoice::Auto => match choose(trial, data, CERTIFIED)? {
             Choice::Overflow if Unbounded::serves(data) => Ok(plain(Box::new(Unbounded))),
             Choice::Overflow => full::build(trial, data, threads).map(plain),
@@ -66,7 +67,9 @@ pub(super) fn choose(trial: &Trial, data: &Data, certified: f64) -> Result<Choic
     let left = |refused_residual| Ok(Choice::Full { refused_residual });
     match plan(trial).engine {
         engines::EngineKind::Reduced => {}
-        engines::EngineKind::Full | engines::EngineKind::Factored => return left(None),
+        engines::EngineKind::Full
+        | engines::EngineKind::Factored
+        | engines::EngineKind::Projected => return left(None),
     }
     let bounds = bounds(trial);
     let worth = |widths: &[usize]| is_cheaper(trial, &bounds, widths);

@@ -1,7 +1,7 @@
 //! The engines: what turns initial weights into measured rows.
 //!
 //! `full` trains every weight, `reduced` the exact core of the law, `factored` the papers' compressed
-//! network for completion. `plan` says beforehand which engine would serve a trial and what it costs, `choice` builds
+//! network for completion, `projected` every weight within a block. `plan` says beforehand which engine would serve a trial and what it costs, `choice` builds
 //! it; `unbounded` stands in where no loss is finite.
 
 mod choice;
@@ -10,6 +10,7 @@ mod full;
 mod idle;
 mod interface;
 mod plan;
+mod projected;
 pub(crate) mod reduced;
 mod row_counts;
 mod unbounded;

@@ -1,9 +1,10 @@
 //! Which engine would serve a trial, and why, without drawing anything.
 
 use super::factored;
+use super::projected;
 use super::reduced::{reduced_bytes, reduced_step};
 use super::row_counts::{RowCounts, row_counts};
-use crate::config::{EngineChoice, Trial};
+use crate::config::{BlockKind, EngineChoice, ProjectedKind, Trial};
 use crate::engines::EngineKind;
 use crate::error::TrialError;
 use crate::flops;
@@ -17,7 +18,7 @@ const BLOCKS: usize = 3;
 #[derive(Clone, Debug, PartialEq)]
 pub struct EnginePlan {
     pub engine: EngineKind,
-    /// Upper bound of the widest hidden core; the inner width of the factored engine; none for the full one.
+    /// Upper bound of the widest hidden core, or block; the inner width of the factored engine; none for the full one.
     pub core_width: Option<u64>,
     /// Why this engine, for people.
     pub reason: String,
@@ -47,6 +48,7 @@ fn plan_engine(trial: &Trial) -> EnginePlan {
     match trial.train.engine {
         EngineChoice::Full => full(trial, "asked for".to_owned()),
         EngineChoice::Factored => factored_plan(trial),
+        EngineChoice::Projected => projected_plan(trial),
         EngineChoice::Reduced => match reducible(trial) {
             Ok(bounds) => {
                 let reason = explain(trial, &bounds);
@@ -148,6 +150,73 @@ fn factored_plan(trial: &Trial) -> EnginePlan {
         bytes: cost.bytes,
         rows: factored_rows(trial, cost.width),
     }
+}
+
+fn projected_plan(trial: &Trial) -> EnginePlan {
+    let cost = projected::cost(trial);
+    let mut rows = row_counts(trial, &trial.sizes(), &trial.sizes(), 0);
+    // Looks between measured steps have rows of their own.
+    let every = trial.measure.every.max(1) as f64;
+    let depth = trial.network.depth() as u64;
+    rows.layers = rows.layers.max(depth) + (cost.looks_per_step * every).ceil() as u64;
+    EnginePlan {
+        engine: EngineKind::Projected,
+        core_width: cost.width.map(|width| width as u64),
+        reason: projected_reason(trial, &cost),
+        refused: None,
+        flops_per_step: cost.flops_per_step,
+        bytes: cost.bytes,
+        rows,
+    }
+}
+
+/// What is saved, and what is not.
+fn projected_reason(trial: &Trial, cost: &projected::Cost) -> String {
+    let full = flops::full_step(trial);
+    let times = cost.flops_per_step / full;
+    let bytes = cost.bytes / flops::full_bytes(trial);
+    let blocks = match (cost.width, widest_hidden(&trial.sizes())) {
+        (Some(width), Some(hidden)) => {
+            format!("updates in blocks at most {width} wide of a network {hidden} wide")
+        }
+        (Some(_) | None, _) => "updates in a block of its one layer".to_owned(),
+    };
+    let kind = trial.optimizer.kind;
+    let keeps_state = kind.state_numbers(1, 1) > 0;
+    let saved = match (trial.train.projected.kind, keeps_state) {
+        (ProjectedKind::Fixed, true) => {
+            "it saves memory of the optimizer and checkpoints".to_owned()
+        }
+        (ProjectedKind::Fixed, false) => "it saves checkpoints".to_owned(),
+        (ProjectedKind::Refreshed, true) => "it saves memory of the optimizer".to_owned(),
+        (ProjectedKind::Refreshed, false) => {
+            format!(
+                "it saves nothing under {}, which keeps no state",
+                kind.name()
+            )
+        }
+    };
+    let mut reason = format!(
+        "asked for: {blocks}; {saved}, passes are those of the whole network: {times:.2} times the operations and \
+         {bytes:.2} times the memory of engine `full`"
+    );
+    let is_exact = match (trial.train.projected.kind, trial.train.projected.block) {
+        (ProjectedKind::Fixed, BlockKind::Data) => {
+            // Off the block of a matrix weights move a little, and decay acts everywhere.
+            trial.train.projected.rank.is_none()
+                && trial.problem.task.samples().is_some()
+                && trial.optimizer.weight_decay == 0.0
+        }
+        (ProjectedKind::Fixed | ProjectedKind::Refreshed, _) => false,
+    };
+    if let (true, Ok(bounds)) = (is_exact, reducible(trial)) {
+        let core = reduced_step(trial, &bounds, &bounds.widths);
+        reason += &format!(
+            "; engine `reduced` gives the same weights for {:.0} times fewer operations",
+            (cost.flops_per_step / core).max(1.0)
+        );
+    }
+    reason
 }
 
 /// The cores of the factored engine are square and of one width; its end-to-end map has no values beyond theirs.

@@ -5,8 +5,9 @@
 
 use std::iter::once;
 
+use super::Origin;
 use super::assumptions::{Law, law_of, see_rest};
-use crate::config::{Inputs, Samples, StartLayers, Target, Targets, Task, Trial};
+use crate::config::{BlockKind, Inputs, Samples, StartLayers, Target, Targets, Task, Trial};
 
 /// Upper bounds of a reduction.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +66,38 @@ pub(crate) fn bounds(trial: &Trial) -> Bounds {
         samples,
         law,
         filled,
+    }
+}
+
+/// Upper bounds of the widths `k_0 .. k_L` of the block that is closed from there, for any network.
+pub(crate) fn block_widths(trial: &Trial, origin: Origin) -> Vec<usize> {
+    let (inputs, outputs) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
+    let rank = natural_rank(trial);
+    let (input, output) = match (origin.block, trial.problem.task.samples()) {
+        (BlockKind::Data, Some(_)) => {
+            let all = inputs_rank(trial);
+            (origin.count.map_or(all, |count| count.min(all)), outputs)
+        }
+        (BlockKind::Gradient | BlockKind::Random, Some(_)) => {
+            (origin.count.unwrap_or(rank).min(inputs), outputs)
+        }
+        (BlockKind::Data, None) => {
+            let count = origin.count.map_or(rank, |count| count.min(rank));
+            (count, count)
+        }
+        (BlockKind::Gradient | BlockKind::Random, None) => {
+            let count = origin.count.unwrap_or(rank);
+            (count.min(inputs), count.min(outputs))
+        }
+    };
+    chain_of(trial).widths(&trial.sizes(), input, output)
+}
+
+/// Directions that a trial has by itself: the rank of its target, or as many as there are outputs.
+pub(crate) fn natural_rank(trial: &Trial) -> usize {
+    match trial.problem.task.samples() {
+        Some(_) => trial.problem.outputs_dim,
+        None => seeds(trial).input,
     }
 }
 

@@ -21,9 +21,9 @@ mod thin;
 
 pub(crate) use assumptions::Law;
 pub(crate) use basis::{Basis, Coordinates, completed, orthonormal};
-pub(crate) use bounds::{Bounds, bounds, widest_hidden};
+pub(crate) use bounds::{Bounds, block_widths, bounds, natural_rank, widest_hidden};
 pub(crate) use off_core::{OffCore, RankRun};
-pub(crate) use predicted::predicted;
+pub(crate) use predicted::{Origin, closed_from, predicted};
 #[cfg(test)]
 pub(crate) use reduction::reduce_under;
 pub(crate) use reduction::{

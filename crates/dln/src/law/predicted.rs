@@ -16,17 +16,18 @@
 
 use ndarray::{Array2, ArrayView2, s};
 
-use super::basis::{Basis, completed};
+use super::basis::{Basis, completed, orthonormal};
 use super::closure::{ClosureProblem, Seeds, close};
 use super::first_gradient::{FirstGradients, first_gradients};
 use super::layers::Layer;
 use super::moments::Moments;
-use crate::config::{LeakBlock, Trial};
+use crate::config::{BlockKind, Trial};
 use crate::data::{Data, TrainSamples};
 use crate::error::TrialError;
 use crate::init::starts;
 use crate::kernel::rank::{OF_DATA, rank};
 use crate::kernel::{Threads, svd};
+use crate::stream::{Purpose, normal_rows};
 
 /// Share of a unit vector's image that counts as a new direction.
 const DIRECTION: f64 = 1e-8;
@@ -41,7 +42,32 @@ pub(crate) fn predicted(
     data: &Data,
     threads: Threads,
 ) -> Result<Option<Vec<Basis>>, TrialError> {
-    let Some((input, output)) = seeds(trial, data, threads)? else {
+    let origin = Origin {
+        block: trial.measure.leak_block.into(),
+        count: None,
+    };
+    closed_from(origin, trial, data, threads)
+}
+
+/// What the subspaces are closed from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) block: BlockKind,
+    /// Directions at most; `None`: those of the table above, all of the data's.
+    pub(crate) count: Option<usize>,
+}
+
+/// As [`predicted`], from elsewhere than the trial's own choice.
+///
+/// # Errors
+/// As [`predicted`].
+pub(crate) fn closed_from(
+    origin: Origin,
+    trial: &Trial,
+    data: &Data,
+    threads: Threads,
+) -> Result<Option<Vec<Basis>>, TrialError> {
+    let Some((input, output)) = seeds(origin, trial, data, threads)? else {
         return Ok(None);
     };
     let layers: Vec<Layer> = starts(trial)?.into_iter().map(Layer::new).collect();
@@ -59,30 +85,58 @@ pub(crate) fn predicted(
 /// What `H_0` and `H_L` contain.
 type Ends = (Array2<f64>, Array2<f64>);
 
-fn seeds(trial: &Trial, data: &Data, threads: Threads) -> Result<Option<Ends>, TrialError> {
-    let outputs = trial.problem.outputs_dim;
-    match (trial.measure.leak_block, data.samples(true)) {
-        (LeakBlock::Data, TrainSamples::Dense { X, .. }) => {
-            Ok(range(X).map(|input| (input, Array2::eye(outputs))))
-        }
-        (LeakBlock::Data, TrainSamples::Identity) => Ok(Moments::of(data)
-            .ok()
-            .map(|moments| (moments.input_seeds(), moments.output_seeds().to_owned()))),
-        (LeakBlock::Gradient, TrainSamples::Dense { .. }) => {
+fn seeds(
+    Origin { block, count }: Origin,
+    trial: &Trial,
+    data: &Data,
+    threads: Threads,
+) -> Result<Option<Ends>, TrialError> {
+    let (inputs, outputs) = (trial.problem.inputs_dim, trial.problem.outputs_dim);
+    let at_most = |A: Array2<f64>, count: usize| {
+        let kept = count.min(A.ncols());
+        A.slice(s![.., ..kept]).to_owned()
+    };
+    let samples = match data.samples(true) {
+        TrainSamples::Dense { X, .. } => Some(X),
+        TrainSamples::Identity => None,
+    };
+    let Some(X) = samples else {
+        let Ok(moments) = Moments::of(data) else {
+            return Ok(None);
+        };
+        let rank = moments.output_seeds().ncols();
+        let count = count.unwrap_or(rank);
+        return Ok(match block {
+            BlockKind::Data => Some((
+                at_most(moments.input_seeds(), count),
+                at_most(moments.output_seeds().to_owned(), count),
+            )),
+            BlockKind::Gradient => {
+                let FirstGradients { first, last } = first_gradients(trial, data, threads)?;
+                leading(first.view(), count).zip(leading(last.t(), count))
+            }
+            BlockKind::Random => Some((
+                random(trial, 0, inputs, count),
+                random(trial, 1, outputs, count),
+            )),
+        });
+    };
+    let input = match block {
+        BlockKind::Data => range(X).map(|input| at_most(input, count.unwrap_or(usize::MAX))),
+        BlockKind::Gradient => {
             let FirstGradients { first, .. } = first_gradients(trial, data, threads)?;
-            let input = leading(first.view(), outputs);
-            Ok(input.map(|input| (input, Array2::eye(outputs))))
+            leading(first.view(), count.unwrap_or(outputs))
         }
-        (LeakBlock::Gradient, TrainSamples::Identity) => {
-            let Ok(moments) = Moments::of(data) else {
-                return Ok(None);
-            };
-            let rank = moments.output_seeds().ncols();
-            let FirstGradients { first, last } = first_gradients(trial, data, threads)?;
-            let input = leading(first.view(), rank);
-            Ok(input.zip(leading(last.t(), rank)))
-        }
-    }
+        BlockKind::Random => Some(random(trial, 0, inputs, count.unwrap_or(outputs))),
+    };
+    Ok(input.map(|input| (input, Array2::eye(outputs))))
+}
+
+/// Random orthonormal columns, at most `count`; `end` is 0 at the inputs, 1 at the outputs.
+fn random(trial: &Trial, end: u64, rows: usize, count: usize) -> Array2<f64> {
+    let count = count.min(rows);
+    let rows_of = normal_rows(trial.draw, Purpose::Block, end, rows, count);
+    orthonormal((rows_of / (rows as f64).sqrt()).view())
 }
 
 /// An orthonormal basis of the columns of `X`.
@@ -102,7 +156,7 @@ fn leading(G: ArrayView2<'_, f64>, count: usize) -> Option<Array2<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Activation;
+    use crate::config::{Activation, LeakBlock};
     use crate::data::{fixture, prepare};
 
     fn widths(trial: &Trial) -> Vec<usize> {

@@ -189,8 +189,6 @@ fn push_layers(
         let leaks = moved.filter(|_| metrics.leak).map(Moved::leaks);
         let leaks = leaks.unwrap_or_default();
         rows.layers.push(LayerRow {
-            step,
-            layer: layer as u32,
             separation: separation.get(layer).copied().flatten(),
             balancedness: unbalanced
                 .then(|| network.balancedness(layer))
@@ -203,6 +201,7 @@ fn push_layers(
             update_effective_rank: moved
                 .filter(|_| metrics.update_spectrum)
                 .and_then(Moved::effective_rank),
+            ..LayerRow::new(step, layer as u32)
         });
     }
 }

@@ -5,12 +5,13 @@ use ndarray::Array2;
 
 use super::adam::{AdamParts, Constants};
 use super::gradient::{Gradient, Scratch};
-use super::rule::{Facts, Layers, PLAIN, Rule, Step, zeros};
+use super::rule::{Facts, Kept, Layers, PLAIN, Rule, Step, zeros};
 use crate::config::Optimizer;
 use crate::kernel::{Real, entries_mut, in_chunks, vectorized};
 
 pub(super) const FACTS: Facts = Facts {
     state: |m, n| 2 * m * n,
+    keeps: &[Kept::Gradients, Kept::Squares],
     decoupled: true,
     ..PLAIN
 };

@@ -22,6 +22,7 @@ mod sign;
 mod tests;
 #[cfg(test)]
 mod tests_of_matrices;
+mod turn;
 
 use ndarray::{Array2, s};
 
@@ -33,6 +34,7 @@ use crate::kernel::{Real, Threads, entries, in_chunks, vectorized};
 
 pub(crate) use gradient::Gradient;
 pub(crate) use rule::{Divides, LinearRule};
+pub(crate) use turn::Turn;
 
 /// Lists the optimizers: each one's name in [`OptimizerKind`] and its file, which gives `FACTS` and `rule`.
 macro_rules! optimizers {

@@ -3,12 +3,13 @@
 use ndarray::Array2;
 
 use super::gradient::Gradient;
-use super::rule::{Facts, Layers, LinearRule, PLAIN, Rule, Step, zeros};
+use super::rule::{Facts, Kept, Layers, LinearRule, PLAIN, Rule, Step, zeros};
 use crate::config::Optimizer;
 use crate::kernel::{Real, entries, entries_mut, in_chunks, scaled_add, vectorized};
 
 pub(super) const FACTS: Facts = Facts {
     state: |m, n| m * n,
+    keeps: &[Kept::Gradients],
     momentum: Some(0.9),
     linear: Some(|optimizer| LinearRule::HeavyBall {
         beta: optimizer.momentum,

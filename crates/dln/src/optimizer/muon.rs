@@ -13,7 +13,7 @@ use ndarray::{Array2, s};
 
 use super::adam;
 use super::gradient::{Gradient, Scratch, seen, seen_mut};
-use super::rule::{Biases, Divides, Facts, Layers, PLAIN, Rule, Step, zeros};
+use super::rule::{Biases, Divides, Facts, Kept, Layers, PLAIN, Rule, Step, zeros};
 use crate::config::{Optimizer, Polar};
 use crate::kernel::{
     Accum, Real, Svd, Threads, entries, entries_mut, in_chunks, multiply_into, product, scale,
@@ -22,6 +22,7 @@ use crate::kernel::{
 
 pub(super) const FACTS: Facts = Facts {
     state: |m, n| m * n,
+    keeps: &[Kept::Gradients, Kept::OfBiases],
     flops,
     scale: longer,
     momentum: Some(0.95),

@@ -12,6 +12,8 @@ use crate::kernel::{Real, Threads};
 pub(super) struct Facts {
     /// Numbers that it keeps of a weight matrix with these rows and columns.
     pub(super) state: fn(usize, usize) -> usize,
+    /// What each list of [`Rule::state`] holds, in order.
+    pub(super) keeps: &'static [Kept],
     /// Operations of its step on a weight matrix with these rows and columns, products and decompositions alone.
     pub(super) flops: fn(&Optimizer, usize, usize) -> f64,
     /// The default of the parameter `momentum`, for those that have it.
@@ -35,6 +37,7 @@ pub(super) struct Facts {
 /// What the facts of most optimizers have in common; each file says where it differs.
 pub(super) const PLAIN: Facts = Facts {
     state: |_, _| 0,
+    keeps: &[],
     flops: |_, _, _| 0.0,
     scale: |_, _| 1.0,
     momentum: None,
@@ -45,6 +48,21 @@ pub(super) const PLAIN: Facts = Facts {
     decoupled: false,
     biases: Biases::AsWeights,
 };
+
+/// What an optimizer keeps of gradients, a matrix a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// A sum of gradients.
+    Gradients,
+    /// A sum of squares, entry by entry.
+    Squares,
+    /// A sum of `g g^T`, of weight matrices alone.
+    Rows,
+    /// A sum of `g^T g`, of weight matrices alone.
+    Columns,
+    /// Something of biases alone.
+    OfBiases,
+}
 
 /// A norm of the gradient that updates are divided by. Parts off the core count in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

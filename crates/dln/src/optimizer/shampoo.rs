@@ -6,7 +6,7 @@ use ndarray::Array2;
 
 use super::gd;
 use super::gradient::{Gradient, Scratch, seen, seen_mut};
-use super::rule::{Biases, Facts, Layers, PLAIN, Rule, Step};
+use super::rule::{Biases, Facts, Kept, Layers, PLAIN, Rule, Step};
 use crate::config::Optimizer;
 use crate::kernel::{
     Accum, Real, SymmetricScratch, Threads, entries, entries_mut, multiply_into, product,
@@ -15,6 +15,7 @@ use crate::kernel::{
 
 pub(super) const FACTS: Facts = Facts {
     state: |m, n| m * m + n * n,
+    keeps: &[Kept::Rows, Kept::Columns],
     flops: |_, m, n| {
         let (m, n) = (m as f64, n as f64);
         // Both sums, the two products with the roots; a decomposition and the product that makes a root of it.

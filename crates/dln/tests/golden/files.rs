@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dln::{
     Activation, Draw, EngineChoice, Given, Init, Measure, Network, Optimizer, OptimizerKind, Polar,
-    Precision, Problem, Schedule, StartKind, Train, Trial,
+    Precision, Problem, Projected, Schedule, StartKind, Train, Trial,
 };
 use ndarray::{Array0, Array1, Array2, Array3};
 use ndarray_npy::NpzReader;
@@ -103,6 +103,7 @@ pub(crate) fn trial(
             stop_train_loss: None,
             stop_gradient_norm: None,
             batch: 0,
+            projected: Projected::DEFAULT,
         },
         optimizer: Optimizer {
             kind,

@@ -142,6 +142,12 @@ impl Verified {
                     .get_or_insert_with(|| "the factored engine trains another network".to_owned());
                 return false;
             }
+            EngineChoice::Projected => {
+                self.reason.get_or_insert_with(|| {
+                    "the projected engine holds updates in a block of its own".to_owned()
+                });
+                return false;
+            }
             EngineChoice::Auto | EngineChoice::Full | EngineChoice::Reduced => {}
         }
         match dln::plan(&dln::verify::on(&trial, EngineChoice::Reduced)).refused {

@@ -70,3 +70,8 @@ pub(super) const SCHEDULE_STEPS: Condition = Is(
 pub(super) const FACTORED: Condition = Is(Id::TrainEngine, &["factored"]);
 /// The sizes of weights from a file rule.
 pub(super) const RANK_ESTIMATE: Condition = All(&[FACTORED, INIT_SCALE]);
+
+pub(super) const PROJECTED: Condition = Is(Id::TrainEngine, &["projected"]);
+pub(super) const PROJECTED_BLOCK: Condition = All(&[PROJECTED, Is(Id::ProjectedKind, &["fixed"])]);
+pub(super) const PROJECTED_REFRESH: Condition =
+    All(&[PROJECTED, Is(Id::ProjectedKind, &["refreshed"])]);

@@ -68,6 +68,12 @@ pub enum Id {
     MeasureMetrics,
     MeasureTolerance,
     MeasureLeakBlock,
+    ProjectedKind,
+    ProjectedBlock,
+    ProjectedRank,
+    ProjectedRefresh,
+    ProjectedBound,
+    ProjectedCheck,
     #[cfg(test)]
     MeasureDummy,
 }
@@ -75,7 +81,7 @@ pub enum Id {
 impl Id {
     /// The last of the registry.
     #[cfg(not(test))]
-    pub(super) const LAST: Id = Id::MeasureLeakBlock;
+    pub(super) const LAST: Id = Id::ProjectedCheck;
     #[cfg(test)]
     pub(super) const LAST: Id = Id::MeasureDummy;
 }

@@ -1,8 +1,8 @@
 //! The entries of `train.*`, `init.*`, `network.*`, `optimizer.*` and `measure.*`: how it is fitted.
 
 use dln::{
-    Activation, EngineChoice, LeakBlock, Metric, OptimizerKind, Polar, Precision, ScheduleKind,
-    StartKind,
+    Activation, BlockKind, EngineChoice, LeakBlock, Metric, OptimizerKind, Polar, Precision,
+    Projected, ProjectedKind, ScheduleKind, StartKind,
 };
 
 use super::apply;
@@ -19,6 +19,13 @@ const MAX_DEPTH: i64 = 10_000;
 const OF_SCHEDULE: Key = Key {
     parent: Some(Id::OptimizerSchedule),
     costs: false,
+    since: FIRST + 1,
+    ..PLAIN
+};
+
+/// What the keys of the projected engine have in common.
+const OF_PROJECTED: Key = Key {
+    applies: &apply::PROJECTED,
     since: FIRST + 1,
     ..PLAIN
 };
@@ -437,5 +444,72 @@ pub(super) const ENTRIES: &[Key] = &[
         costs: false,
         since: FIRST + 1,
         ..PLAIN
+    },
+    Key {
+        id: Id::ProjectedKind,
+        name: "projected.kind",
+        column: "projected_kind",
+        column_type: ColumnType::Str,
+        doc: ProjectedKind::HELP,
+        default: Preset::Name(Projected::DEFAULT.kind.name()),
+        kind: KeyKind::Name(ProjectedKind::NAMES),
+        ..OF_PROJECTED
+    },
+    Key {
+        id: Id::ProjectedBlock,
+        name: "projected.block",
+        column: "projected_block",
+        column_type: ColumnType::Str,
+        doc: BlockKind::HELP,
+        default: Preset::Name(Projected::DEFAULT.block.name()),
+        kind: KeyKind::Name(BlockKind::NAMES),
+        applies: &apply::PROJECTED_BLOCK,
+        ..OF_PROJECTED
+    },
+    Key {
+        id: Id::ProjectedRank,
+        name: "projected.rank",
+        column: "projected_rank",
+        doc: "directions that a fixed block is closed from, or that a refreshed one keeps (default: the target's rank, \
+              or the outputs; of block data all)",
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_DIM,
+        },
+        ..OF_PROJECTED
+    },
+    Key {
+        id: Id::ProjectedRefresh,
+        name: "projected.refresh",
+        column: "projected_refresh",
+        doc: "steps after which blocks are taken anew",
+        default: Preset::Int(Projected::DEFAULT.refresh as i64),
+        kind: KeyKind::Int {
+            min: 1,
+            max: MAX_COUNT,
+        },
+        applies: &apply::PROJECTED_REFRESH,
+        ..OF_PROJECTED
+    },
+    Key {
+        id: Id::ProjectedBound,
+        name: "projected.bound",
+        column: "projected_bound",
+        column_type: ColumnType::Float,
+        doc: "share of the first gradient's norm outside a block above which the block grows (default: it never does)",
+        kind: KeyKind::Float(Bounds::POSITIVE),
+        ..OF_PROJECTED
+    },
+    Key {
+        id: Id::ProjectedCheck,
+        name: "projected.check",
+        column: "projected_check",
+        doc: "steps between looks at what lies outside, each a row of layers; 0: at measured steps alone",
+        default: Preset::Int(Projected::DEFAULT.check as i64),
+        kind: KeyKind::Int {
+            min: 0,
+            max: MAX_COUNT,
+        },
+        ..OF_PROJECTED
     },
 ];

@@ -440,9 +440,10 @@ pub(super) fn engine_serves(values: &Lookup<'_>, arrays: &Arrays) -> Result<(), 
             EngineChoice::Reduced => {
                 "`auto` takes the reduced engine where it is exact and cheaper, else the full one"
             }
-            EngineChoice::Auto | EngineChoice::Full | EngineChoice::Factored => {
-                "`full` trains the whole network"
-            }
+            EngineChoice::Auto
+            | EngineChoice::Full
+            | EngineChoice::Factored
+            | EngineChoice::Projected => "`full` trains the whole network",
         })),
         None => Ok(()),
     }

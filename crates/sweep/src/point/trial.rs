@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use dln::{
-    Activation, Draw, EngineChoice, Given, Init, Inputs, InputsDraw, LeakBlock, Loss, Mask,
-    Measure, Metric, Metrics, Network, Optimizer, OptimizerKind, Polar, Precision, Problem,
-    Samples, Schedule, ScheduleKind, SingularValues, SpectrumKind, StartKind, Target, Targets,
-    Task, TaskKind, Train, Trial,
+    Activation, BlockKind, Draw, EngineChoice, Given, Init, Inputs, InputsDraw, LeakBlock, Loss,
+    Mask, Measure, Metric, Metrics, Network, Optimizer, OptimizerKind, Polar, Precision, Problem,
+    Projected, ProjectedKind, Samples, Schedule, ScheduleKind, SingularValues, SpectrumKind,
+    StartKind, Target, Targets, Task, TaskKind, Train, Trial,
 };
 
 use super::fault::Fault;
@@ -212,7 +212,27 @@ fn train(values: &Lookup<'_>) -> Result<Train, Fault> {
         stop_train_loss: values.float(Id::TrainStopTrainLoss),
         stop_gradient_norm: values.float(Id::TrainStopGradientNorm),
         batch: count(values, Id::TrainBatch).map_or(0, size),
+        projected: projected(values),
     })
+}
+
+/// Of the projected engine; no other looks at it, and its keys do not apply there.
+fn projected(values: &Lookup<'_>) -> Projected {
+    let default = Projected::DEFAULT;
+    Projected {
+        kind: values
+            .name(Id::ProjectedKind)
+            .and_then(ProjectedKind::named)
+            .unwrap_or(default.kind),
+        block: values
+            .name(Id::ProjectedBlock)
+            .and_then(BlockKind::named)
+            .unwrap_or(default.block),
+        rank: count(values, Id::ProjectedRank).map(size),
+        refresh: count(values, Id::ProjectedRefresh).unwrap_or(default.refresh),
+        bound: values.float(Id::ProjectedBound),
+        check: count(values, Id::ProjectedCheck).unwrap_or(default.check),
+    }
 }
 
 fn optimizer(values: &Lookup<'_>) -> Result<Optimizer, Fault> {

@@ -188,13 +188,14 @@ fn unknown(name: String, entry: &Entry) -> SweepError {
 }
 
 /// Sections in the order in which a file is written.
-pub(super) const SECTIONS: [&str; 6] = [
+pub(super) const SECTIONS: [&str; 7] = [
     "problem",
     "network",
     "init",
     "train",
     "optimizer",
     "measure",
+    "projected",
 ];
 
 /// Settings under dotted names, as in `[axes]`, a `[[zip]]`, or a point of `exclude` and `include`.

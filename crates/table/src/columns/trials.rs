@@ -48,12 +48,12 @@ pub(super) const TRIALS: &[Column] = &[
     ),
     Column::text(
         "engine",
-        "engine that ran: `full`, `reduced` or `factored`",
+        "engine that ran: `full`, `reduced`, `factored` or `projected`",
         |row| Some(row.ran()?.engine.name().into()),
     ),
     Column::count(
         "core_width",
-        "widest hidden block of the core; null on the full engine without a core",
+        "widest hidden block, of the core or of the projected engine; null on the full engine",
         |row| row.ran()?.core_width,
     ),
     Column::float(

@@ -375,7 +375,7 @@ impl Search<'_> {
         let trial = shape.trial(&self.recipe, &self.splits.choosing, Some(k));
         match plan(&trial).engine {
             EngineKind::Reduced => shape,
-            EngineKind::Full | EngineKind::Factored => Shape {
+            EngineKind::Full | EngineKind::Factored | EngineKind::Projected => Shape {
                 width: width.min(k + outputs),
                 ..shape
             },

@@ -9,8 +9,9 @@ use super::exported::exported;
 use super::fit::{cast, widened};
 use super::metrics::{FullNetwork, Meter};
 use super::pass::{Pass, cheapest};
+use super::started::Started;
 use crate::checkpoint::{put_matrix, take_matrix};
-use crate::config::Trial;
+use crate::config::{Optimizer, OptimizerKind, Trial};
 use crate::data::Data;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
@@ -61,9 +62,38 @@ impl<'a, T: Lane> Full<'a, T> {
         threads: Threads,
         weights: &[Array2<f64>],
     ) -> Full<'a, T> {
+        let optimizer = trial.optimizer.clone();
+        Full::under(&optimizer, (trial, data), threads, weights)
+    }
+
+    /// A network that something else moves: it keeps nothing for an optimizer. Ready to be measured from this start.
+    pub(in crate::engine) fn moved_from(
+        trial: &'a Trial,
+        data: &'a Data,
+        threads: Threads,
+        weights: &[Array2<f64>],
+    ) -> Result<Full<'a, T>, TrialError> {
+        let keeps_nothing = Optimizer {
+            kind: OptimizerKind::Gd,
+            weight_decay: trial.optimizer.penalty(),
+            ..trial.optimizer.clone()
+        };
+        let started = Started::new(trial, data, weights, threads)?;
+        let all = (Cow::Borrowed(trial), Cow::Borrowed(data));
+        let mut full = Full::under(&keeps_nothing, all, threads, weights);
+        full.meter.start(started);
+        Ok(full)
+    }
+
+    fn under(
+        optimizer: &Optimizer,
+        (trial, data): (Cow<'a, Trial>, Cow<'a, Data>),
+        threads: Threads,
+        weights: &[Array2<f64>],
+    ) -> Full<'a, T> {
         let mut shapes: Vec<(usize, usize)> = weights.iter().map(|W| W.dim()).collect();
         let (pass, flops) = cheapest(&trial, &data, &shapes);
-        let flops = flops + trial.optimizer.flops(&shapes);
+        let flops = flops + optimizer.flops(&shapes);
         let batch = BatchPass::new(&trial, &data, &shapes);
         let mut parameters: Vec<Array2<T>> = weights.iter().map(|W| cast(W.view())).collect();
         if trial.network.bias {
@@ -78,7 +108,7 @@ impl<'a, T: Lane> Full<'a, T> {
             batch,
             loss: f64::NAN,
             meter: Meter::new(&trial, &data),
-            descent: Descent::new(&trial.optimizer, &shapes, biases),
+            descent: Descent::new(optimizer, &shapes, biases),
             gradients: Vec::new(),
             gradients_ready: false,
             flops,
@@ -98,6 +128,49 @@ impl<'a, T: Lane> Full<'a, T> {
         let kind = self.trial.optimizer.kind;
         self.descent.stand_for(kind, &shapes, larger);
         self
+    }
+
+    /// Visits the gradients that the update after `taken` others goes by, as [`Pass::gradients`].
+    pub(in crate::engine) fn visit_step(
+        &mut self,
+        taken: u64,
+        visit: &mut impl FnMut(usize, &mut Array2<T>, &Gradient<'_, T>),
+    ) {
+        let (threads, parameters) = (self.threads, &mut self.parameters);
+        let pass = match &mut self.batch {
+            Some(batch) => batch.forward(threads, parameters, taken),
+            None => &mut self.pass,
+        };
+        pass.gradients(threads, parameters, visit);
+    }
+
+    /// Visits the gradients of all training samples at the last [`Engine::loss`].
+    pub(in crate::engine) fn visit_all(
+        &mut self,
+        visit: &mut impl FnMut(usize, &mut Array2<T>, &Gradient<'_, T>),
+    ) {
+        self.pass
+            .gradients(self.threads, &mut self.parameters, visit);
+    }
+
+    /// `W_1 .. W_L`, and `b_1 .. b_L` where there are biases.
+    pub(in crate::engine) fn parameters_mut(&mut self) -> &mut [Array2<T>] {
+        &mut self.parameters
+    }
+
+    /// As [`Full::parameters_mut`], to be read.
+    pub(in crate::engine) fn trained(&self) -> &[Array2<T>] {
+        &self.parameters
+    }
+
+    /// Forgets the kept pass, after the parameters have changed.
+    pub(in crate::engine) fn forget(&mut self) {
+        self.gradients_ready = false;
+        self.loss = f64::NAN;
+    }
+
+    pub(in crate::engine) fn threads(&self) -> Threads {
+        self.threads
     }
 
     /// What rows are measured from.
@@ -230,8 +303,7 @@ impl<T: Lane> Engine for Full<'_, T> {
         for W in &mut self.parameters {
             take_matrix(bytes, W)?;
         }
-        self.gradients_ready = false;
-        self.loss = f64::NAN;
+        self.forget();
         self.descent.load(bytes)
     }
 
