@@ -91,24 +91,39 @@ fn largest(diagonal: &[f64], off_diagonal: &[f64], count: usize) -> Vec<f64> {
 /// The singular values with indices `first ..first + LANES`, from 0, largest first. A lane past the last
 /// index holds 0.
 fn bisect(squares: &[f64], bound: f64, first: usize) -> [f64; LANES] {
+    // One dispatch for all halvings: in small draws it would cost as much as they do.
+    vectorized(|| halved(squares, bound, first))
+}
+
+#[inline(always)]
+fn halved(squares: &[f64], bound: f64, first: usize) -> [f64; LANES] {
+    let count = squares.len().div_ceil(2);
     let mut low = [0.0f64; LANES];
     let mut high = [bound; LANES];
+    let mut index = [0.0f64; LANES];
+    for lane in 0..LANES {
+        index[lane] = (first + lane) as f64;
+        if first + lane >= count {
+            // There is nothing to look for.
+            high[lane] = 0.0;
+        }
+    }
     for _ in 0..HALVINGS {
         let mut middle = [0.0f64; LANES];
-        for (middle, (low, high)) in middle.iter_mut().zip(low.iter().zip(&high)) {
-            *middle = 0.5 * (low + high);
+        let mut unsettled = 0;
+        for lane in 0..LANES {
+            middle[lane] = 0.5 * (low[lane] + high[lane]);
+            let settled = middle[lane] == low[lane] || middle[lane] == high[lane];
+            unsettled += u64::from(!settled);
         }
-        let settled = |lane: usize| middle[lane] == low[lane] || middle[lane] == high[lane];
-        if (0..LANES).all(settled) {
+        if unsettled == 0 {
             break;
         }
-        let above = vectorized(|| count_above(squares, &middle));
+        let above = count_above(squares, &middle);
         for lane in 0..LANES {
-            if above[lane] > (first + lane) as f64 {
-                low[lane] = middle[lane];
-            } else {
-                high[lane] = middle[lane];
-            }
+            let is_above = above[lane] > index[lane];
+            low[lane] = if is_above { middle[lane] } else { low[lane] };
+            high[lane] = if is_above { high[lane] } else { middle[lane] };
         }
     }
     low

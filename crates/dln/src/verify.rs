@@ -17,6 +17,7 @@ use crate::config::{EngineChoice, Metrics, Precision, Trial};
 use crate::data::Data;
 use crate::error::{NotReducible, TrialError};
 use crate::kernel::Threads;
+use crate::law::leaves_rest_out;
 use crate::outcome::{Outcome, Status};
 use crate::run::{Clock, run};
 
@@ -48,15 +49,17 @@ impl NotCompared {
     }
 }
 
-/// The trial with the measurements that are compared.
+/// The trial with the measurements that are compared. A core that leaves out what its own metrics do not show is compared as
+/// it is: spectra would ask for another one.
 pub fn compared(trial: &Trial) -> Trial {
+    let spectra = !leaves_rest_out(trial);
     let mut trial = trial.clone();
     trial.measure.every = trial.train.steps.div_ceil(ROWS).max(1);
     trial.measure.metrics = Metrics {
         train_loss: true,
         test_loss: true,
-        spectrum: true,
-        angles: true,
+        spectrum: spectra,
+        angles: spectra,
         separation: trial.problem.task.kind().has_classes(),
         ..Metrics::default()
     };

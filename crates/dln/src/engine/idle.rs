@@ -14,6 +14,8 @@ use crate::optimizer::{Descent, Gradient};
 pub(super) struct Idle {
     /// `1 x 1`.
     share: Array2<f64>,
+    /// The gradient.
+    nothing: Array2<f64>,
     /// `None` without weight decay: the share stays 1.
     descent: Option<Descent<f64>>,
 }
@@ -24,6 +26,7 @@ impl Idle {
         let decays = optimizer.weight_decay != 0.0;
         Idle {
             share: Array2::ones((1, 1)),
+            nothing: Array2::zeros((1, 1)),
             descent: decays.then(|| Descent::new(optimizer, &[(1, 1)], 0)),
         }
     }
@@ -37,9 +40,8 @@ impl Idle {
         let Some(descent) = &mut self.descent else {
             return;
         };
-        let nothing = Array2::zeros((1, 1));
         descent.begin(None);
-        let gradient = Gradient::of(&nothing);
+        let gradient = Gradient::of(&self.nothing);
         descent.apply(Threads::Seq, 0, &mut self.share, &gradient);
     }
 

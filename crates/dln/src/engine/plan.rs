@@ -76,9 +76,12 @@ fn plan_engine(trial: &Trial) -> EnginePlan {
 
 /// Whether a step on cores of these widths takes fewer operations than one of the full engine.
 pub(super) fn is_cheaper(trial: &Trial, bounds: &Bounds, widths: &[usize]) -> bool {
-    let full = with_thin_inputs(trial)
-        .map_or_else(|| flops::full_step(trial), |thin| flops::full_step(&thin));
-    reduced_step(trial, bounds, widths) < full
+    reduced_step(trial, bounds, widths) < full_flops(trial)
+}
+
+/// Operations of a step of the full engine, on what it trains.
+fn full_flops(trial: &Trial) -> f64 {
+    with_thin_inputs(trial).map_or_else(|| flops::full_step(trial), |thin| flops::full_step(&thin))
 }
 
 /// What the full engine trains, where it takes the inputs in fewer coordinates.
@@ -156,9 +159,13 @@ fn projected_plan(trial: &Trial) -> EnginePlan {
     let cost = projected::cost(trial);
     let mut rows = row_counts(trial, &trial.sizes(), &trial.sizes(), 0);
     // Looks between measured steps have rows of their own.
-    let every = trial.measure.every.max(1) as f64;
+    let steps = trial.train.steps;
+    let every = match trial.measure.every {
+        0 => steps,
+        every => every.min(steps),
+    };
     let depth = trial.network.depth() as u64;
-    rows.layers = rows.layers.max(depth) + (cost.looks_per_step * every).ceil() as u64;
+    rows.layers = rows.layers.max(depth) + (cost.looks_per_step * every as f64).ceil() as u64;
     EnginePlan {
         engine: EngineKind::Projected,
         core_width: cost.width.map(|width| width as u64),
@@ -171,11 +178,13 @@ fn projected_plan(trial: &Trial) -> EnginePlan {
 }
 
 /// What is saved, and what is not.
-fn projected_reason(trial: &Trial, cost: &projected::Cost) -> String {
-    let full = flops::full_step(trial);
-    let times = cost.flops_per_step / full;
+fn projected_reason(trial: &Trial, cost: &projected::ProjectedCost) -> String {
+    let times = cost.flops_per_step / full_flops(trial);
     let bytes = cost.bytes / flops::full_bytes(trial);
     let blocks = match (cost.width, widest_hidden(&trial.sizes())) {
+        (Some(_), Some(hidden)) if trial.train.projected.bound.is_some() => {
+            format!("updates in blocks that may grow to the {hidden} of the network")
+        }
         (Some(width), Some(hidden)) => {
             format!("updates in blocks at most {width} wide of a network {hidden} wide")
         }
@@ -211,10 +220,12 @@ fn projected_reason(trial: &Trial, cost: &projected::Cost) -> String {
     };
     if let (true, Ok(bounds)) = (is_exact, reducible(trial)) {
         let core = reduced_step(trial, &bounds, &bounds.widths);
-        reason += &format!(
-            "; engine `reduced` gives the same weights for {:.0} times fewer operations",
-            (cost.flops_per_step / core).max(1.0)
-        );
+        let times = cost.flops_per_step / core;
+        if times > 1.5 {
+            reason += &format!(
+                "; engine `reduced` gives the same weights for {times:.0} times fewer operations"
+            );
+        }
     }
     reason
 }

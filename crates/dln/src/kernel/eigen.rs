@@ -28,7 +28,8 @@ impl SymmetricScratch {
     /// For matrices with these numbers of rows.
     pub(crate) fn new(sizes: impl Iterator<Item = usize> + Clone) -> SymmetricScratch {
         let size = sizes.clone().max().unwrap_or(0);
-        let requests = sizes.map(|size| {
+        // Of nothing, the library would count rows below none.
+        let requests = sizes.filter(|&size| size > 0).map(|size| {
             let vectors = ComputeEigenvectors::Yes;
             self_adjoint_evd_scratch::<f64>(size, vectors, Par::Seq, Default::default())
         });
@@ -53,6 +54,9 @@ impl SymmetricScratch {
         mut out: ArrayViewMut2<'_, f64>,
     ) {
         let size = A.nrows();
+        if size == 0 {
+            return;
+        }
         let U = &mut self.vectors[..size * size];
         let mut U = ArrayViewMut2::from_shape((size, size).f(), U).expect("as many numbers");
         let values = &mut self.values[..size];

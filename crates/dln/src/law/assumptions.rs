@@ -53,6 +53,15 @@ pub(super) fn check(trial: &Trial) -> Result<Law, NotReducible> {
     }
 }
 
+/// Whether a trial's core is closed from the inputs' range and every output, and leaves out the directions of the first
+/// layer that none of its metrics shows.
+pub(crate) fn leaves_rest_out(trial: &Trial) -> bool {
+    match law_of(trial) {
+        Law::Span => !see_rest(&trial.measure.metrics),
+        Law::Moments(_) => false,
+    }
+}
+
 /// Whether a metric would show directions off the core that are no chain of scaled isometries. Losses,
 /// accuracy and the separation of the training samples do not.
 pub(super) fn see_rest(metrics: &Metrics) -> bool {

@@ -197,7 +197,8 @@ fn seeds(trial: &Trial) -> Seeds {
     }
 }
 
-fn rank_of_samples(samples: &Samples, d_x: usize) -> usize {
+/// An upper bound of the rank of the training inputs as they are trained on.
+pub(crate) fn rank_of_samples(samples: &Samples, d_x: usize) -> usize {
     let drawn = match &samples.inputs {
         Inputs::Gaussian {
             rank: Some(rank),

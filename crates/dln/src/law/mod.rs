@@ -19,9 +19,11 @@ mod reduction;
 mod span;
 mod thin;
 
-pub(crate) use assumptions::Law;
+pub(crate) use assumptions::{Law, leaves_rest_out};
 pub(crate) use basis::{Basis, Coordinates, completed, orthonormal};
-pub(crate) use bounds::{Bounds, block_widths, bounds, natural_rank, widest_hidden};
+pub(crate) use bounds::{
+    Bounds, block_widths, bounds, natural_rank, rank_of_samples, widest_hidden,
+};
 pub(crate) use off_core::{OffCore, RankRun};
 pub(crate) use predicted::{Origin, closed_from, predicted};
 #[cfg(test)]

@@ -11,8 +11,9 @@
 //!                      H_L = the leading rank(T) left singular vectors of G_L(0)
 //! ```
 //!
-//! Linear networks keep to the first exactly under every loss, batch and schedule, and to the third under the squared
-//! loss of every entry. For nonlinear ones both are predictions, and the metric `leak` says how good they are.
+//! Linear networks keep to the first exactly under every loss, batch and schedule. They nearly keep to the third: off it
+//! layers move by the product of the others' scales. For nonlinear ones both are predictions, and the metric `leak` says
+//! how good they are. The projected engine may ask for other numbers of directions, and for random ones in their place.
 
 use ndarray::{Array2, ArrayView2, s};
 
@@ -21,6 +22,7 @@ use super::closure::{ClosureProblem, Seeds, close};
 use super::first_gradient::{FirstGradients, first_gradients};
 use super::layers::Layer;
 use super::moments::Moments;
+use super::span::left_factor;
 use crate::config::{BlockKind, Trial};
 use crate::data::{Data, TrainSamples};
 use crate::error::TrialError;
@@ -141,9 +143,9 @@ fn random(trial: &Trial, end: u64, rows: usize, count: usize) -> Array2<f64> {
 
 /// An orthonormal basis of the columns of `X`.
 fn range(X: ArrayView2<'_, f64>) -> Option<Array2<f64>> {
-    let found = svd(X)?;
-    let rank = rank(&found.s, OF_DATA);
-    Some(completed(found.U.view(), rank))
+    let (U, s) = left_factor(X).ok()?;
+    let rank = rank(&s, OF_DATA);
+    Some(completed(U.view(), rank))
 }
 
 /// The leading right singular vectors of `G`, at most `count` and at most its rank.

@@ -6,6 +6,7 @@
 
 mod adam;
 mod adamw;
+mod basis_change;
 mod gd;
 mod gradient;
 mod lion;
@@ -22,7 +23,6 @@ mod sign;
 mod tests;
 #[cfg(test)]
 mod tests_of_matrices;
-mod turn;
 
 use ndarray::{Array2, s};
 
@@ -32,9 +32,9 @@ use crate::config::{Optimizer, OptimizerKind, Schedule};
 use crate::error::TrialError;
 use crate::kernel::{Real, Threads, entries, in_chunks, vectorized};
 
+pub(crate) use basis_change::BasisChange;
 pub(crate) use gradient::Gradient;
 pub(crate) use rule::{Divides, LinearRule};
-pub(crate) use turn::Turn;
 
 /// Lists the optimizers: each one's name in [`OptimizerKind`] and its file, which gives `FACTS` and `rule`.
 macro_rules! optimizers {

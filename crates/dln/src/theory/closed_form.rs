@@ -2,11 +2,13 @@
 
 use ndarray::Array2;
 
+use crate::batch::Epoch;
 use crate::config::{
     Activation, Given, Inputs, Loss, OptimizerKind, Samples, StartKind, StartLayers, Target, Task,
     TaskKind, Trial,
 };
 use crate::kernel::{Threads, multiply, square_sum};
+use crate::law::rank_of_samples;
 use crate::optimizer::LinearRule;
 
 /// `W_2^T W_2 - W_1 W_1^T` this near to a multiple of the identity, relative to the squared norms of both, is one.
@@ -99,7 +101,7 @@ fn check_training(trial: &Trial) -> Result<(), NoClosedForm> {
         TaskKind::Completion => return Err(NoClosedForm::Mask),
         TaskKind::Factorization | TaskKind::Regression | TaskKind::Classification => {}
     }
-    if train.batch > 0 {
+    if Epoch::of(trial).is_some() {
         let batch = train.batch;
         return Err(NoClosedForm::Batch { batch });
     }
@@ -146,21 +148,16 @@ pub(super) fn is_diagonal(A: &Array2<f64>) -> bool {
 /// Whether `X X^T` is a multiple of the identity, as far as it is known; what is not known is looked at once it is there.
 fn check_inputs(samples: &Samples, inputs_dim: usize) -> Result<(), NoClosedForm> {
     let trained = samples.trained();
-    let (flat, rank) = match &samples.inputs {
-        Inputs::Orthonormal { count, noise } => (*noise == 0.0 && trained == *count, usize::MAX),
-        Inputs::Gaussian { rank, noise, .. } => {
-            (false, rank.filter(|_| *noise == 0.0).unwrap_or(usize::MAX))
-        }
-        Inputs::Given(given) => {
-            let ranks = given.ranks_of(samples.train.0, samples.train.1);
-            (ranks.flat, ranks.rank)
-        }
+    let flat = match &samples.inputs {
+        Inputs::Orthonormal { count, noise } => *noise == 0.0 && trained == *count,
+        Inputs::Gaussian { .. } => false,
+        Inputs::Given(given) => given.ranks_of(samples.train.0, samples.train.1).flat,
     };
     let changed = samples.center || samples.standardize;
     if !samples.whiten && (changed || !flat) {
         return Err(NoClosedForm::Inputs);
     }
-    let rank = rank.min(trained);
+    let rank = rank_of_samples(samples, inputs_dim);
     if rank < inputs_dim {
         return Err(NoClosedForm::Rank { rank, inputs_dim });
     }

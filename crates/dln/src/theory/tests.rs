@@ -353,3 +353,40 @@ fn where_no_closed_form_holds_the_plan_says_why() {
         "X X^T is no multiple of the identity: whiten the inputs",
     );
 }
+
+#[test]
+fn a_batch_of_all_samples_is_no_batch() {
+    let mut trial = asked(trial(classification(3, 3, 4), &[3]), 0.01, 20);
+    let Task::Classification { samples } = &mut trial.problem.task else {
+        panic!("a classification");
+    };
+    samples.whiten = true;
+    let refused = |trial: &Trial| plan(trial).reason.contains("no theory");
+    assert!(!refused(&trial));
+    trial.train.batch = 12;
+    assert!(!refused(&trial));
+    assert!(
+        outcome(&trial)
+            .spectra
+            .iter()
+            .any(|row| row.theory_error.is_some())
+    );
+    trial.train.batch = 11;
+    assert!(refused(&trial));
+    // Three centred samples have two directions, not three.
+    let mut few = asked(
+        crate::data::fixture::trial(classification(3, 3, 1), &[3]),
+        0.01,
+        20,
+    );
+    let Task::Classification { samples } = &mut few.problem.task else {
+        panic!("a classification");
+    };
+    samples.whiten = true;
+    assert!(!refused(&few));
+    let Task::Classification { samples } = &mut few.problem.task else {
+        panic!("a classification");
+    };
+    samples.center = true;
+    assert!(refused(&few), "{}", plan(&few).reason);
+}

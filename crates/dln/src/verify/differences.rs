@@ -7,7 +7,7 @@ use crate::outcome::{Outcome, Scalars, SpectrumRow};
 
 /// Differences are held against themselves and this share of what they are measured by: of the first loss, or of
 /// one for separations.
-const FLOOR: f64 = 1e-3;
+pub(super) const FLOOR: f64 = 1e-3;
 
 /// Singular values nearer than this to a neighbour, relative to the largest, at the step or at step 1: the law's
 /// 1e-11 in a value turns their vectors by more than the 1e-6 that it promises of angles.
@@ -101,7 +101,7 @@ impl Differences {
                 loss(|scalars| scalars.test_loss),
                 largest(accuracies.into_iter().flatten()),
                 singular_values(full, reduced),
-                apart(&angles(full), &angles(reduced), |_| 1.0),
+                angles_apart(full, reduced),
                 apart(&separations(full), &separations(reduced), |a| {
                     a.abs() + FLOOR
                 }),
@@ -177,6 +177,15 @@ fn angles(outcome: &Outcome) -> BTreeMap<(u64, u32, u32, bool), f64> {
         .collect()
 }
 
+/// Which values stand clear may differ by a rounding, so that one engine may have none here.
+fn angles_apart(full: &Outcome, reduced: &Outcome) -> Option<f64> {
+    let (full, reduced) = (angles(full), angles(reduced));
+    if full.is_empty() || reduced.is_empty() {
+        return None;
+    }
+    apart(&full, &reduced, |_| 1.0)
+}
+
 /// Separations by step and layer.
 fn separations(outcome: &Outcome) -> BTreeMap<(u64, u32), f64> {
     let rows = outcome.layers.iter();
@@ -184,12 +193,16 @@ fn separations(outcome: &Outcome) -> BTreeMap<(u64, u32), f64> {
         .collect()
 }
 
-/// The largest difference over the places that both have, in units of `size` of the first.
+/// The largest difference over the places that both have, in units of `size` of the first; NaN where one has none and the
+/// other has some.
 fn apart<K: Ord>(
     one: &BTreeMap<K, f64>,
     other: &BTreeMap<K, f64>,
     size: impl Fn(f64) -> f64,
 ) -> Option<f64> {
+    if one.is_empty() != other.is_empty() {
+        return Some(f64::NAN);
+    }
     largest(one.iter().filter_map(|(place, &a)| {
         let b = other.get(place)?;
         Some(relative(a - b, size(a)))
@@ -206,6 +219,9 @@ fn singular_values(full: &Outcome, reduced: &Outcome) -> Option<f64> {
         spectra
     };
     let (full, reduced) = (spectra(full), spectra(reduced));
+    if full.is_empty() != reduced.is_empty() {
+        return Some(f64::NAN);
+    }
     largest(full.iter().filter_map(|(place, a)| {
         let b = reduced.get(place)?;
         let size = a.first().copied().unwrap_or(0.0);
@@ -310,5 +326,25 @@ mod tests {
             assert!(found > compared.promise, "{}: {found:e}", compared.name);
         }
         assert!(largest([1.0, f64::NAN, 2.0].into_iter()).is_some_and(f64::is_nan));
+        // What one engine does not write is no agreement.
+        let whole = outcome(&trial);
+        for (thing, forget) in [
+            (
+                "test_loss",
+                (|part: &mut Outcome| {
+                    for row in &mut part.history {
+                        row.scalars.test_loss = None;
+                    }
+                }) as fn(&mut Outcome),
+            ),
+            ("singular_values", |part| part.spectra.clear()),
+            ("separation", |part| part.layers.clear()),
+        ] {
+            let mut part = whole.clone();
+            forget(&mut part);
+            let lacks = Differences::between(&whole, &part, Precision::F64);
+            assert!(!lacks.is_kept(), "{thing}");
+            assert!(!Differences::between(&part, &whole, Precision::F64).is_kept());
+        }
     }
 }

@@ -7,9 +7,9 @@
 use crate::config::{EngineChoice, Given, Precision, StartKind, Trial};
 use crate::error::TrialError;
 use crate::init;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Scalars};
 
-use super::differences::SINGLE;
+use super::differences::{FLOOR, SINGLE};
 
 /// Two full runs are apart where their losses differ by more than this share: what some hundred roundings in a row make,
 /// and a hundredth of what the engines are held to.
@@ -44,14 +44,23 @@ pub(crate) fn horizon(full: &Outcome, nudged: &Outcome, precision: Precision) ->
         Precision::F64 => APART,
         Precision::F32 => APART * SINGLE,
     };
-    let one = |x: Option<f64>, y: Option<f64>| match (x, y) {
-        (Some(x), Some(y)) => (x - y).abs() <= apart * x.abs(),
+    // Losses far below the first are themselves rounding.
+    let first = full
+        .history
+        .first()
+        .map_or(Scalars::default(), |row| row.scalars);
+    let one = |x: Option<f64>, y: Option<f64>, first: Option<f64>| match (x, y) {
+        (Some(x), Some(y)) => {
+            let size = x.abs() + FLOOR * first.unwrap_or(0.0).abs();
+            (x - y).abs() <= apart * size
+        }
         (x, y) => x == y,
     };
     let mut last = 0;
     for (a, b) in full.history.iter().zip(&nudged.history) {
         let (x, y) = (&a.scalars, &b.scalars);
-        let losses = one(x.train_loss, y.train_loss) && one(x.test_loss, y.test_loss);
+        let losses = one(x.train_loss, y.train_loss, first.train_loss)
+            && one(x.test_loss, y.test_loss, first.test_loss);
         if a.step > 0 && !(losses && a.step == b.step) {
             return Some(last);
         }

@@ -504,7 +504,7 @@ pub(super) const ENTRIES: &[Key] = &[
         id: Id::ProjectedCheck,
         name: "projected.check",
         column: "projected_check",
-        doc: "steps between looks at what lies outside, each a row of layers; 0: at measured steps alone",
+        doc: "steps between looks at what lies outside, each a row of layers; 0: at measured steps alone, and blocks do not grow",
         default: Preset::Int(Projected::DEFAULT.check as i64),
         kind: KeyKind::Int {
             min: 0,

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use ndarray::Array2;
 
+use super::exported::exported;
 use super::fit::cast;
 use super::metrics::{FullNetwork, Meter};
 use super::network::Full;
@@ -16,6 +17,7 @@ use crate::data::{Data, Folded, InputsMatrix};
 use crate::engine::idle::Idle;
 use crate::engine::{Engine, EngineReport};
 use crate::error::TrialError;
+use crate::exported::Exported;
 use crate::init::{self, layer_shapes};
 use crate::kernel::simd::Lane;
 use crate::kernel::{Accum, Threads, multiply, product, square_sum};
@@ -184,6 +186,10 @@ impl<T: Lane> Engine for ThinInputs<'_, T> {
         self.thin.set_threads(threads);
     }
 
+    fn exported(&self) -> Option<Exported> {
+        Some(exported(self.parameters(), &self.trial.network))
+    }
+
     fn report(&self) -> EngineReport {
         self.thin.report()
     }
@@ -295,6 +301,21 @@ mod tests {
                 check(&few(activation, kind));
             }
         }
+    }
+
+    #[test]
+    fn the_whole_network_can_be_taken_away() {
+        let mut trial = few(Activation::Relu, OptimizerKind::Gd);
+        trial.train.steps = 3000;
+        let data = prepare(&trial).expect("fits");
+        let thin = build(&trial, &data, Threads::Seq).expect("starts");
+        let thin = thin.expect("it trains so");
+        let taken = thin.exported().expect("a network");
+        let crate::exported::ExportedParts::Weights { weights, .. } = taken.parts else {
+            panic!("weights are trained");
+        };
+        assert_eq!(weights, thin.parameters()[..3]);
+        assert_eq!(weights[0].dim(), (16, 40));
     }
 
     #[test]

@@ -3,20 +3,20 @@
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
 use crate::kernel::{Accum, Real, Threads, multiply, multiply_into, product};
-use crate::optimizer::{Gradient, Turn};
+use crate::optimizer::{BasisChange, Gradient};
 
 /// Orthonormal columns on either side of an `m x n` matrix; `None`: everything on that side.
 #[derive(Clone, Debug)]
-pub(super) struct Block<T> {
+pub(super) struct LayerBlock<T> {
     /// `U`, `m x a`.
     pub(super) left: Option<Array2<T>>,
     /// `V`, `n x b`.
     pub(super) right: Option<Array2<T>>,
 }
 
-impl<T> Block<T> {
+impl<T> LayerBlock<T> {
     /// The whole matrix.
-    pub(super) const WHOLE: Block<T> = Block {
+    pub(super) const WHOLE: LayerBlock<T> = LayerBlock {
         left: None,
         right: None,
     };
@@ -27,7 +27,7 @@ impl<T> Block<T> {
     }
 }
 
-impl<T: Real> Block<T> {
+impl<T: Real> LayerBlock<T> {
     /// `(a, b)` of a matrix of this shape.
     pub(super) fn shape(&self, (m, n): (usize, usize)) -> (usize, usize) {
         let width = |side: &Option<Array2<T>>, all| side.as_ref().map_or(all, Array2::ncols);
@@ -40,7 +40,7 @@ impl<T: Real> Block<T> {
         threads: Threads,
         gradient: &Gradient<'_, T>,
         within: &mut Array2<T>,
-        room: &mut Room<T>,
+        scratch: &mut ProjectionScratch<T>,
     ) {
         let Gradient { left: B, right } = *gradient;
         match (&self.left, &self.right, right) {
@@ -48,24 +48,24 @@ impl<T: Real> Block<T> {
             (Some(U), None, None) => multiply_into(threads, within.view_mut(), U.t(), B),
             (None, Some(V), None) => multiply_into(threads, within.view_mut(), B, V.view()),
             (Some(U), Some(V), None) => {
-                let half = room.first.of(U.ncols(), B.ncols());
+                let half = of_shape(&mut scratch.first, U.ncols(), B.ncols());
                 multiply_into(threads, half.view_mut(), U.t(), B);
                 multiply_into(threads, within.view_mut(), half.view(), V.view());
             }
             (Some(U), None, Some(A)) => {
-                let half = room.first.of(U.ncols(), B.ncols());
+                let half = of_shape(&mut scratch.first, U.ncols(), B.ncols());
                 multiply_into(threads, half.view_mut(), U.t(), B);
                 multiply_into(threads, within.view_mut(), half.view(), A);
             }
             (None, Some(V), Some(A)) => {
-                let half = room.first.of(A.nrows(), V.ncols());
+                let half = of_shape(&mut scratch.first, A.nrows(), V.ncols());
                 multiply_into(threads, half.view_mut(), A, V.view());
                 multiply_into(threads, within.view_mut(), B, half.view());
             }
             (Some(U), Some(V), Some(A)) => {
-                let above = room.first.of(U.ncols(), B.ncols());
+                let above = of_shape(&mut scratch.first, U.ncols(), B.ncols());
                 multiply_into(threads, above.view_mut(), U.t(), B);
-                let below = room.second.of(A.nrows(), V.ncols());
+                let below = of_shape(&mut scratch.second, A.nrows(), V.ncols());
                 multiply_into(threads, below.view_mut(), A, V.view());
                 multiply_into(threads, within.view_mut(), above.view(), below.view());
             }
@@ -79,7 +79,7 @@ impl<T: Real> Block<T> {
         W: &mut Array2<T>,
         factor: T,
         D: &Array2<T>,
-        room: &mut Room<T>,
+        scratch: &mut ProjectionScratch<T>,
     ) {
         let W = W.view_mut();
         match (&self.left, &self.right) {
@@ -90,7 +90,7 @@ impl<T: Real> Block<T> {
             (Some(U), None) => product(threads, W, Accum::Add, factor, U.view(), D.view()),
             (None, Some(V)) => product(threads, W, Accum::Add, factor, D.view(), V.t()),
             (Some(U), Some(V)) => {
-                let half = room.first.of(U.nrows(), D.ncols());
+                let half = of_shape(&mut scratch.first, U.nrows(), D.ncols());
                 multiply_into(threads, half.view_mut(), U.view(), D.view());
                 product(threads, W, Accum::Add, factor, half.view(), V.t());
             }
@@ -111,14 +111,18 @@ impl<T: Real> Block<T> {
 }
 
 /// From the coordinates of one block to those of another.
-pub(super) fn between<T: Real>(threads: Threads, from: &Block<T>, to: &Block<T>) -> Turn<T> {
+pub(super) fn between<T: Real>(
+    threads: Threads,
+    from: &LayerBlock<T>,
+    to: &LayerBlock<T>,
+) -> BasisChange<T> {
     let side = |from: &Option<Array2<T>>, to: &Option<Array2<T>>| match (from, to) {
         (Some(from), Some(to)) => Some(multiply(threads, to.t(), from.view())),
         (Some(from), None) => Some(from.clone()),
-        // Blocks grow or turn, they do not shrink.
+        // Blocks grow or change, they do not shrink.
         (None, _) => None,
     };
-    Turn {
+    BasisChange {
         left: side(&from.left, &to.left),
         right: side(&from.right, &to.right),
     }
@@ -135,41 +139,42 @@ pub(super) fn widened<T: Real>(U: &Array2<T>, X: ArrayView2<'_, f64>) -> Array2<
         product(Threads::Seq, outside.view_mut(), Accum::Add, -1.0, U, along);
     }
     let added = crate::law::orthonormal(outside.view());
-    let room = U.nrows() - U.ncols();
-    let added = added.slice(ndarray::s![.., ..added.ncols().min(room)]);
+    let scratch = U.nrows() - U.ncols();
+    let added = added.slice(ndarray::s![.., ..added.ncols().min(scratch)]);
     let all = concatenate![Axis(1), wide, added];
-    all.mapv(T::of)
+    all.mapv(T::of).as_standard_layout().into_owned()
 }
 
-/// Room for the products of a projection.
+/// ProjectionScratch for the products of a projection: a matrix of each shape that was asked for, on either side.
 #[derive(Debug)]
-pub(super) struct Room<T> {
-    first: Scratch<T>,
-    second: Scratch<T>,
+pub(super) struct ProjectionScratch<T> {
+    first: Vec<Array2<T>>,
+    second: Vec<Array2<T>>,
 }
 
-impl<T: Real> Room<T> {
+impl<T: Real> ProjectionScratch<T> {
     /// Takes what it needs when it is first used.
-    pub(super) fn new() -> Room<T> {
-        Room {
-            first: Scratch(Vec::new()),
-            second: Scratch(Vec::new()),
+    pub(super) fn new() -> ProjectionScratch<T> {
+        ProjectionScratch {
+            first: Vec::new(),
+            second: Vec::new(),
         }
     }
+
+    /// Gives back what blocks of other shapes have used.
+    pub(super) fn clear(&mut self) {
+        self.first.clear();
+        self.second.clear();
+    }
 }
 
-#[derive(Debug)]
-struct Scratch<T>(Vec<Array2<T>>);
-
-impl<T: Real> Scratch<T> {
-    /// A matrix of this shape, with whatever numbers: one is kept for each shape that was asked for.
-    fn of(&mut self, rows: usize, columns: usize) -> &mut Array2<T> {
-        let shape = (rows, columns);
-        let at = self.0.iter().position(|kept| kept.dim() == shape);
-        let at = at.unwrap_or_else(|| {
-            self.0.push(Array2::zeros(shape));
-            self.0.len() - 1
-        });
-        &mut self.0[at]
-    }
+/// A matrix of this shape, with whatever numbers.
+fn of_shape<T: Real>(kept: &mut Vec<Array2<T>>, rows: usize, columns: usize) -> &mut Array2<T> {
+    let shape = (rows, columns);
+    let at = kept.iter().position(|kept| kept.dim() == shape);
+    let at = at.unwrap_or_else(|| {
+        kept.push(Array2::zeros(shape));
+        kept.len() - 1
+    });
+    &mut kept[at]
 }

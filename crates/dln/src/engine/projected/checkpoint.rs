@@ -2,8 +2,9 @@
 
 use ndarray::Array2;
 
-use super::block::Block;
-use super::network::{Look, Network, layers};
+use super::block::LayerBlock;
+use super::layer::HeldLayer;
+use super::network::{Look, ProjectedNetwork, layers};
 use crate::checkpoint::{
     put_bool, put_f64, put_matrix, put_option_f64, put_option_u64, put_u64, take_any_matrix,
     take_bool, take_count, take_f64, take_matrix, take_option_f64, take_option_u64, take_u32,
@@ -14,7 +15,10 @@ use crate::init;
 use crate::kernel::Real;
 use crate::kernel::simd::Lane;
 
-impl<T: Lane> Network<'_, T> {
+/// Roundings of the largest coordinate by which instruction sets may differ.
+const SAME: f64 = 1e5;
+
+impl<T: Lane> ProjectedNetwork<'_, T> {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         let (W, b) = self.full.trained().split_at(self.layers.len());
         for (layer, W) in self.layers.iter().zip(W) {
@@ -24,6 +28,9 @@ impl<T: Lane> Network<'_, T> {
                 put_side(out, layer.block.right.as_ref());
             }
             put_matrix(out, &layer.C);
+            if let Some(C) = layer.coordinates_at_start() {
+                put_matrix(out, C);
+            }
             if !layer.is_made_of_its_start() {
                 put_matrix(out, W);
             }
@@ -59,15 +66,16 @@ impl<T: Lane> Network<'_, T> {
         for (layer, W) in self.layers.iter_mut().zip(W) {
             if !take_bool(bytes)? {
                 let (m, n) = W.dim();
-                let block = Block {
+                let block = LayerBlock {
                     left: take_side(bytes, m)?,
                     right: take_side(bytes, n)?,
                 };
                 layer.settle(threads, block, W.view());
             }
             take_matrix(bytes, &mut layer.C)?;
+            check_start(bytes, layer)?;
             if layer.is_made_of_its_start() {
-                layer.make(threads, W, &mut self.room);
+                layer.make(threads, W, &mut self.scratch);
             } else {
                 take_matrix(bytes, W)?;
             }
@@ -92,7 +100,9 @@ impl<T: Lane> Network<'_, T> {
             };
             self.looks.push(look);
         }
-        // Forgets any kept pass.
+        if let Some(measured) = self.measured {
+            self.looks.retain(|look| look.step > measured);
+        }
         self.full.forget();
         Ok(())
     }
@@ -115,4 +125,25 @@ fn take_side<T: Real>(bytes: &mut &[u8], rows: usize) -> Result<Option<Array2<T>
         return Err(CheckpointError::OtherTrial.into());
     }
     Ok(Some(basis.mapv(T::of)))
+}
+
+/// The coordinates of the start are those that the checkpoint was written in: where singular values are equal, another
+/// instruction set may find other bases of one block.
+///
+/// # Errors
+/// [`CheckpointError::OtherTrial`] where they are not.
+fn check_start<T: Real>(bytes: &mut &[u8], layer: &HeldLayer<T>) -> Result<(), TrialError> {
+    let Some(here) = layer.coordinates_at_start() else {
+        return Ok(());
+    };
+    let mut written = Array2::<T>::zeros(here.dim());
+    take_matrix(bytes, &mut written)?;
+    let size = here.iter().fold(0.0f64, |a, b| a.max(b.wide().abs()));
+    let limit = SAME * T::ROUNDING * size;
+    let pairs = here.iter().zip(&written);
+    let mut differences = pairs.map(|(a, b)| (a.wide() - b.wide()).abs());
+    if differences.any(|off| off > limit) {
+        return Err(CheckpointError::OtherTrial.into());
+    }
+    Ok(())
 }

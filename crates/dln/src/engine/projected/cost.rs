@@ -1,7 +1,7 @@
 //! What the projected engine costs: before a trial is drawn, and counted as it runs.
 
-use super::block::Block;
-use super::layer::Layer;
+use super::block::LayerBlock;
+use super::layer::HeldLayer;
 use crate::config::{ProjectedKind, Trial};
 use crate::flops;
 use crate::init::layer_shapes;
@@ -10,7 +10,7 @@ use crate::law::{Origin, block_widths, natural_rank};
 
 /// Sizes and costs of a projected trial; upper bounds where they depend on the draw.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::engine) struct Cost {
+pub(in crate::engine) struct ProjectedCost {
     /// The widest side of a block at a hidden layer; none where there is none.
     pub(in crate::engine) width: Option<usize>,
     pub(in crate::engine) flops_per_step: f64,
@@ -20,7 +20,7 @@ pub(in crate::engine) struct Cost {
 }
 
 /// Blocks that do not grow.
-pub(in crate::engine) fn cost(trial: &Trial) -> Cost {
+pub(in crate::engine) fn cost(trial: &Trial) -> ProjectedCost {
     let rules = &trial.train.projected;
     let shapes = layer_shapes(trial);
     let sides = planned(trial, &shapes);
@@ -30,28 +30,42 @@ pub(in crate::engine) fn cost(trial: &Trial) -> Cost {
     let size = trial.train.precision.bytes() as f64;
     for (number, (side, &(m, n))) in sides.iter().zip(&shapes).enumerate() {
         if rules.check > 0 {
-            flops += steps.look(number, *side) / rules.check as f64;
+            flops += steps.look(number, *side) * share(trial, rules.check);
         }
         let is_refreshed = match rules.kind {
             ProjectedKind::Refreshed => !side.is_whole(),
             ProjectedKind::Fixed => false,
         };
         if is_refreshed {
-            flops += steps.decompose(number) / rules.refresh.max(1) as f64;
+            flops += steps.decompose(number) * share(trial, rules.refresh.max(1));
         }
         bytes += side_bytes(trial, *side, (m, n), size);
     }
-    let blocks: Vec<(usize, usize)> = sides.iter().map(Sides::shape).collect();
-    Cost {
+    // Blocks that may grow may come to be everything.
+    let (blocks, bytes) = match rules.bound {
+        Some(_) => {
+            let started: usize = shapes.iter().map(|&(m, n)| m * n).sum();
+            let full = flops::full_bytes(trial) + size * started as f64;
+            (shapes.clone(), bytes.max(full))
+        }
+        None => (sides.iter().map(Sides::shape).collect(), bytes),
+    };
+    ProjectedCost {
         width: widest_inner(&blocks),
         flops_per_step: flops,
         bytes,
         looks_per_step: if rules.check > 0 {
-            shapes.len() as f64 / rules.check as f64
+            shapes.len() as f64 * share(trial, rules.check)
         } else {
             0.0
         },
     }
+}
+
+/// The share of a trial's steps, from the first on, that are multiples of `every`.
+fn share(trial: &Trial, every: u64) -> f64 {
+    let steps = trial.train.steps.max(1);
+    steps.div_ceil(every) as f64 / steps as f64
 }
 
 /// The widest side at a hidden layer of blocks of these shapes.
@@ -84,7 +98,8 @@ fn side_bytes(trial: &Trial, side: Sides, (m, n): (usize, usize), size: f64) -> 
         ProjectedKind::Fixed => (weights, within - weights),
         ProjectedKind::Refreshed => (0.0, within + bases as f64),
     };
-    size * (bases as f64 + 3.0 * within + state + start) + 8.0 * (state + kept)
+    let scratch = (m * b + a * n) as f64;
+    size * (bases as f64 + 3.0 * within + state + start + scratch) + 8.0 * (state + kept)
 }
 
 /// The blocks of a trial at the start, at most.
@@ -139,7 +154,7 @@ impl Sides {
         }
     }
 
-    fn of<T: Real>(block: &Block<T>, of: (usize, usize)) -> Sides {
+    fn of<T: Real>(block: &LayerBlock<T>, of: (usize, usize)) -> Sides {
         Sides {
             of,
             left: block.left.as_ref().map(|U| U.ncols()),
@@ -156,7 +171,7 @@ impl Sides {
         self.left.is_none() && self.right.is_none()
     }
 
-    /// Products of [`Block::project`], of a gradient that is a product over `p`, or multiplied out.
+    /// Products of [`LayerBlock::project`], of a gradient that is a product over `p`, or multiplied out.
     fn project(&self, p: Option<f64>) -> f64 {
         let (m, n) = (self.of.0 as f64, self.of.1 as f64);
         let (a, b) = (self.shape().0 as f64, self.shape().1 as f64);
@@ -172,7 +187,7 @@ impl Sides {
         }
     }
 
-    /// Products of [`Block::add_to`].
+    /// Products of [`LayerBlock::add_to`].
     fn add(&self) -> f64 {
         let (m, n) = (self.of.0 as f64, self.of.1 as f64);
         let (a, b) = (self.shape().0 as f64, self.shape().1 as f64);
@@ -220,6 +235,9 @@ impl Steps {
 
     /// A gradient multiplied out, and what of it lies outside.
     fn look(&self, layer: usize, sides: Sides) -> f64 {
+        if sides.is_whole() {
+            return 0.0;
+        }
         let whole = Sides::new(sides.of, sides.of);
         whole.project(self.inner[layer]) + sides.project(None) + sides.add()
     }
@@ -244,7 +262,7 @@ pub(super) struct Spent {
 }
 
 impl Spent {
-    pub(super) fn new<T: Real>(trial: &Trial, layers: &[Layer<T>]) -> Spent {
+    pub(super) fn new<T: Real>(trial: &Trial, layers: &[HeldLayer<T>]) -> Spent {
         let mut spent = Spent {
             steps: Steps::of(trial),
             a_step: 0.0,
@@ -256,7 +274,7 @@ impl Spent {
     }
 
     /// Counts the steps to come on these blocks.
-    pub(super) fn settle<T: Real>(&mut self, layers: &[Layer<T>]) {
+    pub(super) fn settle<T: Real>(&mut self, layers: &[HeldLayer<T>]) {
         let layers = layers.iter().zip(&self.steps.shapes);
         let sides: Vec<Sides> = layers
             .map(|(layer, &shape)| Sides::of(&layer.block, shape))
@@ -279,7 +297,7 @@ impl Spent {
         self.taken += 1;
     }
 
-    pub(super) fn look<T: Real>(&mut self, layer: usize, block: &Block<T>) {
+    pub(super) fn look<T: Real>(&mut self, layer: usize, block: &LayerBlock<T>) {
         let sides = Sides::of(block, self.steps.shapes[layer]);
         self.flops += self.steps.look(layer, sides);
     }

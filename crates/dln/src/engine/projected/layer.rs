@@ -2,9 +2,9 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::block::{Block, Room, between};
+use super::block::{LayerBlock, ProjectionScratch, between};
 use crate::kernel::{Real, Threads};
-use crate::optimizer::{Gradient, Turn};
+use crate::optimizer::{BasisChange, Gradient};
 
 /// What a fixed block is added to.
 #[derive(Clone, Debug)]
@@ -16,8 +16,8 @@ struct Start<T> {
 }
 
 #[derive(Debug)]
-pub(super) struct Layer<T> {
-    pub(super) block: Block<T>,
+pub(super) struct HeldLayer<T> {
+    pub(super) block: LayerBlock<T>,
     /// `C`, what the optimizer works on; empty where the block is the whole matrix, whose weights it works on.
     pub(super) C: Array2<T>,
     /// The gradient of the step, `U^T G V`.
@@ -31,21 +31,21 @@ pub(super) struct Layer<T> {
     pub(super) is_as_started: bool,
 }
 
-impl<T: Real> Layer<T> {
+impl<T: Real> HeldLayer<T> {
     /// A layer of these weights that moves within a block; `fixed`: they are its start.
     pub(super) fn new(
         threads: Threads,
-        block: Block<T>,
+        block: LayerBlock<T>,
         W: ArrayView2<'_, T>,
         fixed: bool,
-    ) -> Layer<T> {
+    ) -> HeldLayer<T> {
         let start = fixed.then(|| Start {
             W: W.to_owned(),
             C: Array2::zeros((0, 0)),
         });
         let empty = || Array2::zeros((0, 0));
-        let mut layer = Layer {
-            block: Block::WHOLE,
+        let mut layer = HeldLayer {
+            block: LayerBlock::WHOLE,
             C: empty(),
             G: empty(),
             moved: empty(),
@@ -61,21 +61,21 @@ impl<T: Real> Layer<T> {
     pub(super) fn enter(
         &mut self,
         threads: Threads,
-        block: Block<T>,
+        block: LayerBlock<T>,
         W: ArrayView2<'_, T>,
-    ) -> Turn<T> {
-        let turn = between(threads, &self.block, &block);
+    ) -> BasisChange<T> {
+        let change = between(threads, &self.block, &block);
         let moved = self.start.as_ref().map(|start| &self.C - &start.C);
         self.settle(threads, block, W);
         if let (Some(moved), Some(start)) = (moved, &self.start) {
             // What has moved, in the new coordinates: those of the weights would be rounded otherwise.
-            self.C = &start.C + &turn.apply(&moved);
+            self.C = &start.C + &change.apply(&moved);
         }
-        turn
+        change
     }
 
     /// Takes up a block at these weights.
-    pub(super) fn settle(&mut self, threads: Threads, block: Block<T>, W: ArrayView2<'_, T>) {
+    pub(super) fn settle(&mut self, threads: Threads, block: LayerBlock<T>, W: ArrayView2<'_, T>) {
         self.is_as_started = false;
         let shape = block.shape(W.dim());
         self.G = Array2::zeros(shape);
@@ -95,8 +95,18 @@ impl<T: Real> Layer<T> {
     }
 
     /// Takes the gradient of a step.
-    pub(super) fn take(&mut self, threads: Threads, G: &Gradient<'_, T>, room: &mut Room<T>) {
-        self.block.project(threads, G, &mut self.G, room);
+    pub(super) fn take(
+        &mut self,
+        threads: Threads,
+        G: &Gradient<'_, T>,
+        scratch: &mut ProjectionScratch<T>,
+    ) {
+        self.block.project(threads, G, &mut self.G, scratch);
+    }
+
+    /// `C(0)` of a fixed block.
+    pub(super) fn coordinates_at_start(&self) -> Option<&Array2<T>> {
+        self.start.as_ref().map(|start| &start.C)
     }
 
     /// Whether a checkpoint of it leaves the weights out.
@@ -109,7 +119,7 @@ impl<T: Real> Layer<T> {
         &mut self,
         threads: Threads,
         W: &mut Array2<T>,
-        room: &mut Room<T>,
+        scratch: &mut ProjectionScratch<T>,
         descend: impl FnOnce(&mut Array2<T>, &Gradient<'_, T>),
     ) {
         let gradient = Gradient::of(&self.G);
@@ -119,23 +129,30 @@ impl<T: Real> Layer<T> {
         }
         if self.start.is_some() {
             descend(&mut self.C, &gradient);
-            self.make(threads, W, room);
+            self.make(threads, W, scratch);
             return;
         }
         self.moved.assign(&self.C);
         descend(&mut self.C, &gradient);
         self.moved
             .zip_mut_with(&self.C, |from, &to| *from = to - *from);
-        self.block.add_to(threads, W, T::of(1.0), &self.moved, room);
+        self.block
+            .add_to(threads, W, T::of(1.0), &self.moved, scratch);
     }
 
     /// `W <- W(0) + U (C - C(0)) V^T`, of a fixed block.
-    pub(super) fn make(&mut self, threads: Threads, W: &mut Array2<T>, room: &mut Room<T>) {
+    pub(super) fn make(
+        &mut self,
+        threads: Threads,
+        W: &mut Array2<T>,
+        scratch: &mut ProjectionScratch<T>,
+    ) {
         let Some(start) = &self.start else { return };
         self.moved.assign(&self.C);
         self.moved.zip_mut_with(&start.C, |to, &c| *to -= c);
         W.assign(&start.W);
-        self.block.add_to(threads, W, T::of(1.0), &self.moved, room);
+        self.block
+            .add_to(threads, W, T::of(1.0), &self.moved, scratch);
     }
 
     /// What the optimizer works on.

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, s};
 
-use super::block::{Block, Room, widened};
+use super::block::{LayerBlock, ProjectionScratch, widened};
 use crate::kernel::{Real, Threads, square_sum, svd};
 use crate::optimizer::Gradient;
 
@@ -25,19 +25,19 @@ pub(super) fn multiplied_out<T: Real>(
 /// `G - U U^T G V V^T`, multiplied out. Allocates: looks are far apart.
 pub(super) fn outside<T: Real>(
     threads: Threads,
-    block: &Block<T>,
+    block: &LayerBlock<T>,
     gradient: &Gradient<'_, T>,
     (m, n): (usize, usize),
-    room: &mut Room<T>,
+    scratch: &mut ProjectionScratch<T>,
 ) -> Array2<f64> {
-    let mut G = Array2::zeros((m, n));
-    gradient.write_to(threads, G.view_mut());
     if block.is_whole() {
         return Array2::zeros((m, n));
     }
+    let mut G = Array2::zeros((m, n));
+    gradient.write_to(threads, G.view_mut());
     let mut within = Array2::zeros(block.shape((m, n)));
-    block.project(threads, &Gradient::of(&G), &mut within, room);
-    block.add_to(threads, &mut G, T::of(-1.0), &within, room);
+    block.project(threads, &Gradient::of(&G), &mut within, scratch);
+    block.add_to(threads, &mut G, T::of(-1.0), &within, scratch);
     G.mapv(T::wide)
 }
 
@@ -49,10 +49,10 @@ pub(super) fn norm(A: &Array2<f64>) -> f64 {
 /// The block with the leading directions of what lies outside it, as few as leave at most half of `limit` outside; the
 /// whole matrix where that saves too little. `None` where there is no decomposition.
 pub(super) fn wider<T: Real>(
-    block: &Block<T>,
+    block: &LayerBlock<T>,
     outside: &Array2<f64>,
     limit: f64,
-) -> Option<Block<T>> {
+) -> Option<LayerBlock<T>> {
     let found = svd(outside.view())?;
     let squares: Vec<f64> = found.s.iter().map(|s| s * s).collect();
     let mut left: f64 = squares.iter().sum();
@@ -65,32 +65,34 @@ pub(super) fn wider<T: Real>(
         let vectors = vectors.slice(s![.., ..count]);
         basis.as_ref().map(|basis| widened(basis, vectors))
     };
-    let next = Block {
+    let next = LayerBlock {
         left: side(&block.left, &found.U),
         right: side(&block.right, &found.V),
     };
     let (m, n) = outside.dim();
     let (a, b) = next.shape((m, n));
     let saves = ((a * b) as f64) < WORTH * (m * n) as f64;
-    Some(if saves { next } else { Block::WHOLE })
+    Some(if saves { next } else { LayerBlock::WHOLE })
 }
 
 /// The leading `rank` singular vectors of a gradient: on the left where it is wider than tall, else on the right.
 /// `None` where there is no decomposition.
-pub(super) fn leading<T: Real>(G: &Array2<f64>, rank: usize) -> Option<Block<T>> {
+pub(super) fn leading<T: Real>(G: &Array2<f64>, rank: usize) -> Option<LayerBlock<T>> {
     let found = svd(G.view())?;
     let cut = |vectors: &Array2<f64>| {
         let kept = rank.min(vectors.ncols());
-        Some(vectors.slice(s![.., ..kept]).mapv(T::of))
+        let kept = vectors.slice(s![.., ..kept]).mapv(T::of);
+        // As a checkpoint lays it out: the bits of a product may depend on it.
+        Some(kept.as_standard_layout().into_owned())
     };
     let (m, n) = G.dim();
     Some(if n > m {
-        Block {
+        LayerBlock {
             left: cut(&found.U),
             right: None,
         }
     } else {
-        Block {
+        LayerBlock {
             left: None,
             right: cut(&found.V),
         }

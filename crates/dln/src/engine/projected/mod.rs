@@ -21,5 +21,5 @@ mod start;
 #[cfg(test)]
 mod tests;
 
-pub(super) use cost::{Cost, cost};
+pub(super) use cost::{ProjectedCost, cost};
 pub(super) use start::build;

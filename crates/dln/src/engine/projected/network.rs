@@ -2,9 +2,9 @@
 
 use ndarray::Array2;
 
-use super::block::{Block, Room};
+use super::block::{LayerBlock, ProjectionScratch};
 use super::cost::Spent;
-use super::layer::Layer;
+use super::layer::HeldLayer;
 use super::look::{leading, multiplied_out, norm, outside, wider};
 use super::start::blocks;
 use crate::config::{Projected, ProjectedKind, Trial};
@@ -18,7 +18,7 @@ use crate::kernel::simd::Lane;
 use crate::kernel::{Threads, norm_of};
 use crate::measure::{Rows, finite};
 use crate::metric::LayerRow;
-use crate::optimizer::{Descent, Gradient, Turn};
+use crate::optimizer::{BasisChange, Descent, Gradient};
 use crate::outcome;
 
 /// A layer's block at a step that was looked at.
@@ -41,15 +41,15 @@ impl Look {
 }
 
 #[derive(Debug)]
-pub(super) struct Network<'a, T> {
+pub(super) struct ProjectedNetwork<'a, T> {
     pub(super) trial: &'a Trial,
     pub(super) data: &'a Data,
     pub(super) full: Full<'a, T>,
-    pub(super) layers: Vec<Layer<T>>,
+    pub(super) layers: Vec<HeldLayer<T>>,
     /// Of the biases, at the step.
     bias_gradients: Vec<Array2<T>>,
     pub(super) descent: Descent<T>,
-    pub(super) room: Room<T>,
+    pub(super) scratch: ProjectionScratch<T>,
     /// `||G_l(0)||_F`, over all samples.
     first: Vec<f64>,
     /// Looks since the last measured step.
@@ -68,25 +68,25 @@ pub(super) fn layers<T: Lane>(
     data: &Data,
     threads: Threads,
     W: &[Array2<T>],
-) -> Result<Vec<Layer<T>>, TrialError> {
+) -> Result<Vec<HeldLayer<T>>, TrialError> {
     let is_fixed = match trial.train.projected.kind {
         ProjectedKind::Fixed => true,
         ProjectedKind::Refreshed => false,
     };
     let blocks = blocks(trial, data, threads)?;
     let layers = blocks.into_iter().zip(W);
-    let layers = layers.map(|(block, W)| Layer::new(threads, block, W.view(), is_fixed));
+    let layers = layers.map(|(block, W)| HeldLayer::new(threads, block, W.view(), is_fixed));
     Ok(layers.collect())
 }
 
-impl<'a, T: Lane> Network<'a, T> {
+impl<'a, T: Lane> ProjectedNetwork<'a, T> {
     /// # Errors
     /// As [`super::build`].
     pub(super) fn new(
         trial: &'a Trial,
         data: &'a Data,
         threads: Threads,
-    ) -> Result<Network<'a, T>, TrialError> {
+    ) -> Result<ProjectedNetwork<'a, T>, TrialError> {
         let weights = init::weights(trial)?;
         let depth = weights.len();
         let mut full = Full::<T>::moved_from(trial, data, threads, &weights)?;
@@ -100,7 +100,7 @@ impl<'a, T: Lane> Network<'a, T> {
                 *first = norm(&multiplied_out(threads, gradient, W.dim()));
             }
         });
-        let mut network = Network {
+        let mut network = ProjectedNetwork {
             descent: Descent::new(&trial.optimizer, &[], 0),
             spent: Spent::new(trial, &layers),
             trial,
@@ -108,7 +108,7 @@ impl<'a, T: Lane> Network<'a, T> {
             full,
             layers,
             bias_gradients,
-            room: Room::new(),
+            scratch: ProjectionScratch::new(),
             first,
             looks: Vec::new(),
             measured: None,
@@ -138,17 +138,18 @@ impl<'a, T: Lane> Network<'a, T> {
         let depth = self.layers.len();
         let is_new = self.measured.is_none_or(|measured| taken > measured);
         let rules = &self.trial.train.projected;
-        let Network {
+        let ProjectedNetwork {
             full,
             layers,
             bias_gradients,
-            room,
+            scratch,
             first,
             looks,
             spent,
             ..
         } = self;
-        let mut turns: Vec<(usize, Turn<T>)> = Vec::new();
+        let mut changes: Vec<(usize, BasisChange<T>)> = Vec::new();
+        let known = looks.len();
         full.visit_step(taken, &mut |number, W, gradient| {
             let Some(layer) = layers.get_mut(number) else {
                 gradient.write_to(threads, bias_gradients[number - depth].view_mut());
@@ -157,11 +158,11 @@ impl<'a, T: Lane> Network<'a, T> {
             if is_refreshed(rules, &layer.block, taken) {
                 spent.decompose(number);
                 let next = refreshed(threads, layer, gradient, W.dim());
-                turns.extend(next.map(|next| (number, layer.enter(threads, next, W.view()))));
+                changes.extend(next.map(|next| (number, layer.enter(threads, next, W.view()))));
             }
             if is_looked_at(rules, taken) {
                 spent.look(number, &layer.block);
-                let found = outside(threads, &layer.block, gradient, W.dim(), room);
+                let found = outside(threads, &layer.block, gradient, W.dim(), scratch);
                 let size = norm(&found);
                 if is_new {
                     looks.push(Look {
@@ -172,29 +173,30 @@ impl<'a, T: Lane> Network<'a, T> {
                     });
                 }
                 let limit = rules.bound.map(|bound| bound * first[number]);
-                if let Some(limit) = limit.filter(|&limit| size > limit) {
+                if let Some(limit) = limit.filter(|&limit| limit > 0.0 && size > limit) {
                     spent.decompose(number);
                     let next = wider(&layer.block, &found, limit);
-                    turns.extend(next.map(|next| (number, layer.enter(threads, next, W.view()))));
+                    changes.extend(next.map(|next| (number, layer.enter(threads, next, W.view()))));
                 }
             }
-            layer.take(threads, gradient, room);
+            layer.take(threads, gradient, scratch);
         });
         // Some passes begin at the last layer.
-        looks.sort_by_key(|look| (look.step, look.layer));
-        self.follow(&turns);
+        looks[known..].sort_by_key(|look| look.layer);
+        self.follow(&changes);
     }
 
     /// Carries what the optimizer keeps over to the blocks that have changed.
-    fn follow(&mut self, turns: &[(usize, Turn<T>)]) {
-        if turns.is_empty() {
+    fn follow(&mut self, changes: &[(usize, BasisChange<T>)]) {
+        if changes.is_empty() {
             return;
         }
+        self.scratch.clear();
         let (shapes, biases) = self.shapes();
-        for (layer, turn) in turns {
+        for (layer, change) in changes {
             let optimizer = &self.trial.optimizer;
             self.descent
-                .turn(optimizer, (&shapes, biases), *layer, turn);
+                .change_basis(optimizer, (&shapes, biases), *layer, change);
         }
         stand_for_layers(&mut self.descent, self.trial, &shapes);
         self.spent.settle(&self.layers);
@@ -219,10 +221,10 @@ impl<'a, T: Lane> Network<'a, T> {
     /// How every layer's gradient over all samples lies to its block, at the last loss.
     fn look(&mut self, step: u64) -> Vec<Look> {
         let threads = self.full.threads();
-        let Network {
+        let ProjectedNetwork {
             full,
             layers,
-            room,
+            scratch,
             first,
             ..
         } = self;
@@ -231,7 +233,7 @@ impl<'a, T: Lane> Network<'a, T> {
             let Some(layer) = layers.get(number) else {
                 return;
             };
-            let found = outside(threads, &layer.block, gradient, W.dim(), room);
+            let found = outside(threads, &layer.block, gradient, W.dim(), scratch);
             looks.push(Look {
                 step,
                 layer: number as u32 + 1,
@@ -251,7 +253,7 @@ fn stand_for_layers<T: Lane>(descent: &mut Descent<T>, trial: &Trial, shapes: &[
 }
 
 /// Whether a block is taken anew with the gradient of the update after `taken` others.
-fn is_refreshed<T>(rules: &Projected, block: &Block<T>, taken: u64) -> bool {
+fn is_refreshed<T>(rules: &Projected, block: &LayerBlock<T>, taken: u64) -> bool {
     match rules.kind {
         ProjectedKind::Refreshed => !block.is_whole() && taken.is_multiple_of(rules.refresh.max(1)),
         ProjectedKind::Fixed => false,
@@ -266,15 +268,15 @@ fn is_looked_at(rules: &Projected, taken: u64) -> bool {
 /// The refreshed block of a layer; `None` where its gradient has no decomposition.
 fn refreshed<T: Lane>(
     threads: Threads,
-    layer: &Layer<T>,
+    layer: &HeldLayer<T>,
     gradient: &Gradient<'_, T>,
     shape: (usize, usize),
-) -> Option<Block<T>> {
+) -> Option<LayerBlock<T>> {
     let (a, b) = layer.G.dim();
     leading(&multiplied_out(threads, gradient, shape), a.min(b))
 }
 
-impl<T: Lane> Engine for Network<'_, T> {
+impl<T: Lane> Engine for ProjectedNetwork<'_, T> {
     fn loss(&mut self) -> f64 {
         self.full.loss()
     }
@@ -290,17 +292,17 @@ impl<T: Lane> Engine for Network<'_, T> {
         self.descent.begin(norm);
         self.spent.step();
         let threads = self.full.threads();
-        let Network {
+        let ProjectedNetwork {
             full,
             layers,
             bias_gradients,
             descent,
-            room,
+            scratch,
             ..
         } = self;
         let (W, b) = full.parameters_mut().split_at_mut(layers.len());
         for (number, (layer, W)) in layers.iter_mut().zip(W).enumerate() {
-            layer.update(threads, W, room, |C, G| {
+            layer.update(threads, W, scratch, |C, G| {
                 descent.apply(threads, number, C, G);
             });
         }

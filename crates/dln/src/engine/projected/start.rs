@@ -1,7 +1,7 @@
 //! The projected engine of a trial, at step 0.
 
-use super::block::Block;
-use super::network::Network;
+use super::block::LayerBlock;
+use super::network::ProjectedNetwork;
 use crate::config::{BlockKind, Precision, ProjectedKind, Trial};
 use crate::data::Data;
 use crate::engine::Engine;
@@ -20,8 +20,8 @@ pub(in crate::engine) fn build<'a>(
     threads: Threads,
 ) -> Result<Box<dyn Engine + 'a>, TrialError> {
     Ok(match trial.train.precision {
-        Precision::F64 => Box::new(Network::<f64>::new(trial, data, threads)?),
-        Precision::F32 => Box::new(Network::<f32>::new(trial, data, threads)?),
+        Precision::F64 => Box::new(ProjectedNetwork::<f64>::new(trial, data, threads)?),
+        Precision::F32 => Box::new(ProjectedNetwork::<f32>::new(trial, data, threads)?),
     })
 }
 
@@ -33,7 +33,7 @@ pub(super) fn blocks<T: Real>(
     trial: &Trial,
     data: &Data,
     threads: Threads,
-) -> Result<Vec<Block<T>>, TrialError> {
+) -> Result<Vec<LayerBlock<T>>, TrialError> {
     let projected = &trial.train.projected;
     match projected.kind {
         ProjectedKind::Fixed => {
@@ -49,7 +49,7 @@ pub(super) fn blocks<T: Real>(
                 let narrow = !basis.is_full();
                 narrow.then(|| basis.view().mapv(T::of).as_standard_layout().into_owned())
             };
-            let pairs = bases.windows(2).map(|pair| Block {
+            let pairs = bases.windows(2).map(|pair| LayerBlock {
                 left: side(&pair[1]),
                 right: side(&pair[0]),
             });
@@ -66,19 +66,19 @@ pub(super) fn blocks<T: Real>(
 }
 
 /// A refreshed block before it is taken; one as large as the matrix is the whole matrix.
-fn empty<T: Real>(is_last: bool, rank: usize, (m, n): (usize, usize)) -> Block<T> {
+fn empty<T: Real>(is_last: bool, rank: usize, (m, n): (usize, usize)) -> LayerBlock<T> {
     let narrow = m.min(n);
     if is_last || rank >= narrow {
-        return Block::WHOLE;
+        return LayerBlock::WHOLE;
     }
     let zeros = |rows| Some(ndarray::Array2::zeros((rows, rank)));
     if n > m {
-        Block {
+        LayerBlock {
             left: zeros(m),
             right: None,
         }
     } else {
-        Block {
+        LayerBlock {
             left: None,
             right: zeros(n),
         }

@@ -1,4 +1,4 @@
-//! The projected engine against the full one, its looks, its blocks as they grow and turn, its checkpoints.
+//! The projected engine against the full one, its looks, its blocks as they grow and change, its checkpoints.
 
 use ndarray::Array2;
 
@@ -142,6 +142,15 @@ fn refreshed_at_every_step_with_the_gradients_rank_it_is_the_full_run() {
     assert!(off < 0.02, "{off:e}");
 }
 
+fn assert_each_once(outcome: &Outcome) {
+    let rows = outcome.layers.iter();
+    let steps: Vec<(u64, u32)> = rows.map(|row| (row.step, row.layer)).collect();
+    let mut sorted = steps.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(steps, sorted, "each layer once a step, in order");
+}
+
 #[test]
 fn what_lies_outside_is_seen() {
     let (linear, _) = ran(&projected(samples(&[20, 20]), |_| {}));
@@ -164,15 +173,7 @@ fn what_lies_outside_is_seen() {
     let (relu, _) = ran(&relu);
     let most = rows(&relu).filter_map(|row| row.outside);
     assert!(most.fold(0.0, f64::max) > 0.1);
-    let steps: Vec<(u64, u32)> = relu
-        .layers
-        .iter()
-        .map(|row| (row.step, row.layer))
-        .collect();
-    let mut sorted = steps.clone();
-    sorted.sort_unstable();
-    sorted.dedup();
-    assert_eq!(steps, sorted, "each layer once a step, in order");
+    assert_each_once(&relu);
 }
 
 #[test]
@@ -212,12 +213,16 @@ fn a_block_grows_where_too_much_lies_outside() {
     }
 }
 
-/// Trials whose blocks stand, grow and turn.
+/// Trials whose blocks stand, grow and change.
 fn kinds() -> Vec<Trial> {
     let mut all = Vec::new();
     for kind in [ProjectedKind::Fixed, ProjectedKind::Refreshed] {
         for bound in [None, Some(0.4), Some(1e-13)] {
-            for (batch, optimizer) in [(0, OptimizerKind::Adam), (7, OptimizerKind::Muon)] {
+            for (batch, optimizer) in [
+                (0, OptimizerKind::Adam),
+                (1, OptimizerKind::Momentum),
+                (7, OptimizerKind::Muon),
+            ] {
                 let mut trial = projected(samples(&[20, 20]), |rules| {
                     rules.kind = kind;
                     rules.block = BlockKind::Gradient;
@@ -229,6 +234,10 @@ fn kinds() -> Vec<Trial> {
                 trial.optimizer.kind = optimizer;
                 trial.optimizer.rate = 0.01;
                 trial.train.batch = batch;
+                trial.network.bias = batch == 7;
+                if batch == 1 {
+                    trial.train.precision = Precision::F32;
+                }
                 all.push(trial);
             }
         }
@@ -285,12 +294,27 @@ fn a_run_that_diverges_goes_back_once() {
         trial.train.steps = 4000;
         let (outcome, _) = ran(&trial);
         assert!(matches!(outcome.status, Status::Diverged));
-        let steps: Vec<(u64, u32)> = outcome.layers.iter().map(|r| (r.step, r.layer)).collect();
-        let mut sorted = steps.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        assert_eq!(steps, sorted);
+        assert_each_once(&outcome);
     }
+}
+
+/// Looks that the last measured step has shown are not shown again by a run that goes back behind it.
+#[test]
+fn looks_are_shown_once_by_a_run_that_goes_back_far() {
+    let mut trial = projected(samples(&[8]), |rules| rules.check = 10);
+    trial.problem.loss = Loss::Sum;
+    trial.measure.every = 700;
+    trial.train.steps = 4000;
+    // It diverges soon after step 1500: behind the measured step 1400 and the state of step 1024.
+    trial.optimizer.schedule = Schedule::Step {
+        every: 1500,
+        factor: 1e7,
+    };
+    trial.optimizer.rate = 1e-4;
+    let (outcome, _) = ran(&trial);
+    assert!(matches!(outcome.status, Status::Diverged));
+    assert!(outcome.steps > 1490, "{}", outcome.steps);
+    assert_each_once(&outcome);
 }
 
 #[test]
@@ -307,6 +331,74 @@ fn checkpoints_of_fixed_blocks_are_small() {
     let (full, small) = (size(EngineChoice::Full), size(EngineChoice::Projected));
     // 12 x 9, 12 x 12 and 3 x 12 numbers, twice, in the place of 60 x 9, 60 x 60 and 3 x 60.
     assert!(small * 8 < full, "{small} bytes, not {full}");
+}
+
+#[test]
+fn threads_change_no_bit() {
+    let mut trial = projected(samples(&[300, 300]), |rules| rules.rank = Some(40));
+    trial.network.activation = Activation::Tanh;
+    trial.train.steps = 3;
+    for kind in [ProjectedKind::Fixed, ProjectedKind::Refreshed] {
+        trial.train.projected.kind = kind;
+        trial.train.projected.refresh = 2;
+        let data = prepare(&trial).expect("data");
+        let on = |threads| {
+            let mut run = Run::new(&trial, &data, threads, &|| 0.0).expect("starts");
+            run.advance(u64::MAX).expect("runs");
+            run.parameters()
+        };
+        assert_eq!(on(Threads::Seq), on(Threads::Pool));
+    }
+}
+
+#[test]
+fn odd_trials_run() {
+    let mut none = projected(samples(&[12, 12]), |rules| rules.bound = Some(0.1));
+    // The first gradients of the layers above are zero.
+    none.init.scales = vec![0.0, 0.01, 0.01];
+    let (outcome, _) = ran(&none);
+    let above = rows(&outcome).filter(|row| row.layer > 1);
+    assert!(above.into_iter().all(|row| row.outside.is_none()));
+    let mut masked = projected(samples(&[8, 8]), |rules| rules.rank = Some(500));
+    masked.problem = completion(9, 7, 2, 0.5);
+    for kind in [ProjectedKind::Fixed, ProjectedKind::Refreshed] {
+        for block in BlockKind::ALL {
+            masked.train.projected.kind = kind;
+            masked.train.projected.block = *block;
+            let (outcome, _) = ran(&masked);
+            assert!(matches!(outcome.status, Status::Completed));
+        }
+    }
+    // 500 directions are all of them.
+    masked.train.projected.kind = ProjectedKind::Refreshed;
+    assert!(distance_from_full(&masked) < 1e-12);
+}
+
+/// By hand: 30 samples of 9 inputs, layers 20 x 9, 20 x 20 and 3 x 20 with a ReLU, one side of the first two 3 wide.
+#[test]
+fn operations_are_those_counted_by_hand() {
+    let mut trial = projected(samples(&[20, 20]), |rules| {
+        rules.kind = ProjectedKind::Refreshed;
+        rules.rank = Some(3);
+        rules.refresh = 1000;
+        rules.check = 0;
+    });
+    trial.network.activation = Activation::Relu;
+    let n = 30.0;
+    let passes = 2.0 * n * (180.0 + 2.0 * 400.0 + 2.0 * 60.0);
+    // A V, B (A V), and (C' - C) V^T for the first two; the third in full.
+    let first = 2.0 * (n * 9.0 * 3.0 + 20.0 * n * 3.0 + 20.0 * 3.0 * 9.0);
+    let second = 2.0 * (n * 20.0 * 3.0 + 20.0 * n * 3.0 + 20.0 * 3.0 * 20.0);
+    let third = 2.0 * 3.0 * 20.0 * n;
+    // Once: two gradients multiplied out and decomposed.
+    let taken = 2.0 * n * (180.0 + 400.0) + 30.0 * (81.0 * 20.0 + 400.0 * 20.0);
+    let wanted = passes + first + second + third + taken / 40.0;
+    let (outcome, _) = ran(&trial);
+    let found = outcome.flops / outcome.steps as f64;
+    assert!(
+        (found - wanted).abs() < 1e-9 * wanted,
+        "{found}, not {wanted}"
+    );
 }
 
 #[test]

@@ -54,7 +54,11 @@ impl<'a, T: Lane> CoreNetwork<'a, T> {
         (trial, data, threads): (&'a Trial, &'a Data, Threads),
         mut reduction: Reduction,
     ) -> Result<CoreNetwork<'a, T>, TrialError> {
-        let unseen = match &data.test {
+        let judged = data
+            .test
+            .as_ref()
+            .filter(|_| trial.measure.metrics.test_loss);
+        let unseen = match judged {
             Some(test) => reduction.entering(test.X.view())?,
             None => None,
         };

@@ -1,8 +1,8 @@
 //! What a core costs, from its widths alone.
 
-use crate::config::{Metrics, Trial};
+use crate::config::{Metrics, Samples, Trial};
 use crate::flops;
-use crate::law::{Bounds, Law};
+use crate::law::{Bounds, Law, leaves_rest_out};
 
 /// The core as a network of its own, of widths `k_0 .. k_L`. It measures losses and what follows from samples.
 pub(super) fn core_trial(trial: &Trial, widths: &[usize]) -> Trial {
@@ -21,11 +21,22 @@ pub(super) fn core_trial(trial: &Trial, widths: &[usize]) -> Trial {
     core
 }
 
+/// The core's trial with the inputs that held-out samples may add where the first layer is open.
+fn with_further_inputs(trial: &Trial, widths: &[usize]) -> Trial {
+    let mut core = core_trial(trial, widths);
+    if trial.measure.metrics.test_loss && leaves_rest_out(trial) {
+        let held_out = trial.problem.task.samples().map_or(0, Samples::held_out);
+        let unseen = trial.problem.inputs_dim - widths[0];
+        core.problem.inputs_dim += held_out.min(unseen).min(widths[1]);
+    }
+    core
+}
+
 /// Operations of one step of the reduced engine on cores of these widths.
 pub(crate) fn reduced_step(trial: &Trial, bounds: &Bounds, widths: &[usize]) -> f64 {
     match bounds.law {
         Law::Moments(_) => core_step(widths, bounds.samples),
-        Law::Span => flops::full_step(&core_trial(trial, widths)),
+        Law::Span => flops::full_step(&with_further_inputs(trial, widths)),
     }
 }
 
@@ -36,7 +47,7 @@ pub(crate) fn reduced_bytes(trial: &Trial, bounds: &Bounds) -> f64 {
         Law::Moments(_) => core_bytes(trial, widths, bounds.samples),
         Law::Span => {
             let bases: usize = trial.sizes().iter().zip(widths).map(|(d, k)| d * k).sum();
-            let core = core_trial(trial, widths);
+            let core = with_further_inputs(trial, widths);
             flops::full_bytes(&core) + 8.0 * bases as f64 + flops::data_bytes(trial)
         }
     }

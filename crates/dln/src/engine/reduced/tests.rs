@@ -109,6 +109,13 @@ fn compare_histories(full: &Outcome, reduced: &Outcome, tolerance: f64) {
             floor,
             &what("test loss"),
         );
+        near(
+            a.clean_loss,
+            b.clean_loss,
+            tolerance,
+            scale(first.clean_loss),
+            &what("clean loss"),
+        );
         assert_eq!(a.accuracy, b.accuracy, "{}", what("accuracy"));
         assert_eq!(
             a.test_accuracy,
