@@ -44,7 +44,7 @@ mod theory;
 pub mod verify;
 
 pub use config::*;
-pub use data::{Data, Parts, prepare, preprocessing};
+pub use data::{Data, Parts, prepare, preprocessing, whitened};
 pub use engine::{EnginePlan, RowCounts, plan};
 pub use error::*;
 pub use exported::{Exported, ExportedParts, Preprocessing};

@@ -299,6 +299,63 @@ fn wrong_requests_are_reported() {
 }
 
 #[test]
+fn labels_of_the_same_file_are_no_inputs_however_it_is_named() {
+    let rows: String = (0..24)
+        .map(|at| format!("{},{},{}\n", at % 5, at * at % 7, at % 2))
+        .collect();
+    let folder = folder_with("x.csv", &rows);
+    let at = folder.path();
+    let whole = at.join("x.csv").display().to_string();
+    let mut names = vec!["./x.csv".to_owned(), whole];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("x.csv", at.join("link.csv")).unwrap();
+        names.push("link.csv".to_owned());
+    }
+    for name in names {
+        let place = format!("{name}:2");
+        let words = ["diagnose", "x.csv", "--labels", &place, "--json"];
+        let found = json(&run(at, &words).expect(0));
+        assert_eq!(found["rows"], 2, "{name}: {found}");
+        let words = ["diagnose", "x.csv", "--columns", "0..3", "--labels", &place];
+        let ended = run(at, &words).expect(2);
+        assert!(ended.err.contains("own labels"), "{}", ended.err);
+    }
+}
+
+#[test]
+fn the_rates_of_whitened_inputs_do_not_depend_on_their_units() {
+    let samples = matrices::noise(60, 4, 5);
+    let lines = |unit: f64| -> String {
+        let line = |(at, row): (usize, ndarray::ArrayView1<'_, f64>)| {
+            let cells: Vec<String> = row.iter().map(|x| (unit * x).to_string()).collect();
+            format!("{},{}\n", cells.join(","), at % 3)
+        };
+        samples.rows().into_iter().enumerate().map(line).collect()
+    };
+    let folder = folder_with("small.csv", &lines(1.0));
+    let at = folder.path();
+    std::fs::write(at.join("large.csv"), lines(1024.0)).unwrap();
+    let found = ["small", "large"].map(|name| {
+        let (file, plan) = (format!("{name}.csv"), format!("{name}.toml"));
+        let words = [
+            "diagnose", &file, "--labels", "4", "--whiten", "--width", "30", "--steps", "50",
+            "--write", &plan, "--json",
+        ];
+        let found = json(&run(at, &words).expect(0));
+        let text = std::fs::read_to_string(at.join(&plan)).unwrap();
+        let rates = text.lines().find(|line| line.contains("optimizer.rate"));
+        (
+            found["curvature"].as_f64().unwrap(),
+            rates.unwrap().to_owned(),
+        )
+    });
+    let [(small, small_rates), (large, large_rates)] = found;
+    assert!((small / large - 1.0).abs() < 1e-6, "{small} {large}");
+    assert_eq!(small_rates, large_rates);
+}
+
+#[test]
 fn verification_says_where_the_law_does_not_hold() {
     let sweep = "name = \"v\"\n[axes]\n\"init.kind\" = [\"orthogonal\", \"gaussian\"]\n[problem]\ndim = 10\nrank = 2\n[train]\nsteps = 50\nverify = 5\n";
     let folder = folder_with("v.toml", sweep);

@@ -207,6 +207,10 @@ fn another_block_comes_from_the_inputs_and_from_a_gradient() {
             .contains("60 steps later"),
         "{late}"
     );
+    // Of the first layer that update would be judged by itself.
+    let verdict = |found: &Value, layer: usize| found["layers"][layer]["verdict"].to_string();
+    assert!(verdict(&late, 0).contains("no verdict"), "{late}");
+    assert!(verdict(&late, 1).contains("the law "), "{late}");
     let G = &kept[0].1[0] - &kept[1].1[0];
     write_arrays(&at.join("g.npz"), vec![named("layer1.weight", &G)], "").unwrap();
     let found = looked(at, &[files[0], files[1], "--gradient", "g.npz"]);
@@ -222,6 +226,12 @@ fn another_block_comes_from_the_inputs_and_from_a_gradient() {
     let found = looked(at, &[files[0], files[1], "--inputs", "x.csv"]);
     assert_eq!(found["layers"][1]["block"], serde_json::json!([15, 15]));
     assert!(leaks(&found).iter().all(|&leak| leak < 1e-10), "{found}");
+    // It is most of the first layer, where a leak of zero is no news.
+    assert!(
+        verdict(&found, 0).contains("random block of that size"),
+        "{found}"
+    );
+    assert!(verdict(&found, 1).contains("the law holds"), "{found}");
     // An update that has nothing to do with the start leaks as a random one does.
     let mut other = kept[0].1.clone();
     for (l, W) in other.iter_mut().enumerate() {
@@ -242,6 +252,20 @@ fn another_block_comes_from_the_inputs_and_from_a_gradient() {
 }
 
 #[test]
+fn names_without_numbers_do_not_say_how_many_steps_lie_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let kept = trained();
+    save(&at.join("start.npz"), &kept[0].1);
+    save(&at.join("end.npz"), &kept[2].1);
+    let found = looked(at, &["start.npz", "end.npz"]);
+    let note = found["notes"][0].as_str().unwrap();
+    assert!(note.contains("the names do not say"), "{found}");
+    let verdict = found["layers"][0]["verdict"].as_str().unwrap();
+    assert!(verdict.contains("this very update"), "{found}");
+}
+
+#[test]
 fn what_does_not_fit_is_refused_with_file_and_array() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -257,7 +281,13 @@ fn what_does_not_fit_is_refused_with_file_and_array() {
     };
     std::fs::write(at.join("no.npz"), "hello").unwrap();
     refused(&["no.npz"], &["no.npz", "is no .npz"]);
-    refused(&["step0.npz", "absent.npz"], &["absent.npz"]);
+    refused(&["step0.npz", "absent9.npz"], &["absent9.npz"]);
+    // A position among steps would make the end the start.
+    save(&at.join("final.npz"), &kept[1].1);
+    refused(
+        &["final.npz", "step0.npz", "step1.npz"],
+        &["final.npz has no number"],
+    );
     std::fs::write(at.join("m.pt"), "PK").unwrap();
     refused(&["m.pt"], &["m.pt", "pickle", "import torch", "save_file"]);
     let mut wide = kept[1].1.clone();

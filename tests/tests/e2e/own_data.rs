@@ -244,6 +244,33 @@ fn diagnose_finds_the_columns_by_itself() {
 }
 
 #[test]
+fn a_header_of_numbers_and_one_name_is_no_sample() {
+    // `df = DataFrame(X); df["species"] = names; df.to_csv(index=False)`.
+    let mut text = String::from("0,1,2,species\n");
+    for at in 0..30 {
+        let name = ["setosa", "virginica", "versicolor"][at % 3];
+        text += &format!("{}.5,{},{}.25,{name}\n", at % 7, at % 4, at % 5);
+    }
+    let folder = folder_with("iris.csv", &text);
+    let words = ["diagnose", "iris.csv", "--labels", "species", "--json"];
+    for labels in ["species", "3"] {
+        let mut words = words;
+        words[3] = labels;
+        let ended = run(folder.path(), &words).expect(0);
+        let found = json(&ended);
+        assert_eq!(
+            (&found["columns"], &found["outputs"]),
+            (&Value::from(30), &Value::from(3))
+        );
+        assert!(
+            ended.err.contains("line 1 names the columns"),
+            "{}",
+            ended.err
+        );
+    }
+}
+
+#[test]
 fn noise_is_drawn_and_the_clean_loss_is_null_without_it() {
     let text = "name = \"n\"\n[axes]\n\"problem.noise\" = [0.0, 0.5]\n\"train.engine\" = [\"full\", \"reduced\"]\n[problem]\nkind = \"regression\"\ninputs_dim = 12\noutputs_dim = 3\ninputs = { count = 40, draw = \"gaussian\" }\ntest = { range = [30, 40] }\n[network]\nwidth = 40\n[train]\nsteps = 60\n[optimizer]\nrate = 0.2\n";
     let folder = folder_with("n.toml", text);

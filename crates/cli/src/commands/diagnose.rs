@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use dln::diagnose::held_out::{Question, Staged, held_out, scales, staged};
-use dln::diagnose::{Proposal, Subject};
+use dln::diagnose::{Proposal, Report, Subject};
 use dln::{Given, Loss};
 use report::decision::{Language, page};
 use table::StagedFile;
@@ -115,6 +115,7 @@ impl Diagnose {
         };
         // What is not finite or does not fit is reported before anything is trained.
         let mut report = dln::diagnose::diagnose(&prepared, &proposal).map_err(failed)?;
+        let white = sources.whitened(&prepared).map_err(failed)?;
         let question = Question {
             depth: proposal.depth,
             width: asked,
@@ -128,6 +129,10 @@ impl Diagnose {
         if held.width != proposal.width {
             proposal.width = held.width.max(1);
             report = dln::diagnose::diagnose(&prepared, &proposal).map_err(failed)?;
+        }
+        if let Some(white) = &white {
+            let trained = dln::diagnose::diagnose(white, &proposal).map_err(failed)?;
+            report = as_trained(report, trained);
         }
         let (outputs, scales) = match &subject {
             Subject::Matrix(_) => (None, 1.0),
@@ -154,7 +159,7 @@ impl Diagnose {
             held,
             scales,
             preparation,
-            words: diagnose::words(),
+            call: diagnose::Call::own(),
         };
         Ok((diagnosis, staged))
     }
@@ -174,6 +179,18 @@ impl Diagnose {
             path: file.to_owned(),
             source,
         })
+    }
+}
+
+/// The report of whitened samples, with what the data themselves are from the report of those that are not.
+fn as_trained(data: Report, trained: Report) -> Report {
+    let check = data.stages.into_iter().take(1);
+    let further = trained.stages.into_iter().skip(1);
+    Report {
+        spectrum: data.spectrum,
+        correlation_rank: data.correlation_rank,
+        stages: check.chain(further).collect(),
+        ..trained
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dln::diagnose::Subject;
 use dln::diagnose::held_out::Preparation;
-use dln::{Given, Normalization};
+use dln::{Given, Normalization, TrialError};
 use sweep::{ArrayRef, Columns, Role};
 use table::data_file::{DataDescription, Describe, describe};
 
@@ -109,7 +109,7 @@ impl Sources {
         }
         main.array.header = description.header;
         if let Some(answers) = &mut answers {
-            answers.array.header = if answers.path == main.path {
+            answers.array.header = if answers.is_in_file_of(&main) {
                 description.header
             } else {
                 has_header(answers)?
@@ -190,9 +190,38 @@ impl Sources {
         }
         subject
     }
+
+    /// Prepared samples as they are trained on where whitening is asked for; `None` where they are trained on as they
+    /// are.
+    ///
+    /// # Errors
+    /// [`TrialError::NoConvergence`].
+    pub(crate) fn whitened(&self, prepared: &Subject) -> Result<Option<Subject>, TrialError> {
+        let mut subject = match prepared {
+            Subject::Labelled { .. } | Subject::Paired { .. } if self.preparation.whiten => {
+                prepared.clone()
+            }
+            Subject::Matrix(_) | Subject::Labelled { .. } | Subject::Paired { .. } => {
+                return Ok(None);
+            }
+        };
+        if let Subject::Labelled { inputs, .. } | Subject::Paired { inputs, .. } = &mut subject {
+            *inputs = Given::from(dln::whitened(inputs.0.view())?);
+        }
+        Ok(Some(subject))
+    }
 }
 
 impl Source {
+    /// Whether both are read from one file, however each path is written.
+    fn is_in_file_of(&self, other: &Source) -> bool {
+        match (self.path.canonicalize(), other.path.canonicalize()) {
+            (Ok(own), Ok(others)) => own == others,
+            // What cannot be read is refused when it is opened.
+            _ => self.path == other.path,
+        }
+    }
+
     fn read(&self) -> Result<Given, CliError> {
         let (array, warnings) = table::read_array_file(&self.path, &self.array)?;
         for warning in warnings {
@@ -224,7 +253,7 @@ fn look(
     options: &DataArguments,
 ) -> Result<DataDescription, CliError> {
     let same = answers.filter(|answers| {
-        answers.path == main.path && answers.array.array == main.array.array && !options.transpose
+        answers.is_in_file_of(main) && answers.array.array == main.array.array && !options.transpose
     });
     let asked = Describe {
         array: main.array.array.clone(),
@@ -290,7 +319,7 @@ fn source(options: &DataArguments, place: &Place, role: Role) -> Source {
 
 /// Inputs that hold their own labels would make every question look easy.
 fn refuse_overlap(main: &Source, answers: &Source) -> Result<(), CliError> {
-    let same = main.path == answers.path && main.array.array == answers.array.array;
+    let same = answers.is_in_file_of(main) && main.array.array == answers.array.array;
     // Columns that nobody asked for are all but those of the answers.
     let apart = match (&main.array.columns, &answers.array.columns) {
         (Some(Columns::Ranges(inputs)), Some(Columns::Ranges(answers))) => inputs

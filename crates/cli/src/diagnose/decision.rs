@@ -1,19 +1,28 @@
 //! From a diagnosis to the page for people who decide.
 
 use dln::Trial;
-use dln::diagnose::held_out::{BaselineKind, Doubt as Found, HeldOut, Numbers, Score, Verdict};
+use dln::diagnose::held_out::{
+    BaselineKind, Doubt as Found, Heavy, HeldOut, Numbers, Preparation, Score, Verdict, limits,
+};
 use report::decision::{
     Answer, Compared, Cost, Decision, Doubt, Kind, Measured, Next, Point, Reference, Risk,
 };
 use sweep::Role;
 
 use super::diagnosis::Diagnosis;
+use super::words::Call;
 
 /// A class of fewer samples (20) has at most five held out: its own figure moves by twenty points a sample.
 const RARE: usize = 20;
 
 /// Inputs whose sizes differ by this factor rule the directions among themselves.
 const SCALES: f64 = 100.0;
+
+/// How many times the steps are advised where training has not found what the data hold.
+const LONGER: u64 = 4;
+
+/// Fewest steps that are advised.
+const FEWEST: u64 = 100;
 
 /// What the page says.
 pub(crate) fn decision(diagnosis: &Diagnosis, watts: f64) -> Decision {
@@ -31,7 +40,12 @@ pub(crate) fn decision(diagnosis: &Diagnosis, watts: f64) -> Decision {
             targets: outputs,
         },
     };
-    let next = next(diagnosis);
+    let (is_matrix, done) = (diagnosis.role().is_none(), diagnosis.preparation);
+    let next = next(&held.verdict, is_matrix, done);
+    let steps = held
+        .prices
+        .first()
+        .map_or(limits::STEPS, |price| price.steps);
     Decision {
         file: diagnosis.sources.main.array.file.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -54,7 +68,7 @@ pub(crate) fn decision(diagnosis: &Diagnosis, watts: f64) -> Decision {
         watts,
         risks: risks(diagnosis),
         next,
-        command: command(diagnosis, next),
+        command: command(next, &diagnosis.call, done, &held.verdict, steps),
     }
 }
 
@@ -81,8 +95,13 @@ fn answer(verdict: &Verdict) -> Answer {
                 score,
                 reference: baseline,
             },
-            Found::TooLarge { .. } => Doubt::TooLarge,
+            Found::TooLarge { what, .. } => match what {
+                Heavy::Run => Doubt::LargeNetwork,
+                Heavy::Samples | Heavy::Decomposition => Doubt::LargeSamples,
+            },
+            Found::Diverged { k } => Doubt::Diverged { k },
             Found::NothingToLearn => Doubt::NothingToLearn,
+            Found::NothingHeldOut { classes } => Doubt::NothingHeldOut { classes },
         }),
     }
 }
@@ -172,21 +191,38 @@ fn risks(diagnosis: &Diagnosis) -> Vec<Risk> {
     if held.prices.iter().any(|price| price.scores.is_empty()) {
         risks.push(Risk::Untrained);
     }
+    if held.splits > 0 && !held.is_checked() {
+        risks.push(Risk::Unchecked);
+    }
     risks.push(Risk::Predicted);
     risks
 }
 
-fn next(diagnosis: &Diagnosis) -> Next {
-    match &diagnosis.held.verdict {
+fn next(verdict: &Verdict, is_matrix: bool, done: Preparation) -> Next {
+    // What is done already is no advice.
+    let cure = if done.center && done.standardize {
+        Next::Longer
+    } else {
+        Next::Prepare
+    };
+    match verdict {
+        Verdict::SmallIsEnough(_) | Verdict::SmallCosts(_) | Verdict::NotLowDimensional(_)
+            if is_matrix =>
+        {
+            Next::Sweep
+        }
         Verdict::SmallIsEnough(_) | Verdict::SmallCosts(_) => Next::Plan,
         Verdict::NotLowDimensional(_) => Next::Wide,
-        Verdict::CannotTell(Found::FewSamples { .. } | Found::NothingToLearn) => Next::Collect,
-        Verdict::CannotTell(Found::Behind { .. } | Found::TooLarge { .. }) => Next::Prepare,
+        Verdict::CannotTell(
+            Found::FewSamples { .. } | Found::NothingToLearn | Found::NothingHeldOut { .. },
+        ) => Next::Collect,
+        Verdict::CannotTell(Found::Behind { .. } | Found::Diverged { .. }) => cure,
+        Verdict::CannotTell(Found::TooLarge { .. }) => Next::Smaller,
         Verdict::CannotTell(Found::NothingLearned {
             majority, baseline, ..
         }) => {
-            if baseline - majority > dln::diagnose::held_out::limits::CLEARLY {
-                Next::Prepare
+            if baseline - majority > limits::CLEARLY {
+                cure
             } else {
                 Next::Collect
             }
@@ -194,13 +230,145 @@ fn next(diagnosis: &Diagnosis) -> Next {
     }
 }
 
-fn command(diagnosis: &Diagnosis, next: Next) -> String {
-    let words = &diagnosis.words;
+/// The command that follows. `steps`: of the runs that were made, or would have been.
+fn command(next: Next, call: &Call, done: Preparation, verdict: &Verdict, steps: u64) -> String {
     match next {
         Next::Plan | Next::Wide => {
-            format!("{words} --write plan\nparsimony plan-check plan")
+            let write = call.with(&["--write", "plan"]);
+            format!("{write}\nparsimony plan-check plan")
         }
-        Next::Prepare => format!("{words} --center --standardize"),
+        // The stages of a folder need labels or targets.
+        Next::Sweep => {
+            let write = call.with(&["--write", "plan.toml"]);
+            format!("{write}\nparsimony run plan.toml")
+        }
+        Next::Prepare => {
+            let all = [
+                ("--center", done.center),
+                ("--standardize", done.standardize),
+            ];
+            let missing = all.iter().filter(|(_, is_done)| !is_done);
+            let missing: Vec<&str> = missing.map(|(option, _)| *option).collect();
+            call.with(&missing)
+        }
+        Next::Longer => call.with_value("--steps", LONGER * steps),
+        Next::Smaller => match fewer_steps(verdict, steps) {
+            Some(fewer) => call.with_value("--steps", fewer),
+            None => String::new(),
+        },
         Next::Collect => String::new(),
+    }
+}
+
+/// As many steps as this check trains, rounded down to hundreds; `None` where those would be too few to learn anything.
+fn fewer_steps(verdict: &Verdict, steps: u64) -> Option<u64> {
+    match verdict {
+        Verdict::CannotTell(Found::TooLarge {
+            what: Heavy::Run,
+            found,
+            limit,
+        }) if *found > 0.0 => {
+            // Far below 2^53.
+            let fewer = (steps as f64 * limit / found / FEWEST as f64).floor() as u64 * FEWEST;
+            (fewer >= FEWEST).then_some(fewer)
+        }
+        Verdict::CannotTell(_)
+        | Verdict::SmallIsEnough(_)
+        | Verdict::SmallCosts(_)
+        | Verdict::NotLowDimensional(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RAW: Preparation = Preparation {
+        center: false,
+        standardize: false,
+        whiten: false,
+    };
+    const BOTH: Preparation = Preparation {
+        center: true,
+        standardize: true,
+        whiten: false,
+    };
+    const NUMBERS: Numbers = Numbers {
+        k: 2,
+        of: 9,
+        score: 0.9,
+        best: 0.9,
+        lost: 0.0,
+        standard_error: 0.01,
+    };
+    const NOTHING: Verdict = Verdict::CannotTell(Found::NothingLearned {
+        score: 0.5,
+        majority: 0.5,
+        baseline: 0.9,
+    });
+    const LARGE: Verdict = Verdict::CannotTell(Found::TooLarge {
+        what: Heavy::Run,
+        found: 1e12,
+        limit: 2.5e11,
+    });
+
+    fn call(words: &str) -> Call {
+        Call::of(words.split(' ').map(str::to_owned))
+    }
+
+    #[track_caller]
+    fn check(verdict: &Verdict, is_matrix: bool, done: Preparation, words: &str, expected: &str) {
+        let next = next(verdict, is_matrix, done);
+        let found = command(next, &call(words), done, verdict, 1000);
+        assert_eq!(found, expected, "{next:?}");
+    }
+
+    #[test]
+    fn the_next_command_runs() {
+        let enough = Verdict::SmallIsEnough(NUMBERS);
+        check(
+            &enough,
+            false,
+            RAW,
+            "diagnose x.csv --labels 9 --json",
+            "parsimony diagnose x.csv --labels 9 --write plan\nparsimony plan-check plan",
+        );
+        check(
+            &Verdict::NotLowDimensional(NUMBERS),
+            true,
+            RAW,
+            "diagnose m.npy",
+            "parsimony diagnose m.npy --write plan.toml\nparsimony run plan.toml",
+        );
+    }
+
+    #[test]
+    fn the_advice_is_what_was_not_done() {
+        let centred = Preparation {
+            center: true,
+            ..RAW
+        };
+        check(
+            &NOTHING,
+            false,
+            centred,
+            "diagnose x.csv --center",
+            "parsimony diagnose x.csv --center --standardize",
+        );
+        check(
+            &NOTHING,
+            false,
+            BOTH,
+            "diagnose x.csv --steps=1000 --center --standardize",
+            "parsimony diagnose x.csv --center --standardize --steps 4000",
+        );
+        check(
+            &LARGE,
+            false,
+            RAW,
+            "diagnose x.csv",
+            "parsimony diagnose x.csv --steps 200",
+        );
+        assert_eq!(fewer_steps(&LARGE, 300), None);
     }
 }

@@ -5,6 +5,7 @@ use dln::diagnose::{Proposal, Report};
 use sweep::Role;
 
 use super::data::Sources;
+use super::words::Call;
 
 /// All that is printed and written.
 pub(crate) struct Diagnosis {
@@ -22,7 +23,7 @@ pub(crate) struct Diagnosis {
     /// Largest over smallest deviation of the inputs as they are trained on; 1 for a matrix.
     pub(crate) scales: f64,
     /// The call without what it writes, for the command that follows.
-    pub(crate) words: String,
+    pub(crate) call: Call,
 }
 
 impl Diagnosis {

@@ -18,4 +18,4 @@ pub(crate) use self::decision::decision;
 pub(crate) use self::diagnosis::Diagnosis;
 pub(crate) use self::plan_file::write as write_plan;
 pub(crate) use self::plan_folder::write as write_stages;
-pub(crate) use self::words::words;
+pub(crate) use self::words::Call;

@@ -6,12 +6,13 @@ use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use dln::diagnose::Advice;
+use dln::diagnose::held_out::Verdict;
 use sweep::{Role, Spec, Value};
 
 use super::data::{Source, Sources};
 use super::diagnosis::Diagnosis;
 use crate::error::CliError;
-use crate::render::numbers;
+use crate::render::{held_out, numbers};
 
 /// Rates that are tried, as shares of the one at which descent rises at once. The curvature can grow where the
 /// map outgrows its start, so the largest is half of it.
@@ -60,7 +61,14 @@ pub(crate) fn write(diagnosis: &Diagnosis, file: &Path) -> Result<(), CliError> 
         }
         created => created.map_err(failed)?,
     };
-    out.write_all(text.as_bytes()).map_err(failed)
+    out.write_all(text.as_bytes()).map_err(failed)?;
+    if let Verdict::CannotTell(_) = diagnosis.held.verdict {
+        say!(
+            "warning: nothing can be promised of the plan: {}",
+            held_out::verdict(&diagnosis.held)
+        );
+    }
+    Ok(())
 }
 
 /// The text, for a file in `folder`.
@@ -117,6 +125,11 @@ fn head(diagnosis: &Diagnosis) -> String {
     let mut text = format!(
         "# The plan of `parsimony diagnose` for {}.\n#\n",
         diagnosis.sources.main.array.file
+    );
+    let _ = writeln!(
+        text,
+        "# The verdict: {}.\n#",
+        held_out::verdict(&diagnosis.held)
     );
     let _ = writeln!(
         text,

@@ -24,6 +24,9 @@ const SAMPLES: &str = "samples.csv";
 /// How a new sample gets the coordinates of the samples' file.
 const DIRECTIONS: &str = "directions.csv";
 
+/// What the targets of the samples' file are without.
+const TARGETS: &str = "targets.csv";
+
 /// What a plan may stay below the best simple model: one point.
 const POINT: f64 = 0.01;
 
@@ -105,6 +108,9 @@ pub(crate) fn write(
     make(folder)?;
     put(folder, SAMPLES, &plan.samples())?;
     put(folder, DIRECTIONS, &plan.directions())?;
+    if !staged.target_means.is_empty() {
+        put(folder, TARGETS, &target_means(&staged.target_means))?;
+    }
     let mut stages = Vec::new();
     for (stage, text) in plan.stages() {
         let name = format!("{}.toml", stage.name);
@@ -155,6 +161,21 @@ fn put(folder: &Path, name: &str, text: &str) -> Result<(), CliError> {
     written.map_err(|source| CliError::Write { path, source })
 }
 
+/// A text as a field of a CSV file.
+fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+/// A target a row: the mean that was subtracted.
+fn target_means(means: &[f64]) -> String {
+    let rows = means.iter().map(|&mean| sweep::float_text(mean) + "\n");
+    std::iter::once("shift\n".to_owned()).chain(rows).collect()
+}
+
 impl Plan<'_> {
     fn rank(&self) -> usize {
         self.staged.coordinates.nrows()
@@ -191,22 +212,43 @@ impl Plan<'_> {
         text
     }
 
-    /// An input a row: what is subtracted, the factor, and its part in each direction.
+    /// An input a row: its name, what is subtracted, the factor, and its part in each direction. Shift and factor are
+    /// those of the numbers in the file, before `--scale`: `(scale x - shift) factor` is
+    /// `(x - shift / scale) (factor scale)`.
     fn directions(&self) -> String {
-        let mut text = String::from("shift,factor");
+        let mut text = String::from("input,shift,factor");
         for at in 1..=self.rank() {
             // A String takes whatever is written to it.
             let _ = write!(text, ",direction_{at}");
         }
         text.push('\n');
-        let rows = self.staged.directions.rows();
-        for ((shift, factor), row) in self.staged.shift.iter().zip(&self.staged.factor).zip(rows) {
-            let cells = [*shift, *factor].into_iter().chain(row.iter().copied());
-            let cells: Vec<String> = cells.map(sweep::float_text).collect();
-            text += &cells.join(",");
+        let scale = self.diagnosis.sources.main.array.scale();
+        let moments = self.staged.shift.iter().zip(&self.staged.factor);
+        let rows = self.staged.directions.rows().into_iter().zip(moments);
+        for (name, (row, (shift, factor))) in self.input_names().iter().zip(rows) {
+            let moments = [shift / scale, factor * scale];
+            let numbers = moments.into_iter().chain(row.iter().copied());
+            let cells = std::iter::once(field(name)).chain(numbers.map(sweep::float_text));
+            text += &cells.collect::<Vec<_>>().join(",");
             text.push('\n');
         }
         text
+    }
+
+    /// The name of each input, or its number as `--columns` counts.
+    fn input_names(&self) -> Vec<String> {
+        let columns = self.diagnosis.sources.description.inputs();
+        let mut names: Vec<String> = columns
+            .map(|column| {
+                let name = column.name.clone();
+                name.unwrap_or_else(|| column.place.to_string())
+            })
+            .collect();
+        let inputs = self.staged.directions.nrows();
+        if names.len() != inputs {
+            names = (0..inputs).map(|at| at.to_string()).collect();
+        }
+        names
     }
 
     /// The score of the best simple model on the plan's held-out samples, which are those of the first split.
@@ -473,5 +515,23 @@ impl Plan<'_> {
              \"{SAMPLES}\", columns = \"{rank}..{last}\" }}\nsamples = {{ range = [0, {train}] }}\ntest = {{ range = [{train}, \
              {count}] }}\nloss = \"{loss}\"\nwhiten = {whiten}\n"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_one_field() {
+        let check = |name: &str, expected: &str| assert_eq!(field(name), expected);
+        check("age", "age");
+        check("age, years", "\"age, years\"");
+        check("5\" pipe", "\"5\"\" pipe\"");
+    }
+
+    #[test]
+    fn the_means_of_the_targets_are_a_row_each() {
+        assert_eq!(target_means(&[100.25, -3.0]), "shift\n100.25\n-3.0\n");
     }
 }

@@ -129,29 +129,41 @@ impl Checkpoints {
     }
 }
 
-/// The files by step: the last number in the name of each, else its position. Where two have one number, all have their
-/// positions.
+/// The files by step.
 fn in_order(paths: &[PathBuf]) -> Result<(Vec<Checkpoint>, bool), CliError> {
+    let (steps, by_position) = steps_of(paths)?;
     let mut files = Vec::with_capacity(paths.len());
-    let mut unnumbered = false;
-    for (step, path) in (0..).zip(paths) {
-        let named = last_number(path);
-        unnumbered |= named.is_none();
-        files.push(Checkpoint {
-            step: named.unwrap_or(step),
-            file: ArrayFile::open(path)?,
-        });
-    }
-    let mut steps: Vec<u64> = files.iter().map(|checkpoint| checkpoint.step).collect();
-    steps.sort_unstable();
-    let repeated = steps.windows(2).any(|pair| pair[0] == pair[1]);
-    if repeated {
-        for (step, checkpoint) in (0..).zip(&mut files) {
-            checkpoint.step = step;
-        }
+    for (step, path) in steps.into_iter().zip(paths) {
+        let file = ArrayFile::open(path)?;
+        files.push(Checkpoint { step, file });
     }
     files.sort_by_key(|checkpoint| checkpoint.step);
-    Ok((files, unnumbered || repeated))
+    Ok((files, by_position))
+}
+
+/// The last number in the name of each file, and `false`; their positions, and `true`, where no name has a number or
+/// two have the same.
+///
+/// # Errors
+/// Where some names have a number and others do not: a position among steps would put a file in the wrong place.
+fn steps_of(paths: &[PathBuf]) -> Result<(Vec<u64>, bool), CliError> {
+    let numbers: Vec<Option<u64>> = paths.iter().map(|path| last_number(path)).collect();
+    let mut named: Vec<u64> = numbers.iter().copied().flatten().collect();
+    if !named.is_empty()
+        && let Some(at) = numbers.iter().position(Option::is_none)
+    {
+        return Err(CliError::Request(format!(
+            "the name of {} has no number, and others have one: its step is not known; give every file the number of its step",
+            paths[at].display()
+        )));
+    }
+    let steps = named.clone();
+    named.sort_unstable();
+    let repeated = named.windows(2).any(|pair| pair[0] == pair[1]);
+    if steps.is_empty() || repeated {
+        return Ok(((0..).take(paths.len()).collect(), true));
+    }
+    Ok((steps, false))
 }
 
 /// The last number in the name of a file, its ending aside.
@@ -278,5 +290,23 @@ mod tests {
         check("step_12_of_300.npz", Some(300));
         check("7/start.npz", None);
         check("99999999999999999999.npz", None);
+    }
+
+    #[test]
+    fn numbers_and_positions_are_not_mixed() {
+        let steps = |names: &[&str]| {
+            let paths: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
+            steps_of(&paths)
+        };
+        let check = |names: &[&str], expected: (&[u64], bool)| {
+            let (found, by_position) = steps(names).unwrap();
+            assert_eq!((&found[..], by_position), expected);
+        };
+        check(&["step300.npz", "step0.npz"], (&[300, 0], false));
+        check(&["start.npz", "end.npz"], (&[0, 1], true));
+        check(&["a7.npz", "b7.npz"], (&[0, 1], true));
+        let mixed = ["final.npz", "step1.npz", "step300.npz"];
+        let error = steps(&mixed).unwrap_err().to_string();
+        assert!(error.contains("final.npz has no number"), "{error}");
     }
 }

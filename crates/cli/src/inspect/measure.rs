@@ -48,8 +48,9 @@ pub(crate) enum BlockKind {
     Data,
     /// The leading right singular vectors of a gradient from a file.
     Gradient,
-    /// Those of the difference of the first two files, which are this many steps apart.
-    FirstUpdate { steps: u64 },
+    /// Those of the difference of the first two files, which are this many steps apart; `None` where positions stand
+    /// for steps.
+    FirstUpdate { steps: Option<u64> },
 }
 
 /// What was found.
@@ -70,6 +71,8 @@ pub(crate) struct LayerMeasured {
     pub(crate) weights: Weights,
     /// `dim H_l`, `dim H_(l-1)`, and whether they are all there is.
     pub(crate) block: Option<(usize, usize, bool)>,
+    /// The block comes from the very update whose leak is the last.
+    pub(crate) is_own: bool,
     pub(crate) steps: Vec<StepMeasured>,
 }
 
@@ -131,10 +134,22 @@ pub(crate) fn inspect(
         if weights.matrix.0.min(weights.matrix.1) > kept {
             inspection.kept = Some(kept);
         }
-        let measured = layer(checkpoints, weights, within, kept)?;
+        let mut measured = layer(checkpoints, weights, within, kept)?;
+        measured.is_own = within.is_some_and(|(_, l)| l == 1)
+            && is_own_update(checkpoints, inspection.block.as_ref());
         inspection.layers.push(measured);
     }
     Ok(inspection)
+}
+
+/// Whether the first layer's block comes from the only update there is, which is more than one step.
+fn is_own_update(checkpoints: &Checkpoints, block: Option<&BlockKind>) -> bool {
+    match block {
+        Some(BlockKind::FirstUpdate { steps }) => {
+            checkpoints.files.len() == 2 && steps.is_none_or(|steps| steps > 1)
+        }
+        Some(BlockKind::Data | BlockKind::Gradient) | None => false,
+    }
 }
 
 /// The predicted block of the layers that chain.
@@ -169,7 +184,7 @@ fn block_of(
         let gradient = stored_gradient(&file, first)?;
         leading(&gradient, outputs, tolerance).map_err(|why| failed(why, &first.name))?
     } else if let Some(second) = checkpoints.files.get(1) {
-        let steps = second.step - start.step;
+        let steps = (!checkpoints.by_position).then_some(second.step - start.step);
         inspection.block = Some(BlockKind::FirstUpdate { steps });
         let update = Stored::named(&start.file, &first.name)?.less(&second.file)?;
         leading(&update, outputs, tolerance).map_err(|why| failed(why, &first.name))?
@@ -345,6 +360,7 @@ fn layer(
     Ok(LayerMeasured {
         weights: weights.clone(),
         block: sizes,
+        is_own: false,
         steps,
     })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use dln::diagnose::held_out::{
-    BaselineKind, Doubt, HeldOut, Numbers, Price, Score, Verdict, deviation, limits,
+    BaselineKind, Doubt, Heavy, HeldOut, Numbers, Price, Score, Verdict, deviation, limits,
 };
 use serde_json::{Value, json};
 use sweep::Cost;
@@ -29,8 +29,8 @@ pub(crate) fn verdict(held: &HeldOut) -> String {
             compared(held, found)
         ),
         Verdict::NotLowDimensional(found) => format!(
-            "your data are not low-dimensional: {} of {} directions are needed; fewer than {:.0} % of them lose more than \
-             {} points of {measured}",
+            "your data are not low-dimensional: {} of {} directions are needed; {:.0} % of all or fewer lose more than {} \
+             points of {measured}",
             found.k,
             found.of,
             100.0 * limits::FEW,
@@ -98,12 +98,32 @@ fn why(held: &HeldOut, doubt: &Doubt) -> String {
             kind.name(),
             score(*baseline)
         ),
-        Doubt::TooLarge { flops, limit } => format!(
-            "one training run takes {} operations, more than the {} of this check; name a smaller --width or fewer --steps",
-            numbers::scaled(*flops),
-            numbers::scaled(*limit)
+        Doubt::TooLarge { what, found, limit } => too_large(*what, *found, *limit),
+        Doubt::Diverged { k } => format!(
+            "training diverged on {k} directions, even at smaller rates; try --center --standardize"
         ),
         Doubt::NothingToLearn => "all samples have the same answer".to_owned(),
+        Doubt::NothingHeldOut { classes } => format!(
+            "nearly every sample has a class of its own ({classes} classes), so that none can be held out; check the column \
+             of the labels"
+        ),
+    }
+}
+
+fn too_large(what: Heavy, found: f64, limit: f64) -> String {
+    let (found, limit) = (numbers::scaled(found), numbers::scaled(limit));
+    match what {
+        Heavy::Run => format!(
+            "one training run that decides takes {found} operations, more than the {limit} of this check; name a smaller \
+             --width or fewer --steps"
+        ),
+        Heavy::Samples => format!(
+            "the samples are {found} numbers, more than the {limit} of this check; use a part of the samples or of the inputs"
+        ),
+        Heavy::Decomposition => format!(
+            "one decomposition of the samples takes {found} operations, more than the {limit} of this check; use a part of \
+             the samples or of the inputs"
+        ),
     }
 }
 
@@ -148,6 +168,13 @@ pub(crate) fn as_text(held: &HeldOut) -> String {
                 held.score.name(),
                 spread(&baseline.scores)
             ),
+        );
+    }
+    if held.splits > 0 && !held.is_checked() {
+        line(
+            "baseline",
+            "no simple model: the samples are too large for one, so nothing shows whether training found what they hold"
+                .to_owned(),
         );
     }
     text += &choices(held);
@@ -205,15 +232,18 @@ fn spread(scores: &[f64]) -> String {
     format!("{mean:.3} ±{:.3}", deviation(scores))
 }
 
+/// A share with one decimal where it has more.
+fn percent(share: f64) -> String {
+    format!("{} %", sweep::round_15((1000.0 * share).round() / 10.0))
+}
+
 /// The price of truncation.
 pub(crate) fn prices(held: &HeldOut) -> String {
     if held.prices.is_empty() {
         return String::new();
     }
     let row = |price: &Price| {
-        let share = price.share.map_or("all".to_owned(), |share| {
-            format!("{} %", sweep::round_15(100.0 * share))
-        });
+        let share = price.share.map_or("all".to_owned(), percent);
         let reached = if price.scores.is_empty() {
             "not trained".to_owned()
         } else if price.scores.len() == 1 {
@@ -353,5 +383,26 @@ fn kind(kind: BaselineKind) -> &'static str {
         BaselineKind::Majority => "majority",
         BaselineKind::LeastSquares => "least_squares",
         BaselineKind::Logistic => "logistic",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_have_at_most_one_decimal() {
+        assert_eq!(
+            [0.8, 0.999, 0.87654].map(percent),
+            ["80 %", "99.9 %", "87.7 %"]
+        );
+    }
+
+    #[test]
+    fn what_is_too_large_is_named() {
+        let words = |what| too_large(what, 2e10, 1e10);
+        assert!(words(Heavy::Run).contains("--width"));
+        assert!(words(Heavy::Samples).contains("numbers"));
+        assert!(words(Heavy::Decomposition).contains("decomposition"));
     }
 }

@@ -11,6 +11,9 @@ const HOLDS: f64 = 0.01;
 /// It nearly holds up to this: smooth activations stay below, kinked ones are at half and more.
 const NEARLY: f64 = 0.15;
 
+/// Where a random block of the size leaves less than this outside, a small leak says nothing.
+const CHANCE: f64 = 0.5;
+
 /// What the leak of a layer says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
@@ -18,6 +21,10 @@ enum Verdict {
     None,
     /// The block is the whole layer.
     Empty,
+    /// A random block of that size holds most of a change.
+    Large,
+    /// The block comes from the update that would be judged.
+    Own,
     Holds,
     Nearly,
     DoesNot,
@@ -25,10 +32,14 @@ enum Verdict {
 
 impl Verdict {
     fn of(layer: &LayerMeasured) -> Verdict {
-        let leak = layer.last().and_then(|step| step.leak);
+        let last = layer.last();
+        let leak = last.and_then(|step| step.leak);
+        let chance = last.and_then(|step| step.chance).unwrap_or(1.0);
         match (leak, layer.block) {
             (None, _) | (_, None) => Verdict::None,
             (Some(_), Some((_, _, true))) => Verdict::Empty,
+            (Some(_), _) if chance < CHANCE => Verdict::Large,
+            (Some(_), _) if layer.is_own => Verdict::Own,
             (Some(leak), _) if leak <= HOLDS => Verdict::Holds,
             (Some(leak), _) if leak <= NEARLY => Verdict::Nearly,
             (Some(_), _) => Verdict::DoesNot,
@@ -39,6 +50,8 @@ impl Verdict {
         match self {
             Verdict::None => "no leak is known",
             Verdict::Empty => "the block is the whole layer: no verdict",
+            Verdict::Large => "a random block of that size holds most of a change: no verdict",
+            Verdict::Own => "the block comes from this very update: no verdict",
             Verdict::Holds => "the law holds",
             Verdict::Nearly => "the law nearly holds",
             Verdict::DoesNot => "the law does not hold",
@@ -139,11 +152,16 @@ fn notes(found: &Inspection) -> Vec<String> {
         Some(BlockKind::Gradient) => {
             notes.push("block: from the gradient in the file, closed through the first file's weights".to_owned());
         }
-        Some(BlockKind::FirstUpdate { steps: 1 }) => notes.push(
+        Some(BlockKind::FirstUpdate { steps: Some(1) }) => notes.push(
             "block: from the first file minus the second, which is the first gradient under plain gradient descent"
                 .to_owned(),
         ),
-        Some(BlockKind::FirstUpdate { steps }) => notes.push(format!(
+        Some(BlockKind::FirstUpdate { steps: None }) => notes.push(
+            "block: from the first file minus the second, which is the first gradient if one step of plain gradient \
+             descent lies between them; the names do not say"
+                .to_owned(),
+        ),
+        Some(BlockKind::FirstUpdate { steps: Some(steps) }) => notes.push(format!(
             "block: from the first file minus the second, {steps} steps later, in place of the first gradient; a \
              checkpoint after one step of plain gradient descent, or --gradient, is exact"
         )),
@@ -191,14 +209,22 @@ fn sentence(number: usize, layer: &LayerMeasured) -> String {
 fn overall(found: &Inspection) -> String {
     let worst = found.layers.iter().map(Verdict::of).max();
     let thresholds = format!(
-        "(the law holds up to a leak of {HOLDS}, nearly up to {NEARLY}, of every layer that has one)"
+        "(the law holds up to a leak of {HOLDS}, nearly up to {NEARLY}, of every layer that has a verdict)"
     );
     match worst.unwrap_or(Verdict::None) {
         Verdict::None => {
             "none; a leak needs two checkpoints of layers that follow one another".to_owned()
         }
         Verdict::Empty => {
-            "none; the start is not orthogonal, so the block is the whole network".to_owned()
+            "none; the block is the whole network: the start is not orthogonal, or the layers are narrow"
+                .to_owned()
+        }
+        Verdict::Large => format!(
+            "none; random blocks of these sizes leave less than {CHANCE} of a change outside, so a small leak says nothing"
+        ),
+        Verdict::Own => {
+            "none; the block comes from the update that would be judged: add a checkpoint after one step, or --gradient"
+                .to_owned()
         }
         verdict @ (Verdict::Holds | Verdict::Nearly | Verdict::DoesNot) => {
             format!("{} {thresholds}", verdict.words())
@@ -249,6 +275,7 @@ mod tests {
     fn layer(leak: Option<f64>, whole: bool) -> LayerMeasured {
         let step = crate::inspect::StepMeasured {
             leak,
+            chance: leak.map(|_| 0.9),
             ..Default::default()
         };
         LayerMeasured {
@@ -259,6 +286,7 @@ mod tests {
                 element: table::Element::F64,
             },
             block: leak.map(|_| (1, 1, whole)),
+            is_own: false,
             steps: vec![step],
         }
     }
@@ -275,16 +303,42 @@ mod tests {
         check(Some(0.6), false, Verdict::DoesNot);
     }
 
+    fn inspection(layers: Vec<LayerMeasured>) -> Inspection {
+        Inspection {
+            layers,
+            block: Some(BlockKind::Gradient),
+            why_no_block: None,
+            kept: None,
+        }
+    }
+
+    #[test]
+    fn a_leak_that_chance_explains_or_that_is_judged_by_itself_is_no_verdict() {
+        let check = |found: LayerMeasured, expected, words: &str| {
+            assert_eq!(Verdict::of(&found), expected);
+            let text = overall(&inspection(vec![found]));
+            assert!(text.starts_with("none; ") && text.contains(words), "{text}");
+        };
+        let mut large = layer(Some(0.005), false);
+        large.steps[0].chance = Some(0.3);
+        check(large, Verdict::Large, "random blocks of these sizes");
+        let mut own = layer(Some(0.0), false);
+        own.is_own = true;
+        check(own, Verdict::Own, "--gradient");
+        let whole = layer(Some(0.0), true);
+        check(whole, Verdict::Empty, "or the layers are narrow");
+        // The other layers are judged.
+        let mut own = layer(Some(0.0), false);
+        own.is_own = true;
+        let both = inspection(vec![own, layer(Some(0.6), false)]);
+        assert!(overall(&both).contains("does not hold"));
+    }
+
     #[test]
     fn the_network_is_as_good_as_its_worst_layer() {
         let of = |leaks: &[f64]| {
             let layers = leaks.iter().map(|&leak| layer(Some(leak), false));
-            overall(&Inspection {
-                layers: layers.collect(),
-                block: Some(BlockKind::Gradient),
-                why_no_block: None,
-                kept: None,
-            })
+            overall(&inspection(layers.collect()))
         };
         assert!(of(&[0.0, 0.001]).contains("the law holds"));
         assert!(of(&[0.0, 0.1]).contains("nearly"));

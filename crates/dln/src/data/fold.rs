@@ -68,6 +68,16 @@ impl Factor {
     }
 }
 
+/// The inputs as whitening makes them: `X X^T = I` on the directions that they have.
+///
+/// # Shapes
+/// `X`: `d_x x n`.
+/// # Errors
+/// [`TrialError::NoConvergence`].
+pub fn whitened(X: ArrayView2<'_, f64>) -> Result<Array2<f64>, TrialError> {
+    Ok(Factor::new(X)?.whitened().product())
+}
+
 impl Folded {
     /// The samples `U diag(s) V^T` and `Y`, folded by that factor of theirs; `c` is the scale of the loss.
     ///

@@ -17,6 +17,7 @@ mod types;
 
 pub(crate) use check::{check_finite, check_shape};
 pub(crate) use fold::fold_both;
+pub use fold::whitened;
 pub use prepare::prepare;
 pub use preprocessing::preprocessing;
 pub use split::Parts;

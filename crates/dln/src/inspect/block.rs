@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 use super::pieces::{Pieces, down, square, up};
 use super::singular::{Singular, SingularError, Wanted, singular};
-use crate::kernel::{Threads, multiply, square_sum, svd};
+use crate::kernel::{Threads, multiply, square_sum, svd, triangle};
 use crate::law::Basis;
 
 /// Widest subspace that is followed: a core of this width saves nothing, and a start that is not orthogonal fills every
@@ -200,14 +200,21 @@ pub fn chance_leak(above: usize, below: usize, shape: (usize, usize)) -> f64 {
 /// An orthonormal basis of the range of `X`, `d x n`, directions below this share of the largest left out; `None` where
 /// it does not converge.
 pub fn range(X: ArrayView2<'_, f64>, tolerance: f64) -> Option<Array2<f64>> {
-    let found = svd(X)?;
-    let largest = found.s.first().copied().unwrap_or(0.0);
-    let kept = found
-        .s
+    let (d, n) = X.dim();
+    let (U, values) = if n > d {
+        // `X^T = Q R`, so `R` has the values and the vectors of `X` without anything as long as the samples.
+        let found = svd(triangle(X.t()).view())?;
+        (found.V, found.s)
+    } else {
+        let found = svd(X)?;
+        (found.U, found.s)
+    };
+    let largest = values.first().copied().unwrap_or(0.0);
+    let kept = values
         .iter()
         .take_while(|&&value| value > tolerance * largest)
         .count();
-    Some(found.U.slice(s![.., ..kept]).to_owned())
+    Some(U.slice(s![.., ..kept]).to_owned())
 }
 
 #[cfg(test)]
@@ -312,10 +319,15 @@ mod tests {
 
     #[test]
     fn ranges_leave_rounding_out() {
-        let X = normals(12, 4, 1).dot(&normals(4, 50, 2));
-        let U = range(X.view(), 1e-8).expect("converges");
-        assert_eq!(U.dim(), (12, 4));
-        let outside = &X - &U.dot(&U.t().dot(&X));
-        assert!(outside.iter().all(|x| x.abs() < 1e-12));
+        // More samples than inputs, many more, and fewer.
+        for samples in [50, 3000, 8] {
+            let X = normals(12, 4, 1).dot(&normals(4, samples, 2));
+            let U = range(X.view(), 1e-8).expect("converges");
+            assert_eq!(U.dim(), (12, 4));
+            let own = U.t().dot(&U) - Array2::<f64>::eye(4);
+            assert!(own.iter().all(|x| x.abs() < 1e-12));
+            let outside = &X - &U.dot(&U.t().dot(&X));
+            assert!(outside.iter().all(|x| x.abs() < 1e-12));
+        }
     }
 }

@@ -38,11 +38,30 @@ pub struct Compared {
 /// Why nothing can be said.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Doubt {
-    FewSamples { found: usize, wanted: usize },
-    NothingLearned { score: f64, majority: f64 },
-    Behind { score: f64, reference: f64 },
-    TooLarge,
+    FewSamples {
+        found: usize,
+        wanted: usize,
+    },
+    NothingLearned {
+        score: f64,
+        majority: f64,
+    },
+    Behind {
+        score: f64,
+        reference: f64,
+    },
+    /// A network that decides takes too long to train.
+    LargeNetwork,
+    /// The samples are too many numbers.
+    LargeSamples,
+    Diverged {
+        k: usize,
+    },
     NothingToLearn,
+    /// Nearly every sample has a class of its own.
+    NothingHeldOut {
+        classes: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,6 +106,8 @@ pub enum Risk {
     Scales,
     /// Rows of the curve were too large to be trained.
     Untrained,
+    /// No simple model was fitted that the training could be checked against.
+    Unchecked,
     /// Seconds come of a cost model.
     Predicted,
     /// A matrix: no held-out entries.
@@ -104,6 +125,12 @@ pub enum Next {
     Collect,
     /// Keep the wide network, and plan it.
     Wide,
+    /// Write the plan of a matrix as a sweep and run it.
+    Sweep,
+    /// Train for more steps and ask again.
+    Longer,
+    /// Ask again with less to compute.
+    Smaller,
 }
 
 /// Everything on the page.

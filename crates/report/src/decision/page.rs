@@ -17,9 +17,6 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src dat
 /// Longest name of a file on the page: it must stay one page.
 const FILE_CHARS: usize = 60;
 
-/// Longest command on the page.
-const COMMAND_CHARS: usize = 240;
-
 /// A saving in operations below this (1.2) is called none.
 const SAVING: f64 = 1.2;
 
@@ -213,8 +210,13 @@ impl Sections<'_> {
                 ];
                 texts::BEHIND.with(language, &values)
             }
-            Doubt::TooLarge => texts::TOO_LARGE.of(language).to_owned(),
+            Doubt::LargeNetwork => texts::LARGE_NETWORK.of(language).to_owned(),
+            Doubt::LargeSamples => texts::LARGE_SAMPLES.of(language).to_owned(),
+            Doubt::Diverged { k } => texts::DIVERGED.with(language, &[("k", &k.to_string())]),
             Doubt::NothingToLearn => texts::NOTHING_TO_LEARN.of(language).to_owned(),
+            Doubt::NothingHeldOut { classes } => {
+                texts::NOTHING_HELD_OUT.with(language, &[("classes", &classes.to_string())])
+            }
         }
     }
 
@@ -299,6 +301,7 @@ impl Sections<'_> {
             }
             Risk::Scales => texts::RISK_SCALES.of(language).to_owned(),
             Risk::Untrained => texts::RISK_UNTRAINED.of(language).to_owned(),
+            Risk::Unchecked => texts::RISK_UNCHECKED.of(language).to_owned(),
             Risk::Predicted => texts::RISK_PREDICTED.of(language).to_owned(),
             Risk::NoHeldOut => texts::RISK_MATRIX.of(language).to_owned(),
         };
@@ -317,18 +320,26 @@ impl Sections<'_> {
             Next::Prepare => &texts::NEXT_PREPARE,
             Next::Collect => &texts::NEXT_COLLECT,
             Next::Wide => &texts::NEXT_WIDE,
+            Next::Sweep => &texts::NEXT_SWEEP,
+            Next::Longer => &texts::NEXT_LONGER,
+            Next::Smaller => &texts::NEXT_SMALLER,
         };
         self.html.words("p", &[], text.of(self.language));
-        let command = shortened(&self.decision.command, COMMAND_CHARS);
+        // Whole: a command that is cut does not run.
+        let command = &self.decision.command;
         if !command.is_empty() {
             self.html
-                .element("pre", &[], |html| html.words("code", &[], &command));
+                .element("pre", &[], |html| html.words("code", &[], command));
         }
     }
 
     fn glossary(&mut self) {
         self.heading(&texts::GLOSSARY);
         let language = self.language;
+        let explained = match self.decision.measured {
+            Measured::Explained => Some((&texts::TERM_EXPLAINED, &texts::ABOUT_EXPLAINED)),
+            Measured::Accuracy | Measured::Energy => None,
+        };
         let terms = [
             (&texts::TERM_DIRECTION, &texts::ABOUT_DIRECTION),
             (&texts::TERM_HELD_OUT, &texts::ABOUT_HELD_OUT),
@@ -337,7 +348,7 @@ impl Sections<'_> {
             (&texts::TERM_WIDTH, &texts::ABOUT_WIDTH),
         ];
         self.html.element("dl", &[], |html| {
-            for (term, about) in terms {
+            for (term, about) in explained.into_iter().chain(terms) {
                 html.words("dt", &[], term.of(language));
                 html.words("dd", &[], about.of(language));
             }

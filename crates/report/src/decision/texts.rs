@@ -110,15 +110,15 @@ texts! {
     }
     COMPARED {
         en: "On samples that were held out of training the small model reaches {score} {measured} and the model on all directions {best} (standard error: {error} points).",
-        ja: "学習に使っていないサンプルでの{measured}は、小さなモデルが {score}、すべての方向を使うモデルが {best} です（標準誤差は {error} ポイント）。"
+        ja: "学習に使っていない評価用データ（ホールドアウト）での{measured}は、小さなモデルが {score}、すべての方向を使うモデルが {best} です（標準誤差は {error} ポイント）。"
     }
     KEPT {
         en: "They carry {score} of the energy of the matrix.",
         ja: "行列のエネルギーの {score} がこの方向に含まれます。"
     }
     NEEDED {
-        en: "Nothing is lost only from {k} of {of} directions on; every clearly smaller number loses more than 5 points of {measured}.",
-        ja: "性能を保つには {of} 方向のうち少なくとも {k} 方向が必要で、それより明らかに少なくすると{measured}が 5 ポイントを超えて下がります。"
+        en: "{k} of {of} directions are needed; two thirds of all directions or fewer lose more than 5 points of {measured}.",
+        ja: "性能を保つには {of} 方向のうち {k} 方向が必要です。全方向の 3 分の 2 以下に絞ると、{measured}が 5 ポイントを超えて下がります。"
     }
     SAVES {
         en: "Training it takes {times} times fewer operations than the narrowest wide network that loses nothing.",
@@ -133,24 +133,36 @@ texts! {
         ja: "置き換えるネットワークがもともと小さいため、学習の演算量はほとんど減りません。"
     }
     KEEP_WIDE {
-        en: "Keep the model on all directions; a smaller one would be cheaper and worse.",
-        ja: "すべての方向を使うモデルを使い続けてください。小さくすると安くなりますが、性能が落ちます。"
+        en: "Use the model on all directions; a smaller one costs less and is worse.",
+        ja: "すべての方向を使うモデルを採用してください。小さくするとコストは下がりますが、性能も落ちます。"
     }
     FEW_SAMPLES {
         en: "There are {found} samples, and at least {wanted} are needed for figures on held-out samples.",
-        ja: "サンプルが {found} 件しかなく、未学習データでの評価には少なくとも {wanted} 件が必要です。"
+        ja: "サンプルが {found} 件しかなく、評価用データ（ホールドアウト）での評価には少なくとも {wanted} 件が必要です。"
     }
     NOTHING_LEARNED {
         en: "No network is clearly better than the same answer for every sample: {score} {measured} against {majority}.",
-        ja: "どのネットワークも、すべてのサンプルに同じ答えを返す場合を明らかには上回りません（{measured}は {score} 対 {majority}）。"
+        ja: "すべてのサンプルに同じ答えを返す場合を明確に上回るネットワークはありませんでした（{measured}は {score} 対 {majority}）。"
     }
     BEHIND {
         en: "The network reaches {score} {measured} and a simple model {reference}: training has not found what the data hold.",
         ja: "ネットワークの{measured}は {score} で、単純なモデルの {reference} に届きません。学習がデータの情報を取り出せていません。"
     }
-    TOO_LARGE {
-        en: "Even the smallest of these networks takes too long to train for this check.",
-        ja: "最も小さいネットワークでも、この検査で学習するには時間がかかりすぎます。"
+    LARGE_NETWORK {
+        en: "A network that decides the answer takes too long to train for this check.",
+        ja: "判断に必要なネットワークの学習に、この検査では時間がかかりすぎます。"
+    }
+    LARGE_SAMPLES {
+        en: "The samples are more numbers than this check can work on.",
+        ja: "サンプルの数値が多すぎるため、この検査では扱えません。"
+    }
+    DIVERGED {
+        en: "Training diverged on {k} directions, even at smaller rates.",
+        ja: "{k} 方向での学習が、学習率を下げても発散しました。"
+    }
+    NOTHING_HELD_OUT {
+        en: "Nearly every sample has a class of its own ({classes} classes), so that none can be held out. Check the column of the labels.",
+        ja: "ほぼすべてのサンプルのクラスが異なる（{classes} クラス）ため、評価用データを分けられません。ラベルの列を確認してください。"
     }
     NOTHING_TO_LEARN {
         en: "All samples have the same answer, so there is nothing to learn.",
@@ -166,7 +178,7 @@ texts! {
     }
     EXPLAINED {
         en: "explained variance",
-        ja: "説明できる分散の割合"
+        ja: "決定係数（R²）"
     }
     ENERGY {
         en: "energy",
@@ -206,7 +218,7 @@ texts! {
     }
     CURVE_Y {
         en: "held-out {measured}",
-        ja: "未学習データでの{measured}"
+        ja: "評価用データでの{measured}"
     }
     CURVE_Y_MATRIX {
         en: "{measured} kept",
@@ -276,6 +288,10 @@ texts! {
         en: "Some numbers of directions were not trained because one run takes too long.",
         ja: "1 回の学習に時間がかかりすぎるため、学習していない方向数があります。"
     }
+    RISK_UNCHECKED {
+        en: "The samples are too large for a simple model, so nothing shows whether training found what they hold.",
+        ja: "サンプルが大きく単純なモデルと比較できないため、学習がデータの情報を取り出せたかは確認していません。"
+    }
     RISK_PREDICTED {
         en: "Time, memory and energy are predictions for one nominal core.",
         ja: "時間・メモリ・電力量は、標準的な 1 コアを想定した予測値です。"
@@ -304,6 +320,18 @@ texts! {
         en: "Plan the model on all directions; the staged plan checks it in the same way.",
         ja: "すべての方向を使うモデルを計画してください。段階的な計画で同じように確認できます。"
     }
+    NEXT_SWEEP {
+        en: "Write the plan as a sweep and run it: it trains the network on the matrix at several rates.",
+        ja: "計画をスイープとして書き出し、実行してください。いくつかの学習率で、この行列をネットワークに学習させます。"
+    }
+    NEXT_LONGER {
+        en: "The inputs are on one scale already: train for more steps and ask again.",
+        ja: "入力の尺度はすでにそろっています。学習のステップ数を増やしてから、もう一度診断してください。"
+    }
+    NEXT_SMALLER {
+        en: "Ask again with fewer samples or inputs, a smaller width or fewer steps.",
+        ja: "サンプル・入力・幅・ステップ数のいずれかを減らして、もう一度診断してください。"
+    }
     GLOSSARY {
         en: "Glossary",
         ja: "用語"
@@ -318,11 +346,19 @@ texts! {
     }
     TERM_HELD_OUT {
         en: "Held out",
-        ja: "未学習データ"
+        ja: "評価用データ（ホールドアウト）"
     }
     ABOUT_HELD_OUT {
         en: "not used in training, so that the figure shows what new samples would get.",
         ja: "学習に使わず、評価だけに使うサンプル。新しいデータでの性能の目安になります。"
+    }
+    TERM_EXPLAINED {
+        en: "Explained variance (R\u{b2})",
+        ja: "決定係数（R²）"
+    }
+    ABOUT_EXPLAINED {
+        en: "the share of the variance of the targets that a model explains: 1 is perfect, 0 is what the mean reaches.",
+        ja: "目的変数のばらつきのうち、モデルが説明できる割合。1 が完全な予測、常に平均を答える場合が 0 です。"
     }
     TERM_POINT {
         en: "Point",
@@ -398,6 +434,25 @@ mod tests {
             assert!(text.ja.chars().any(is_japanese), "{name}");
             assert!(!text.en.chars().any(is_japanese), "{name}");
         }
+    }
+
+    #[test]
+    fn held_out_samples_have_one_name() {
+        for (name, text) in ALL {
+            assert!(!text.ja.contains("未学習"), "{name}");
+        }
+        // Where it comes first on a page, the name is explained.
+        for text in [&COMPARED, &FEW_SAMPLES, &TERM_HELD_OUT] {
+            assert!(text.ja.contains("評価用データ（ホールドアウト）"));
+        }
+        assert!(EXPLAINED.ja.contains("R²") && TERM_EXPLAINED.ja == EXPLAINED.ja);
+    }
+
+    #[test]
+    fn the_answer_is_a_recommendation_and_claims_what_was_measured() {
+        assert!(KEEP_WIDE.ja.contains("採用してください"));
+        assert!(!NEEDED.ja.contains("少なくとも"));
+        assert!(NEEDED.ja.contains("3 分の 2 以下") && NEEDED.en.contains("two thirds"));
     }
 
     #[test]

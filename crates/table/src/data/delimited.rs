@@ -163,7 +163,7 @@ fn look_at_header<R: Read>(
 }
 
 /// Whether the names are 0, 1, 2, ... or 1, 2, 3, ...: columns that were never given a name.
-fn counts<'a>(names: impl Iterator<Item = &'a str> + Clone) -> bool {
+pub(super) fn counts<'a>(names: impl Iterator<Item = &'a str> + Clone) -> bool {
     (0..=1_usize).any(|from| {
         names
             .clone()

@@ -47,6 +47,7 @@ pub(super) fn one_hot(
                 Rules::First => classes_of_any_texts(&texts),
                 Rules::Second => {
                     check_texts(&texts, &lines, options.may_have_header)?;
+                    notes.extend(perhaps_header(&texts).filter(|_| options.may_have_header));
                     classes_of_texts(&texts, &lines)?
                 }
             }
@@ -151,6 +152,17 @@ fn check_texts(texts: &[String], lines: &[u64], may_have_header: bool) -> Result
         });
     }
     Ok(())
+}
+
+/// A note where the first label is a text of its own and the others are few classes: it may name the column.
+fn perhaps_header(texts: &[String]) -> Option<DataNote> {
+    let (first, rest) = texts.split_first()?;
+    let others: BTreeSet<&String> = rest.iter().collect();
+    let is_few = rest.len() >= SAMPLES_FOR_NOTE && 4 * others.len() <= rest.len();
+    let is_alone = first.parse::<f64>().is_err() && !others.contains(first);
+    (is_few && is_alone).then(|| DataNote::PerhapsHeader {
+        found: quoted(first),
+    })
 }
 
 /// A label as a whole number, exactly.
@@ -380,6 +392,20 @@ mod tests {
         let mut one = array_ref(Role::Labels, "l.csv");
         one.columns = Some(sweep::Columns::range(1, 2));
         assert_eq!(read_array(b"1,2\n", &one).unwrap(), array![[1.0]]);
+    }
+
+    #[test]
+    fn a_first_label_that_stands_nowhere_else_is_noted() {
+        let check = |first: &str, expected: usize| {
+            let lines = (0..40).map(|k| format!("c{}\n", k % 3));
+            let text = format!("{first}\n{}", lines.collect::<String>());
+            let notes = notes_of(text.as_bytes(), &array_ref(Role::Labels, "l.csv"));
+            assert_eq!(notes.len(), expected, "{notes:?}");
+            assert!(notes.iter().all(|note| note.contains("header = true")));
+        };
+        check("species", 1);
+        check("c1", 0);
+        check("7", 0);
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub enum DataNote {
         /// From 1.
         first: usize,
     },
+    /// The first label stands nowhere else, and all others come again and again.
+    PerhapsHeader { found: String },
     /// So many classes that the column may be something else.
     ManyClasses { classes: usize, samples: usize },
 }
@@ -88,6 +90,10 @@ impl fmt::Display for DataNote {
                     "{count} {inputs} {have} one value in every sample, input {first} first; leave such columns out by `columns`, or centre them away with problem.inputs.center = true"
                 )
             }
+            DataNote::PerhapsHeader { found } => write!(
+                f,
+                "the first label, '{found}', stands nowhere else; if line 1 names the columns, write header = true (diagnose: --header)"
+            ),
             DataNote::ManyClasses { classes, samples } => write!(
                 f,
                 "the labels of {samples} samples make {classes} classes; is it the column of labels?"

@@ -74,7 +74,7 @@ pub enum BaselineKind {
     Majority,
     /// Linear least squares with an intercept.
     LeastSquares,
-    /// Multinomial logistic regression with an L2 penalty, chosen on a part of the training samples.
+    /// Multinomial logistic regression with an L2 penalty, chosen for each split on a part of its training samples.
     Logistic,
 }
 
@@ -93,8 +93,23 @@ pub struct Baseline {
     pub kind: BaselineKind,
     /// One a split.
     pub scores: Vec<f64>,
-    /// Of the logistic regression: the mean cross-entropy has `penalty / 2 ||W||^2` added.
+    /// Of the logistic regression on the first split: the mean cross-entropy has `penalty / 2 ||W||^2` added.
     pub penalty: Option<f64>,
+}
+
+impl Baseline {
+    /// Mean over the splits.
+    pub fn mean(&self) -> f64 {
+        mean(&self.scores).unwrap_or(0.0)
+    }
+
+    /// Whether it looks at the inputs, so that training can be checked against it.
+    pub fn is_model(&self) -> bool {
+        match self.kind {
+            BaselineKind::LeastSquares | BaselineKind::Logistic => true,
+            BaselineKind::Majority => false,
+        }
+    }
 }
 
 /// How networks are trained here and in the staged plan.
@@ -115,7 +130,7 @@ pub struct Recipe {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RateTried {
     pub rate: f64,
-    /// On a part of the training samples; `None` where training diverged.
+    /// Mean over splits of the training samples; `None` where training diverged on one of them.
     pub score: Option<f64>,
 }
 
@@ -138,6 +153,8 @@ pub struct Price {
     pub core_width: Option<usize>,
     /// One a split; empty where training would take too long ([`super::limits::RUN_FLOPS`]).
     pub scores: Vec<f64>,
+    /// Splits on which training diverged, even at smaller rates; they count as 0.
+    pub diverged: usize,
     /// Products of a step, `2 m n k` each.
     pub flops_per_step: f64,
     pub steps: u64,
@@ -153,6 +170,11 @@ impl Price {
     /// Mean over the splits.
     pub fn mean(&self) -> Option<f64> {
         mean(&self.scores)
+    }
+
+    /// Whether every split has a score.
+    pub fn is_measured(&self) -> bool {
+        !self.scores.is_empty() && self.diverged == 0
     }
 }
 

@@ -33,6 +33,11 @@ pub struct HeldOut {
 }
 
 impl HeldOut {
+    /// Whether a model that is no network was fitted, so that what the networks have learned is checked against it.
+    pub fn is_checked(&self) -> bool {
+        self.baselines.iter().any(Baseline::is_model)
+    }
+
     pub fn baseline(&self, kind: BaselineKind) -> Option<&Baseline> {
         self.baselines.iter().find(|baseline| baseline.kind == kind)
     }

@@ -33,8 +33,8 @@ const DECREASE: f64 = 1e-4;
 /// Halvings of a step.
 const HALVINGS: usize = 30;
 
-/// Most operations of all fits of a diagnosis: some ten seconds.
-const FLOPS: f64 = 1e11;
+/// Most operations of all fits of a diagnosis, which run in parallel: half a minute on one core.
+const FLOPS: f64 = 2.5e11;
 
 /// Whether the fits of a diagnosis are few enough operations.
 pub(super) fn is_affordable(inputs: usize, classes: usize, samples: usize, fits: usize) -> bool {

@@ -2,7 +2,7 @@
 
 use super::answer::{Price, Question, Score};
 use super::found::HeldOut;
-use super::verdict::{Doubt, Numbers, Verdict, limits};
+use super::verdict::{Doubt, Numbers, Verdict, few, limits};
 use crate::config::{EngineChoice, Loss, SingularValues, Target, Task};
 use crate::diagnose::look;
 use crate::diagnose::report::{DataSpectrum, Proposal, Subject};
@@ -74,6 +74,7 @@ fn price(
         k,
         core_width: (proposal.depth > 1).then_some(core),
         scores: vec![spectrum.kept(k)],
+        diverged: 0,
         flops_per_step: plan.flops_per_step,
         steps,
         measured_seconds: None,
@@ -85,7 +86,7 @@ fn price(
 /// By the rank, then by the values that stand out of noise, then by the energy.
 fn verdict(spectrum: &DataSpectrum) -> Verdict {
     let of = spectrum.values.len();
-    let few = (limits::FEW * of as f64).floor() as usize;
+    let few = few(of);
     if spectrum.rank == 0 {
         return Verdict::CannotTell(Doubt::NothingToLearn);
     }
@@ -104,16 +105,13 @@ fn verdict(spectrum: &DataSpectrum) -> Verdict {
         return Verdict::SmallIsEnough(numbers(spectrum.rank));
     }
     let signal = numbers(spectrum.threshold_rank);
-    if (1..=few).contains(&signal.k) {
-        return if signal.score >= limits::KEPT {
-            Verdict::SmallIsEnough(signal)
-        } else {
-            Verdict::SmallCosts(signal)
-        };
+    if (1..=few).contains(&signal.k) && signal.score >= limits::KEPT {
+        return Verdict::SmallIsEnough(signal);
     }
     let most = numbers(spectrum.carrying(0.99));
-    if most.k <= few {
-        Verdict::SmallCosts(most)
+    let small = numbers(most.k.min(few));
+    if small.lost <= limits::PRICE {
+        Verdict::SmallCosts(small)
     } else {
         Verdict::NotLowDimensional(most)
     }
@@ -121,12 +119,14 @@ fn verdict(spectrum: &DataSpectrum) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::{Array1, Array2};
+
     use super::*;
     use crate::data::fixture::{given, normals};
     use crate::diagnose::spectrum::spectrum;
 
     #[track_caller]
-    fn check(A: ndarray::Array2<f64>, name: &str, k: usize) {
+    fn check(A: Array2<f64>, name: &str, k: usize) {
         let subject = Subject::Matrix(given(A));
         let spectrum = spectrum(&subject).unwrap();
         let question = Question {
@@ -150,7 +150,23 @@ mod tests {
         let noise = normals(3, 30, 30);
         check(signal.clone(), "small_is_enough", 3);
         check(&signal + &(&noise * 0.1), "small_is_enough", 3);
-        let found = spectrum(&Subject::Matrix(given(noise.clone()))).unwrap();
-        check(noise, "not_low_dimensional", found.carrying(0.99));
+        // The smallest third of the values of a square matrix of noise has some 3 % of its energy.
+        check(noise, "small_costs", 20);
+        // Equal values: 20 of 30 keep two thirds.
+        check(Array2::eye(30), "not_low_dimensional", 30);
+    }
+
+    #[test]
+    fn what_stands_out_but_loses_too_much_is_not_low_dimensional() {
+        // A signal of 3 directions with less energy than the flat rest.
+        let values = Array1::from_shape_fn(30, |at| if at < 3 { 4.0 } else { 1.0 });
+        let found = spectrum(&Subject::Matrix(given(Array2::from_diag(&values)))).unwrap();
+        assert_eq!(found.threshold_rank, 3);
+        assert!((found.kept(20) - 65.0 / 75.0).abs() < 1e-12);
+        check(
+            Array2::from_diag(&values),
+            "not_low_dimensional",
+            found.carrying(0.99),
+        );
     }
 }

@@ -5,6 +5,8 @@
 //! A matrix has no samples: its price is what is left out of it (`matrix`).
 
 mod answer;
+#[cfg(test)]
+mod cases;
 mod found;
 mod linear;
 mod logistic;
@@ -24,4 +26,4 @@ pub use found::HeldOut;
 pub use prepared::scales;
 pub use price::held_out;
 pub use staged::{Staged, staged};
-pub use verdict::{Doubt, Numbers, Verdict, limits};
+pub use verdict::{Doubt, Heavy, Numbers, Verdict, limits};

@@ -4,6 +4,7 @@
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::answer::Preparation;
+use super::linear::means;
 use crate::data::Parts;
 use crate::error::{Matrix, TrialError};
 use crate::kernel::rank::{OF_DATA, rank};
@@ -29,6 +30,9 @@ pub(super) struct Part {
 pub(super) struct Prepared {
     pub(super) train: Part,
     pub(super) test: Part,
+    /// Means of the training targets, which both parts are without: a linear network has no intercept. Empty where
+    /// there are classes.
+    pub(super) target_means: Vec<f64>,
     /// `d_x x r`, orthonormal: the singular directions of the training inputs, largest first.
     pub(super) directions: Array2<f64>,
 }
@@ -38,7 +42,7 @@ impl Table<'_> {
         self.X.ncols()
     }
 
-    fn part(&self, of: &[usize]) -> Part {
+    pub(super) fn part(&self, of: &[usize]) -> Part {
         Part {
             X: self.X.select(Axis(1), of),
             Y: self.Y.select(Axis(1), of),
@@ -78,10 +82,15 @@ impl Prepared {
         for part in [&mut train, &mut test] {
             apply(&mut part.X, &shift, &factor);
         }
+        let target_means = match table.classes {
+            Some(_) => Vec::new(),
+            None => centered(&mut train, &mut test),
+        };
         let directions = directions(train.X.view())?;
         Ok(Prepared {
             train,
             test,
+            target_means,
             directions,
         })
     }
@@ -93,6 +102,15 @@ impl Prepared {
         let of = |part: &Part| multiply(Threads::Seq, V.t(), part.X.view());
         (of(&self.train), of(&self.test))
     }
+}
+
+/// Takes the means of the training targets away from the targets of both parts.
+fn centered(train: &mut Part, test: &mut Part) -> Vec<f64> {
+    let means = means(train);
+    for part in [train, test] {
+        part.Y -= &means;
+    }
+    means.column(0).to_vec()
 }
 
 /// The inputs of all samples, prepared.
@@ -187,6 +205,24 @@ mod tests {
         }
         assert!(prepared.test.X.row(0).mean().unwrap().abs() > 1e-3);
         assert_eq!(prepared.directions.ncols(), 3);
+    }
+
+    #[test]
+    fn targets_are_without_the_means_of_the_training_part() {
+        let (X, Y) = (normals(1, 3, 40), normals(2, 2, 40) + 100.0);
+        let table = Table {
+            X: X.view(),
+            Y: Y.view(),
+            classes: None,
+        };
+        let parts = split(None, 40, 0.25, 1);
+        let prepared = Prepared::new(&table, &parts, Preparation::default()).unwrap();
+        for row in prepared.train.Y.rows() {
+            assert!(row.sum().abs() < 1e-10);
+        }
+        let first = prepared.test.Y[[1, 0]] + prepared.target_means[1];
+        assert!((first - Y[[1, parts.test[0]]]).abs() < 1e-12);
+        assert!(prepared.target_means.iter().all(|mean| *mean > 98.0));
     }
 
     #[test]

@@ -10,10 +10,12 @@ use super::found::HeldOut;
 use super::linear::{least_squares, majority};
 use super::logistic::{PENALTIES, is_affordable, logistic};
 use super::matrix::matrix;
-use super::prepared::{Prepared, Table, prepared_inputs};
+use super::prepared::{Part, Prepared, Table, prepared_inputs};
 use super::split::split;
 use super::training::{Shape, Trained};
-use super::verdict::{Case, Doubt, Verdict, difference, is_nothing, limits, standard_error};
+use super::verdict::{
+    Case, Doubt, Heavy, Verdict, difference, few, is_nothing, limits, standard_error,
+};
 use crate::config::{EngineChoice, Given, Loss, Trial};
 use crate::data::Parts;
 use crate::diagnose::report::{DataSpectrum, Subject};
@@ -60,7 +62,7 @@ pub(super) fn table_of(subject: &Subject) -> Option<(Table<'_>, Score)> {
     Some((table, score))
 }
 
-/// The split of this seed.
+/// The split of this seed, of all samples or of a training part.
 pub(super) fn parts_of(table: &Table<'_>, seed: u64) -> Parts {
     let classes = table.classes.as_deref();
     split(classes, table.count(), limits::HELD_OUT, seed)
@@ -83,10 +85,10 @@ struct Samples<'a> {
     balance: Option<Balance>,
 }
 
-/// The splits of the samples, and a part of the first one's training samples on which choices are made.
+/// The splits of the samples, and splits of the first one's training part on which the rate is chosen.
 struct Splits {
     all: Vec<Prepared>,
-    choosing: Prepared,
+    choosing: Vec<Prepared>,
     /// Directions that every split has.
     rank: usize,
 }
@@ -115,6 +117,9 @@ impl<'a> Samples<'a> {
             let wanted = limits::SAMPLES;
             return Some(Doubt::FewSamples { found, wanted });
         }
+        if let Some(doubt) = too_large(self.table.X.dim()) {
+            return Some(doubt);
+        }
         let is_one_class = self
             .balance
             .as_ref()
@@ -122,7 +127,29 @@ impl<'a> Samples<'a> {
         let is_constant = |row: ndarray::ArrayView1<'_, f64>| row.iter().all(|&y| y == row[0]);
         let is_flat =
             self.score == Score::Explained && self.table.Y.rows().into_iter().all(is_constant);
-        (is_one_class || is_flat).then_some(Doubt::NothingToLearn)
+        if is_one_class || is_flat {
+            return Some(Doubt::NothingToLearn);
+        }
+        let classes = self.table.Y.nrows();
+        self.holds_nothing_out()
+            .then_some(Doubt::NothingHeldOut { classes })
+    }
+
+    /// Whether classes are so small that a split, or a split of its training part, has no test sample. How many there
+    /// are depends on the sizes of the classes alone, so one split speaks for all.
+    fn holds_nothing_out(&self) -> bool {
+        let parts = parts_of(&self.table, SEED);
+        let of_train = self.table.classes.as_ref().map(|classes| {
+            let of = parts.train.iter().map(|&at| classes[at]);
+            of.collect::<Vec<usize>>()
+        });
+        let inner = split(
+            of_train.as_deref(),
+            parts.train.len(),
+            limits::HELD_OUT,
+            SEED,
+        );
+        parts.test.is_empty() || inner.test.is_empty()
     }
 
     fn without_training(&self, doubt: Doubt) -> HeldOut {
@@ -160,18 +187,15 @@ impl<'a> Samples<'a> {
             recipe: self.recipe(),
             clock,
         };
-        let widest = search.shape.width;
-        let candidates = self.candidates(&splits, widest);
+        let candidates = self.candidates(&splits, search.shape.width);
         search.shape.width = self.question.width.unwrap_or_else(|| {
             let affordable = |width: &usize| search.is_affordable(*width, splits.rank);
-            candidates
-                .iter()
-                .copied()
-                .rfind(affordable)
-                .unwrap_or(candidates[0])
+            let found = candidates.iter().copied().rfind(affordable);
+            found.unwrap_or(candidates[0])
         });
         let spectrum = self.spectrum()?;
-        let levels = levels(&spectrum, splits.rank);
+        let inputs = self.table.X.nrows();
+        let levels = levels(&spectrum, splits.rank, few(inputs.min(train)));
         let rates = search.choose_rate(&levels)?;
         let mut widths = Vec::new();
         if self.question.width.is_none() && self.question.depth > 1 {
@@ -180,6 +204,7 @@ impl<'a> Samples<'a> {
         }
         let prices = search.prices(&levels)?;
         let case = Case {
+            inputs,
             train,
             test,
             steps: search.recipe.steps,
@@ -216,14 +241,14 @@ impl<'a> Samples<'a> {
             .map(|number| Prepared::new(table, &parts_of(table, SEED + number as u64), preparation))
             .collect::<Result<Vec<Prepared>, TrialError>>()?;
         let inner = all[0].train.table();
-        let own: Parts = split(
-            inner.classes.as_deref(),
-            inner.count(),
-            limits::HELD_OUT,
-            SEED,
-        );
-        // Prepared once already.
-        let choosing = Prepared::new(&inner, &own, super::Preparation::default())?;
+        let choosing = (0..limits::RATE_SPLITS)
+            .into_par_iter()
+            .map(|number| {
+                let own = parts_of(&inner, SEED + number as u64);
+                // Prepared once already.
+                Prepared::new(&inner, &own, super::Preparation::default())
+            })
+            .collect::<Result<Vec<Prepared>, TrialError>>()?;
         let ranks = all.iter().map(|split| split.directions.ncols());
         let rank = ranks.min().unwrap_or(1);
         Ok(Splits {
@@ -281,39 +306,70 @@ impl<'a> Samples<'a> {
     }
 
     fn baselines(&self, splits: &Splits) -> Vec<Baseline> {
-        let of = |kind, penalty, fit: &(dyn Fn(&Prepared) -> Option<f64> + Sync)| {
+        let of = |kind, fit: &(dyn Fn(&Prepared) -> Option<f64> + Sync)| {
             let scores: Option<Vec<f64>> = splits.all.par_iter().map(fit).collect();
             scores.map(|scores| Baseline {
                 kind,
                 scores,
-                penalty,
+                penalty: None,
             })
         };
         let score = self.score;
         let mut found = vec![
-            of(BaselineKind::Majority, None, &|split| {
+            of(BaselineKind::Majority, &|split| {
                 Some(majority(score, &split.train, &split.test))
             }),
-            of(BaselineKind::LeastSquares, None, &|split| {
+            of(BaselineKind::LeastSquares, &|split| {
                 least_squares(score, &split.train, &split.test)
             }),
         ];
-        let fits = splits.all.len() + PENALTIES.len();
+        let fits = splits.all.len() * (1 + PENALTIES.len());
         let (d, classes) = (self.table.X.nrows(), self.table.Y.nrows());
-        if score == Score::Accuracy && is_affordable(d, classes, self.table.count(), fits) {
-            let penalty = penalty(&splits.choosing);
-            found.push(of(BaselineKind::Logistic, Some(penalty), &|split| {
-                logistic(&split.train, &split.test, penalty)
-            }));
+        let has_classes = self.table.classes.is_some();
+        if has_classes && is_affordable(d, classes, self.table.count(), fits) {
+            found.push(logistics(&splits.all));
         }
         found.into_iter().flatten().collect()
     }
 }
 
-/// The penalty that does best on the part that choices are made on; of equals the strongest.
-fn penalty(choosing: &Prepared) -> f64 {
+/// What makes samples of `d x n` numbers too many.
+pub(super) fn too_large((d, n): (usize, usize)) -> Option<Doubt> {
+    let (small, large) = (d.min(n) as f64, d.max(n) as f64);
+    let bounds = [
+        (Heavy::Samples, small * large, limits::NUMBERS),
+        (
+            Heavy::Decomposition,
+            small * small * large,
+            limits::DECOMPOSITION,
+        ),
+    ];
+    let over = bounds.into_iter().find(|(_, found, limit)| found > limit);
+    over.map(|(what, found, limit)| Doubt::TooLarge { what, found, limit })
+}
+
+/// The logistic regression on every split, each with a penalty of its own.
+pub(super) fn logistics(splits: &[Prepared]) -> Option<Baseline> {
+    let penalties: Vec<f64> = splits
+        .par_iter()
+        .map(|split| penalty(&split.train))
+        .collect();
+    let of = |(split, &penalty): (&Prepared, &f64)| logistic(&split.train, &split.test, penalty);
+    let scores: Option<Vec<f64>> = splits.par_iter().zip(&penalties).map(of).collect();
+    scores.map(|scores| Baseline {
+        kind: BaselineKind::Logistic,
+        scores,
+        penalty: penalties.first().copied(),
+    })
+}
+
+/// The penalty that does best on a part of the training samples; of equals the strongest.
+pub(super) fn penalty(train: &Part) -> f64 {
+    let table = train.table();
+    let parts = parts_of(&table, SEED);
+    let (fitted, judged) = (table.part(&parts.train), table.part(&parts.test));
     let tried = PENALTIES.par_iter().map(|&penalty| {
-        let accuracy = logistic(&choosing.train, &choosing.test, penalty);
+        let accuracy = logistic(&fitted, &judged, penalty);
         (accuracy.unwrap_or(0.0), penalty)
     });
     let tried: Vec<(f64, f64)> = tried.collect();
@@ -326,10 +382,15 @@ fn penalty(choosing: &Prepared) -> f64 {
     best.1
 }
 
-/// Shares of the energy with the directions that carry them, and all directions.
-fn levels(spectrum: &DataSpectrum, rank: usize) -> Vec<(Option<f64>, usize)> {
+/// Shares of the energy with the directions that carry them, the most directions that count as few, and all directions.
+fn levels(spectrum: &DataSpectrum, rank: usize, few: usize) -> Vec<(Option<f64>, usize)> {
     let of = |share: f64| (Some(share), spectrum.carrying(share).clamp(1, rank));
     let mut levels: Vec<(Option<f64>, usize)> = limits::SHARES.into_iter().map(of).collect();
+    let is_listed = levels.iter().any(|&(_, k)| k == few);
+    if (1..rank).contains(&few) && !is_listed {
+        let after = levels.iter().filter(|&&(_, k)| k < few).count();
+        levels.insert(after, (Some(spectrum.kept(few)), few));
+    }
     levels.push((None, rank));
     levels
 }
@@ -349,6 +410,17 @@ fn narrowest(widths: &[WidthTried], train: usize, test: usize) -> Option<usize> 
         is_nothing(lost, standard_error(&best, train, test), test)
     };
     widths.iter().find(loses_nothing).map(|tried| tried.width)
+}
+
+/// The first rate, of ascending ones, whose loss is within one standard error of the least: of rates that do equally
+/// well the smallest diverges last. `losses`: of each rate, one a split; none where it diverges.
+pub(super) fn calmest(losses: &[Vec<f64>], train: usize, test: usize) -> Option<usize> {
+    let learned = losses.iter().filter_map(|own| Some((mean(own)?, own)));
+    let (_, best) = learned.min_by(|a, b| a.0.total_cmp(&b.0))?;
+    losses.iter().position(|own| {
+        let (more, error) = difference(own, best, train, test);
+        !own.is_empty() && more <= error
+    })
 }
 
 /// Training on the splits.
@@ -371,8 +443,9 @@ impl Search<'_> {
             width,
             ..self.shape
         };
-        let outputs = self.splits.choosing.train.Y.nrows();
-        let trial = shape.trial(&self.recipe, &self.splits.choosing, Some(k));
+        let choosing = &self.splits.choosing[0];
+        let outputs = choosing.train.Y.nrows();
+        let trial = shape.trial(&self.recipe, choosing, Some(k));
         match plan(&trial).engine {
             EngineKind::Reduced => shape,
             EngineKind::Full | EngineKind::Factored | EngineKind::Projected => Shape {
@@ -385,12 +458,12 @@ impl Search<'_> {
     fn is_affordable(&self, width: usize, k: usize) -> bool {
         let trial = self
             .on(width, k)
-            .trial(&self.recipe, &self.splits.choosing, Some(k));
+            .trial(&self.recipe, &self.splits.choosing[0], Some(k));
         self.planned(&trial) <= limits::RUN_FLOPS
     }
 
-    /// Tries rates on the most directions that are affordable, and keeps the one of the least held-out loss over a few
-    /// splits: the largest rate that learns on one of them may diverge on the next.
+    /// Tries rates on the most directions that are affordable, on a few splits of the first training part: the largest
+    /// rate that learns on one of them may diverge on the next.
     fn choose_rate(
         &mut self,
         levels: &[(Option<f64>, usize)],
@@ -400,38 +473,46 @@ impl Search<'_> {
             return Ok(Vec::new());
         };
         let bound = 2.0 / self.curvature();
-        let shape = self.on(self.shape.width, k);
-        let tried = limits::RATES
+        let (tried, losses): (Vec<RateTried>, Vec<Vec<f64>>) = limits::RATES
             .into_par_iter()
-            .map(|share| {
-                let recipe = Recipe {
-                    rate: three_digits(share * bound),
-                    ..self.recipe
-                };
-                let trained = shape.train(&recipe, &self.splits.choosing, k, self.clock)?;
-                let mut loss = trained.loss;
-                for split in self.splits.all.iter().take(limits::RATE_SPLITS) {
-                    if loss.is_finite() {
-                        loss += shape.train(&recipe, split, k, self.clock)?.loss;
-                    }
-                }
-                Ok((recipe.rate, loss, trained))
-            })
-            .collect::<Result<Vec<(f64, f64, Trained)>, TrialError>>()?;
-        let best = tried.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-        self.recipe.rate = best.map_or(0.0, |(rate, ..)| *rate);
-        let of = |(rate, _, trained): &(f64, f64, Trained)| RateTried {
-            rate: *rate,
-            score: trained.score,
+            .map(|share| self.try_rate(three_digits(share * bound), k))
+            .collect::<Result<Vec<(RateTried, Vec<f64>)>, TrialError>>()?
+            .into_iter()
+            .unzip();
+        let inner = &self.splits.choosing[0];
+        let chosen = calmest(&losses, inner.train.count(), inner.test.count());
+        // Where every rate diverges, the smallest is the one to go on from.
+        let rate = tried.get(chosen.unwrap_or(0)).map(|tried| tried.rate);
+        self.recipe.rate = rate.unwrap_or(0.0);
+        Ok(tried)
+    }
+
+    /// A rate with its losses, one an inner split; none where it diverges on one of them.
+    fn try_rate(&self, rate: f64, k: usize) -> Result<(RateTried, Vec<f64>), TrialError> {
+        let recipe = Recipe {
+            rate,
+            ..self.recipe
         };
-        Ok(tried.iter().map(of).collect())
+        let shape = self.on(self.shape.width, k);
+        let (mut scores, mut losses) = (Vec::new(), Vec::new());
+        for split in &self.splits.choosing {
+            let trained = shape.train(&recipe, split, k, self.clock)?;
+            let Some(score) = trained.score.filter(|_| trained.loss.is_finite()) else {
+                return Ok((RateTried { rate, score: None }, Vec::new()));
+            };
+            scores.push(score);
+            losses.push(trained.loss);
+        }
+        let score = mean(&scores);
+        Ok((RateTried { rate, score }, losses))
     }
 
     /// An estimate of the largest curvature at the start, `c (2 L - 1) eps^(2 L - 2) lambda`, `lambda` the largest
     /// eigenvalue of the inputs' second moment. A small start grows, so eps counts as at least 0.7.
     fn curvature(&self) -> f64 {
-        let train = &self.splits.choosing.train;
-        let (leading, _) = self.splits.choosing.projected(1);
+        let choosing = &self.splits.choosing[0];
+        let train = &choosing.train;
+        let (leading, _) = choosing.projected(1);
         let lambda = if self.shape.whiten {
             1.0
         } else {
@@ -516,6 +597,7 @@ impl Search<'_> {
             k,
             core_width: (depth > 1).then_some(core),
             scores: scores(&trained),
+            diverged: trained.iter().filter(|run| run.score.is_none()).count(),
             flops_per_step: plan.flops_per_step,
             steps: self.recipe.steps,
             measured_seconds: mean(&seconds),

@@ -14,8 +14,10 @@ use crate::error::TrialError;
 pub struct Staged {
     /// `r x n`: coordinates along the directions, largest first.
     pub coordinates: Array2<f64>,
-    /// `d_y x n`: one-hot classes, or targets.
+    /// `d_y x n`: one-hot classes, or targets without the means of the training ones.
     pub answers: Array2<f64>,
+    /// Means of the training targets; empty where there are classes.
+    pub target_means: Vec<f64>,
     /// How many are trained on.
     pub train: usize,
     /// What is subtracted from each input, and what it is then multiplied by.
@@ -50,6 +52,7 @@ pub fn staged(subject: &Subject, question: &Question) -> Result<Option<Staged>, 
     Ok(Some(Staged {
         coordinates: joined(&train, &test),
         answers: joined(&split.train.Y, &split.test.Y),
+        target_means: split.target_means,
         train: split.train.count(),
         shift,
         factor,

@@ -35,12 +35,18 @@ pub mod limits {
     /// Rates that are tried, as shares of the one at which plain descent from the start rises at once. Weights grow, so
     /// the small ones are needed, the smallest on data without a leading direction; momentum allows the largest.
     pub const RATES: [f64; 5] = [1.0 / 128.0, 1.0 / 32.0, 0.125, 0.5, 1.0];
-    /// Splits on which each rate is tried, besides the one on which everything is chosen.
-    pub const RATE_SPLITS: usize = 2;
+    /// Splits of a training part on which the rate is chosen: the largest rate that learns on one of them may diverge on
+    /// the next.
+    pub const RATE_SPLITS: usize = 5;
     /// Times that a run that diverges is trained again, each time at a quarter of the rate.
     pub const CALMER: usize = 3;
     /// Shares of the energy of the table.
     pub const SHARES: [f64; 5] = [0.8, 0.9, 0.95, 0.99, 0.999];
+    /// Numbers of all samples at most (5e7): the splits are some nine copies, 4 GB.
+    pub const NUMBERS: f64 = 5e7;
+    /// Products of a decomposition of the samples at most, the smaller side squared times the larger: of each of the
+    /// ten splits about half a minute on a core.
+    pub const DECOMPOSITION: f64 = 1e11;
 }
 
 /// The numbers behind a verdict.
@@ -48,7 +54,7 @@ pub mod limits {
 pub struct Numbers {
     /// Directions.
     pub k: usize,
-    /// All directions.
+    /// Directions that there could be: inputs, or training samples where they are fewer; the smaller side of a matrix.
     pub of: usize,
     /// Mean score on `k` directions.
     pub score: f64,
@@ -58,6 +64,17 @@ pub struct Numbers {
     pub lost: f64,
     /// Standard error of `best`.
     pub standard_error: f64,
+}
+
+/// What takes too much of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heavy {
+    /// Products of one training run.
+    Run,
+    /// Numbers of the samples.
+    Samples,
+    /// Products of the decomposition of the samples.
+    Decomposition,
 }
 
 /// Why nothing can be said.
@@ -79,10 +96,14 @@ pub enum Doubt {
         kind: BaselineKind,
         steps: u64,
     },
-    /// Training even the smallest network takes too long.
-    TooLarge { flops: f64, limit: f64 },
+    /// A network that decides the answer, or the samples themselves, are too large.
+    TooLarge { what: Heavy, found: f64, limit: f64 },
+    /// Training diverged where the answer needs it, even at smaller rates.
+    Diverged { k: usize },
     /// There is one class, or all targets are equal.
     NothingToLearn,
+    /// So few samples have a class in common that none can be held out.
+    NothingHeldOut { classes: usize },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -151,8 +172,16 @@ pub(super) fn is_nothing(lost: f64, standard_error: f64, test: usize) -> bool {
     lost <= standard_error.max(sample).min(limits::TOLERATED)
 }
 
+/// Most directions that count as few, of all that there could be.
+pub(super) fn few(of: usize) -> usize {
+    // It is not negative and at most `of`.
+    (limits::FEW * of as f64).floor() as usize
+}
+
 /// What the judge sees.
 pub(super) struct Case<'a> {
+    /// Inputs of a sample.
+    pub(super) inputs: usize,
     pub(super) train: usize,
     pub(super) test: usize,
     pub(super) steps: u64,
@@ -169,35 +198,38 @@ impl Case<'_> {
         found.map(|baseline| baseline.scores.as_slice())
     }
 
+    /// The baseline that training should reach, else the best of the other models.
+    fn yardstick(&self) -> Option<&Baseline> {
+        let models = || self.baselines.iter().filter(|baseline| baseline.is_model());
+        let asked = models().find(|baseline| baseline.kind == self.yardstick);
+        asked.or_else(|| models().max_by(|a, b| a.mean().total_cmp(&b.mean())))
+    }
+
     fn difference(&self, a: &[f64], b: &[f64]) -> (f64, f64) {
         difference(a, b, self.train, self.test)
     }
 
     pub(super) fn judge(&self) -> Verdict {
-        let trained: Vec<&Price> = self
-            .prices
-            .iter()
-            .filter(|price| !price.scores.is_empty())
-            .collect();
-        let best = trained
+        let measured: Vec<&Price> = self.prices.iter().filter(|row| row.is_measured()).collect();
+        let best = measured
             .iter()
             .max_by(|a, b| a.mean().unwrap_or(0.0).total_cmp(&b.mean().unwrap_or(0.0)));
         let Some(best) = best else {
-            let first = self.prices.first();
-            let flops = first.map_or(0.0, |price| price.flops_per_step * price.steps as f64);
-            let limit = limits::RUN_FLOPS;
-            return Verdict::CannotTell(Doubt::TooLarge { flops, limit });
+            let diverged = self.prices.iter().find(|row| row.diverged > 0);
+            let row = diverged.or(self.prices.first());
+            return Verdict::CannotTell(row.map_or(Doubt::NothingToLearn, unmeasured));
         };
         if let Some(doubt) = self.doubt(&best.scores) {
             return Verdict::CannotTell(doubt);
         }
-        // Where the network on all directions is too large to train, the baseline stands for it.
-        let all = self.prices.last().map(|price| price.scores.as_slice());
-        let reference = all
-            .filter(|scores| !scores.is_empty())
-            .or_else(|| self.scores(self.yardstick))
-            .unwrap_or(&best.scores);
-        self.weigh(&trained, reference)
+        // Where the network on all directions is too large to train or diverged, the baseline stands for it.
+        let all = self.prices.last();
+        let trained = all.filter(|row| row.is_measured()).map(|row| &row.scores);
+        let reference = trained.or_else(|| Some(&self.yardstick()?.scores));
+        match reference {
+            Some(reference) => self.weigh(&measured, reference),
+            None => Verdict::CannotTell(all.map_or(Doubt::NothingToLearn, unmeasured)),
+        }
     }
 
     /// What keeps the figures from meaning anything.
@@ -217,20 +249,20 @@ impl Case<'_> {
                 baseline,
             });
         }
-        let yardstick = self.scores(self.yardstick)?;
-        let (behind, error) = self.difference(yardstick, best);
+        let yardstick = self.yardstick()?;
+        let (behind, error) = self.difference(&yardstick.scores, best);
         (behind > limits::LEARNED_WITHIN.max(error)).then_some(Doubt::Behind {
             score,
-            baseline: mean(yardstick)?,
-            kind: self.yardstick,
+            baseline: yardstick.mean(),
+            kind: yardstick.kind,
             steps: self.steps,
         })
     }
 
     /// The fewest directions that lose nothing, else what few directions lose.
-    fn weigh(&self, trained: &[&Price], reference: &[f64]) -> Verdict {
-        let of = self.prices.last().map_or(0, |price| price.k);
-        let few = (limits::FEW * of as f64).floor() as usize;
+    fn weigh(&self, measured: &[&Price], reference: &[f64]) -> Verdict {
+        let of = self.inputs.min(self.train);
+        let few = few(of);
         let best = mean(reference).unwrap_or(0.0);
         let standard_error = standard_error(reference, self.train, self.test);
         let numbers = |price: &Price| {
@@ -244,29 +276,47 @@ impl Case<'_> {
                 standard_error,
             }
         };
-        let enough = trained
+        let enough = measured
             .iter()
             .map(|price| numbers(price))
             .find(|found| is_nothing(found.lost, found.standard_error, self.test));
         if let Some(found) = enough.filter(|found| found.k <= few) {
             return Verdict::SmallIsEnough(found);
         }
-        let small = trained.iter().filter(|price| price.k <= few);
+        let small = measured.iter().filter(|price| price.k <= few);
         let cheapest = small
             .map(|price| numbers(price))
             .min_by(|a, b| a.lost.total_cmp(&b.lost));
-        match (cheapest, enough) {
-            (Some(found), _) if found.lost <= limits::PRICE => Verdict::SmallCosts(found),
-            (_, Some(found)) | (Some(found), None) => Verdict::NotLowDimensional(found),
-            (None, None) => Verdict::NotLowDimensional(Numbers {
-                k: of,
-                of,
-                score: best,
-                best,
-                lost: 0.0,
-                standard_error: 0.0,
-            }),
+        if let Some(found) = cheapest.filter(|found| found.lost <= limits::PRICE) {
+            return Verdict::SmallCosts(found);
         }
+        // That few directions lose more is known only if the most of them were measured.
+        let most = self.prices.iter().rfind(|price| price.k <= few);
+        if let Some(most) = most.filter(|price| !price.is_measured()) {
+            return Verdict::CannotTell(unmeasured(most));
+        }
+        // If no measured number is enough, all directions are: they are what the others are compared with.
+        let all = Numbers {
+            k: self.prices.last().map_or(of, |price| price.k),
+            of,
+            score: best,
+            best,
+            lost: 0.0,
+            standard_error,
+        };
+        Verdict::NotLowDimensional(enough.unwrap_or(all))
+    }
+}
+
+/// Why a row has no figures.
+fn unmeasured(row: &Price) -> Doubt {
+    if row.diverged > 0 {
+        return Doubt::Diverged { k: row.k };
+    }
+    Doubt::TooLarge {
+        what: Heavy::Run,
+        found: row.flops_per_step * row.steps as f64,
+        limit: limits::RUN_FLOPS,
     }
 }
 
@@ -280,7 +330,8 @@ mod tests {
         fixture::trial(fixture::factorization(2, 2, 1), &[2])
     }
 
-    /// Rows of (directions, score); every split has the score, the odd ones a little more.
+    /// Rows of (directions, score); every split has the score, the odd ones a little more. A score that is not a number
+    /// is a row that was not trained.
     fn prices(rows: &[(usize, f64)], spread: f64) -> Vec<Price> {
         rows.iter()
             .map(|&(k, score)| Price {
@@ -289,7 +340,9 @@ mod tests {
                 core_width: Some(k),
                 scores: (0..5)
                     .map(|at| score + if at % 2 == 0 { -spread } else { spread } * k as f64 / 10.0)
+                    .filter(|score| !score.is_nan())
                     .collect(),
+                diverged: 0,
                 flops_per_step: 1.0,
                 steps: 1,
                 measured_seconds: None,
@@ -301,25 +354,124 @@ mod tests {
 
     #[track_caller]
     fn check(rows: &[(usize, f64)], spread: f64, majority: f64, logistic: f64) -> Verdict {
-        let prices = prices(rows, spread);
-        let baseline = |kind, score| Baseline {
+        let baselines = [
+            (BaselineKind::Majority, majority),
+            (BaselineKind::Logistic, logistic),
+        ];
+        judged(10, &prices(rows, spread), &baselines)
+    }
+
+    /// The verdict on samples of this number of inputs.
+    fn judged(inputs: usize, prices: &[Price], baselines: &[(BaselineKind, f64)]) -> Verdict {
+        let baseline = |&(kind, score): &(BaselineKind, f64)| Baseline {
             kind,
             scores: vec![score; 5],
             penalty: None,
         };
-        let baselines = [
-            baseline(BaselineKind::Majority, majority),
-            baseline(BaselineKind::Logistic, logistic),
-        ];
+        let baselines: Vec<Baseline> = baselines.iter().map(baseline).collect();
         let case = Case {
+            inputs,
             train: 300,
             test: 100,
             steps: 500,
             baselines: &baselines,
-            prices: &prices,
+            prices,
             yardstick: BaselineKind::Logistic,
         };
         case.judge()
+    }
+
+    #[track_caller]
+    fn doubt(verdict: Verdict) -> Doubt {
+        match verdict {
+            Verdict::CannotTell(doubt) => doubt,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn few_is_a_share_of_the_inputs_and_not_of_the_rank() {
+        let rows = prices(&[(2, 0.5), (4, 0.8), (5, 0.95)], 0.0);
+        let baselines = [
+            (BaselineKind::Majority, 0.3),
+            (BaselineKind::Logistic, 0.95),
+        ];
+        let verdict = judged(60, &rows, &baselines);
+        assert_eq!(verdict.name(), "small_is_enough");
+        let numbers = verdict.numbers().unwrap();
+        assert_eq!((numbers.k, numbers.of), (5, 60));
+        // Five inputs: five are all.
+        let verdict = judged(5, &rows, &baselines);
+        assert_eq!(verdict.name(), "not_low_dimensional");
+        assert_eq!(few(1), 0);
+    }
+
+    #[test]
+    fn what_few_directions_lose_is_measured_or_not_claimed() {
+        // Three lose much, but six of ten are few too and were not trained.
+        let rows = [(3, 0.5), (6, f64::NAN), (10, 0.95)];
+        let found = doubt(check(&rows, 0.0, 0.3, 0.95));
+        assert!(matches!(
+            found,
+            Doubt::TooLarge {
+                what: Heavy::Run,
+                ..
+            }
+        ));
+        // No row is as good as the baseline, which stands for all ten: none of them is called enough.
+        let mut rows = prices(&[(3, 0.5), (6, 0.7), (8, 0.93), (10, f64::NAN)], 0.0);
+        let baselines = [
+            (BaselineKind::Majority, 0.3),
+            (BaselineKind::Logistic, 0.955),
+        ];
+        let verdict = judged(10, &rows, &baselines);
+        assert_eq!(verdict.name(), "not_low_dimensional");
+        let numbers = verdict.numbers().unwrap();
+        assert_eq!((numbers.k, numbers.lost), (10, 0.0));
+        // A row that diverged on a split is not measured.
+        rows[1].diverged = 1;
+        let found = doubt(judged(10, &rows, &baselines));
+        assert_eq!(found, Doubt::Diverged { k: 6 });
+    }
+
+    #[test]
+    fn a_reference_that_diverged_gives_way_to_the_baseline() {
+        let mut rows = prices(&[(3, 0.5), (6, 0.948), (10, 0.76)], 0.0);
+        rows[2].diverged = 1;
+        let majority = (BaselineKind::Majority, 0.3);
+        let verdict = judged(10, &rows, &[majority, (BaselineKind::Logistic, 0.95)]);
+        assert_eq!(verdict.name(), "small_is_enough");
+        assert_eq!(verdict.numbers().unwrap().best, 0.95);
+        let found = doubt(judged(10, &rows, &[majority]));
+        assert_eq!(found, Doubt::Diverged { k: 10 });
+        // Nothing stands for a network that was not trained where there is no baseline either.
+        let untrained = prices(&[(6, 0.9), (10, f64::NAN)], 0.0);
+        let found = doubt(judged(10, &untrained, &[majority]));
+        assert!(matches!(found, Doubt::TooLarge { .. }));
+        let mut rows = prices(&[(6, 0.2)], 0.0);
+        rows[0].diverged = 5;
+        let found = doubt(judged(10, &rows, &[majority]));
+        assert_eq!(found, Doubt::Diverged { k: 6 });
+    }
+
+    #[test]
+    fn any_simple_model_checks_the_training() {
+        let rows = prices(&[(3, 0.85), (6, 0.885), (10, 0.89)], 0.0);
+        let majority = (BaselineKind::Majority, 0.63);
+        let found = doubt(judged(
+            10,
+            &rows,
+            &[majority, (BaselineKind::LeastSquares, 0.95)],
+        ));
+        assert!(matches!(
+            found,
+            Doubt::Behind {
+                kind: BaselineKind::LeastSquares,
+                ..
+            }
+        ));
+        let verdict = judged(10, &rows, &[majority]);
+        assert_eq!(verdict.name(), "small_is_enough");
     }
 
     #[test]
@@ -341,10 +493,6 @@ mod tests {
 
     #[test]
     fn figures_that_mean_nothing_are_refused() {
-        let doubt = |verdict| match verdict {
-            Verdict::CannotTell(doubt) => doubt,
-            other => panic!("{other:?}"),
-        };
         // Under the majority, as a network at a useless rate is.
         let found = doubt(check(&[(3, 0.6), (10, 0.61)], 0.0, 0.63, 0.95));
         assert!(matches!(found, Doubt::NothingLearned { .. }));

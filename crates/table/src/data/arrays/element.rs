@@ -28,7 +28,7 @@ impl Element {
     pub fn rounding(self) -> f64 {
         match self {
             Element::F16 => 2f64.powi(-11),
-            Element::Bf16 => 2f64.powi(-9),
+            Element::Bf16 => 2f64.powi(-8),
             Element::F32 => 2f64.powi(-24),
             Element::F64 => 2f64.powi(-53),
         }
@@ -114,5 +114,19 @@ mod tests {
         for other in ["<i4", "|V2", "f4", "", "<f16"] {
             assert_eq!(Element::of_numpy(other), None, "{other}");
         }
+    }
+    #[test]
+    fn rounding_is_half_the_way_from_1_to_the_next_number() {
+        let check = |element: Element, next: &[u8]| {
+            let mut found = Vec::new();
+            element.decode(&mut next.to_vec(), false, &mut found);
+            assert_eq!(found, [1.0 + 2.0 * element.rounding()], "{element:?}");
+        };
+        // The bits of 1, and one more.
+        check(Element::F16, &0x3c01_u16.to_le_bytes());
+        check(Element::Bf16, &0x3f81_u16.to_le_bytes());
+        check(Element::F32, &1.0_f32.next_up().to_le_bytes());
+        check(Element::F64, &1.0_f64.next_up().to_le_bytes());
+        assert_eq!(1.0 + 2.0 * Element::Bf16.rounding(), 1.0 + 2f64.powi(-7));
     }
 }

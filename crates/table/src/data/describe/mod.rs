@@ -44,6 +44,8 @@ pub struct DataDescription {
     pub header_detected: bool,
     /// In the order of the file.
     pub columns: Vec<DescribedColumn>,
+    /// The first line is taken for a sample, and counts as names of columns do.
+    perhaps_header: bool,
 }
 
 /// One column of a file; a row, where a sample is a column.
@@ -152,6 +154,7 @@ pub fn describe(path: &Path, file: &str, asked: &Describe) -> Result<DataDescrip
         header: scanned.header,
         header_detected: scanned.header && !asked.header,
         columns: columns.collect(),
+        perhaps_header: scanned.perhaps_header,
     })
 }
 
@@ -266,6 +269,38 @@ mod tests {
         assert!(!plain.header);
         assert_eq!(plain.input_columns(), None);
         said(&plain, &[]);
+    }
+
+    #[test]
+    fn a_header_of_counts_and_a_name_is_detected() {
+        let samples = |head: &str| {
+            lines(head, 12, |at| {
+                format!("{}.5,{},{}.25,k{}", at % 7, at % 3, at % 5, at % 2)
+            })
+        };
+        // What pandas writes of an array to which it gave one column more: with labels, and with numbers.
+        let found = csv(&samples("0,1,2,kind\n"));
+        assert!(found.header_detected, "{found:?}");
+        assert_eq!((found.rows, found.place_of("kind")), (12, Some(3)));
+        let numbers = lines("0,1,target\n", 12, |at| {
+            format!("{}.5,{},{at}", at % 7, at % 3)
+        });
+        assert!(csv(&numbers).header);
+        // With its index.
+        let indexed = lines(",0,1\n", 12, |at| format!("{at},{}.5,{}", at % 7, at % 3));
+        let found = csv(&indexed);
+        assert!(found.header);
+        roles(&found, &[ColumnRole::LeftOut(LeftOut::Index), INPUT, INPUT]);
+        // A class that comes again, names of samples, and numbers that do not count are those of a sample.
+        assert!(!csv(&samples("0,1,2,k1\n")).header);
+        assert!(!csv(&samples("5,1,2,kind\n")).header);
+        let named = lines("", 12, |at| format!("{at},{},s{at}", at + 1));
+        assert!(!csv(&named).header);
+        let words = "line 1 is read as a sample, but its numbers count";
+        for text in [samples("0,1,2,k1\n"), "0,1,2\n5,6,7\n".to_owned()] {
+            let notes: Vec<String> = csv(&text).notes().iter().map(ToString::to_string).collect();
+            assert!(notes.iter().any(|note| note.contains(words)), "{notes:#?}");
+        }
     }
 
     #[test]

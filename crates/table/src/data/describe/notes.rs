@@ -19,6 +19,8 @@ const LISTED: usize = 8;
 pub enum DescriptionNote {
     /// The first line was found to name the columns.
     Header { names: Vec<String> },
+    /// The first line was taken for a sample, and may name the columns.
+    PerhapsHeader,
     /// A column is no input.
     LeftOut {
         column: String,
@@ -55,6 +57,9 @@ impl fmt::Display for DescriptionNote {
                     listed(&names)
                 )
             }
+            DescriptionNote::PerhapsHeader => f.write_str(
+                "line 1 is read as a sample, but its numbers count, as names of columns do; if it names them, give --header",
+            ),
             DescriptionNote::LeftOut {
                 column,
                 reason,
@@ -180,6 +185,9 @@ pub(super) fn of(description: &DataDescription) -> Vec<DescriptionNote> {
                 .map(|column| column.name.clone().unwrap_or_default())
                 .collect(),
         });
+    }
+    if description.perhaps_header {
+        notes.push(DescriptionNote::PerhapsHeader);
     }
     notes.extend(description.columns.iter().filter_map(of_column));
     notes.extend(

@@ -1,5 +1,6 @@
 //! Files of each format, value by value.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use super::Describe;
 use super::summary::Summary;
 use crate::data::bounds::Limits;
 use crate::data::content::{Format, mistaken};
-use crate::data::delimited::{QUOTED, each_record, separator_in};
+use crate::data::delimited::{QUOTED, counts, each_record, separator_in};
 use crate::data::error::{At, Cause, DataProblem};
 use crate::data::load::stored;
 use crate::data::matrix::Matrix;
@@ -22,10 +23,15 @@ use crate::data::parquet::{self, Seen};
 /// Records from which the header and the separator are known.
 const LOOKED_AT: usize = 100;
 
+/// Numbers of a first line that may count by accident.
+const FEW: usize = 2;
+
 /// A file, looked at.
 pub(super) struct Scanned {
     pub(super) rows: u64,
     pub(super) header: bool,
+    /// The first line is taken for a sample, and counts as names of columns do.
+    pub(super) perhaps_header: bool,
     /// One a column, or none.
     pub(super) names: Vec<String>,
     pub(super) columns: Vec<Summary>,
@@ -88,6 +94,7 @@ fn array(
     Ok(Scanned {
         rows,
         header: asked.header,
+        perhaps_header: false,
         names: Vec::new(),
         columns,
     })
@@ -153,6 +160,7 @@ fn begun(first: &[(StringRecord, u64)], has_header: bool) -> Result<Scanned, Dat
     let mut scanned = Scanned {
         rows: 0,
         header,
+        perhaps_header: !header && !samples.is_empty() && counted(&head.0) > FEW,
         names: if header { names.collect() } else { Vec::new() },
         columns: vec![Summary::new(); head.0.len()],
     };
@@ -170,17 +178,49 @@ fn add(scanned: &mut Scanned, record: &StringRecord, line: u64) {
     }
 }
 
-/// Whether the first record names the columns: it holds no number, and below one of its texts there are numbers alone.
+fn is_number(field: &str) -> bool {
+    field.parse::<f64>().is_ok()
+}
+
+/// How many numbers the first record holds, where they are 0, 1, 2, ... or 1, 2, 3, ...; else 0.
+fn counted(head: &StringRecord) -> usize {
+    let numbers = head.iter().filter(|field| is_number(field));
+    if counts(numbers.clone()) {
+        numbers.count()
+    } else {
+        0
+    }
+}
+
+/// Whether the first record names the columns: it holds no number, and below one of its texts there are numbers alone;
+/// or its numbers count, as those of columns that pandas was given no names for, and one of its texts is not of the
+/// values below it.
 fn is_header(head: &StringRecord, samples: &[(StringRecord, u64)]) -> bool {
-    let is_number = |field: &str| field.parse::<f64>().is_ok();
-    if samples.is_empty() || head.iter().any(is_number) {
+    if samples.is_empty() {
+        return false;
+    }
+    let is_mixed = head.iter().any(is_number);
+    if is_mixed && counted(head) < FEW {
         return false;
     }
     (0..head.len()).any(|column| {
+        let name = &head[column];
         let fields = samples.iter().filter_map(|(record, _)| record.get(column));
-        let mut values = fields.filter(|field| !field.is_empty() && !is_missing(field));
-        let some = values.next();
-        !head[column].is_empty() && some.is_some_and(is_number) && values.all(is_number)
+        let values: Vec<&str> = fields
+            .filter(|field| !field.is_empty() && !is_missing(field))
+            .collect();
+        if values.is_empty() || is_number(name) || is_mixed && is_missing(name) {
+            return false;
+        }
+        if name.is_empty() {
+            // pandas names the index nothing.
+            return is_mixed && column == 0 && values.len() == samples.len();
+        }
+        let is_other = || {
+            let distinct: BTreeSet<&str> = values.iter().copied().collect();
+            distinct.len() < values.len() && !distinct.contains(name)
+        };
+        values.iter().all(|value| is_number(value)) || is_mixed && is_other()
     })
 }
 
@@ -240,6 +280,7 @@ fn table(bytes: &[u8], limits: Limits) -> Result<Scanned, DataProblem> {
     Ok(Scanned {
         rows: rows as u64,
         header: false,
+        perhaps_header: false,
         names,
         columns,
     })
