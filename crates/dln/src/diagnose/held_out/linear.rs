@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use super::prepared::{Part, moments};
+use super::prepared::{Part, means, moments};
 use super::{Preparation, Score};
 use crate::kernel::{Threads, multiply, svd, triangle};
 
@@ -76,12 +76,6 @@ fn largest(values: impl Iterator<Item = f64>) -> usize {
         if value > best.1 { (at, value) } else { best }
     };
     values.enumerate().fold(first, better).0
-}
-
-/// Means of the targets, `d_y x 1`.
-pub(super) fn means(part: &Part) -> Array2<f64> {
-    let count = part.count().max(1) as f64;
-    (part.Y.sum_axis(Axis(1)) / count).insert_axis(Axis(1))
 }
 
 /// The most frequent class, or the mean of the targets.

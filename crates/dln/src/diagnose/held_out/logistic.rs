@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 use ndarray::{Array2, ArrayView2, Axis, Zip, concatenate};
 
 use super::Score;
-use super::linear::{Features, means, score};
-use super::prepared::Part;
+use super::linear::{Features, score};
+use super::prepared::{Part, means};
 use crate::kernel::{Threads, multiply};
 
 /// Penalties that are tried: from nearly none to one that holds every weight near 0.

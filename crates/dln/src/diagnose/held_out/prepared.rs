@@ -4,7 +4,6 @@
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::answer::Preparation;
-use super::linear::means;
 use crate::data::Parts;
 use crate::error::{Matrix, TrialError};
 use crate::kernel::rank::{OF_DATA, rank};
@@ -119,6 +118,12 @@ pub(super) fn prepared_inputs(X: ArrayView2<'_, f64>, preparation: Preparation) 
     let mut X = X.to_owned();
     apply(&mut X, &shift, &factor);
     X
+}
+
+/// Means of the targets, `d_y x 1`.
+pub(super) fn means(part: &Part) -> Array2<f64> {
+    let count = part.count().max(1) as f64;
+    (part.Y.sum_axis(Axis(1)) / count).insert_axis(Axis(1))
 }
 
 /// What is subtracted from each input, and what it is then multiplied by.

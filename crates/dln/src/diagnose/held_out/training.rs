@@ -3,8 +3,7 @@
 use ndarray::{Array2, Axis, concatenate};
 
 use super::answer::{Recipe, Score};
-use super::linear::means;
-use super::prepared::Prepared;
+use super::prepared::{Prepared, means};
 use super::verdict::limits;
 use crate::config::{EngineChoice, Given, Metrics, OptimizerKind, Task, Trial};
 use crate::data::prepare;

@@ -11,6 +11,7 @@
 //! to add, `network` puts them under an optimizer, `checkpoint` writes it down, `cost` counts.
 
 mod block;
+mod build;
 mod checkpoint;
 mod cost;
 mod layer;
@@ -21,5 +22,5 @@ mod start;
 #[cfg(test)]
 mod tests;
 
+pub(super) use build::build;
 pub(super) use cost::{ProjectedCost, cost};
-pub(super) use start::build;

@@ -1,34 +1,17 @@
-//! The projected engine of a trial, at step 0.
+//! The blocks that a trial starts with.
 
 use super::block::LayerBlock;
-use super::network::ProjectedNetwork;
-use crate::config::{BlockKind, Precision, ProjectedKind, Trial};
+use crate::config::{BlockKind, ProjectedKind, Trial};
 use crate::data::Data;
-use crate::engine::Engine;
 use crate::error::{Matrix, TrialError};
 use crate::init;
 use crate::kernel::{Real, Threads};
 use crate::law::{Basis, Origin, closed_from, natural_rank};
 
-/// The engine in the precision that the trial asks for, ready at step 0.
-///
-/// # Errors
-/// What is wrong with the initial weights; a decomposition of the data or of the first gradient that does not converge.
-pub(in crate::engine) fn build<'a>(
-    trial: &'a Trial,
-    data: &'a Data,
-    threads: Threads,
-) -> Result<Box<dyn Engine + 'a>, TrialError> {
-    Ok(match trial.train.precision {
-        Precision::F64 => Box::new(ProjectedNetwork::<f64>::new(trial, data, threads)?),
-        Precision::F32 => Box::new(ProjectedNetwork::<f32>::new(trial, data, threads)?),
-    })
-}
-
 /// The blocks of every layer at step 0. Refreshed ones are taken with the first gradient; until then they are empty.
 ///
 /// # Errors
-/// As [`build`].
+/// What is wrong with the initial weights; a decomposition of the data or of the first gradient that does not converge.
 pub(super) fn blocks<T: Real>(
     trial: &Trial,
     data: &Data,
