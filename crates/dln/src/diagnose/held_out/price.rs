@@ -57,7 +57,7 @@ pub(super) fn table_of(subject: &Subject) -> Option<(Table<'_>, Score)> {
     let table = Table {
         X: inputs.0.view(),
         Y: answers.0.view(),
-        classes: (score == Score::Accuracy).then(|| classes_of(answers)),
+        classes: matches!(score, Score::Accuracy).then(|| classes_of(answers)),
     };
     Some((table, score))
 }
@@ -125,8 +125,8 @@ impl<'a> Samples<'a> {
             .as_ref()
             .is_some_and(|balance| balance.majority() >= 1.0);
         let is_constant = |row: ndarray::ArrayView1<'_, f64>| row.iter().all(|&y| y == row[0]);
-        let is_flat =
-            self.score == Score::Explained && self.table.Y.rows().into_iter().all(is_constant);
+        let is_flat = matches!(self.score, Score::Explained)
+            && self.table.Y.rows().into_iter().all(is_constant);
         if is_one_class || is_flat {
             return Some(Doubt::NothingToLearn);
         }

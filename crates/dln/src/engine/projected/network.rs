@@ -1,4 +1,4 @@
-//! The network in training: blocks, the optimizer on their coordinates, and what is looked at.
+//! The network in training: blocks, the optimizer on their coordinates, and what is seen outside them.
 
 use ndarray::Array2;
 
@@ -21,7 +21,7 @@ use crate::metric::LayerRow;
 use crate::optimizer::{BasisChange, Descent, Gradient};
 use crate::outcome;
 
-/// A layer's block at a step that was looked at.
+/// A layer's block at a step of a look.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Look {
     pub(super) step: u64,

@@ -161,10 +161,10 @@ fn what_lies_outside_is_seen() {
     for row in rows(&linear) {
         let (left, right) = sizes[row.layer as usize - 1];
         assert_eq!((row.block_left, row.block_right), (Some(left), Some(right)));
-        assert!(row.outside.expect("looked at") < 1e-12);
+        assert!(row.outside.expect("measured") < 1e-12);
         seen += 1;
     }
-    // Steps 0, 5, .. 35 are looked at, 0, 8, .. 40 measured.
+    // Steps 0, 5, .. 35 have looks, 0, 8, .. 40 measured.
     assert_eq!(seen, 3 * 13);
     let mut relu = projected(samples(&[20, 20]), |rules| {
         rules.block = BlockKind::Gradient
@@ -201,7 +201,7 @@ fn a_block_grows_where_too_much_lies_outside() {
         let last = rows(&outcome)
             .rfind(|row| row.layer == 2)
             .expect("measured");
-        assert!(last.outside.expect("looked at") < 0.3);
+        assert!(last.outside.expect("measured") < 0.3);
     }
     // Nothing may lie outside: it goes on in full from its first step.
     for kind in [ProjectedKind::Fixed, ProjectedKind::Refreshed] {
