@@ -532,6 +532,6 @@ mod tests {
 
     #[test]
     fn the_means_of_the_targets_are_a_row_each() {
-        assert_eq!(target_means(&[100.25, -3.0]), "shift\n100.25\n-3.0\n");
+        assert_eq!(target_means(&[100.25, -3.0]), "shift\n100.25\n-3\n");
     }
 }
