@@ -122,17 +122,27 @@ fn planned(trial: &Trial, shapes: &[(usize, usize)]) -> Vec<Sides> {
         ProjectedKind::Refreshed => {
             let rank = rules.rank.unwrap_or_else(|| natural_rank(trial));
             let last = shapes.len() - 1;
-            let of = |(l, &(m, n)): (usize, &(usize, usize))| {
-                if l == last || rank >= m.min(n) {
-                    Sides::new((m, n), (m, n))
-                } else if n > m {
-                    Sides::new((m, n), (rank, n))
-                } else {
-                    Sides::new((m, n), (m, rank))
-                }
+            let of = |(l, &shape): (usize, &(usize, usize))| {
+                Sides::new(shape, refreshed_shape(l == last, rank, shape))
             };
             shapes.iter().enumerate().map(of).collect()
         }
+    }
+}
+
+/// Columns on both sides of a refreshed block of `rank` directions: the left side is narrow where the matrix is wider than
+/// tall, else the right one. The last layer, and one that is no larger, move as a whole.
+pub(super) fn refreshed_shape(
+    is_last: bool,
+    rank: usize,
+    (m, n): (usize, usize),
+) -> (usize, usize) {
+    if is_last || rank >= m.min(n) {
+        (m, n)
+    } else if n > m {
+        (rank, n)
+    } else {
+        (m, rank)
     }
 }
 

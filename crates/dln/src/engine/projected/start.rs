@@ -1,6 +1,9 @@
 //! The blocks that a trial starts with.
 
+use ndarray::Array2;
+
 use super::block::LayerBlock;
+use super::cost::refreshed_shape;
 use crate::config::{BlockKind, ProjectedKind, Trial};
 use crate::data::Data;
 use crate::error::{Matrix, TrialError};
@@ -42,29 +45,20 @@ pub(super) fn blocks<T: Real>(
             let shapes = init::layer_shapes(trial);
             let last = shapes.len() - 1;
             let rank = projected.rank.unwrap_or_else(|| natural_rank(trial));
-            let of = |(l, &(m, n)): (usize, &(usize, usize))| empty(l == last, rank, (m, n));
+            let of = |(l, &shape): (usize, &(usize, usize))| {
+                empty(shape, refreshed_shape(l == last, rank, shape))
+            };
             Ok(shapes.iter().enumerate().map(of).collect())
         }
     }
 }
 
-/// A refreshed block before it is taken; one as large as the matrix is the whole matrix.
-fn empty<T: Real>(is_last: bool, rank: usize, (m, n): (usize, usize)) -> LayerBlock<T> {
-    let narrow = m.min(n);
-    if is_last || rank >= narrow {
-        return LayerBlock::WHOLE;
-    }
-    let zeros = |rows| Some(ndarray::Array2::zeros((rows, rank)));
-    if n > m {
-        LayerBlock {
-            left: zeros(m),
-            right: None,
-        }
-    } else {
-        LayerBlock {
-            left: None,
-            right: zeros(n),
-        }
+/// A refreshed block before it is taken, of these columns on its sides.
+fn empty<T: Real>((m, n): (usize, usize), (a, b): (usize, usize)) -> LayerBlock<T> {
+    let side = |rows, columns| (columns < rows).then(|| Array2::zeros((rows, columns)));
+    LayerBlock {
+        left: side(m, a),
+        right: side(n, b),
     }
 }
 
