@@ -275,7 +275,7 @@ fn look(
     let missing: Vec<String> = description
         .notes()
         .iter()
-        .filter(|note| matches!(note, table::data_file::DescriptionNote::Missing { .. }))
+        .filter(|note| note.is_of_missing_values())
         .map(ToString::to_string)
         .collect();
     if !missing.is_empty() {

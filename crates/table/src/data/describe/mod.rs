@@ -119,7 +119,14 @@ pub fn describe(path: &Path, file: &str, asked: &Describe) -> Result<DataDescrip
         .map(cut)
         .transpose()
         .map_err(failed)?;
-    let answers = answers.unwrap_or_default();
+    let is_in = |places: Option<Vec<usize>>| {
+        places.map(|places| {
+            let mut found = vec![false; width];
+            places.into_iter().for_each(|place| found[place] = true);
+            found
+        })
+    };
+    let (wanted, answers) = (is_in(wanted), is_in(answers));
     let columns = scanned
         .columns
         .into_iter()
@@ -132,8 +139,8 @@ pub fn describe(path: &Path, file: &str, asked: &Describe) -> Result<DataDescrip
                 summary.left_out(place, name.as_deref(), scanned.rows)
             };
             let role = match (&wanted, doubt) {
-                _ if answers.contains(&place) => ColumnRole::Answer,
-                (Some(wanted), _) if wanted.contains(&place) => ColumnRole::Input,
+                _ if answers.as_ref().is_some_and(|answers| answers[place]) => ColumnRole::Answer,
+                (Some(wanted), _) if wanted[place] => ColumnRole::Input,
                 (Some(_), _) => ColumnRole::NotAsked,
                 (None, Some(reason)) => ColumnRole::LeftOut(reason),
                 (None, None) => ColumnRole::Input,
@@ -269,6 +276,28 @@ mod tests {
         assert!(!plain.header);
         assert_eq!(plain.input_columns(), None);
         said(&plain, &[]);
+    }
+
+    #[test]
+    fn a_file_of_a_million_columns_is_summed_up() {
+        let names = vec!["a"; 40].join(",");
+        let found = described("m.csv", names.as_bytes(), &Describe::default()).unwrap();
+        let notes: Vec<String> = found.notes().iter().map(ToString::to_string).collect();
+        assert_eq!(notes.len(), 9, "{notes:#?}");
+        assert_eq!(notes[8], "32 more columns are left out");
+        let holes = vec!["1,2,"; 20].join(",") + "\n" + &vec!["3"; 60].join(",") + "\n";
+        let found = csv(&holes);
+        let notes: Vec<String> = found.notes().iter().map(ToString::to_string).collect();
+        let missing = |note: &&String| note.contains("missing value");
+        assert_eq!(notes.iter().filter(missing).count(), 9, "{notes:#?}");
+        assert!(notes.contains(&"12 more columns have missing values".to_owned()));
+    }
+
+    #[test]
+    fn blanks_around_fields_are_no_part_of_them() {
+        let found = csv(" a ,\u{a0}b\n 1, 2e-3\n\t4\u{3000},+5.5 \n");
+        assert_eq!(found.columns[1].name.as_deref(), Some("b"));
+        roles(&found, &[INPUT, INPUT]);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub enum DescriptionNote {
         reason: LeftOut,
         values: ColumnValues,
     },
+    /// So many columns more are no inputs.
+    MoreLeftOut { columns: usize },
     /// A column that was asked for seems to number or name the samples.
     Suspect { column: String, reason: LeftOut },
     /// An input of whole numbers, each once, in the first column: perhaps the numbers of samples.
@@ -37,13 +39,29 @@ pub enum DescriptionNote {
         count: u64,
         first: Option<At>,
     },
+    /// So many inputs more have missing values.
+    MoreMissing { columns: usize },
     /// Inputs whose deviations differ by orders of magnitude.
     Magnitudes {
         smallest: (String, f64),
         largest: (String, f64),
     },
     /// Inputs that are the same in every sample.
-    Constant { columns: Vec<String> },
+    Constant {
+        /// The first of them.
+        first: Vec<String>,
+        count: usize,
+    },
+}
+
+impl DescriptionNote {
+    /// Whether inputs cannot be read for want of values.
+    pub fn is_of_missing_values(&self) -> bool {
+        matches!(
+            self,
+            DescriptionNote::Missing { .. } | DescriptionNote::MoreMissing { .. }
+        )
+    }
 }
 
 impl fmt::Display for DescriptionNote {
@@ -65,6 +83,12 @@ impl fmt::Display for DescriptionNote {
                 reason,
                 values,
             } => left_out(f, column, *reason, values),
+            DescriptionNote::MoreLeftOut { columns } => {
+                write!(f, "{columns} more {} left out", counted(*columns, "column is", "columns are"))
+            }
+            DescriptionNote::MoreMissing { columns } => {
+                write!(f, "{columns} more {} missing values", counted(*columns, "column has", "columns have"))
+            }
             DescriptionNote::Suspect { column, reason } => write!(
                 f,
                 "{column} {}, and is read as an input since it was asked for; leave it out of --columns",
@@ -93,20 +117,20 @@ impl fmt::Display for DescriptionNote {
                 "deviations of the inputs reach from {:.3e}, {}, to {:.3e}, {}: descent would learn the large ones alone; divide each input by its own with --center --standardize (in a sweep, problem.inputs.center and problem.inputs.standardize)",
                 smallest.1, smallest.0, largest.1, largest.0
             ),
-            DescriptionNote::Constant { columns } => {
-                let (inputs, are) = match columns.len() {
-                    1 => ("input", "is"),
-                    _ => ("inputs", "are"),
-                };
-                write!(f, "{} {inputs} {are} constant: ", columns.len())?;
-                f.write_str(&columns[..columns.len().min(LISTED)].join(", "))?;
-                if columns.len() > LISTED {
-                    write!(f, " and {} more", columns.len() - LISTED)?;
+            DescriptionNote::Constant { first, count } => {
+                let are = counted(*count, "input is", "inputs are");
+                write!(f, "{count} {are} constant: {}", first.join(", "))?;
+                if *count > first.len() {
+                    write!(f, " and {} more", count - first.len())?;
                 }
                 f.write_str("; they say nothing about a sample and may be left out by --columns")
             }
         }
     }
+}
+
+fn counted(count: usize, one: &'static str, more: &'static str) -> &'static str {
+    if count == 1 { one } else { more }
 }
 
 fn left_out(
@@ -189,18 +213,45 @@ pub(super) fn of(description: &DataDescription) -> Vec<DescriptionNote> {
     if description.perhaps_header {
         notes.push(DescriptionNote::PerhapsHeader);
     }
-    notes.extend(description.columns.iter().filter_map(of_column));
-    notes.extend(
-        description
-            .inputs()
-            .filter(|column| column.missing > 0)
-            .map(missing),
-    );
+    notes.extend(of_columns(description));
+    let incomplete = || description.inputs().filter(|column| column.missing > 0);
+    notes.extend(incomplete().take(LISTED).map(missing));
+    let columns = incomplete().skip(LISTED).count();
+    if columns > 0 {
+        notes.push(DescriptionNote::MoreMissing { columns });
+    }
     notes.extend(magnitudes(description));
-    let constant = description.inputs().filter(|column| is_constant(column));
-    let constant: Vec<String> = constant.map(DescribedColumn::words).collect();
-    if !constant.is_empty() && description.rows > 1 {
-        notes.push(DescriptionNote::Constant { columns: constant });
+    let constant = || description.inputs().filter(|column| is_constant(column));
+    let count = constant().count();
+    if count > 0 && description.rows > 1 {
+        notes.push(DescriptionNote::Constant {
+            first: constant()
+                .take(LISTED)
+                .map(DescribedColumn::words)
+                .collect(),
+            count,
+        });
+    }
+    notes
+}
+
+/// What is said of columns one by one: all of those that are inputs, and the first of those that are not. A table of a
+/// million columns of texts is not a million lines.
+fn of_columns(description: &DataDescription) -> Vec<DescriptionNote> {
+    let mut left_out = 0;
+    let mut notes = Vec::new();
+    for column in &description.columns {
+        if let ColumnRole::LeftOut(_) = column.role {
+            left_out += 1;
+            if left_out > LISTED {
+                continue;
+            }
+        }
+        notes.extend(of_column(column));
+    }
+    if left_out > LISTED {
+        let columns = left_out - LISTED;
+        notes.push(DescriptionNote::MoreLeftOut { columns });
     }
     notes
 }

@@ -98,12 +98,9 @@ impl Summary {
     }
 
     pub(super) fn add_field(&mut self, field: &str, at: At) {
-        if field.is_empty() || is_missing(field) {
-            self.add_missing(at);
-            return;
-        }
         match field.parse::<f64>() {
             Ok(number) => self.add_number(number, at),
+            Err(_) if field.is_empty() || is_missing(field) => self.add_missing(at),
             Err(_) => self.add_text(field, at),
         }
     }
@@ -129,8 +126,8 @@ impl Summary {
         self.whole &= number.fract() == 0.0;
         self.counts &= self.last.is_none_or(|last| number == last + 1.0);
         self.last = Some(number);
-        // Of reals nobody asks whether each stands once.
-        if self.whole {
+        // Of reals nobody asks whether each stands once, and of whole numbers not after one came twice.
+        if self.whole && !self.repeats {
             self.note(number.to_bits());
         } else {
             self.distinct = None;
