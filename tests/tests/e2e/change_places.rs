@@ -16,7 +16,7 @@ struct Example {
     users: &'static [&'static str],
 }
 
-const EXAMPLES: [Example; 8] = [
+const EXAMPLES: [Example; 9] = [
     Example {
         change: "an activation",
         names: &["Relu", "relu"],
@@ -60,6 +60,11 @@ const EXAMPLES: [Example; 8] = [
     Example {
         change: "a rule for axis values",
         names: &["Rule::Log"],
+        users: &[],
+    },
+    Example {
+        change: "a request about a sweep",
+        names: &["PauseRequest"],
         users: &[],
     },
 ];
@@ -168,11 +173,11 @@ fn covers(place: &str, file: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The files of `crates/*/src` by their path, without comments and tests.
+/// The files of `crates/*/src` and `proto` by their path, without comments and tests.
 fn code_files(root: &Path) -> Vec<(String, String)> {
     let mut files = Vec::new();
     let mut tests = BTreeSet::new();
-    let mut open = vec![root.join("crates")];
+    let mut open = vec![root.join("crates"), root.join("proto")];
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
@@ -181,7 +186,7 @@ fn code_files(root: &Path) -> Vec<(String, String)> {
                 continue;
             }
             let name = path.strip_prefix(root).unwrap().to_str().unwrap();
-            if !name.contains("/src/") || !name.ends_with(".rs") {
+            if !(name.contains("/src/") && name.ends_with(".rs") || name.ends_with(".proto")) {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();

@@ -1,6 +1,6 @@
-//! The commands, one file each: its arguments, its help and what it does. This is the list of them.
+//! The commands, one file each: its arguments, its help and what it does; those that only ask a coordinator to change a
+//! sweep share one. This is the list of them.
 
-mod cancel;
 mod certs;
 mod check;
 mod compare;
@@ -13,15 +13,13 @@ mod fetch;
 mod inspect;
 mod launch;
 mod list;
-mod pause;
 mod plan;
 mod plan_check;
 mod plot;
 mod query;
 mod remove;
 mod report;
-mod resume;
-mod retry;
+mod requests;
 mod run;
 mod status;
 mod submit;
@@ -65,10 +63,8 @@ pub(crate) enum Command {
     List(list::List),
     Status(status::Status),
     Watch(watch::Watch),
-    Pause(pause::Pause),
-    Resume(resume::Resume),
-    Cancel(cancel::Cancel),
-    Retry(retry::Retry),
+    #[command(flatten)]
+    Request(requests::SweepRequest),
     Remove(remove::Remove),
     Workers(workers::Workers),
     Top(top::Top),
@@ -104,10 +100,7 @@ impl Command {
             Command::List(command) => command.run(),
             Command::Status(command) => command.run(),
             Command::Watch(command) => command.run(),
-            Command::Pause(command) => command.run(),
-            Command::Resume(command) => command.run(),
-            Command::Cancel(command) => command.run(),
-            Command::Retry(command) => command.run(),
+            Command::Request(command) => command.run(),
             Command::Remove(command) => command.run(),
             Command::Workers(command) => command.run(),
             Command::Top(command) => command.run(),

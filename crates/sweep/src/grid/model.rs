@@ -224,7 +224,23 @@ impl Grid {
     /// # Errors
     /// As [`Grid::point`], and what [`Point::trial`] refuses.
     pub fn trial(&self, index: u64) -> Result<dln::Trial, SweepError> {
-        self.point(index)?.trial(&self.layout.arrays)
+        self.trial_in(index, &mut Vec::new())
+    }
+
+    /// As [`Grid::trial`], by way of a vector that is used again and again, as [`Grid::resolve_into`] does.
+    ///
+    /// # Errors
+    /// As [`Grid::trial`].
+    pub fn trial_in(
+        &self,
+        index: u64,
+        slots: &mut Vec<Option<Value>>,
+    ) -> Result<dln::Trial, SweepError> {
+        if index >= self.product_size() {
+            return self.point(index)?.trial(&self.layout.arrays);
+        }
+        self.layout.slots_of(index, slots);
+        crate::point::trial(slots, &self.layout.arrays).map_err(crate::point::Fault::without_place)
     }
 
     /// The index of a point; `None` if the grid does not hold it, or does not keep it.

@@ -98,9 +98,17 @@ impl Layout {
     /// Writes the values at `digits`, tables that name files being as written: what checks and trials are
     /// made from.
     pub(crate) fn slots_into(&self, digits: &[u64], slots: &mut Vec<Option<Value>>) {
-        let digit = |axis: usize| digits[axis];
-        let template = self.template(&digit);
-        self.copy(&template, &digit, slots);
+        self.write(&|axis| digits[axis], slots);
+    }
+
+    /// As [`Layout::slots_into`], of the point at `index` of the product.
+    pub(super) fn slots_of(&self, index: u64, slots: &mut Vec<Option<Value>>) {
+        self.write(&|axis| self.radix.digit(index, axis), slots);
+    }
+
+    fn write(&self, digit: &dyn Fn(usize) -> u64, slots: &mut Vec<Option<Value>>) {
+        let template = self.template(digit);
+        self.copy(&template, digit, slots);
         for (id, table) in &template.files.tables {
             slots[*id as usize] = Some(table.clone());
         }

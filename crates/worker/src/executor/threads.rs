@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::columns::ColumnSlot;
 use super::queue::{ActiveLease, Claim, LeaseQueue, LeaseRun, QueuedLease};
+use super::trials::PointValues;
 use crate::admission::{Admission, Entry};
 use crate::cache::Cache;
 use crate::config::{Config, WorkerError};
@@ -202,6 +203,7 @@ impl ExecutorState {
     /// What one thread does until the executor is gone.
     fn work(&self, thread: usize) {
         let mut held = 0;
+        let mut values = PointValues::default();
         while let Some(taken) = self.take(held) {
             let Claim {
                 active,
@@ -211,7 +213,8 @@ impl ExecutorState {
             let count = numbers.end - numbers.start;
             for number in numbers {
                 if !self.draining.is_raised() && !active.run.revoked.is_unwanted(number) {
-                    self.run_trial(&active.run, number, thread, &active.gathered[thread]);
+                    let gathered = &active.gathered[thread];
+                    self.run_trial(&active.run, number, thread, gathered, &mut values);
                 }
             }
             self.busy.fetch_sub(1, Ordering::Relaxed);

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rpc::sealed;
+use sweep::Value;
 use table::{ComparisonRow, Spool, TrialResult, TrialRow};
 
 use super::columns::{ColumnSlot, PendingColumns};
@@ -16,6 +17,13 @@ use crate::lease::{Output, ReportBody};
 use crate::rows::Rows;
 use crate::trial::{self, TrialContext, TrialEnd};
 use crate::{memory, outcome};
+
+/// Values of a thread's last point, which the next one mostly shares.
+#[derive(Default)]
+pub(super) struct PointValues {
+    row: Vec<Option<Value>>,
+    slots: Vec<Option<Value>>,
+}
 
 impl ExecutorState {
     /// Reports what has been gathered, if anything.
@@ -36,6 +44,7 @@ impl ExecutorState {
         number: u64,
         thread: usize,
         gathered: &ColumnSlot,
+        values: &mut PointValues,
     ) {
         if run.sweep.folder.verified().cost(number).is_some() {
             // Its wide run may take long: what is there does not wait for it.
@@ -45,7 +54,7 @@ impl ExecutorState {
         slot.lease.store(run.lease.lease, Ordering::Relaxed);
         slot.left.store(UNKNOWN.to_bits(), Ordering::Relaxed);
         slot.trial.store(number, Ordering::Relaxed);
-        let due = self.gather(run, number, slot, gathered);
+        let due = self.gather(run, number, slot, gathered, values);
         slot.trial.store(IDLE, Ordering::Relaxed);
         if let Some(due) = due {
             self.emit(run, due);
@@ -72,6 +81,7 @@ impl ExecutorState {
         number: u64,
         slot: &Slot,
         gathered: &ColumnSlot,
+        values: &mut PointValues,
     ) -> Option<PendingColumns> {
         let begun = Instant::now();
         // What a test makes it take counts as work, as it would in a trial that is slow by itself.
@@ -80,15 +90,14 @@ impl ExecutorState {
         }
         let started_at_us = now_us();
         let (grid, index) = run.sweep.folder.grid_of(number)?;
-        let mut params = Vec::new();
         let cost = grid.cost(index);
         let rows = Rows::new(number, cost.row_bytes);
-        let (compared, mut trained) = match grid.row_into(index, &mut params) {
+        let (compared, mut trained) = match grid.row_into(index, &mut values.row) {
             Err(error) => (None, failed(&error)),
             Ok(()) if !self.admission.holds(cost.bytes) => {
                 (None, too_large(cost.bytes, self.admission.total()))
             }
-            Ok(()) => match grid.trial(index) {
+            Ok(()) => match grid.trial_in(index, &mut values.slots) {
                 Err(error) => (None, failed(&error)),
                 Ok(trial) => self.train(run, number, &trial, cost.seconds, &rows, slot),
             },
@@ -118,7 +127,7 @@ impl ExecutorState {
         let row = TrialRow {
             trial: number,
             id: id.as_str(),
-            params: &params,
+            params: &values.row,
             result,
             worker: &self.config.name,
             host: &self.config.host,
