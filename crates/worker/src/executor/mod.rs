@@ -7,6 +7,7 @@
 //! it lasts.
 
 mod columns;
+mod point_values;
 mod queue;
 mod threads;
 mod trials;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 use super::columns::ColumnSlot;
+use super::point_values::PointValues;
 use super::queue::{ActiveLease, Claim, LeaseQueue, LeaseRun, QueuedLease};
-use super::trials::PointValues;
 use crate::admission::{Admission, Entry};
 use crate::cache::Cache;
 use crate::config::{Config, WorkerError};

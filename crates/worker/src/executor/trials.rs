@@ -5,10 +5,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rpc::sealed;
-use sweep::Value;
 use table::{ComparisonRow, Spool, TrialResult, TrialRow};
 
 use super::columns::{ColumnSlot, PendingColumns};
+use super::point_values::PointValues;
 use super::queue::LeaseRun;
 use super::threads::{ExecutorState, IDLE, Slot, UNKNOWN};
 use crate::comparison::{self, Predicted};
@@ -17,13 +17,6 @@ use crate::lease::{Output, ReportBody};
 use crate::rows::Rows;
 use crate::trial::{self, TrialContext, TrialEnd};
 use crate::{memory, outcome};
-
-/// Values of a thread's last point, which the next one mostly shares.
-#[derive(Default)]
-pub(super) struct PointValues {
-    row: Vec<Option<Value>>,
-    slots: Vec<Option<Value>>,
-}
 
 impl ExecutorState {
     /// Reports what has been gathered, if anything.
