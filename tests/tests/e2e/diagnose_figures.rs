@@ -120,6 +120,8 @@ fn core_and_operations_of_a_low_rank_matrix_are_those_of_its_plan_and_run() {
     let words = [
         "diagnose",
         "m.npy",
+        "--width",
+        "60",
         "--steps",
         "60",
         "--write",
@@ -133,7 +135,7 @@ fn core_and_operations_of_a_low_rank_matrix_are_those_of_its_plan_and_run() {
     );
     assert_eq!(
         (&found["rank"], &found["width"]),
-        (&Value::from(3), &Value::from(40))
+        (&Value::from(3), &Value::from(60))
     );
     // A target that is not square: three times the rank.
     assert_eq!(
