@@ -29,7 +29,7 @@ A sample is a row, unless --transpose is given. Labels are integers or texts, on
 pub(crate) struct Diagnose {
     #[command(flatten)]
     data: DataArguments,
-    /// Hidden width of the planned network [default: the smaller side of a matrix; for samples
+    /// Hidden width of the planned network [default: the larger side of a matrix; for samples
     /// the narrowest that loses nothing on held-out samples]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     width: Option<u32>,

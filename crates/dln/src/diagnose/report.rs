@@ -117,12 +117,12 @@ impl Subject {
         }
     }
 
-    /// A width to look at where none is named: the smaller side of a matrix, from which on networks can be every matrix
-    /// of its shape, and the papers' own where the sides are equal; for samples one that counts as wide.
+    /// A width to look at where none is named: as wide as a matrix, as in the papers' factorizations; for
+    /// samples one that counts as wide.
     pub fn usual_width(&self) -> usize {
         let (rows, columns) = self.shape();
         match self {
-            Subject::Matrix(_) => rows.min(columns),
+            Subject::Matrix(_) => rows.max(columns),
             Subject::Labelled { .. } | Subject::Paired { .. } => (4 * rows).max(1000),
         }
     }
