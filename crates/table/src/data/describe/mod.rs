@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_a_million_columns_is_summed_up() {
+    fn columns_are_named_up_to_eight_and_then_counted() {
         let names = vec!["a"; 40].join(",");
         let found = described("m.csv", names.as_bytes(), &Describe::default()).unwrap();
         let notes: Vec<String> = found.notes().iter().map(ToString::to_string).collect();

@@ -27,7 +27,7 @@ pub enum DescriptionNote {
         reason: LeftOut,
         values: ColumnValues,
     },
-    /// So many columns more are no inputs.
+    /// Columns that are no inputs, besides those that are named.
     MoreLeftOut { columns: usize },
     /// A column that was asked for seems to number or name the samples.
     Suspect { column: String, reason: LeftOut },
@@ -39,7 +39,7 @@ pub enum DescriptionNote {
         count: u64,
         first: Option<At>,
     },
-    /// So many inputs more have missing values.
+    /// Inputs with missing values, besides those that are named.
     MoreMissing { columns: usize },
     /// Inputs whose deviations differ by orders of magnitude.
     Magnitudes {
@@ -129,6 +129,7 @@ impl fmt::Display for DescriptionNote {
     }
 }
 
+/// The words for one, or for more.
 fn counted(count: usize, one: &'static str, more: &'static str) -> &'static str {
     if count == 1 { one } else { more }
 }
